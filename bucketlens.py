@@ -1,0 +1,30 @@
+"""The `bucketlens` command: joins the sub-commands of core, ingest, search_ui and demo; nothing else."""
+
+import sys
+
+import click
+import demo.cli
+import ingest.cli
+import search_ui.cli
+
+import core.cli
+from core.errors import BucketLensError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bucketlens")
+def commands() -> None:
+    """Search a bucket or a folder of pictures by words, by picture, or by both."""
+
+
+for module in (ingest.cli, search_ui.cli, core.cli, demo.cli):
+    for command in module.COMMANDS:
+        commands.add_command(command)
+
+
+def main() -> None:
+    try:
+        commands()
+    except BucketLensError as error:
+        click.echo(f"bucketlens: {error}", err=True)
+        sys.exit(error.exit_code)

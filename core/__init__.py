@@ -1,0 +1,1 @@
+"""What a search is: records, queries, words, vectors, ports. Imports no model, database or web library."""

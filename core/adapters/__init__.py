@@ -1,0 +1,1 @@
+"""The only importers of heavy vendors, one vendor a file."""

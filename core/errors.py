@@ -1,0 +1,171 @@
+"""Everything that BucketLens raises on purpose.
+
+    BucketLensError
+    ├── UsageError              the caller asked for something that cannot be (exit 2)
+    │   ├── InvalidQuery
+    │   └── InvalidSetting
+    ├── ImageError              one image is at fault; recorded as its failure, never fatal
+    │   ├── ImageUnreadable
+    │   ├── ImageTooLarge
+    │   ├── DecoderCrashed
+    │   └── DecoderTimeout
+    ├── StoreError              a source of images is at fault
+    │   ├── SourceNotFound      (exit 2)
+    │   ├── ImageGone
+    │   └── ImageUnavailable
+    ├── ModelError
+    │   ├── ModelUnavailable
+    │   └── ModelMismatch
+    └── LibraryError            the index on disk, or its server, is at fault
+        ├── LibraryMissing
+        ├── LibraryBusy         (exit 75)
+        ├── LibraryDamaged
+        ├── ImageNotIndexed
+        └── DiskFull
+
+A message says what happened, why, and what to do next. Adapters map their vendor's exceptions to these.
+"""
+
+from pathlib import Path
+
+
+class BucketLensError(Exception):
+    """Root of the tree; `exit_code` is what a command ends with when nobody handles it."""
+
+    exit_code = 1
+
+
+class UsageError(BucketLensError):
+    exit_code = 2
+
+
+class InvalidQuery(UsageError):
+    """A query or filter that cannot be asked: which field, what was given, what it takes."""
+
+    def __init__(self, field: str, given: object, takes: str) -> None:
+        super().__init__(f"{field}: got {given!r}, takes {takes}")
+        self.field = field
+        self.given = given
+        self.takes = takes
+
+
+class InvalidSetting(UsageError):
+    def __init__(self, name: str, given: object, takes: str) -> None:
+        super().__init__(f"setting {name}: got {given!r}, takes {takes}")
+        self.name = name
+        self.given = given
+        self.takes = takes
+
+
+class ImageError(BucketLensError):
+    """One image cannot be used; `str(error)` is the reason put on record."""
+
+
+class ImageUnreadable(ImageError):
+    """The bytes are not an image of an allowed format, or are damaged."""
+
+
+class ImageTooLarge(ImageError):
+    """Over the limit of bytes or pixels."""
+
+
+class DecoderCrashed(ImageError):
+    """The worker that decoded it died (a crash of the codec, or the memory limit)."""
+
+
+class DecoderTimeout(ImageError):
+    """The worker that decoded it did not answer in time and was killed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"decoding took over {seconds:g} s and was stopped")
+        self.seconds = seconds
+
+
+class StoreError(BucketLensError):
+    """A source could not be listed or read."""
+
+
+class SourceNotFound(StoreError):
+    exit_code = 2
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(f"source {source}: {why}")
+        self.source = source
+
+
+class ImageGone(StoreError):
+    """Listed, but no longer there when it was read."""
+
+
+class ImageUnavailable(StoreError):
+    """There, but refused or failing for now (permissions, an I/O error)."""
+
+
+class ModelError(BucketLensError):
+    """A model cannot be used."""
+
+
+class ModelUnavailable(ModelError):
+    """A model that cannot be loaded; the message names the three ways out."""
+
+    def __init__(self, name: str, reason: str, *, option: str = "--model") -> None:
+        super().__init__(
+            f"model {name!r} cannot be loaded: {reason}\n"
+            "Three ways out:\n"
+            f"  1. with a network: run once where huggingface.co can be reached; it is kept in the cache\n"
+            f"  2. a local copy:   {option} PATH, a folder that holds the saved model\n"
+            f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)"
+        )
+        self.name = name
+        self.reason = reason
+
+
+class ModelMismatch(ModelError):
+    """The library was built with another model; vectors of two models are never mixed."""
+
+    def __init__(self, library: str, wanted: str) -> None:
+        super().__init__(
+            f"this library was built with the model {library}, not with {wanted}; vectors of two models cannot be "
+            f"compared. Leave --model away to use {library}, or give --data another folder for {wanted}"
+        )
+        self.library = library
+        self.wanted = wanted
+
+
+class LibraryError(BucketLensError):
+    """The index cannot be used."""
+
+
+class LibraryMissing(LibraryError):
+    def __init__(self, data: Path) -> None:
+        super().__init__(f"there is no library in {data}: make one with `bucketlens ingest FOLDER --data {data}`")
+        self.data = data
+
+
+class LibraryBusy(LibraryError):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+    def __init__(self, what: str, waited_s: float = 0.0) -> None:
+        super().__init__(f"{what} is in use by another process (waited {waited_s:.1f} s); try again in a moment")
+        self.waited_s = waited_s
+
+
+class LibraryDamaged(LibraryError):
+    """What is on disk is not what was written."""
+
+
+class ImageNotIndexed(LibraryError):
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"image {image_id} is not in the library; it may have been deleted since")
+        self.image_id = image_id
+
+
+class DiskFull(LibraryError):
+    def __init__(self, path: Path, free: int, needed: int) -> None:
+        super().__init__(
+            f"{path} has {free >> 20} MiB free and {needed >> 20} MiB are needed to write safely; "
+            "nothing was damaged: free some space and run the same command again"
+        )
+        self.path = path
+        self.free = free
+        self.needed = needed

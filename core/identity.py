@@ -1,0 +1,36 @@
+"""Names that never change: the id of an image, the fingerprint of a model."""
+
+import hashlib
+import uuid
+from pathlib import Path
+
+_NAMESPACE = uuid.UUID("6f0c4f9e-7c55-5d0c-9a43-1f6a2f0a8b11")
+_SAMPLES = 64
+_SAMPLE_BYTES = 4096
+
+
+def point_id(source: str, key: str) -> str:
+    """UUIDv5 (RFC 9562, 5.5) of source and key. Neither may hold a NUL in the source part: it separates the two."""
+    return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
+
+
+def model_fingerprint(folder: Path) -> str:
+    """16 hex digits that change when the model's weights or configuration do.
+
+    SHA-256 over every JSON file whole, and over size, both ends and 64 evenly spaced samples of every weights file, so
+    that gigabytes cost milliseconds.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in {".json", ".safetensors", ".txt"} or not path.is_file():
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if path.suffix != ".safetensors":
+                digest.update(file.read())
+                continue
+            for n in range(_SAMPLES + 1):
+                file.seek(max(0, (size - _SAMPLE_BYTES) * n // _SAMPLES))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()[:16]

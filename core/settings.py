@@ -1,0 +1,61 @@
+"""Settings: defaults < bucketlens.toml < BUCKETLENS_* environment < command-line flags. Passed, never global."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from core.errors import InvalidSetting
+from core.images import ImageLimits
+
+DEFAULT_MODEL = "clip-ViT-B-32"
+DEFAULT_CAPTIONER = "vit-gpt2"
+DEMO = "demo"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BUCKETLENS_", toml_file="bucketlens.toml", extra="forbid", frozen=True, validate_default=True
+    )
+
+    data: Path = Field(Path("data"), description="folder that holds everything that is written")
+    model: str | None = Field(None, description="encoder: a name of `bucketlens models`, or a folder")
+    captioner: str | None = Field(None, description="captioner: a name of `bucketlens models`, or a folder")
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
+    decode_workers: int | None = Field(None, ge=1, le=256, description="decoding processes; default: the cores")
+    thumbnail_px: int = Field(448, ge=64, le=2048, description="longer side of a thumbnail")
+    max_image_bytes: int = Field(50 * 2**20, ge=1)
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    decode_seconds: float = Field(20.0, gt=0)
+    decode_memory: int = Field(1536 * 2**20, ge=64 * 2**20)
+    index_wait: float = Field(2.0, ge=0, description="longest wait for the library while another process writes")
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    @property
+    def limits(self) -> ImageLimits:
+        return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.decode_seconds, self.decode_memory)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Settings from all four places; a flag that is None was not given. Raises InvalidSetting."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "bucketlens.toml"
+        raise InvalidSetting(name, first.get("input"), first["msg"]) from error

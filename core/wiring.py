@@ -1,0 +1,98 @@
+"""Settings -> adapters: the sole chooser. Vendors are imported when their adapter is made, never before."""
+
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
+from core.ports import Captioner, Decoder, Encoder, ImageStore, IndexInfo, ThumbnailStore, VectorIndex
+from core.search import SearchService
+from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
+
+
+class Wiring:
+    """One process's adapters, each made at its first use and shared from then on. Close it to let go of everything."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def index_folder(self) -> Path:
+        return self.settings.data / "index"
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        """The library that is there. Raises LibraryMissing."""
+        from core.adapters.qdrant_edge import EdgeIndex
+
+        if not EdgeIndex.exists(self.index_folder):
+            raise LibraryMissing(self.settings.data)
+        return EdgeIndex.open(self.index_folder, wait_s=self.settings.index_wait)
+
+    def create_index(self) -> VectorIndex:
+        """The library that is there, or a new one for the encoder of the settings. Raises ModelMismatch."""
+        from core.adapters.qdrant_edge import EdgeIndex
+
+        if not EdgeIndex.exists(self.index_folder):
+            encoder = self.encoder
+            EdgeIndex.create(self.index_folder, IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)).close()
+        return self.index
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The library's encoder, or for a new library that of the settings. Raises ModelUnavailable, ModelMismatch."""
+        from core.adapters.clip_encoder import load_encoder
+
+        try:
+            info: IndexInfo | None = self.index.info
+        except LibraryMissing:
+            info = None
+        wanted = self.settings.model or (info.model if info else DEFAULT_MODEL)
+        encoder = load_encoder(wanted, device=self.settings.device)
+        if info is not None and encoder.fingerprint != info.fingerprint:
+            raise ModelMismatch(info.model, wanted)
+        return encoder
+
+    @cached_property
+    def captioner(self) -> Captioner:
+        """The captioner of the settings; a demo library is captioned by the demo captioner. Raises ModelUnavailable."""
+        from core.adapters.captioner import load_captioner
+
+        default = DEMO if self.encoder.name == DEMO else DEFAULT_CAPTIONER
+        return load_captioner(self.settings.captioner or default, device=self.settings.device)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        from core.adapters.decode_workers import DecodeWorkers
+
+        return DecodeWorkers(self.settings.limits, workers=self.settings.decode_workers)
+
+    @cached_property
+    def thumbnails(self) -> ThumbnailStore:
+        from core.adapters.thumbnails import ThumbnailFiles
+
+        return ThumbnailFiles(self.settings.data / "thumbnails")
+
+    def store(self, source: str) -> ImageStore:
+        """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound."""
+        from core.adapters.folder_store import FolderStore
+
+        scheme = urlsplit(source).scheme if "://" in source else ""
+        if scheme in ("", "file"):
+            return FolderStore(source, max_bytes=self.settings.max_image_bytes)
+        raise SourceNotFound(source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder")
+
+    @cached_property
+    def search(self) -> SearchService:
+        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder)
+
+    def close(self) -> None:
+        for name in ("decoder", "index"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> "Wiring":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,73 @@
+"""Caption -> words: the one analyser that index, filters, mirror and facets share.
+
+Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to the dictionary form by simplemma.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+
+import simplemma
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+
+# The Snowball project's English list, less the words that tell pictures apart ("above", "under", "no" …).
+STOPWORDS = frozenset(
+    """a about am an and any are as at be because been being but by can could did do does doing for from had has have
+    having he her here hers herself him himself his how i if in into is it its itself just me my myself nor of on or
+    our ours ourselves she should so some such than that the their theirs them themselves then there these they this
+    those to too very was we were what when where which while who whom why will with would you your yours yourself
+    yourselves""".split()
+)
+
+# BM25 (Robertson & Zaragoza 2009, eq. 3.15) with the length term fixed at a typical caption, so that a document's
+# weights depend on itself alone; the inverse document frequency is applied by the index.
+_K1 = 1.2
+_B = 0.75
+_TYPICAL_LENGTH = 8.0
+
+
+def tokens(text: str) -> list[str]:
+    """Every word of the text as written, lower-cased and folded, stopwords included, in order."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
+
+
+@lru_cache(maxsize=65536)
+def dictionary_form(token: str) -> str:
+    """For example "umbrellas" -> "umbrella", "mice" -> "mouse"; an unknown token stays as it is."""
+    return str(simplemma.lemmatize(_POSSESSIVE.sub("", token), lang="en")).casefold()
+
+
+def sequence(text: str) -> list[str]:
+    """Dictionary forms in order, repeats kept, stopwords left out."""
+    return [dictionary_form(token) for token in tokens(text) if token not in STOPWORDS]
+
+
+def analyse(text: str) -> tuple[str, ...]:
+    """Dictionary forms, each once, in order of appearance: what the payload's `words` holds."""
+    return tuple(dict.fromkeys(sequence(text)))
+
+
+def term_id(word: str) -> int:
+    """The dimension of a word in the sparse `words` vector: the first 32 bits of its BLAKE2b hash."""
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
+
+
+def document_weights(text: str) -> dict[int, float]:
+    """Sparse BM25 document vector of a caption: term id -> saturated term frequency (IDF is the index's part)."""
+    terms = sequence(text)
+    length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
+    weights: dict[int, float] = {}
+    for word, count in Counter(terms).items():
+        index = term_id(word)
+        weights[index] = weights.get(index, 0.0) + count * (_K1 + 1) / (count + _K1 * length)
+    return weights
+
+
+def query_weights(text: str) -> dict[int, float]:
+    """Sparse query vector: each distinct word of the query once, weight 1."""
+    return {term_id(word): 1.0 for word in analyse(text)}
