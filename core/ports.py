@@ -184,7 +184,7 @@ class VectorIndex(Protocol):
     def count(self, filter: Filter = EVERYTHING) -> int: ...
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
-        """Values of a keyword field, counted exactly over what passes the filter; most frequent first, then by value."""
+        """Values of a keyword field, counted over what passes the filter; most frequent first, then by value."""
         ...
 
     def optimize(self) -> None:
