@@ -1,0 +1,52 @@
+# Every target makes and reuses .venv itself. Python 3.11 or later as `python3`, or: make PYTHON=python3.12 …
+PYTHON ?= python3
+PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
+RUN = .venv/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test soak check format bench demo-models clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .venv/installed  ## install BucketLens into .venv
+
+demo: .venv/installed  ## draw 1,000 pictures, index them, open the search page
+	.venv/bin/bucketlens demo $(ARGS)
+
+test: .venv/installed-dev check  ## everything that decides whether a change is good
+	$(RUN) pytest -m "not soak and not bench" $(ARGS)
+
+soak: .venv/installed-dev  ## the acceptance runs that take long
+	$(RUN) pytest -m soak $(ARGS)
+
+bench: .venv/installed-dev  ## measure; print tables, assert nothing
+	$(RUN) pytest -m bench -s $(ARGS)
+
+check: .venv/installed-dev  ## lint, types, layers
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	.venv/bin/lint-imports
+
+format: .venv/installed-dev  ## put the sources into the house's format
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+demo-models: .venv/installed-dev  ## train the demo models anew from the drawn scenes (hours on two cores)
+	$(RUN) demo.train
+
+clean:  ## remove what make made (the libraries stay)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+
+# torch first and by its exact pin: a range, or another package's need of it, may bring gigabytes of GPU libraries.
+.venv/installed: pyproject.toml constraints.txt
+	@echo "Installing into .venv (the first time takes a few minutes) …"
+	$(PYTHON) -m venv .venv
+	$(PIP) $$(grep '^torch==' constraints.txt)
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
