@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+Role = Literal["encoder", "captioner"]
+
 DEMO_WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights"
 
 
@@ -11,15 +13,79 @@ DEMO_WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights"
 class ModelCard:
     """`repository` and `revision` name it on the Hugging Face hub; `folder` a copy that is shipped.
 
-    `dimension` (encoders) is the length of its vectors, `input_px` the side of its square input.
+    `weights` is the path of the weights file in either; `dimension` (encoders) is the length of its vectors, `input_px`
+    the side of its square input.
     """
 
     name: str
-    role: Literal["encoder", "captioner"]
+    role: Role
     licence: str
     input_px: int
+    weights: str
     dimension: int | None = None
     repository: str | None = None
     revision: str | None = None
     folder: Path | None = None
     remark: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.repository is None):
+            raise ValueError(f"{self.name}: either a folder or a repository")
+        if (self.repository is None) != (self.revision is None):
+            raise ValueError(f"{self.name}: a repository is pinned by its revision")
+        if (self.role == "encoder") != (self.dimension is not None):
+            raise ValueError(f"{self.name}: encoders have a dimension, captioners have none")
+
+
+_DEMO_REMARK = "the demo model knows only its drawn scenes"
+
+MODELS = (
+    ModelCard(
+        name="clip-ViT-B-32",
+        role="encoder",
+        licence="MIT",
+        input_px=224,
+        weights="0_CLIPModel/model.safetensors",
+        dimension=512,
+        repository="sentence-transformers/clip-ViT-B-32",
+        revision="327ab6726d33c0e22f920c83f2ff9e4bd38ca37f",
+    ),
+    ModelCard(
+        name="demo",
+        role="encoder",
+        licence="Apache-2.0",
+        input_px=96,
+        weights="model.safetensors",
+        dimension=256,
+        folder=DEMO_WEIGHTS / "clip",
+        remark=_DEMO_REMARK,
+    ),
+    ModelCard(
+        name="vit-gpt2",
+        role="captioner",
+        licence="Apache-2.0",
+        input_px=224,
+        weights="pytorch_model.bin",
+        repository="nlpconnect/vit-gpt2-image-captioning",
+        revision="dc68f91c06a1ba6f15268e5b9c13ae7a7c514084",
+    ),
+    ModelCard(
+        name="demo",
+        role="captioner",
+        licence="Apache-2.0",
+        input_px=96,
+        weights="model.safetensors",
+        folder=DEMO_WEIGHTS / "captioner",
+        remark=_DEMO_REMARK,
+    ),
+)
+
+
+def names(role: Role) -> list[str]:
+    """The names of one role, the default first."""
+    return [card.name for card in MODELS if card.role == role]
+
+
+def find(name: str, role: Role) -> ModelCard | None:
+    """The line of that name and role, if there is one."""
+    return next((card for card in MODELS if (card.name, card.role) == (name, role)), None)

@@ -1,0 +1,121 @@
+"""Model folders made on the spot: real classes, random weights, no network."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizer,
+    GPT2Config,
+    PreTrainedTokenizerFast,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+    ViTConfig,
+    ViTImageProcessorPil,
+)
+
+WORDS = "a red green blue car dog and on the two three umbrellas at night woman in snow s".split()
+SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]
+TINY_PIXELS = 32
+
+
+def word_tokenizer(context: int = 16) -> PreTrainedTokenizerFast:
+    """One token a word of WORDS; any other word is the unknown token, as in the demo models."""
+    inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*SPECIAL, *WORDS])}, unk_token="<unk>"))
+    inner.normalizer = normalizers.Lowercase()
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation(behavior="removed")]
+    )
+    inner.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=context,
+    )
+
+
+def byte_pair_tokenizer(context: int = 77) -> CLIPTokenizer:
+    """CLIP's own tokenizer class over a vocabulary of single bytes and a few merges."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("c", "a"), ("ca", "r</w>"), ("d", "o"), ("do", "g</w>")]
+    tokens = [*letters, *(letter + "</w>" for letter in letters), *(left + right for left, right in merges)]
+    vocabulary = {token: number for number, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=context)
+
+
+def make_tiny_clip(folder: Path, *, dtype: torch.dtype = torch.float32, crop: bool = False, seed: int = 0) -> Path:
+    """A plain transformers CLIP of 32 px and 16 dimensions, with the word-level tokenizer."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer()
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = CLIPModel(
+        CLIPConfig(
+            vision_config={**tower, "image_size": TINY_PIXELS, "patch_size": 8},
+            text_config={
+                **tower,
+                "vocab_size": len(tokenizer),
+                "max_position_embeddings": 16,
+                "pad_token_id": 0,
+                "bos_token_id": 2,
+                "eos_token_id": 3,
+            },
+            projection_dim=16,
+        )
+    )
+    model.to(dtype).save_pretrained(folder)
+    size: dict[str, int] = {"height": TINY_PIXELS, "width": TINY_PIXELS}
+    images = CLIPImageProcessorPil(
+        size={"shortest_edge": TINY_PIXELS} if crop else size, crop_size=size, do_center_crop=crop, resample=3
+    )
+    CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def make_vit_b_32(folder: Path, *, seed: int = 0) -> Path:
+    """The real architecture of clip-ViT-B-32 (512 dimensions, 224 px, crop) with CLIP's tokenizer class."""
+    torch.manual_seed(seed)
+    tokenizer = byte_pair_tokenizer()
+    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = CLIPConfig(text_config={"vocab_size": len(tokenizer), "pad_token_id": 0, **ids})
+    CLIPModel(config).to(torch.float16).save_pretrained(folder)
+    CLIPProcessor(image_processor=CLIPImageProcessorPil(), tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def make_tiny_captioner(folder: Path, *, seed: int = 0, pickled: bool = False) -> Path:
+    """A ViT read by a small GPT-2: the classes of vit-gpt2-image-captioning."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer()
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    encoder = ViTConfig(**tower, image_size=TINY_PIXELS, patch_size=8)
+    decoder = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=32,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        add_cross_attention=True,
+        is_decoder=True,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        encoder, decoder, decoder_start_token_id=2, eos_token_id=3, pad_token_id=0
+    )
+    model = VisionEncoderDecoderModel(config)
+    model.save_pretrained(folder)
+    if pickled:
+        torch.save(model.state_dict(), folder / "pytorch_model.bin")
+        (folder / "model.safetensors").unlink()
+    size = {"height": TINY_PIXELS, "width": TINY_PIXELS}
+    ViTImageProcessorPil(size=size, resample=2).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
