@@ -32,6 +32,11 @@ class ModelFiles:
         return self.card.remark if self.card else None
 
     @property
+    def safetensors(self) -> bool:
+        """False only for a line of the table whose pinned revision has pickled weights."""
+        return self.card is None or self.card.weights.endswith(".safetensors")
+
+    @property
     def option(self) -> str:
         return _OPTION[self.role]
 
