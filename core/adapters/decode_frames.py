@@ -1,0 +1,78 @@
+"""The frames between decode workers and their parent: 8 bytes of lengths, a JSON header, a body of raw bytes.
+
+Never pickle: a codec that a hostile file has taken over writes into this pipe.
+"""
+
+import json
+import struct
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from core.errors import ImageError, ImageTooLarge, ImageUnreadable
+from core.images import Decoded, DecodeRequest, PixelSpec
+
+LENGTHS = struct.Struct("<II")  # of header and body
+MAX_HEADER = 65536
+
+_KINDS: dict[str, type[ImageError]] = {kind.__name__: kind for kind in (ImageUnreadable, ImageTooLarge)}
+
+
+def frame(header: dict[str, Any], *body: bytes | memoryview) -> list[bytes | memoryview]:
+    """The buffers that make up one frame, in order; the body is not copied."""
+    text = json.dumps(header).encode()
+    return [LENGTHS.pack(len(text), sum(len(part) for part in body)) + text, *body]
+
+
+def request_header(request: DecodeRequest) -> dict[str, Any]:
+    spec = request.pixels
+    return {"pixels": spec and [spec.size, spec.fit, spec.resample], "thumbnail": request.thumbnail}
+
+
+def read_request(header: dict[str, Any]) -> DecodeRequest:
+    pixels = header["pixels"]
+    return DecodeRequest(pixels and PixelSpec(*pixels), header["thumbnail"])
+
+
+def decoded_frame(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
+    pixels = b"" if decoded.pixels is None else np.ascontiguousarray(decoded.pixels).tobytes()
+    header = {
+        "width": decoded.width,
+        "height": decoded.height,
+        "taken_at": decoded.taken_at and decoded.taken_at.isoformat(),
+        "content_hash": decoded.content_hash,
+        "pixels": len(pixels),
+        "thumbnail": decoded.thumbnail is not None,
+        "retiring": retiring,
+    }
+    return frame(header, pixels, decoded.thumbnail or b"")
+
+
+def error_frame(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]:
+    return frame({"error": type(error).__name__, "reason": str(error), "retiring": retiring})
+
+
+def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeRequest) -> Decoded:
+    """The answer to `request`. Raises the ImageError that it holds, ValueError or KeyError where it makes no sense."""
+    if "error" in header:
+        raise _KINDS[header["error"]](str(header["reason"]))
+    spec = request.pixels
+    split = 0 if spec is None else spec.size * spec.size * 3
+    if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
+        raise ValueError("a decode worker answered something else than it was asked")
+    return Decoded(
+        width=int(header["width"]),
+        height=int(header["height"]),
+        taken_at=header["taken_at"] and datetime.fromisoformat(header["taken_at"]),
+        content_hash=str(header["content_hash"]),
+        pixels=None if spec is None else np.frombuffer(body[:split], np.uint8).reshape(spec.size, spec.size, 3),
+        thumbnail=None if request.thumbnail is None else bytes(body[split:]),
+    )
+
+
+def max_body(request: DecodeRequest) -> int:
+    """The most bytes that an honest answer's body can have."""
+    pixels = 0 if request.pixels is None else request.pixels.size**2 * 3
+    thumbnail = 0 if request.thumbnail is None else request.thumbnail**2 * 3 + 65536
+    return pixels + thumbnail
