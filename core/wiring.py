@@ -79,7 +79,7 @@ class Wiring:
 
         scheme = urlsplit(source).scheme if "://" in source else ""
         if scheme in ("", "file"):
-            return FolderStore(source, max_bytes=self.settings.max_image_bytes)
+            return FolderStore(source, max_bytes=self.settings.max_image_bytes, exclude=[self.settings.data])
         raise SourceNotFound(source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder")
 
     @cached_property

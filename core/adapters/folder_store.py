@@ -1,0 +1,213 @@
+"""A folder of pictures as a source."""
+
+import errno
+import logging
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from io import FileIO
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, SourceNotFound, StoreError
+from core.records import ImageRef
+
+_log = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What is plainly no picture, by name. Everything else is tried: a damaged or foreign picture is to be told of.
+_OTHER_SUFFIXES = frozenset(
+    b""".txt .md .markdown .rst .log .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .conf .html .htm .css .js
+    .ts .py .pyc .ipynb .c .h .cc .cpp .rs .go .java .rb .sh .bat .ps1 .sql .db .sqlite .sqlite3 .lock .tmp .part .bak
+    .mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .3gp .mts .mp3 .m4a .wav .flac .ogg .aac .zip .tar .gz .bz2 .xz .zst
+    .7z .rar .iso .dmg .exe .dll .so .apk .pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .rtf .epub .ttf .otf
+    .woff .woff2 .xmp .aae .thm .lrcat .url .lnk .plist .pkl .npy .npz .h5 .parquet .pt .safetensors .onnx""".split()
+)
+_OTHER_NAMES = frozenset((b"thumbs.db", b"desktop.ini", b"license", b"licence", b"readme", b"makefile", b"version"))
+_OTHER_FOLDERS = frozenset((b"@eadir", b"$recycle.bin", b"system volume information", b"lost+found", b"__macosx"))
+
+
+class FolderStore:
+    """Every file below a folder that is not plainly something else; an ImageStore.
+
+    Left out and counted in `ignored`, by reason: files whose suffix or name says that they are no pictures, and what is
+    no regular file. Left out silently: names that start with a dot, folders of thumbnails and rubbish that systems
+    keep, and `exclude`. Links to files are followed; links to folders are followed where they lead out of the source,
+    each folder once.
+    """
+
+    def __init__(self, folder: str | Path, *, max_bytes: int, exclude: Iterable[Path] = ()) -> None:
+        """`folder` is a path or a file:/// URI. Raises SourceNotFound."""
+        self._root = os.path.realpath(_path(str(folder)))
+        try:
+            found = os.stat(self._root)
+        except OSError as error:
+            raise SourceNotFound(str(folder), f"{error.strerror}; give it a folder that exists") from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise SourceNotFound(str(folder), "is a file; give it the folder that holds the pictures")
+        self._excluded = [_place(os.fsencode(path)) for path in exclude]
+        if (found.st_dev, found.st_ino) in self._excluded:
+            raise SourceNotFound(str(folder), "is the library's own folder; give it the folder that holds the pictures")
+        self.source = "file://" + quote(self._root)
+        self.ignored: Counter[str] = Counter()
+        self._max_bytes = max_bytes
+
+    def list(self) -> Iterator[ImageRef]:
+        """Every image, folder by folder, each in the order of names.
+
+        A folder that cannot be listed raises StoreError, but after everything else has been listed.
+        """
+        self.ignored.clear()
+        try:
+            os.stat(self._root)
+        except OSError as error:
+            raise SourceNotFound(self.source, str(error.strerror)) from error
+        failures: list[str] = []
+        walked = set(self._excluded)
+        folders = [b""]
+        while folders:
+            below = folders.pop()
+            try:
+                with os.scandir(os.path.join(self._root, below)) as entries:
+                    ordered = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                failures.append(f"{_key(below) or '.'}: {error.strerror}")
+                continue
+            deeper = []
+            for entry in ordered:
+                path = os.path.join(below, entry.name)
+                try:
+                    if entry.name.startswith(b"."):
+                        continue
+                    if not entry.is_dir():
+                        if (ref := self._ref(entry, path)) is not None:
+                            yield ref
+                    elif self._enters(entry, walked):
+                        deeper.append(path)
+                except OSError as error:
+                    failures.append(f"{_key(path)}: {error.strerror}")
+            folders.extend(reversed(deeper))
+        if failures:
+            more = f" and {len(failures) - 3} more" if len(failures) > 3 else ""
+            raise StoreError(f"{self.source} could not be listed whole: {'; '.join(failures[:3])}{more}")
+
+    def read(self, ref: ImageRef) -> bytes:
+        """The file's bytes, at most max_bytes of them; never waits on a pipe or device."""
+        if ref.source != self.source:
+            raise ImageGone(f"{ref.uri} is not of {self.source}")
+        path = unquote_to_bytes(ref.uri.removeprefix("file://"))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise _read_error(error) from error
+        with open(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise ImageUnavailable("is no longer a regular file")
+            if found.st_size > self._max_bytes:
+                raise ImageTooLarge(f"{found.st_size:,} bytes, over the limit of {self._max_bytes:,}")
+            try:
+                data = _read_at_most(file, self._max_bytes)
+            except OSError as error:
+                raise _read_error(error) from error
+        if data is None:
+            raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
+        return data
+
+    def _enters(self, entry: "os.DirEntry[bytes]", walked: set[tuple[int, int]]) -> bool:
+        """Is this folder to be walked? Each is once, and a link only where it leads out of the source."""
+        if entry.name.lower() in _OTHER_FOLDERS:
+            return False
+        if entry.is_symlink():
+            target = os.path.realpath(entry.path)
+            if os.path.commonpath([target, self._root]) in (target, self._root):
+                return False
+        found = entry.stat()
+        place = (found.st_dev, found.st_ino)
+        if place in walked:
+            return False
+        walked.add(place)
+        return True
+
+    def _ref(self, entry: "os.DirEntry[bytes]", path: bytes) -> ImageRef | None:
+        reason = _no_picture(entry.name.lower())
+        if reason is None:
+            try:
+                found = entry.stat()
+            except FileNotFoundError:
+                reason = "broken link, or deleted meanwhile"
+            else:
+                reason = None if stat.S_ISREG(found.st_mode) else "no regular file"
+        if reason is not None:
+            self.ignored[reason] += 1
+            _log.info("ignored %s: %s", _key(path), reason)
+            return None
+        return ImageRef(
+            source=self.source,
+            key=_key(path),
+            uri=f"{self.source.rstrip('/')}/{quote(path)}",
+            etag=f"{found.st_mtime_ns:x}-{found.st_size:x}",
+            bytes=found.st_size,
+            modified_at=_time(found.st_mtime_ns),
+        )
+
+
+def _no_picture(name: bytes) -> str | None:
+    """Why a file of this lower-case name is plainly no picture, or None."""
+    suffix = os.path.splitext(name)[1]
+    if suffix in _OTHER_SUFFIXES:
+        return f"{suffix.decode()} files are no pictures"
+    return "no picture by its name" if name in _OTHER_NAMES else None
+
+
+def _path(folder: str) -> bytes:
+    """The path of a folder given as path or file URI."""
+    if not folder.startswith("file:"):
+        return os.fsencode(folder)
+    path = folder.removeprefix("file:").removeprefix("//").removeprefix("localhost")
+    if not path.startswith("/"):
+        raise SourceNotFound(folder, "names another machine; a folder is file:///and/its/path")
+    return unquote_to_bytes(path)
+
+
+def _place(path: bytes) -> tuple[int, int]:
+    """Device and inode; of what is not there, a place that nothing has."""
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return -1, -1
+
+
+def _key(path: bytes) -> str:
+    """The relative path as Unicode, no two alike: what is no UTF-8 is percent-encoded behind "./", a start none has."""
+    try:
+        return path.decode()
+    except UnicodeDecodeError:
+        return "./" + quote(path)
+
+
+def _time(nanoseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return _EPOCH
+
+
+def _read_at_most(file: FileIO, limit: int) -> bytes | None:
+    """The whole file, or None where it is longer than the limit."""
+    parts: list[bytes] = []
+    left = limit + 1
+    while left > 0 and (part := file.read(min(left, 2**22))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts) if left > 0 else None
+
+
+def _read_error(error: OSError) -> StoreError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return ImageGone("deleted since it was listed")
+    return ImageUnavailable(f"cannot be read: {error.strerror}")
