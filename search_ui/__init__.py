@@ -1,0 +1,1 @@
+"""Reads: the search page, the routes beside it, and `bucketlens search`."""

@@ -1,0 +1,30 @@
+"""What to say when nothing is found, or when something stands in the way."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from core.query import INDEXED, Filter, caption_words
+
+
+def why_nothing(
+    count: Callable[[Filter], int], must: Sequence[str], any_of: Sequence[str], none_of: Sequence[str]
+) -> list[str]:
+    """Sentences on why no image passes the filters: the library is empty, or which filter to drop for how many.
+
+    `count` counts the images that pass a filter. Costs one count a filter entry.
+    """
+    if not count(INDEXED):
+        return ["the library holds no pictures yet"]
+    found = [(name, count(INDEXED & rest)) for name, rest in _without_one(must, any_of, none_of)]
+    helpful = sorted((pair for pair in found if pair[1]), key=lambda pair: -pair[1])
+    if helpful:
+        return [f"without {name} there are {number:,}" for name, number in helpful]
+    return ["no single filter is to blame: drop several of them"] if found else []
+
+
+def _without_one(must: Sequence[str], any_of: Sequence[str], none_of: Sequence[str]) -> Iterator[tuple[str, Filter]]:
+    for n, entry in enumerate(must):
+        yield f"must “{entry}”", caption_words([*must[:n], *must[n + 1 :]], any_of, none_of)
+    if any_of:
+        yield "any " + ", ".join(f"“{entry}”" for entry in any_of), caption_words(must, (), none_of)
+    for n, entry in enumerate(none_of):
+        yield f"not “{entry}”", caption_words(must, any_of, [*none_of[:n], *none_of[n + 1 :]])

@@ -1,0 +1,56 @@
+"""Hits as the gallery component takes them: JSON of plain text, nothing that is markup."""
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from core.records import Hit, ImageRecord
+from search_ui.plain import plain
+
+COSINE = "Cosine of question and picture, from -1 to 1. It ranks; it is no percentage."
+
+
+def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
+    record = hit.record
+    return {
+        "id": record.id,
+        "thumbnail": f"/thumbnails/{record.id}.jpg",
+        "original": f"/originals/{record.id}",
+        "name": plain(record.name),
+        "caption": plain(record.caption or ""),
+        "words": [plain(word) for word in record.words],
+        "width": record.width,
+        "height": record.height,
+        "score": None if hit.score is None else round(hit.score, 4),
+        "facts": [[name, plain(value), note] for name, value, note in facts(record, hit.score, zone)],
+    }
+
+
+def facts(record: ImageRecord, score: float | None, zone: tzinfo) -> list[tuple[str, str, str]]:
+    """Rows of (name, value, remark) that a person may want to know of an image."""
+    rows = [("File", record.name, ""), ("Address", record.uri, "")]
+    size = f"{record.width:,} × {record.height:,} pixels, " if record.width and record.height else ""
+    rows.append(("Size", size + file_size(record.bytes), ""))
+    if record.taken_at is not None:
+        rows.append(("Taken", _when(record.taken_at, zone), ""))
+    rows.append(("Changed", _when(record.modified_at, zone), ""))
+    rows.append(("Indexed", _when(record.indexed_at, zone), ""))
+    if record.caption_origin is not None:
+        by = "a person" if record.caption_origin == "human" else f"the model {record.captioner or 'of this library'}"
+        rows.append(("Caption by", by, ""))
+    if score is not None:
+        rows.append(("Score", f"{score:.4f}", COSINE))
+    return rows
+
+
+def file_size(count: int) -> str:
+    """Bytes in decimal units, as file managers show them."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _when(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%d %B %Y, %H:%M").lstrip("0")

@@ -1,0 +1,155 @@
+"""The one library of a serving process, shared by every session and thread of it."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from core.errors import BucketLensError, LibraryBusy, LibraryMissing, ModelUnavailable
+from core.images import DecodeRequest
+from core.ports import Decoder, Encoder, VectorIndex
+from core.query import FAILED, INDEXED
+from core.records import ImageRecord, ImageRef
+from core.search import SearchService
+from core.settings import Settings
+from core.wiring import Wiring
+from search_ui.pictures import Picture, Pictures
+
+log = logging.getLogger(__name__)
+
+ModelState = Literal["asleep", "loading", "ready", "failed"]
+
+_PREVIEW = 320
+_OUTLINE_LASTS = 10.0
+_WORDS_OFFERED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the page says of the library as a whole; `words` are its commonest caption words."""
+
+    images: int
+    failed: int
+    words: tuple[str, ...]
+
+
+class Library:
+    """Wiring for many threads: each adapter is made once, and the model is loaded in the background.
+
+    `load_model` begins, `model` says how far it is. A missing library is looked for anew at every use, so that
+    a page that is open while the first ingest begins finds it.
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._making = threading.Lock()
+        self._encoding = threading.Lock()
+        self._loading = threading.Lock()
+        self._model: ModelState = "asleep"
+        self._model_error: BucketLensError | None = None
+        self._outline: tuple[float, Outline] | None = None
+        self.pictures = Pictures()
+
+    @property
+    def settings(self) -> Settings:
+        return self._wiring.settings
+
+    @property
+    def index(self) -> VectorIndex:
+        """Raises LibraryMissing, LibraryBusy."""
+        with self._making:
+            return self._wiring.index
+
+    @property
+    def model(self) -> ModelState:
+        return self._model
+
+    @property
+    def model_error(self) -> BucketLensError | None:
+        """Why the model is `failed`."""
+        return self._model_error
+
+    @cached_property
+    def service(self) -> SearchService:
+        """Raises LibraryMissing, LibraryBusy; `search` raises what kept the model from loading."""
+        return SearchService(self.index, self._encoder, self._decoder)
+
+    def load_model(self) -> None:
+        """Begin loading the library's model unless that has begun; returns at once."""
+        with self._loading:
+            if self._model != "asleep":
+                return
+            self._model, self._model_error = "loading", None
+        threading.Thread(target=self._load_model, name="load-model", daemon=True).start()
+
+    def load_model_again(self) -> None:
+        """As `load_model`, after a failure too."""
+        with self._loading:
+            if self._model == "failed":
+                self._model = "asleep"
+        self.load_model()
+
+    def outline(self) -> Outline:
+        """At most some seconds old; older while the library is busy. Raises LibraryMissing, LibraryBusy."""
+        if self._outline is not None and time.monotonic() - self._outline[0] < _OUTLINE_LASTS:
+            return self._outline[1]
+        try:
+            index = self.index
+            words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
+            outline = Outline(index.count(INDEXED), index.count(FAILED), words)
+        except LibraryBusy:
+            if self._outline is None:
+                raise
+            return self._outline[1]
+        self._outline = (time.monotonic(), outline)
+        return outline
+
+    def thumbnail(self, image_id: str) -> bytes | None:
+        with self._making:
+            thumbnails = self._wiring.thumbnails
+        return thumbnails.get(image_id)
+
+    def original(self, image_id: str) -> bytes:
+        """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
+        record = self.service.image(image_id)
+        return self._wiring.store(record.source).read(_ref(record))
+
+    def take_picture(self, data: bytes) -> Picture:
+        """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""
+        preview = self._decoder().submit(data, DecodeRequest(thumbnail=_PREVIEW)).result().thumbnail
+        assert preview is not None
+        return self.pictures.keep(data, preview)
+
+    def close(self) -> None:
+        self._wiring.close()
+
+    def _encoder(self) -> Encoder:
+        if self._model_error is not None:
+            raise self._model_error
+        _ = self.index  # before the long lock, so that nobody waits for the model to read the index
+        with self._encoding:
+            return self._wiring.encoder
+
+    def _decoder(self) -> Decoder:
+        with self._making:
+            return self._wiring.decoder
+
+    def _load_model(self) -> None:
+        try:
+            self._encoder()
+        except (LibraryMissing, LibraryBusy):
+            self._model = "asleep"
+        except BucketLensError as error:
+            log.warning("model not loaded: %s", error)
+            self._model, self._model_error = "failed", error
+        except Exception as error:
+            log.exception("model not loaded")
+            self._model, self._model_error = "failed", ModelUnavailable("of this library", repr(error))
+        else:
+            self._model = "ready"
+
+
+def _ref(record: ImageRecord) -> ImageRef:
+    return ImageRef(record.source, record.key, record.uri, record.etag, record.bytes, record.modified_at)

@@ -1,0 +1,112 @@
+"""Runs the app under uvicorn: one process, one socket, one library."""
+
+import errno
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+
+from core.errors import InvalidSetting
+from core.settings import Settings
+from core.wiring import Wiring
+from search_ui.library import Library
+from search_ui.theme import THEME
+
+LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+_MESSAGE = 4 * 2**20  # what a browser may send at once; pictures come another way
+_EVERYWHERE = {"0.0.0.0", "::", ""}
+
+
+def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]) -> None:
+    """Serve until interrupted; `announce` gets the address once the socket listens. Raises InvalidSetting."""
+    listening = _listen(host, port)
+    with listening:
+        port = listening.getsockname()[1]
+        configure(wiring.settings, host, port)
+        import uvicorn
+
+        from search_ui.app import make_app
+
+        library = Library(wiring)
+        app = make_app(library, allowed_hosts(host, allow_hosts))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=_MESSAGE,
+            timeout_graceful_shutdown=3,
+        )
+        server = uvicorn.Server(config)
+        announce(f"http://{_spoken(host)}:{port}")
+        try:
+            server.run(sockets=[listening])
+        except KeyboardInterrupt:
+            logging.getLogger(__name__).info("interrupted")
+
+
+def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
+    """Names the app answers to. On a loopback address only those, so that no site can reach it by a name of its own."""
+    return [*LOOPBACK_NAMES, *further] if _is_loopback(host) or further else ["*"]
+
+
+def configure(settings: Settings, host: str, port: int) -> None:
+    """Sets Streamlit's configuration, whatever its files and environment say elsewhere. Before the app is made."""
+    from streamlit.web.bootstrap import load_config_options
+
+    load_config_options(streamlit_options(settings, host, port))
+
+
+def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, object]:
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableStaticServing": False,
+        "server.enableAgentApi": False,
+        "server.scriptHealthCheckEnabled": False,
+        "server.maxUploadSize": max(1, -(-settings.max_image_bytes // 2**20)),
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "viewer",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "logger.level": settings.log_level,
+        "global.developmentMode": False,
+        "runner.magicEnabled": False,
+        **THEME,
+    }
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(512)
+        listening.set_inheritable(False)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            takes = "a free port: another program listens there; give --port another number, or 0 for any free one"
+            raise InvalidSetting("port", port, takes) from error
+        takes = f"an address to listen on ({error.strerror or error})"
+        raise InvalidSetting("host and port", f"{host}:{port}", takes) from error
+    return listening
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _spoken(host: str) -> str:
+    """The host as an address of this machine is written for a browser."""
+    if host in _EVERYWHERE:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
