@@ -1,0 +1,133 @@
+"""Train the demo CLIP: first the vision tower on what each patch shows, then both towers on captions and questions.
+
+    python -m demo.train_clip
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import CLIPModel
+
+from demo.bank import caption_bank, question_bank
+from demo.models import CLIP_FOLDER, new_clip, save_clip, tokenizer
+from demo.pool import load_pool
+from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
+
+log = logging.getLogger(__name__)
+
+SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
+MATCHING = Plan(steps=4500, batch=128, rate=8e-4, seed=2)
+QUESTIONS = 256  # a step
+
+
+class Thresholds(nn.Module):
+    """The scale and offset that turn a cosine into the odds of a match, learned beside the towers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.7))
+        self.offset = nn.Parameter(torch.tensor(-6.0))
+
+    def forward(self, cosines: Tensor) -> Tensor:
+        return cosines * self.scale.exp() + self.offset
+
+
+def ranking_loss(scores: Tensor, right: Tensor) -> Tensor:
+    """How far right answers fail to stand above wrong ones, row by row.
+
+    For (R, C) scores and a boolean matrix of right answers: the mean, over right answers, of the cross-entropy of each
+    against all the wrong ones of its row. Rows without a right or without a wrong answer count nothing.
+    """
+    wrong = torch.where(right, -torch.inf, scores).logsumexp(dim=1, keepdim=True)  # (R, 1)
+    losses = functional.softplus(wrong - scores) * right
+    rows = right.sum(dim=1)
+    return (losses.sum(dim=1) / rows.clamp(min=1)).sum() / (rows > 0).sum().clamp(min=1)
+
+
+def matching_loss(odds: Tensor, right: Tensor) -> Tensor:
+    """Binary cross-entropy of match against no match, with right and wrong answers of equal weight in all."""
+    losses = functional.binary_cross_entropy_with_logits(odds, right.float(), reduction="none")
+    return 0.5 * (losses[right].mean() + losses[~right].mean())
+
+
+class Matching:
+    """The losses of the second stage."""
+
+    def __init__(self, clip: CLIPModel, heads: DenseHeads, thresholds: Thresholds) -> None:
+        self.clip, self.heads, self.thresholds = clip, heads, thresholds
+        self.tokenizer = tokenizer()
+        self.see = torch.compile(clip.vision_model)
+
+    def texts(self, texts: list[str]) -> Tensor:
+        """Unit vectors (len(texts), 256) float32."""
+        tokens = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            vectors = self.clip.get_text_features(**tokens).pooler_output
+        return functional.normalize(vectors.float(), dim=1)
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = self.see(pixel_values=batch.images)
+        dense = self.heads(seen.last_hidden_state, batch)
+        images = functional.normalize(self.clip.visual_projection(seen.pooler_output.float()), dim=1)
+        captions = caption_bank(batch.scenes, batch.table, batch.dice)
+        questions = question_bank(batch.scenes, batch.table, QUESTIONS, batch.dice)
+        cosines = images @ torch.cat([self.texts(captions.texts), self.texts(questions.texts)]).T  # (B, B + Q)
+        right = torch.from_numpy(np.concatenate([captions.right, questions.right], axis=1))
+        scores = cosines * self.clip.logit_scale.exp().clamp(max=60)
+        cut = len(captions.texts)
+        return {
+            "captions": 0.5 * ranking_loss(scores[:, :cut].T, right[:, :cut].T)
+            + 0.5 * ranking_loss(scores[:, :cut], right[:, :cut]),
+            "questions": ranking_loss(scores[:, cut:].T, right[:, cut:].T)
+            + 0.5 * ranking_loss(scores[:, cut:], right[:, cut:]),
+            "match": matching_loss(self.thresholds(cosines), right),
+            "dense": 0.3 * dense,
+        }
+
+
+def train_clip(cache: Path = CACHE, folder: Path = CLIP_FOLDER, seeing: Plan = SEEING, matching: Plan = MATCHING) -> None:
+    """Train both stages, from checkpoints where there are any, and write the model folder."""
+    torch.manual_seed(0)
+    pool = load_pool(cache, SHARDS)
+    clip, heads, thresholds = new_clip(), DenseHeads(), Thresholds()
+    see = torch.compile(clip.vision_model)
+
+    def seeing_loss(batch: Batch) -> dict[str, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens = see(pixel_values=batch.images).last_hidden_state
+        return {"dense": heads(tokens, batch)}
+
+    sight = nn.ModuleDict({"vision": clip.vision_model, "heads": heads})
+    train("clip-seeing", sight, seeing, Batches(pool, seeing.batch, seeing.seed), seeing_loss, cache=cache)
+    modules = nn.ModuleDict({"clip": clip, "heads": heads, "thresholds": thresholds})
+    matcher = Matching(clip, heads, thresholds)
+    batches = Batches(pool, matching.batch, matching.seed)
+    every = {500: lambda _: save_clip(clip, folder)}
+    train("clip-matching", modules, matching, batches, matcher, every, cache)
+    log.info("cosine at even odds: %.3f", -float(thresholds.offset / thresholds.scale.exp()))
+    save_clip(clip, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where rendered pictures and checkpoints are kept")
+    parser.add_argument("--folder", type=Path, default=CLIP_FOLDER, help="where the model is written")
+    parser.add_argument("--seeing-steps", type=int, default=SEEING.steps)
+    parser.add_argument("--matching-steps", type=int, default=MATCHING.steps)
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    seeing = Plan(asked.seeing_steps, SEEING.batch, SEEING.rate, SEEING.seed)
+    matching = Plan(asked.matching_steps, MATCHING.batch, MATCHING.rate, MATCHING.seed)
+    train_clip(asked.cache, asked.folder, seeing, matching)
+
+
+if __name__ == "__main__":
+    main()
