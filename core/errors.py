@@ -112,8 +112,9 @@ class ModelUnavailable(ModelError):
         super().__init__(
             f"model {name!r} cannot be loaded: {reason}\n"
             "Three ways out:\n"
-            f"  1. with a network: run once where huggingface.co can be reached; it is kept in the cache\n"
-            f"  2. a local copy:   {option} PATH, a folder that holds the saved model\n"
+            "  1. with a network: run the same command where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
+            "                     can be reached; once fetched, the model stays in the cache\n"
+            f"  2. a local copy:   {option} FOLDER, where FOLDER holds the saved model\n"
             f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)"
         )
         self.name = name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.model_files import ModelFiles, first_line, locate
+from core.adapters.model_files import ModelFiles, locate
 from core.identity import model_fingerprint
 from core.images import PixelSpec
 from core.ports import Captioner
@@ -29,7 +29,7 @@ def load_captioner(name_or_path: str, *, device: str) -> Captioner:
     try:
         captioner = VisionCaptioner(files, *_load(files, device))
     except Exception as error:  # several vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.unavailable(first_line(error)) from error
+        raise files.failed(error) from error
     log.info("loaded captioner=%s seconds=%.1f", captioner.name, perf_counter() - started)
     return captioner
 
@@ -40,17 +40,18 @@ def _load(files: ModelFiles, device: str) -> "tuple[Any, Any, PixelInput]":
     chosen = choose_device(device)
     folder = str(files.folder)
     with quiet_loading() as reports:
-        from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
+        import transformers
 
-        model: Any = VisionEncoderDecoderModel.from_pretrained(
+        vendor: Any = transformers  # its typing is partial
+        model = vendor.VisionEncoderDecoderModel.from_pretrained(
             folder,
             dtype=choose_dtype(chosen),
             local_files_only=True,
             use_safetensors=files.safetensors,
             weights_only=True,
         )
-        processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        processor = vendor.AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+        tokenizer = vendor.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     check_complete(reports)
     return model.to(chosen).eval(), tokenizer, pixel_input(processor)
 
@@ -64,11 +65,8 @@ class VisionCaptioner:
         self._model = model
         self._tokenizer = tokenizer
         self._input = pixels
+        self.pixels: PixelSpec = pixels.spec
         self._generation = _greedy(model)
-
-    @property
-    def pixels(self) -> PixelSpec:
-        return self._input.spec
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:
         """(N, S, S, 3) uint8 RGB, sized by `pixels` -> N captions; "" where the model had nothing to say."""
@@ -78,7 +76,11 @@ class VisionCaptioner:
             return []
         values = self._input.tensor(pixels, self._model.device, self._model.dtype)
         with torch.inference_mode():
-            tokens = self._model.generate(pixel_values=values, generation_config=self._generation)
+            tokens = self._model.generate(
+                pixel_values=values,
+                decoder_attention_mask=torch.ones((len(values), 1), dtype=torch.long, device=values.device),
+                generation_config=self._generation,
+            )
         return [clean(text) for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import words
-from core.adapters.model_files import ModelFiles, first_line, locate
+from core.adapters.model_files import ModelFiles, locate
 from core.identity import model_fingerprint
 from core.images import PixelSpec
 from core.ports import Encoder, TextEncoding
@@ -35,7 +35,7 @@ def load_encoder(name_or_path: str, *, device: str) -> Encoder:
     try:
         encoder = ClipEncoder(files, *_load(files, device))
     except Exception as error:  # three vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.unavailable(first_line(error)) from error
+        raise files.failed(error) from error
     seconds = perf_counter() - started
     log.info("loaded encoder=%s dimension=%d seconds=%.1f", encoder.name, encoder.dimension, seconds)
     return encoder
@@ -71,14 +71,11 @@ class ClipEncoder:
         self.fingerprint = model_fingerprint(files.folder)
         self._model = model
         self._input = pixels
+        self.pixels: PixelSpec = pixels.spec
         self._tokenizer: Any = model.tokenizer
         self._context = _context(model)
         self._tokenizing = threading.Lock()  # the tokenizer's truncation setting is shared and not thread-safe
         self.dimension = int(self._encode_batch(["a"]).shape[1])
-
-    @property
-    def pixels(self) -> PixelSpec:
-        return self._input.spec
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:
         """(N, S, S, 3) uint8 RGB, sized by `pixels` -> (N, D) float32, unit rows."""

@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 5.0
 _OPTION: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner"}
+_PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -42,6 +43,13 @@ class ModelFiles:
 
     def unavailable(self, reason: str) -> ModelUnavailable:
         return ModelUnavailable(self.name, reason, option=self.option)
+
+    def failed(self, error: Exception) -> ModelUnavailable:
+        """What a vendor raised while loading, in our words."""
+        from safetensors import SafetensorError
+
+        damaged = "its weights file is damaged: " if isinstance(error, SafetensorError) else ""
+        return self.unavailable(damaged + first_line(error))
 
 
 def locate(name_or_path: str, role: Role) -> ModelFiles:
@@ -115,7 +123,7 @@ def _trouble_reaching(url: str) -> str | None:
     Asked in a thread of its own, because name resolution knows no time-out: the hub's client would wait for minutes.
     """
     import httpx2
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     outcome: list[str | None] = []
 
@@ -146,6 +154,8 @@ def _check_folder(files: ModelFiles) -> None:
         takes = "a vision-encoder-decoder model" if files.role == "captioner" else "a CLIP-like encoder"
         raise files.unavailable(f"it is a {kind!r} model; {files.option} takes {takes}")
     folder = config_path.parent
+    if not any((place / name).is_file() for place in (folder, files.folder) for name in _PROCESSORS):
+        raise files.unavailable(f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images")
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return
     if any((folder / name).is_file() for name in _PICKLES):
@@ -168,5 +178,7 @@ def _config_paths(folder: Path) -> list[Path]:
 
 def first_line(error: BaseException) -> str:
     """What went wrong in one line: vendors' messages may run over a page."""
+    if type(error) is ValueError:
+        return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

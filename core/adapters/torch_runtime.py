@@ -50,25 +50,26 @@ class PixelInput:
 
     def tensor(self, pixels: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
         """(N, S, S, 3) uint8 -> (N, 3, S, S) of the model's dtype, on its device."""
-        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+        batch = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
         values = batch.to(torch.float32) * self.scale.to(device) - self.shift.to(device)  # (N, S, S, 3)
         return values.permute(0, 3, 1, 2).to(dtype).contiguous()
 
 
 def pixel_input(processor: Any) -> PixelInput:
     """Read an image processor of transformers. Raises ValueError for one whose steps BucketLens does not take."""
-    size, crop = processor.size, getattr(processor, "crop_size", None)
+    size: dict[str, Any] = dict(processor.size)
+    crop: dict[str, Any] = dict(getattr(processor, "crop_size", None) or {})
     crops = bool(getattr(processor, "do_center_crop", False))
     if not processor.do_resize:
         raise ValueError("its image processor does not resize")
     if crops:
-        side, other = size.get("shortest_edge"), (crop["height"], crop["width"])
+        side, other = size.get("shortest_edge"), (crop.get("height"), crop.get("width"))
         if side is None or other != (side, side):
-            raise ValueError(f"its image processor resizes to {dict(size)} and crops to {dict(crop)}")
+            raise ValueError(f"its image processor resizes to {size} and crops to {crop}")
     else:
         side = size.get("height")
         if side is None or size.get("width") != side:
-            raise ValueError(f"its image processor resizes to {dict(size)}, which is no square")
+            raise ValueError(f"its image processor resizes to {size}, which is no square")
     factor = float(processor.rescale_factor) if processor.do_rescale else 1.0
     mean = torch.tensor(processor.image_mean if processor.do_normalize else [0.0] * 3, dtype=torch.float32)
     std = torch.tensor(processor.image_std if processor.do_normalize else [1.0] * 3, dtype=torch.float32)
@@ -80,8 +81,9 @@ def pixel_input(processor: Any) -> PixelInput:
 def quiet_loading() -> Iterator[list[str]]:
     """Keep transformers' bars, tables and warnings off the terminal; yields the load reports that it wrote."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every later fork of this process warns
-    from transformers.utils import logging as vendor
+    from transformers.utils import logging as transformers_logging
 
+    vendor: Any = transformers_logging  # its typing is partial
     reports: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:

@@ -102,6 +102,7 @@ def make_tiny_captioner(folder: Path, *, seed: int = 0, pickled: bool = False) -
         n_layer=2,
         n_head=2,
         add_cross_attention=True,
+        tie_word_embeddings=False,
         is_decoder=True,
         bos_token_id=2,
         eos_token_id=3,
