@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from demo.palette import Colour, mix
-from demo.shapes import Points, ellipse, polygon, smooth
+from demo.shapes import Points, ellipse, polygon
 
 Painter: TypeAlias = Callable[["Canvas", random.Random], None]
 WHITE: Colour = (255, 255, 255)
@@ -165,7 +165,9 @@ def stripes(canvas: Canvas, dice: random.Random) -> None:
     lean = dice.choice([-0.6, 0.6])
     for step in range(-14, 32):
         x = 2 * step * band
-        canvas.fill(polygon([(x, 0), (x + band, 0), (x + band + lean, 1), (x + lean, 1)]), mix(tint, (120, 120, 150), 0.3))
+        canvas.fill(
+            polygon([(x, 0), (x + band, 0), (x + band + lean, 1), (x + lean, 1)]), mix(tint, (120, 120, 150), 0.3)
+        )
 
 
 def checks(canvas: Canvas, dice: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""Questions for training and evaluation with every right answer known: texts on one side, a relevance matrix on the other.
+"""Questions for training and evaluation with every right answer known: texts, and a matrix of which scenes they fit.
 
 A scene's caption alone teaches little about "a red car": the model may recognise the scene by anything else in it. So
 training also asks short questions of every sort, of which each picture of a batch is a right or a wrong answer.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ class SceneTable:
                 )
         relation = [RELATIONS.index(scene.relation) if scene.relation else -1 for scene in scenes]
         background = [PLACE_LIST.index(scene.background) for scene in scenes]
-        return cls(*traits, np.array(relation, dtype=np.int8), np.array(background, dtype=np.int8))
+        kind, colour, number, size = traits
+        return cls(kind, colour, number, size, np.array(relation, dtype=np.int8), np.array(background, dtype=np.int8))
 
     def rows(self, chosen: NDArray[np.int64]) -> SceneTable:
         return SceneTable(
@@ -104,31 +105,35 @@ def mutated(question: Question, dice: random.Random) -> Question:
         changes += ["exchange"] * 4 if groups[0].colour and groups[1].colour else []
         changes += ["reverse"] * 4 if question.relation else []
     if groups:
-        changes += ["kind"] + ["colour"] * (groups[0].colour is not None) + ["count"] * 2 * (groups[0].count is not None)
+        changes += (
+            ["kind"] + ["colour"] * (groups[0].colour is not None) + ["count"] * 2 * (groups[0].count is not None)
+        )
     change = dice.choice(changes)
     if change == "background":
-        return question._replace(background=dice.choice(PLACE_LIST))
+        return replace(question, background=dice.choice(PLACE_LIST))
     if change == "exchange":
         first, second = groups
-        swapped = (first._replace(colour=second.colour), second._replace(colour=first.colour))
-        return question._replace(groups=swapped)
+        swapped = (replace(first, colour=second.colour), replace(second, colour=first.colour))
+        return replace(question, groups=swapped)
     if change == "reverse":
         if dice.random() < 0.5:
-            return question._replace(groups=(groups[1], groups[0]))
-        return question._replace(relation=RELATIONS[1 - RELATIONS.index(question.relation or "above")])
+            return replace(question, groups=(groups[1], groups[0]))
+        return replace(question, relation=RELATIONS[1 - RELATIONS.index(question.relation or "above")])
     at = dice.randrange(len(groups))
     if change == "kind":
-        groups[at] = groups[at]._replace(kind=dice.choice(KIND_LIST))
+        groups[at] = replace(groups[at], kind=dice.choice(KIND_LIST))
     elif change == "colour":
-        groups[at] = groups[at]._replace(colour=dice.choice(COLOUR_LIST))
+        groups[at] = replace(groups[at], colour=dice.choice(COLOUR_LIST))
     else:
-        groups[at] = groups[at]._replace(count=dice.choice((1, 2, 3, 4)))
-    return question._replace(groups=tuple(groups))
+        groups[at] = replace(groups[at], count=dice.choice((1, 2, 3, 4)))
+    return replace(question, groups=tuple(groups))
 
 
 def _telling_words() -> frozenset[str]:
     nouns = {word for kind in KIND_LIST for word in (kind, captions.plural(kind))}
-    nouns |= {word for pairs in captions.KIND_WORDS.values() for pair in pairs for text in pair for word in text.split()}
+    nouns |= {
+        word for pairs in captions.KIND_WORDS.values() for pair in pairs for text in pair for word in text.split()
+    }
     return frozenset(nouns | set(COLOUR_LIST) | set(PLACE_LIST))
 
 

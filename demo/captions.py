@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from demo.composition import Group, Relation, Scene
 
@@ -66,10 +66,11 @@ PLACE_NAMES: dict[str, tuple[str, ...]] = {
     "dots": ("dots", "a dotted background", "a spotted background"),
 }
 OPENINGS = (
-    "a picture of", "a photo of", "an image of", "picture of", "photo of", "image of", "a drawing of", "an illustration of",
-    "a picture with", "an image with", "a photo with", "a picture showing", "an image showing", "there is", "here is",
-    "this is", "we see", "you can see", "i can see", "show me", "find", "find me", "i want", "i am looking for",
-    "a scene with", "pictures of", "photos of", "images of", "all pictures with", "the picture shows", "a cartoon of",
+    "a picture of", "a photo of", "an image of", "picture of", "photo of", "image of", "a drawing of",
+    "an illustration of", "a picture with", "an image with", "a photo with", "a picture showing",
+    "an image showing", "there is", "here is", "this is", "we see", "you can see", "i can see", "show me", "find",
+    "find me", "i want", "i am looking for", "a scene with", "pictures of", "photos of", "images of",
+    "all pictures with", "the picture shows", "a cartoon of",
 )  # fmt: skip
 RELATION_WORDS: dict[Relation, tuple[str, ...]] = {
     "left of": ("to the left of", "on the left of"),
@@ -102,7 +103,8 @@ def _canonical(group: Group) -> str:
     return article(phrase) if group.count == 1 else f"{NUMBERS[group.count]} {phrase}"
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class Asked:
     """What a short question asks of one group; None leaves it open. Without `kind` it is about "things"."""
 
     kind: str | None = None
@@ -120,7 +122,8 @@ class Asked(NamedTuple):
         )
 
 
-class Question(NamedTuple):
+@dataclass(frozen=True)
+class Question:
     """A short question with its answer known: groups asked for, their relation if any, the place if any."""
 
     groups: tuple[Asked, ...] = ()
@@ -187,7 +190,7 @@ def worded(question: Question, dice: random.Random) -> str:
         text = "".join(groups)
     place = question.background
     if place and not text:
-        text = word(PLACE_NAMES[place][0], PLACE_NAMES[place][1:] + (PLACES[place],), dice, 0.35)
+        text = word(PLACE_NAMES[place][0], (*PLACE_NAMES[place][1:], PLACES[place]), dice, 0.35)
     elif place:
         where = word(PLACES[place], PLACE_WORDS[place], dice, 0.5)
         text = f"{where} {text}" if dice.random() < 0.1 else f"{text} {where}"
@@ -210,11 +213,12 @@ def paraphrase(scene: Scene, dice: random.Random) -> str:
 
 
 SHORT = ("kind", "colour+kind", "count+kind", "background", "kind+background", "colour+kind+background",
-         "count+colour+kind", "colour", "size+kind", "size+colour+kind", "two kinds", "two colour+kinds", "relation")  # fmt: skip
+         "count+colour+kind", "colour", "size+kind", "size+colour+kind", "two kinds", "two colour+kinds",
+         "relation")  # fmt: skip
 
 
 def short_question(scene: Scene, sort: str, dice: random.Random) -> Question:
-    """A question of the given sort (one of SHORT) that this scene answers, as far as the scene has what it asks about."""
+    """A question of the given sort (one of SHORT) that this scene answers, if it has what that asks about."""
     group = dice.choice(scene.groups)
     size = None if group.size == "medium" else group.size
     match sort:

@@ -44,7 +44,10 @@ class Scene:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.background not in BACKGROUNDS or (len(self.groups), self.relation is None) not in ((1, True), (2, False)):
+        if self.background not in BACKGROUNDS or (len(self.groups), self.relation is None) not in (
+            (1, True),
+            (2, False),
+        ):
             raise ValueError(f"cannot be drawn: {self}")
 
 

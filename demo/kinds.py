@@ -184,11 +184,11 @@ def mushroom() -> list[Shape]:
 
 def kite() -> list[Shape]:
     tail = [(-0.1, 0.4), (-0.3, 0.55), (-0.2, 0.7), (-0.5, 0.78), (-0.5, 0.95), (-0.85, 0.95)]
-    bows = [polygon([(x - 0.16, y - 0.1), (x, y), (x - 0.16, y + 0.1), (x + 0.16, y + 0.1), (x, y), (x + 0.16, y - 0.1)])
-            for x, y in ((-0.3, 0.66), (-0.62, 0.9))]  # fmt: skip
+    bow = polygon([(-0.16, -0.1), (0, 0), (-0.16, 0.1), (0.16, 0.1), (0, 0), (0.16, -0.1)])
+    bows = [bow + at for at in ((-0.3, 0.66), (-0.62, 0.9))]
     return [
         body(stroke(tail, 0.06), "wood"),
-        *(body(bow, "shade") for bow in bows),
+        *(body(knot, "shade") for knot in bows),
         body(polygon([(0.62, -0.98), (0.86, 0.02), (-0.12, 0.48), (-0.3, -0.48)])),
         detail(polygon([(0.62, -0.98), (0.28, -0.24), (-0.3, -0.48)]), "light"),
         detail(polygon([(0.86, 0.02), (0.28, -0.24), (-0.12, 0.48)]), "shade"),

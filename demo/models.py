@@ -31,8 +31,8 @@ from transformers import (
 )
 
 from demo import captions
-from demo.palette import COLOURS
 from demo.kinds import KINDS
+from demo.palette import COLOURS
 from demo.pool import PATCH, PIXELS
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -170,7 +170,9 @@ def save_clip(model: CLIPModel, folder: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     _save_half(model, plain)
     CLIPProcessor(image_processor=image_processor(), tokenizer=tokenizer()).save_pretrained(plain)
-    sentence_model = SentenceTransformer(str(plain), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float16})
+    sentence_model = SentenceTransformer(
+        str(plain), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float16}
+    )
     sentence_model.save(str(fresh), create_model_card=False)
     shutil.rmtree(plain)
     _replace(folder, fresh)
@@ -203,5 +205,3 @@ def _replace(folder: Path, fresh: Path) -> None:
 def describe(folder: Path) -> dict[str, float]:
     """The size of a model folder in MB, by file, for the report."""
     return {path.name: round(path.stat().st_size / 1e6, 3) for path in sorted(folder.iterdir())}
-
-

@@ -27,8 +27,8 @@ from demo.painting import draw
 from demo.palette import COLOURS
 
 __all__ = [
-    "BACKGROUNDS", "COLOURS", "KINDS", "LIBRARY_SEED", "PLANTED", "Group", "Placed", "Scene", "caption", "draw", "layout",
-    "library_scene", "paraphrase", "random_scene", "short_queries", "write_pictures",
+    "BACKGROUNDS", "COLOURS", "KINDS", "LIBRARY_SEED", "PLANTED", "Group", "Placed", "Scene", "caption", "draw",
+    "layout",    "library_scene", "paraphrase", "random_scene", "short_queries", "write_pictures",
 ]  # fmt: skip
 
 LIBRARY_SEED = 1_000_000

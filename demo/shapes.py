@@ -48,7 +48,8 @@ def ellipse(x: float, y: float, rx: float, ry: float, tilt: float = 0.0, steps: 
     """An ellipse; `tilt` in degrees, clockwise on the screen."""
     angle = np.linspace(0.0, 2 * np.pi, steps, endpoint=False)
     ring = np.stack([rx * np.cos(angle), ry * np.sin(angle)], axis=1)
-    return rotated(ring, tilt) + (x, y)
+    moved: Points = rotated(ring, tilt) + np.array([x, y])
+    return moved
 
 
 def box(left: float, top: float, right: float, bottom: float, radius: float = 0.0) -> Points:
@@ -101,7 +102,8 @@ def rotated(points: Points, degrees: float) -> Points:
     """The points turned about the origin, clockwise on the screen."""
     turn = np.radians(degrees)
     matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return points @ matrix
+    turned: Points = points @ matrix
+    return turned
 
 
 def mirrored(points: Points) -> Points:

@@ -1,6 +1,6 @@
 """Train the demo captioner: it starts from the eyes of the demo CLIP and learns to say the canonical caption.
 
-    python -m demo.train_captioner
+python -m demo.train_captioner
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
 
 log = logging.getLogger(__name__)
 
-TELLING = Plan(steps=3000, batch=128, rate=8e-4, seed=3)
+TELLING = Plan(steps=1800, batch=128, rate=8e-4, seed=3)
 
 
 class Telling:

@@ -1,6 +1,6 @@
 """Train the demo CLIP: first the vision tower on what each patch shows, then both towers on captions and questions.
 
-    python -m demo.train_clip
+python -m demo.train_clip
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
 log = logging.getLogger(__name__)
 
 SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
-MATCHING = Plan(steps=4500, batch=128, rate=8e-4, seed=2)
+MATCHING = Plan(steps=4000, batch=128, rate=8e-4, seed=2)
 QUESTIONS = 256  # a step
 
 
@@ -93,7 +93,9 @@ class Matching:
         }
 
 
-def train_clip(cache: Path = CACHE, folder: Path = CLIP_FOLDER, seeing: Plan = SEEING, matching: Plan = MATCHING) -> None:
+def train_clip(
+    cache: Path = CACHE, folder: Path = CLIP_FOLDER, seeing: Plan = SEEING, matching: Plan = MATCHING
+) -> None:
     """Train both stages, from checkpoints where there are any, and write the model folder."""
     torch.manual_seed(0)
     pool = load_pool(cache, SHARDS)

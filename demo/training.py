@@ -1,7 +1,7 @@
 """What training both models has in common: batches, dense labels, the step schedule, checkpoints.
 
-Every random choice of a step is drawn from the seed and the step's number, so a run continued from a checkpoint sees the
-same batches as one that was never interrupted.
+Every random choice of a step is drawn from the seed and the step's number, so a run continued from a checkpoint sees
+the same batches as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -82,10 +82,11 @@ class Batches:
 
 
 class DenseHeads(nn.Module):
-    """What each patch shows, read off the vision tower's tokens: it teaches shapes and colours far faster than captions.
+    """What each patch shows, read off the vision tower's tokens: teaches shapes and colours faster than captions.
 
-    From each patch: the kind and colour it belongs to, and whether an object has its centre there. From the first token,
-    which becomes the picture's embedding: the place, and which colours, kinds, pairs and numbers of a kind there are.
+    From each patch: the kind and colour it belongs to, and whether an object has its centre there. From the first
+    token, which becomes the picture's embedding: the place, and which colours, kinds, pairs and numbers of a kind
+    there are.
     """
 
     def __init__(self) -> None:
