@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.model_files import ModelFiles, locate
+from core.adapters.model_files import ModelFiles, locate, set_environment
 from core.identity import model_fingerprint
 from core.images import PixelSpec
 from core.ports import Captioner
@@ -35,6 +35,7 @@ def load_captioner(name_or_path: str, *, device: str) -> Captioner:
 
 
 def _load(files: ModelFiles, device: str) -> "tuple[Any, Any, PixelInput]":
+    set_environment()
     from core.adapters.torch_runtime import check_complete, choose_device, choose_dtype, pixel_input, quiet_loading
 
     chosen = choose_device(device)

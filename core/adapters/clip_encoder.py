@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import words
-from core.adapters.model_files import ModelFiles, locate
+from core.adapters.model_files import ModelFiles, locate, set_environment
 from core.identity import model_fingerprint
 from core.images import PixelSpec
 from core.ports import Encoder, TextEncoding
@@ -42,6 +42,7 @@ def load_encoder(name_or_path: str, *, device: str) -> Encoder:
 
 
 def _load(files: ModelFiles, device: str) -> "tuple[SentenceTransformer, PixelInput]":
+    set_environment()
     from core.adapters.torch_runtime import check_complete, choose_device, choose_dtype, pixel_input, quiet_loading
 
     chosen = choose_device(device)

@@ -1,7 +1,6 @@
 """What both models share of torch and transformers: device, number type, pixels, quiet loading."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +79,6 @@ def pixel_input(processor: Any) -> PixelInput:
 @contextmanager
 def quiet_loading() -> Iterator[list[str]]:
     """Keep transformers' bars, tables and warnings off the terminal; yields the load reports that it wrote."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every later fork of this process warns
     from transformers.utils import logging as transformers_logging
 
     vendor: Any = transformers_logging  # its typing is partial

@@ -11,7 +11,6 @@ from core.adapters.captioner import MAX_TOKENS, VisionCaptioner, clean, load_cap
 from core.adapters.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
 from core.images import DecodeRequest, ImageLimits, PixelSpec, decode
-from core.models import DEMO_WEIGHTS
 from demo import scenes
 from tests.integration.model_folders import TINY_PIXELS, WORDS, make_tiny_captioner, make_tiny_clip
 
