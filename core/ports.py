@@ -1,9 +1,9 @@
 """What the core needs of the world, as Protocols. Adapters implement them; tests implement them by hand."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,13 @@ class ImageStore(Protocol):
     def read(self, ref: ImageRef) -> bytes:
         """The image's bytes. Raises ImageGone, ImageUnavailable or ImageTooLarge."""
         ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A store that passes over what is plainly no image: how many files, by reason, in its last listing."""
+
+    ignored: Mapping[str, int]
 
 
 class Decoder(Protocol):

@@ -1,0 +1,109 @@
+"""The command `ingest`."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from core.cli import data_option, json_option, wire
+from core.wiring import Wiring
+from ingest.lock import RunLock
+from ingest.parts import Options, Parts
+from ingest.report import Report
+from ingest.run import run_ingest
+
+
+@click.command()
+@click.argument("sources", metavar="SOURCE…", nargs=-1, required=True)
+@click.option("--model", metavar="NAME|PATH", help="Encoder of a new library: see `bucketlens models`.")
+@click.option("--captioner", metavar="NAME|PATH", help="Captioner: see `bucketlens models`.")
+@click.option("--captions/--no-captions", default=True, help="Caption images, once all of them are searchable.")
+@click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
+@click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")
+@data_option
+@json_option
+def ingest(
+    sources: tuple[str, ...],
+    model: str | None,
+    captioner: str | None,
+    captions: bool,
+    retry_failed: bool,
+    confirm_deletes: bool,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the library equal to the folders SOURCE…: add what is new, update what changed, delete what is gone.
+
+    Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
+    """
+    report = Report()
+    with wire(data=data, model=model, captioner=captioner) as wiring:
+        stores = [wiring.store(source) for source in sources]
+        with RunLock(wiring.settings.data) as lock, _stop_on_signals() as (stop, received):
+            options = Options(
+                batch_size=wiring.settings.batch_size,
+                thumbnail_px=wiring.settings.thumbnail_px,
+                readers=(wiring.settings.decode_workers or os.cpu_count() or 1) + 2,
+                captions=captions,
+                retry_failed=retry_failed,
+                confirm_deletes=confirm_deletes,
+            )
+            from ingest.display import show, summary
+
+            show(run_ingest(_parts(wiring, options, stop), stores, report, sweep=lock.unclean))
+            if not report.interrupted:
+                lock.ended_well()
+    if as_json:
+        click.echo(json.dumps(report.to_dict()))
+    else:
+        click.echo(summary(report))
+        for remark in report.problems + report.notices:
+            click.echo(f"Note: {remark}", err=True)
+        if report.failed:
+            click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
+    sys.exit(128 + received[0] if received else report.exit_code)
+
+
+def _parts(wiring: Wiring, options: Options, stop: threading.Event) -> Parts:
+    index = wiring.create_index()
+    if wiring.settings.model not in (None, index.info.model):
+        _ = wiring.encoder  # raises ModelMismatch unless it is the library's model under another name
+    return Parts(
+        index=index,
+        encoder=lambda: wiring.encoder,
+        captioner=lambda: wiring.captioner,
+        decoder=wiring.decoder,
+        thumbnails=wiring.thumbnails,
+        open_store=wiring.store,
+        options=options,
+        stop=stop,
+    )
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[tuple[threading.Event, list[int]]]:
+    """An event that the first SIGINT or SIGTERM sets, and the signals received; a second one interrupts at once."""
+    stop, received = threading.Event(), list[int]()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop, received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+COMMANDS: list[click.Command] = [ingest]

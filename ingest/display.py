@@ -1,0 +1,87 @@
+"""Draws a run while it goes on: live bars on a terminal, a line now and then elsewhere. All on standard error."""
+
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ingest import report
+from ingest.report import Report, Stage
+
+_LINE_SECONDS = 15.0
+_TITLES: dict[Stage, str] = {"images": "Indexing", "captions": "Captioning"}
+
+
+def show(run: Iterator[report.Progress]) -> None:
+    """Let the run go to its end, and show where it is."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        _live(run, console)
+    else:
+        _lines(run, console)
+
+
+def _live(run: Iterator[report.Progress], console: Console) -> None:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}/{task.fields[all]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        waiting = bars.add_task("Looking for what is new …", total=None, all="…", rate="", failed="")
+        tasks: dict[Stage, TaskID] = {}
+        started: dict[Stage, float] = {}
+        for step in run:
+            now = time.monotonic()
+            if step.stage not in tasks:
+                bars.update(waiting, visible=False)
+                tasks[step.stage] = bars.add_task(_TITLES[step.stage], total=None, all="…", rate="", failed="")
+                started[step.stage] = now
+            seconds = now - started[step.stage]
+            bars.update(
+                tasks[step.stage],
+                completed=step.done,
+                total=step.total,
+                all="…" if step.total is None else f"{step.total:,}",
+                rate=f"{step.done / seconds:.1f}/s" if seconds > 1 else "",
+                failed=f"[red]{step.report.failed:,} failed" if step.report.failed else "",
+            )
+
+
+def _lines(run: Iterator[report.Progress], console: Console) -> None:
+    last = time.monotonic()
+    for step in run:
+        now = time.monotonic()
+        if now - last >= _LINE_SECONDS:
+            last = now
+            total = "" if step.total is None else f" of {step.total:,}"
+            failed = f", {step.report.failed:,} failed" if step.report.failed else ""
+            console.print(f"{_TITLES[step.stage]}: {step.done:,}{total}{failed}", highlight=False)
+
+
+def summary(done: Report) -> str:
+    """What was done, in two or three lines for people."""
+    counts = [
+        f"{done.added:,} added",
+        f"{done.updated:,} updated",
+        f"{done.skipped:,} unchanged",
+        f"{done.deleted:,} deleted",
+        f"{done.failed:,} failed",
+        f"{done.captioned:,} captioned",
+    ]
+    speed = f", {done.images_per_second:.1f} images/s" if done.images_per_second else ""
+    lines = [f"{', '.join(counts)} in {done.seconds:.1f} s{speed}"]
+    if done.ignored:
+        lines.append(f"{done.ignored:,} files passed over that are no pictures")
+    if done.pending_captions:
+        lines.append(f"{done.pending_captions:,} images have no caption yet")
+    if done.interrupted:
+        lines.append("stopped; what has been done stays, and the same command goes on from here")
+    return "\n".join(lines)

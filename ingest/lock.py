@@ -1,0 +1,38 @@
+"""One ingest of a library at a time, and a mark that tells the next one when it did not end well."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from core.errors import LibraryBusy
+
+
+class RunLock:
+    """Holds `ingest.lock` in the library's folder while it is entered. Raises LibraryBusy where another process does.
+
+    `unclean`: a run before this one was cut off, so that files may have been left over.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._mark = data / "ingest.running"
+        self._descriptor = -1
+        self.unclean = False
+
+    def __enter__(self) -> "RunLock":
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._descriptor)
+            raise LibraryBusy(f"another ingest of {self._data}: the library") from error
+        self.unclean = self._mark.exists()
+        self._mark.touch()
+        return self
+
+    def ended_well(self) -> None:
+        self._mark.unlink(missing_ok=True)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,95 @@
+"""What is to be done: pure decisions from what is listed and what is indexed, tested without a disk."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.records import ImageRecord, ImageRef
+
+Kind = Literal["add", "update", "skip"]
+
+MAX_DELETED_SHARE = 0.10
+ALWAYS_DELETED = 10  # so few may go from a small source without being confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One listed image, what is to be done with it, and the record that is there already."""
+
+    kind: Kind
+    id: str
+    ref: ImageRef
+    known: ImageRecord | None
+
+
+def plan(
+    listed: Iterable[tuple[str, ImageRef]], known: Mapping[str, ImageRecord], *, retry_failed: bool = False
+) -> list[Step]:
+    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed."""
+    return [
+        Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
+        for image_id, ref in listed
+    ]
+
+
+def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
+    if known is None:
+        return "add"
+    if known.etag != ref.etag or (retry_failed and known.status == "failed"):
+        return "update"
+    return "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Absences:
+    """What a complete listing says about what is indexed of a source.
+
+    `lost` of the `gone` are not to be found under another name, so deleting them forgets a picture.
+    """
+
+    source: str
+    listed: int
+    held: int
+    gone: int
+    lost: int
+
+
+def refusal(absences: Absences, *, confirmed: bool) -> str | None:
+    """Why nothing may be deleted, as a sentence for people, or None."""
+    if absences.gone and not absences.listed:
+        return (
+            f"{absences.source} lists no image at all while {absences.held:,} are indexed; nothing was deleted, "
+            "because that looks like a disk that is not mounted. See that it is there, then run the same command again"
+        )
+    if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.held):
+        return None
+    return (
+        f"{absences.gone:,} of {absences.held:,} images of {absences.source} are no longer listed; nothing was "
+        f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}. If they are gone for good, run again with "
+        "--confirm-deletes"
+    )
+
+
+class IdSet:
+    """A growing set of UUIDs at 16 bytes each, for sources of millions of images."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._sorted: np.ndarray[tuple[int], np.dtype[np.bytes_]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._bytes) // 16
+
+    def add(self, image_id: str) -> None:
+        self._bytes += bytes.fromhex(image_id.replace("-", ""))
+        self._sorted = None
+
+    def absent(self, image_ids: Iterable[str]) -> list[str]:
+        """Those that were not added, in order."""
+        wanted = list(image_ids)
+        if self._sorted is None:
+            self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
+        raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
+        return [image_id for image_id, there in zip(wanted, np.isin(raw, self._sorted), strict=True) if not there]

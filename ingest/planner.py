@@ -1,0 +1,108 @@
+"""Lists a source and plans it page by page, ahead of those who do the work."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from core.errors import StoreError
+from core.identity import point_id
+from core.ports import ImageStore, VectorIndex
+from core.records import ImageRef
+from ingest.parts import patiently
+from ingest.plan import IdSet, Step, plan
+
+_PAGE = 1000
+_AHEAD = 20_000  # steps; about 20 MB
+
+
+class Planner:
+    """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
+
+    `total` is the number of images to work on, known once everything has been listed. After the last step `problem`
+    says why the listing is not complete, where it is not.
+    """
+
+    def __init__(self, store: ImageStore, index: VectorIndex, *, retry_failed: bool) -> None:
+        self.listed = IdSet()
+        self.known = 0
+        self.skipped = 0
+        self.total: int | None = None
+        self.problem: StoreError | None = None
+        self._store = store
+        self._index = index
+        self._retry_failed = retry_failed
+        self._steps: queue.Queue[Step | None] = queue.Queue(_AHEAD)
+        self._ended = False
+        self._error: BaseException | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Has the last step been taken?"""
+        return self._ended
+
+    def next(self, wait_s: float) -> Step | None:
+        """The next step, or None where there is none yet (when `ended`: none any more). Raises what planning raised."""
+        if self._ended:
+            return None
+        try:
+            step = self._steps.get(timeout=wait_s) if wait_s else self._steps.get_nowait()
+        except queue.Empty:
+            return None
+        if step is None:
+            self._ended = True
+            if self._error is not None:
+                raise self._error
+        return step
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        count = 0
+        try:
+            for step in self._plan():
+                count += 1
+                self._put(step)
+                if self._closing.is_set():
+                    return
+        except StoreError as error:
+            self.problem = error
+        except BaseException as error:
+            self._error = error
+        self.total = count
+        self._put(None)
+
+    def _plan(self) -> Iterator[Step]:
+        listing = self._store.list()
+        problem: StoreError | None = None
+        while problem is None:
+            page: list[tuple[str, ImageRef]] = []
+            try:
+                page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+            except StoreError as error:
+                problem = error
+            if not page and problem is None:
+                return
+            for image_id, _ in page:
+                self.listed.add(image_id)
+            ids = [image_id for image_id, _ in page]
+            known = patiently(self._index.fetch, ids)
+            self.known += len(known)
+            for step in plan(page, known, retry_failed=self._retry_failed):
+                if step.kind == "skip":
+                    self.skipped += 1
+                else:
+                    yield step
+        raise problem
+
+    def _put(self, step: Step | None) -> None:
+        while not self._closing.is_set():
+            with suppress(queue.Full):
+                self._steps.put(step, timeout=0.2)
+                return

@@ -1,0 +1,91 @@
+"""Outcomes -> points: the one place that fills in records."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from core.images import Decoded
+from core.ports import Point, VectorIndex
+from core.query import INDEXED, Filter, Match
+from core.records import ImageRecord
+from core.vectors import Vector
+from ingest.parts import patiently
+from ingest.plan import Step
+from ingest.prepare import Failed
+
+
+def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
+    """A new point; what a person wrote of the picture stays when its file changes."""
+    record, known = _decoded_record(step, decoded, index.info.fingerprint), step.known
+    if known is None or known.caption_origin != "human":
+        return Point(record, vector)
+    caption = patiently(index.vectors, [known.id], "caption").get(known.id)
+    score = None if caption is None else float(caption @ vector)
+    record = replace(record, caption=known.caption, caption_origin="human", caption_score=score, words=known.words)
+    return Point(record, vector, caption)
+
+
+def failed_point(failure: Failed, fingerprint: str) -> Point:
+    """A point without a vector. Its etag differs from any where the failure may be over by the next run."""
+    record = _record(failure.step, fingerprint, status="failed", error=failure.reason)
+    if failure.for_now:
+        record = replace(record, etag="")
+    return Point(replace(record, content_hash=failure.content_hash), None)
+
+
+class Donors:
+    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are taken over."""
+
+    def __init__(self, index: VectorIndex, content_hashes: Iterable[str]) -> None:
+        self._index = index
+        hashes = tuple(set(content_hashes))
+        same = INDEXED & Filter(all=(Match("content_hash", hashes),))
+        found = patiently(index.scroll, same, limit=4 * len(hashes))
+        self._records = {record.content_hash: record for record in found}
+        ids = [record.id for record in self._records.values()]
+        self._images = patiently(index.vectors, ids) if ids else {}
+        self._captions = patiently(index.vectors, ids, "caption") if ids else {}
+
+    def point(self, step: Step, decoded: Decoded) -> Point | None:
+        """The point of an image whose bytes are known, or None."""
+        donor = self._records.get(decoded.content_hash)
+        if donor is None or donor.id not in self._images:
+            return None
+        record = replace(
+            _decoded_record(step, decoded, self._index.info.fingerprint),
+            caption=donor.caption,
+            caption_origin=donor.caption_origin,
+            caption_score=donor.caption_score,
+            captioner=donor.captioner,
+            words=donor.words,
+        )
+        return Point(record, self._images[donor.id], self._captions.get(donor.id))
+
+
+def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:
+    return _record(
+        step,
+        fingerprint,
+        status="indexed",
+        width=decoded.width,
+        height=decoded.height,
+        taken_at=decoded.taken_at,
+        content_hash=decoded.content_hash,
+    )
+
+
+def _record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
+    ref = step.ref
+    return ImageRecord(
+        id=step.id,
+        source=ref.source,
+        key=ref.key,
+        uri=ref.uri,
+        etag=ref.etag,
+        bytes=ref.bytes,
+        modified_at=ref.modified_at,
+        indexed_at=datetime.now(UTC),
+        encoder=fingerprint,
+        **fields,
+    )

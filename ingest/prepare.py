@@ -1,0 +1,104 @@
+"""One image from its source to model input: read, hash, decode, thumbnail. Runs in several threads at once."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from core.errors import ImageError, ImageGone, ImageUnavailable
+from core.images import Decoded, DecodeRequest
+from core.ports import Decoder, ImageStore, ThumbnailStore
+from ingest.plan import Step
+
+_MAX_HELD_BYTES = 128 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Decoded, its thumbnail stored; waits for its vector."""
+
+    step: Step
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Its bytes are those that are indexed already."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Cannot be indexed. `for_now`: it could not be read at all, which may be over by the next run."""
+
+    step: Step
+    reason: str
+    content_hash: str | None = None
+    for_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Deleted since it was listed."""
+
+    step: Step
+
+
+Outcome = Ready | Touched | Failed | Gone
+
+
+class Preparer:
+    """Prepares images of one store; bounds the encoded bytes that its threads hold at once."""
+
+    def __init__(self, store: ImageStore, decoder: Decoder, thumbnails: ThumbnailStore, request: DecodeRequest) -> None:
+        self._store = store
+        self._decoder = decoder
+        self._thumbnails = thumbnails
+        self._request = request
+        self._budget = _ByteBudget(_MAX_HELD_BYTES)
+
+    def __call__(self, step: Step) -> Outcome:
+        with self._budget.hold(step.ref.bytes):
+            try:
+                data = self._store.read(step.ref)
+            except ImageGone:
+                return Gone(step)
+            except ImageUnavailable as error:
+                return Failed(step, str(error), for_now=True)
+            except ImageError as error:
+                return Failed(step, str(error))
+            content_hash = hashlib.sha256(data).hexdigest()
+            known = step.known
+            if known is not None and known.status == "indexed" and known.content_hash == content_hash:
+                return Touched(step)
+            try:
+                decoded = self._decoder.submit(data, self._request).result()
+            except ImageError as error:
+                return Failed(step, str(error), content_hash)
+        assert decoded.thumbnail is not None
+        self._thumbnails.put(step.id, decoded.thumbnail)
+        return Ready(step, replace(decoded, thumbnail=None))
+
+
+class _ByteBudget:
+    """A semaphore over bytes; one image over the whole budget passes when it is alone."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        share = min(count, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

@@ -1,0 +1,89 @@
+"""Deletes from the index what is no longer in its source."""
+
+import logging
+from collections.abc import Iterator
+
+from core.ports import VectorIndex
+from core.query import EVERYTHING, Filter, Match
+from core.records import ImageRecord
+from ingest.parts import Parts, patiently
+from ingest.plan import Absences, IdSet, refusal
+from ingest.report import Report
+
+_PAGE = 1000
+_log = logging.getLogger(__name__)
+
+
+def remove_absent(parts: Parts, source: str, listed: IdSet, report: Report) -> None:
+    """After a complete listing of `source`: delete its images that were not listed, unless that looks like a mistake.
+
+    Sources inside it are absorbed: their images have been listed as its own, so they go from under the old name.
+    """
+    index = parts.index
+    inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
+    if not inside:
+        return
+    held = Filter(all=(Match("source", inside),))
+    gone: list[str] = []
+    lost = count = 0
+    for page in _pages(index, held):
+        count += len(page)
+        absent = set(listed.absent(record.id for record in page))
+        gone.extend(record.id for record in page if record.id in absent)
+        lost += _lost(index, source, listed, [record for record in page if record.id in absent])
+    reason = refusal(Absences(source, len(listed), count, len(gone), lost), confirmed=parts.options.confirm_deletes)
+    if reason is not None:
+        report.kept += len(gone)
+        report.notices.append(reason)
+        return
+    for start in range(0, len(gone), _PAGE):
+        ids = gone[start : start + _PAGE]
+        patiently(index.delete, ids)
+        parts.thumbnails.delete(ids)
+        report.deleted += len(ids)
+
+
+def sweep_thumbnails(parts: Parts) -> None:
+    """Delete the thumbnails that no indexed image has, as a run that was cut off may leave."""
+    waiting: list[str] = []
+
+    def sweep() -> None:
+        there = patiently(parts.index.fetch, waiting)
+        orphans = [i for i in waiting if i not in there or there[i].status == "failed"]
+        parts.thumbnails.delete(orphans)
+        _log.info("swept %d thumbnails", len(orphans))
+        waiting.clear()
+
+    for image_id in parts.thumbnails.ids():
+        waiting.append(image_id)
+        if len(waiting) == _PAGE:
+            sweep()
+    sweep()
+
+
+def indexed_sources(index: VectorIndex) -> list[str]:
+    return [source for source, _ in patiently(lambda: index.facet("source", limit=10_000))]
+
+
+def is_inside(source: str, other: str) -> bool:
+    return source != other and source.startswith(other.rstrip("/") + "/")
+
+
+def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
+    """How many of these have bytes that no listed image of the source has, so that nothing else shows them."""
+    wanted = {record.content_hash for record in absent if record.status == "indexed"}
+    hashes = tuple(each for each in wanted if each is not None)
+    if not hashes:
+        return 0
+    same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
+    found = patiently(index.scroll, same, limit=4 * _PAGE)
+    missing = set(listed.absent(record.id for record in found))
+    there = {record.content_hash for record in found if record.id not in missing}
+    return sum(record.status == "indexed" and record.content_hash not in there for record in absent)
+
+
+def _pages(index: VectorIndex, filter: Filter = EVERYTHING) -> Iterator[list[ImageRecord]]:
+    after: str | None = None
+    while page := patiently(index.scroll, filter, after=after, limit=_PAGE):
+        yield page
+        after = page[-1].id

@@ -1,0 +1,74 @@
+"""What a run has done so far, and where it is."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Stage = Literal["images", "captions"]
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of images, each counted when the index has acknowledged it. `failed` counts this run's failures alone.
+
+    `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures;
+    `kept` are indexed images that are no longer listed but may not be deleted unconfirmed. `image_seconds` is the time
+    that the first pass took without loading the model. `problems` are what keeps the library from being equal to its
+    sources, `notices` what a person should know.
+    """
+
+    added: int = 0
+    updated: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    failed: int = 0
+    captioned: int = 0
+    reused: int = 0
+    ignored: int = 0
+    kept: int = 0
+    pending_captions: int = 0
+    seconds: float = 0.0
+    image_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    interrupted: bool = False
+    problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def images_per_second(self) -> float:
+        """Images made searchable per second of the first pass."""
+        return (self.added + self.updated) / self.image_seconds if self.image_seconds else 0.0
+
+    @property
+    def exit_code(self) -> int:
+        if self.problems:
+            return 1
+        return 3 if self.failed else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "added": self.added,
+            "updated": self.updated,
+            "skipped": self.skipped,
+            "deleted": self.deleted,
+            "failed": self.failed,
+            "captioned": self.captioned,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 2),
+            "reused": self.reused,
+            "ignored": self.ignored,
+            "kept": self.kept,
+            "pending_captions": self.pending_captions,
+            "interrupted": self.interrupted,
+            "problems": self.problems,
+            "notices": self.notices,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is: `done` of `total` images of this stage, which is None until everything has been listed."""
+
+    stage: Stage
+    done: int
+    total: int | None
+    report: Report

@@ -1,0 +1,81 @@
+"""One ingest from beginning to end: every source, the captions, what to clear away."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from core.errors import UsageError
+from core.ports import ImageStore, Selective
+from core.query import UNCAPTIONED, Filter, Match
+from ingest.caption_pass import CaptionPass
+from ingest.image_pass import ImagePass
+from ingest.parts import Parts, patiently
+from ingest.planner import Planner
+from ingest.removal import indexed_sources, is_inside, remove_absent, sweep_thumbnails
+from ingest.report import Progress, Report
+
+
+def run_ingest(
+    parts: Parts, stores: Sequence[ImageStore], report: Report, *, sweep: bool = False
+) -> Iterator[Progress]:
+    """Makes the library equal to the stores, each of which is listed once, and fills in `report` as it goes.
+
+    `sweep`: look for what a run that was cut off has left over. Raises UsageError before anything is done where a
+    store lies inside a source that is indexed as a whole.
+    """
+    started = time.monotonic()
+    try:
+        for store in _distinct(parts, stores, report):
+            if not parts.stop.is_set():
+                yield from _one_source(parts, store, report)
+        if parts.options.captions:
+            yield from CaptionPass(parts, report).run()
+        if sweep and not parts.stop.is_set():
+            sweep_thumbnails(parts)
+        if report.added or report.updated or report.captioned:
+            parts.index.optimize()
+        report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
+    finally:
+        report.interrupted = parts.stop.is_set()
+        report.seconds = time.monotonic() - started
+
+
+def _distinct(parts: Parts, stores: Sequence[ImageStore], report: Report) -> list[ImageStore]:
+    """The stores without repeats and without those that lie inside another, which reads them anyway."""
+    indexed = indexed_sources(parts.index)
+    chosen: dict[str, ImageStore] = {}
+    for store in stores:
+        name = store.source
+        outer = next((other for other in indexed if is_inside(name, other)), None)
+        if outer is not None and outer not in {each.source for each in stores}:
+            raise UsageError(
+                f"{name} is a part of {outer}, which is in this library already; its images would be there twice. "
+                f"Ingest {outer} to bring them up to date"
+            )
+        around = next((each.source for each in stores if is_inside(name, each.source)), None)
+        if around is not None:
+            report.notices.append(f"{name} is a part of {around} and was read with it")
+        else:
+            chosen.setdefault(name, store)
+    return list(chosen.values())
+
+
+def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Progress]:
+    own = Filter(all=(Match("source", (store.source,)),))
+    held = patiently(parts.index.count, own)
+    skipped = report.skipped
+    planner = Planner(store, parts.index, retry_failed=parts.options.retry_failed)
+    try:
+        for progress in ImagePass(parts, store, planner, report).run():
+            report.skipped = skipped + planner.skipped
+            yield progress
+    finally:
+        planner.close()
+        report.skipped = skipped + planner.skipped
+    if parts.stop.is_set():
+        return
+    if isinstance(store, Selective):
+        report.ignored += sum(store.ignored.values())
+    if planner.problem is not None:
+        report.problems.append(f"{planner.problem}; nothing was deleted")
+    elif planner.known < held or any(is_inside(name, store.source) for name in indexed_sources(parts.index)):
+        remove_absent(parts, store.source, planner.listed, report)
