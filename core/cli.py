@@ -1,16 +1,26 @@
 """What every command shares, and the commands that look at a library: status, failures, models."""
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from core.settings import load_settings
+from core.models import MODELS, ModelCard, Role, names
+from core.ports import VectorIndex
+from core.query import FAILED, INDEXED, UNCAPTIONED
+from core.records import ImageRecord
+from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
 from core.wiring import Wiring
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+PAGE = 1000
+_ALL_SOURCES = 1_000_000
+_DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
 
 
 def data_option(command: F) -> F:
@@ -23,8 +33,149 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+class OneLine(logging.Formatter):
+    """One event a line, even where a message or a traceback has several."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", "\\n")
+
+
 def wire(**flags: Any) -> Wiring:
     """Wiring from command-line flags (None: not given), with logging set as the settings say."""
     settings = load_settings(**flags)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("time=%(asctime)s level=%(levelname)s logger=%(name)s event=%(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     return Wiring(settings)
+
+
+@click.command()
+@data_option
+@json_option
+def status(data: Path | None, as_json: bool) -> None:
+    """Tell what is in the library: pictures, captions, failures, sources, model, size."""
+    with wire(data=data) as wiring:
+        found = _status(wiring)
+        if as_json:
+            click.echo(json.dumps(found))
+            return
+        images, pending, failed = found["images"], found["pending_captions"], found["failed"]
+        click.echo(f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else ""))
+        if failed:
+            click.echo(f"{failed:,} failed (`bucketlens failures` lists them)")
+        for entry in found["sources"]:
+            in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
+            click.echo(f"  {printable(entry['source'])}: {in_all}")
+        click.echo(f"model {printable(found['model'])}, index {found['backend']}")
+        click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
+
+
+def _status(wiring: Wiring) -> dict[str, Any]:
+    index = wiring.index
+    images, pending = index.count(INDEXED), index.count(UNCAPTIONED)
+    return {
+        "images": images,
+        "failed": index.count(FAILED),
+        "captioned": images - pending,
+        "pending_captions": pending,
+        "sources": _sources(index),
+        "model": index.info.model,
+        "fingerprint": index.info.fingerprint,
+        "backend": index.backend,
+        "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.thumbnail_folder),
+    }
+
+
+def _sources(index: VectorIndex) -> list[dict[str, Any]]:
+    images = dict(index.facet("source", INDEXED, limit=_ALL_SOURCES))
+    failed = dict(index.facet("source", FAILED, limit=_ALL_SOURCES))
+    return [
+        {"source": source, "images": images.get(source, 0), "failed": failed.get(source, 0)}
+        for source in sorted(images.keys() | failed.keys())
+    ]
+
+
+def _folder_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:  # an ingest may be at work
+            continue
+    return total
+
+
+@click.command()
+@data_option
+@json_option
+def failures(data: Path | None, as_json: bool) -> None:
+    """List every file that could not be indexed, with its reason."""
+    with wire(data=data) as wiring:
+        failed = _failed(wiring.index)
+        if as_json:
+            found = [{"uri": record.uri, "source": record.source, "reason": record.error} for record in failed]
+            click.echo(json.dumps({"failures": found}))
+            return
+        first = next(failed, None)
+        if first is None:
+            click.echo("No file failed.")
+            return
+        for record in chain([first], failed):
+            click.echo(f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}")
+
+
+def _failed(index: VectorIndex) -> Iterator[ImageRecord]:
+    page = index.scroll(FAILED, limit=PAGE)
+    while page:
+        yield from page
+        page = index.scroll(FAILED, after=page[-1].id, limit=PAGE)
+
+
+@click.command("models")
+@json_option
+def list_models(as_json: bool) -> None:
+    """List the models that can be used, and which of them are here."""
+    with wire() as wiring:
+        lines = [_model_line(wiring, card) for card in MODELS]
+        if as_json:
+            click.echo(json.dumps({"models": lines}))
+            return
+        for role, option in (("encoder", "--model"), ("captioner", "--captioner")):
+            click.echo(f"{role}s ({option} NAME, or {option} FOLDER for a saved model of your own)")
+            for line in lines:
+                if line["role"] == role:
+                    click.echo(_describe(line))
+
+
+def _model_line(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
+    folder = wiring.model_folder(card)
+    here = "shipped" if card.folder else "cached"
+    return {
+        "name": card.name,
+        "role": card.role,
+        "default": card.name == _DEFAULTS[card.role],
+        "dimension": card.dimension,
+        "input_px": card.input_px,
+        "licence": card.licence,
+        "state": here if folder else ("missing" if card.folder else "to be fetched"),
+        "folder": str(folder) if folder else None,
+        "repository": card.repository,
+        "revision": card.revision,
+        "remark": card.remark,
+    }
+
+
+def _describe(line: dict[str, Any]) -> str:
+    width = max(len(name) for role in _DEFAULTS for name in names(role))
+    dimension = f"{line['dimension']:>4} dimensions" if line["dimension"] else " " * 15
+    marks = [mark for mark in ("default" if line["default"] else "", line["remark"] or "") if mark]
+    note = f"  ({'; '.join(marks)})" if marks else ""
+    return f"  {line['name']:<{width}}  {dimension}  {line['input_px']:>3} px  {line['licence']:<10}  {line['state']}{note}"
+
+
+def printable(text: str) -> str:
+    """The text with control, format and undecodable characters escaped: names of files must not command a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+COMMANDS: list[click.Command] = [status, failures, list_models]

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
+from core.models import ModelCard
 from core.ports import Captioner, Decoder, Encoder, ImageStore, IndexInfo, ThumbnailStore, VectorIndex
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
@@ -19,6 +20,10 @@ class Wiring:
     @property
     def index_folder(self) -> Path:
         return self.settings.data / "index"
+
+    @property
+    def thumbnail_folder(self) -> Path:
+        return self.settings.data / "thumbnails"
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -61,6 +66,12 @@ class Wiring:
         default = DEMO if self.encoder.name == DEMO else DEFAULT_CAPTIONER
         return load_captioner(self.settings.captioner or default, device=self.settings.device)
 
+    def model_folder(self, card: ModelCard) -> Path | None:
+        """The folder of a model of the table, found without any network; None where it has to be fetched."""
+        from core.adapters.model_files import local_folder
+
+        return local_folder(card)
+
     @cached_property
     def decoder(self) -> Decoder:
         from core.adapters.decode_workers import DecodeWorkers
@@ -71,7 +82,7 @@ class Wiring:
     def thumbnails(self) -> ThumbnailStore:
         from core.adapters.thumbnails import ThumbnailFiles
 
-        return ThumbnailFiles(self.settings.data / "thumbnails")
+        return ThumbnailFiles(self.thumbnail_folder)
 
     def store(self, source: str) -> ImageStore:
         """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound."""
