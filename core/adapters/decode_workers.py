@@ -90,46 +90,45 @@ class DecodeWorkers:
     def _supervise(self) -> None:
         """One thread: takes jobs, and holds one worker process, which dies with it."""
         worker: _Worker | None = None
-        try:
-            while (job := self._jobs.get()) is not None:
-                data, request, future = job
-                if future.set_running_or_notify_cancel():
-                    try:
-                        if worker is None or not worker.alive:
-                            worker = self._start(worker)
-                        decoded = worker.decode(data, request)
-                    except Exception as error:
-                        self._finished()
-                        future.set_exception(error)
-                    else:
-                        self._finished()
-                        future.set_result(decoded)
-                else:
-                    self._finished()
-        finally:
-            if worker is not None:
-                self._end(worker)
+        while (job := self._jobs.get()) is not None:
+            data, request, future = job
+            decoded: Decoded | None = None
+            error: Exception | None = None
+            if future.set_running_or_notify_cancel():
+                try:
+                    if worker is None or not worker.alive:
+                        self._end(worker)
+                        worker = None
+                        worker = self._start()
+                    decoded = worker.decode(data, request)
+                except Exception as raised:
+                    error = raised
+            with self._lock:
+                self._unfinished -= 1
+            if error is not None:
+                future.set_exception(error)
+            elif decoded is not None:
+                future.set_result(decoded)
+        self._end(worker)
 
-    def _finished(self) -> None:
-        with self._lock:
-            self._unfinished -= 1
-
-    def _start(self, before: "_Worker | None") -> "_Worker":
-        if before is not None:
-            self._end(before)
+    def _start(self) -> "_Worker":
         worker = _Worker(self._limits)
         with self._lock:
             self._running.add(worker)
-            closed = self._closed
-        if closed:
-            worker.kill()
-        worker.wait_ready()
+            if self._closed:
+                worker.kill()
+        try:
+            worker.wait_ready()
+        except BaseException:
+            self._end(worker)
+            raise
         return worker
 
-    def _end(self, worker: "_Worker") -> None:
-        with self._lock:
-            self._running.discard(worker)
-        worker.end()
+    def _end(self, worker: "_Worker | None") -> None:
+        if worker is not None:
+            with self._lock:
+                self._running.discard(worker)
+            worker.end()
 
 
 class _Worker:
