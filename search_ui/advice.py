@@ -17,14 +17,18 @@ def why_nothing(
     found = [(name, count(INDEXED & rest)) for name, rest in _without_one(must, any_of, none_of)]
     helpful = sorted((pair for pair in found if pair[1]), key=lambda pair: -pair[1])
     if helpful:
-        return [f"without {name} there are {number:,}" for name, number in helpful]
+        return [f"without {name} there {_pictures(number)}" for name, number in helpful]
     return ["no single filter is to blame: drop several of them"] if found else []
+
+
+def _pictures(number: int) -> str:
+    return "is 1 picture" if number == 1 else f"are {number:,} pictures"
 
 
 def _without_one(must: Sequence[str], any_of: Sequence[str], none_of: Sequence[str]) -> Iterator[tuple[str, Filter]]:
     for n, entry in enumerate(must):
-        yield f"must “{entry}”", caption_words([*must[:n], *must[n + 1 :]], any_of, none_of)
+        yield f"“{entry}”", caption_words([*must[:n], *must[n + 1 :]], any_of, none_of)
     if any_of:
-        yield "any " + ", ".join(f"“{entry}”" for entry in any_of), caption_words(must, (), none_of)
+        yield "“any of " + ", ".join(any_of) + "”", caption_words(must, (), none_of)
     for n, entry in enumerate(none_of):
-        yield f"not “{entry}”", caption_words(must, any_of, [*none_of[:n], *none_of[n + 1 :]])
+        yield f"“not {entry}”", caption_words(must, any_of, [*none_of[:n], *none_of[n + 1 :]])

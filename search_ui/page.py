@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from shlex import quote
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,7 +70,8 @@ def _ask(library: Library, outline: Outline, state: PageState) -> PageState:
         )  # fmt: skip
         with st.container(key="tools", horizontal=True, width="content", gap="small"):
             _filters(outline, state)
-            _upload(state)
+            _upload()
+    _active_filters(state)
     return _references(library, state)
 
 
@@ -84,17 +86,32 @@ def _filters(outline: Outline, state: PageState) -> None:
         ):
             st.multiselect(
                 label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=_filtered, args=(key,),
-                accept_new_options=True, placeholder="word",
+                accept_new_options=True, select_all=False, placeholder="word",
             )  # fmt: skip
         if problem := st.session_state.get("useless"):
             panels.note(problem)
 
 
-def _upload(state: PageState) -> None:
+def _active_filters(state: PageState) -> None:
+    """A chip for every filter that is on; choosing it drops the filter."""
+    if not state.filters:
+        return
+    with st.container(key="active", horizontal=True, gap="small"):
+        for field, sign, chips in (
+            ("must", "", state.must),
+            ("any_of", "or ", state.any_of),
+            ("none_of", "not ", state.none_of),
+        ):
+            for n, chip in enumerate(chips):
+                rest = chips[:n] + chips[n + 1 :]
+                panels.chip(f"{sign}{chip}", f"{field}-{n}", _change, {field: rest})
+
+
+def _upload() -> None:
     key = f"upload-{st.session_state.get('uploads', 0)}"
     with st.popover("Picture", icon=":material/add_photo_alternate:", key="picture"):
         st.file_uploader(
-            "Search by a picture of yours", type=PICTURES, key=key, on_change=_uploaded, args=(key,),
+            "Drop a picture here, or choose one", type=PICTURES, key=key, on_change=_uploaded, args=(key,),
         )  # fmt: skip
         if problem := st.session_state.get("upload_problem"):
             panels.note(problem)
@@ -122,8 +139,13 @@ def _references(library: Library, state: PageState) -> PageState:
             st.button("Remove", key="drop_upload", icon=":material/close:", on_click=_change, kwargs={"upload": None})
         if state.blends:
             _seed("balance", state.balance)
-            st.slider("words – picture", 0, 100, key="balance", step=5, format="%d %% picture", on_change=_balanced)
+            shares = sorted({*range(0, 101, 10), state.balance})
+            st.select_slider("Words or picture", shares, key="balance", format_func=_spoken, on_change=_balanced)
     return state
+
+
+def _spoken(balance: int) -> str:
+    return {0: "words only", 50: "evenly", 100: "picture only"}.get(balance, f"{100 - balance} : {balance}")
 
 
 # ---- the answer
@@ -142,7 +164,8 @@ def _answer(library: Library, state: PageState) -> None:
         return
     except ModelError as error:
         panels.failure("The model is missing", error)
-        st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
+        with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+            st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
         notices.append("without the model, these are the newest pictures that pass the filters")
         result = library.service.search(replace(state, text="", like=None, upload=None).query(None))
         state = replace(state, text="", upload=None, like=None)
@@ -184,6 +207,7 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
         detail = card(Hit(record, None), zone) if record else None
     panels.gallery(
         [card(hit, zone) for hit in result.hits],
+        question=repr(replace(state.question(), limit=PAGE)),
         left=max(0, min(result.total, MAX_LIMIT) - len(result.hits)),
         view=state.view,
         detail=detail,
@@ -196,10 +220,11 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
 
 
 def _no_library(library: Library) -> None:
-    data = library.settings.data
+    data = quote(str(library.settings.data))
     panels.message(
         "There is no library here yet",
-        f"Looked in {data}. Make one from a folder of pictures; this page shows it as soon as it begins to fill:",
+        f"Looked in {library.settings.data.absolute()}.",
+        "Make one from a folder of pictures; this page shows it as soon as it begins to fill:",
         commands=[f"bucketlens ingest FOLDER --data {data}"],
     )
     panels.message(
@@ -211,7 +236,7 @@ def _no_library(library: Library) -> None:
 
 
 def _empty(library: Library, outline: Outline) -> None:
-    data = library.settings.data
+    data = quote(str(library.settings.data))
     failed = f"{outline.failed:,} files could not be indexed: `bucketlens failures --data {data}` tells why."
     panels.message(
         "The library is empty",
@@ -230,7 +255,8 @@ def _busy() -> None:
 def _nothing(library: Library, state: PageState) -> None:
     reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
-    st.button("Drop all filters", on_click=_change, kwargs={"must": (), "any_of": (), "none_of": ()})
+    with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+        st.button("Drop all filters", on_click=_change, kwargs={"must": (), "any_of": (), "none_of": ()})
 
 
 # ---- what people do

@@ -1,6 +1,7 @@
 """The parts of the page. Text of unknown origin goes in escaped, never as Markdown."""
 
 import base64
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from search_ui.pictures import Picture
 from search_ui.plain import plain
 
 _STATIC = Path(__file__).parent / "static"
+_MARKS = re.compile(r"[!-/:-@\[-`{-~]")
 ICON = _STATIC / "icon.svg"
 
 
@@ -51,7 +53,8 @@ def reference(label: str, picture: Picture | ImageRecord) -> None:
         source, caption = f"/thumbnails/{picture.id}.jpg", plain(picture.caption or picture.name)
     st.html(
         f'<figure class="bl-reference"><img src="{escape(source)}" alt="{escape(caption)}">'
-        f"<figcaption><small>{escape(label)}</small><span>{escape(caption)}</span></figcaption></figure>"
+        f"<figcaption><small>{escape(label)}</small><span>{escape(caption)}</span></figcaption></figure>",
+        width="content",
     )
 
 
@@ -77,22 +80,26 @@ def outcome(state: PageState, result: SearchResult, notices: Sequence[str]) -> N
 def gallery(
     cards: Sequence[Mapping[str, Any]],
     *,
+    question: str,
     left: int,
     view: str | None,
     detail: Mapping[str, Any] | None,
     turn: int,
     on_act: Callable[[], None],
 ) -> None:
-    """The grid and the large view. `left` pictures can still be shown; `detail` is one that is not among the cards."""
-    data = {"items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
+    """The grid and the large view; another `question` is shown from its top.
+
+    `left` pictures can still be shown; `detail` is a card that is not among the `cards`; `turn` the last act seen.
+    """
+    data = {"question": question, "items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
     _gallery()(key="gallery", data=data, on_act_change=on_act)
 
 
-def message(title: str, *paragraphs: str, commands: Sequence[str] = (), kind: str = "calm") -> None:
+def message(title: str, *paragraphs: str, commands: Sequence[str] = ()) -> None:
     """A page-wide message: what happened, why, and what to do next; commands are shown to be copied."""
     told = "".join(f"<p>{escape(plain(paragraph))}</p>" for paragraph in paragraphs)
     typed = "".join(f"<pre><code>{escape(plain(command))}</code></pre>" for command in commands)
-    st.html(f'<section class="bl-message bl-{kind}" role="status"><h2>{escape(title)}</h2>{told}{typed}</section>')
+    st.html(f'<section class="bl-message" role="status"><h2>{escape(title)}</h2>{told}{typed}</section>')
 
 
 def note(text: str) -> None:
@@ -102,7 +109,21 @@ def note(text: str) -> None:
 
 def failure(title: str, error: BucketLensError) -> None:
     """An error in its own words, line by line."""
-    message(title, *[line.strip() for line in str(error).splitlines() if line.strip()], kind="sorry")
+    unwrapped = re.sub(r"\n {6,}", " ", str(error))  # lines that an aligned list went on in
+    said = "\n".join(plain(" ".join(line.split())) for line in unwrapped.splitlines())
+    st.html(
+        f'<section class="bl-message bl-sorry" role="alert"><h2>{escape(title)}</h2>'
+        f'<p class="bl-said">{escape(said)}</p></section>'
+    )
+
+
+def chip(text: str, key: str, on_click: Callable[..., None], changes: Mapping[str, Any]) -> None:
+    st.button(_literal(plain(text)), key=key, icon=":material/close:", on_click=on_click, kwargs=dict(changes))
+
+
+def _literal(text: str) -> str:
+    """Markdown that shows exactly this text: labels of Streamlit's widgets are Markdown."""
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def waiting(title: str, note: str) -> None:

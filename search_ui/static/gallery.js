@@ -12,6 +12,7 @@ export default function render({ data, parentElement, setTriggerValue }) {
   }
   gallery.send = (kind, values) => setTriggerValue("act", { kind, turn: ++gallery.turn, ...values });
   gallery.update(data);
+  return gallery.end;
 }
 
 function build(root) {
@@ -24,6 +25,12 @@ function build(root) {
 
   const navigated = () => { gallery.navigated = true; };
   window.addEventListener("popstate", navigated);
+  document.addEventListener("dragenter", offerDropZone);
+  gallery.end = () => {
+    window.removeEventListener("popstate", navigated);
+    document.removeEventListener("dragenter", offerDropZone);
+    memory.delete(root);
+  };
 
   gallery.find = (id) =>
     gallery.items.find((item) => item.id === id) ?? (gallery.data.detail?.id === id ? gallery.data.detail : null);
@@ -41,6 +48,7 @@ function build(root) {
   };
 
   gallery.update = (data) => {
+    if (gallery.data.question !== undefined && gallery.data.question !== data.question) toTop();
     gallery.data = data;
     gallery.items = data.items;
     fill(gallery, grid, data.items);
@@ -53,6 +61,11 @@ function build(root) {
     }
   };
   return gallery;
+}
+
+// Another question is read from its best answer on.
+function toTop() {
+  document.querySelector("[data-testid='stMain']")?.scrollTo({ top: 0 });
 }
 
 // Cards that stay are left alone, so that focus, scroll position and loaded pictures stay too.
@@ -175,6 +188,12 @@ function buildViewer(gallery) {
     if (dialog.open) dialog.close();
   };
   return { dialog, show, hide };
+}
+
+// A picture that is dragged over the page opens the place to drop it.
+function offerDropZone(event) {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  document.querySelector(".st-key-picture button[aria-expanded='false']")?.click();
 }
 
 // The thumbnail at once, the picture itself when it has come.

@@ -1,0 +1,115 @@
+"""The page's state to and from its address, and on to a query."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidQuery
+from core.query import MAX_LIMIT, ImageTerm, LikeTerm, Query, TextTerm, caption_words
+from search_ui.page_state import PAGE, PageState, from_params, searchable, to_params
+
+ID = str(uuid.UUID(int=7))
+PICTURE = "0123456789abcdef" * 2
+
+ids = st.none() | st.uuids().map(str)
+chips = st.lists(
+    st.text(min_size=1, max_size=40).map(lambda text: " ".join(text.split())).filter(bool), max_size=5, unique=True
+).map(tuple)
+states = st.builds(
+    PageState,
+    text=st.text(max_size=200).map(str.strip),
+    must=chips,
+    any_of=chips,
+    none_of=chips,
+    like=ids,
+    upload=st.none() | st.uuids().map(lambda value: value.hex),
+    balance=st.integers(0, 100),
+    limit=st.integers(PAGE, MAX_LIMIT),
+    view=ids,
+)
+
+
+@given(states)
+def test_a_state_survives_its_address(state: PageState) -> None:
+    assert from_params(to_params(state)) == state
+
+
+def test_an_untouched_page_has_a_bare_address() -> None:
+    assert to_params(PageState()) == {}
+    assert from_params({}) == PageState()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "n", "view"]), st.lists(st.text())
+    )
+)
+def test_any_address_opens(params: dict[str, list[str]]) -> None:
+    state = from_params(params)
+    assert from_params(to_params(state)) == state
+    assert 0 <= state.balance <= 100
+    assert PAGE <= state.limit <= MAX_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "value"),
+    [
+        ({"w": ["150"]}, "balance", 100),
+        ({"w": ["-3"]}, "balance", 50),
+        ({"w": ["²"]}, "balance", 50),
+        ({"n": ["99999999999"]}, "limit", PAGE),
+        ({"n": ["1"]}, "limit", PAGE),
+        ({"like": ["../../etc/passwd"]}, "like", None),
+        ({"view": [ID.upper().replace("0", "A")]}, "view", None),
+        ({"picture": ["abc"]}, "upload", None),
+        ({"must": [" red  car ", "red car", ""]}, "must", ("red car",)),
+        ({"q": ["first", "last"]}, "text", "last"),
+    ],
+)
+def test_what_makes_no_sense_counts_as_absent(params: dict[str, list[str]], field: str, value: object) -> None:
+    assert getattr(from_params(params), field) == value
+
+
+def test_words_alone() -> None:
+    state = PageState(text="red car", balance=90, must=("dogs",), none_of=("night",))
+    assert state.query(None) == Query((TextTerm("red car"),), caption_words(["dogs"], [], ["night"]), limit=PAGE)
+
+
+def test_words_and_pictures_share_the_question() -> None:
+    state = PageState(text="at night", like=ID, upload=PICTURE, balance=75)
+    assert state.query(b"jpeg").terms == (TextTerm("at night", 0.25), LikeTerm(ID, 0.75), ImageTerm(b"jpeg", 0.75))
+
+
+@pytest.mark.parametrize(("balance", "term"), [(0, TextTerm("at night")), (100, LikeTerm(ID))])
+def test_at_the_end_of_the_scale_one_of_them_counts(balance: int, term: TextTerm | LikeTerm) -> None:
+    assert PageState(text="at night", like=ID, balance=balance).query(None).terms == (term,)
+
+
+def test_nothing_asked_browses() -> None:
+    query = PageState(upload=PICTURE).query(None)
+    assert query.terms == ()
+    assert not PageState(must=("red",)).asks
+
+
+def test_opening_a_picture_asks_nothing_new_and_asking_closes_it() -> None:
+    state = PageState(text="car", view=ID, limit=3 * PAGE)
+    assert state.question() == PageState(text="car", limit=3 * PAGE)
+    assert state.asking(must=("red",)) == PageState(text="car", must=("red",))
+
+
+def test_balance_is_no_part_of_a_question_that_does_not_blend() -> None:
+    assert PageState(text="car", balance=10).question() == PageState(text="car", balance=90).question()
+    assert (
+        PageState(text="car", like=ID, balance=10).question() != PageState(text="car", like=ID, balance=90).question()
+    )
+
+
+def test_chips_that_no_caption_can_hold_are_told_apart() -> None:
+    assert searchable(["dog", "the", "!?", "red car", "dog"]) == (("dog", "red car"), ("the", "!?"))
+
+
+def test_a_link_with_a_useless_chip_says_so() -> None:
+    with pytest.raises(InvalidQuery, match="must"):
+        from_params({"must": ["the"]}).query(None)
