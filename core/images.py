@@ -91,6 +91,7 @@ _FOREIGN = ((b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"\0\0\0\x0cjP  
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis")
 _WHITE = (255, 255, 255)
 _REASON = 200  # characters
+_LONG = 8  # times the shorter side
 
 _ORIENTATION, _EXIF_IFD, _TAKEN, _TAKEN_OFFSET = 0x0112, 0x8769, 0x9003, 0x9011
 _TURNS = {
@@ -227,18 +228,17 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
     """As transformers' CLIP image processor resizes and crops; `size` is the picture's before any draft decoding.
 
-    Only the centre that is kept is computed: a 1 × 5000 picture would else be blown up to gigabytes.
+    Of a very long picture only the centre is scaled: 1 × 5000 pixels would else be blown up to gigabytes.
     """
     side = spec.size
     resample = Image.Resampling(spec.resample)
     if spec.fit == "squash":
         return np.asarray(image.resize((side, side), resample))
     width, height = size
-    if width <= height:
-        scaled = side, int(side * height / width)
-    else:
-        scaled = int(side * width / height), side
+    scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
     left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+    if max(scaled) <= _LONG * side:
+        return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
     x, y = image.width / scaled[0], image.height / scaled[1]
     box = (left * x, top * y, min((left + side) * x, image.width), min((top + side) * y, image.height))
     return np.asarray(image.resize((side, side), resample, box=box))
