@@ -1,0 +1,365 @@
+"""The library in process: Qdrant's own engine on a folder of this machine. A VectorIndex."""
+
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qdrant_edge as edge
+
+from core import words
+from core.adapters.library_lock import LibraryLock
+from core.adapters.qdrant_edge_files import (
+    Manifest,
+    Tally,
+    check_free_space,
+    damaged,
+    has_manifest,
+    read_manifest,
+    size_on_disk,
+    sync_folder,
+    write_manifest,
+    write_tally,
+)
+from core.adapters.qdrant_edge_filter import edge_filter, is_storable, modified_at
+from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
+from core.errors import ModelMismatch
+from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
+from core.query import EVERYTHING, Filter, Keyword
+from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
+from core.vectors import Vector
+
+_KEYWORDS = ("words", "source", "status", "content_hash", "caption_origin", "captioner")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
+_RESERVE = 256 * 2**20  # kept free: the engine grows its files in steps of up to 32 MiB each
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
+
+
+class EdgeIndex:
+    """Opens nothing until it is asked something. Reads wait `wait_s` seconds for another process, writes longer.
+
+    `words` scores count images replaced or deleted since the last `optimize` as if they were still there.
+    """
+
+    backend = "edge"
+
+    def __init__(self, folder: Path, info: IndexInfo, wait_s: float, write_wait_s: float) -> None:
+        self.info = info
+        self._folder = folder
+        self._shard: SharedShard = shared_shard(folder)
+        self._wait_s = wait_s
+        self._write_wait_s = max(wait_s, write_wait_s)
+        self._closed = False
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        return has_manifest(folder)
+
+    @classmethod
+    def create(cls, folder: Path, info: IndexInfo, *, wait_s: float = 2.0, write_wait_s: float = 30.0) -> "EdgeIndex":
+        """A new library, or the one that is there for the same model. Raises ModelMismatch, DiskFull, LibraryBusy.
+
+        The manifest is written last: killed before it, there is no library, and the next call starts over.
+        """
+        with mapped(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = LibraryLock(folder.resolve())
+            if not has_manifest(folder):
+                lock.acquire(wait_s)
+                try:
+                    if not has_manifest(folder):
+                        _create(folder, info)
+                finally:
+                    lock.release()
+        index = cls.open(folder, wait_s=wait_s, write_wait_s=write_wait_s)
+        if index.info.fingerprint != info.fingerprint:
+            raise ModelMismatch(index.info.model, info.model)
+        return index
+
+    @classmethod
+    def open(cls, folder: Path, *, wait_s: float = 2.0, write_wait_s: float = 30.0) -> "EdgeIndex":
+        """Raises LibraryMissing, LibraryDamaged."""
+        folder = folder.resolve()
+        with mapped(folder):
+            return cls(folder, read_manifest(folder).info, wait_s, write_wait_s)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
+        self._write([self._edge_point(point) for point in points])
+
+    def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        changes: dict[str, _Change] = {}
+        for update in captions:
+            payload = {
+                "caption": update.text,
+                "words": list(words.analyse(update.text)),
+                "caption_origin": update.origin,
+                "captioner": update.captioner,
+                "caption_score": update.score,
+            }
+            _check_text(update.id, payload)
+            vector = None if update.vector is None else self._dense(update.vector)
+            changes[update.id] = payload, {"caption": vector, "words": _sparse(update.text)}
+        self._change(changes)
+
+    def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
+        changes: dict[str, _Change] = {}
+        for image_id, ref in refs:
+            payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat()}
+            _check_text(image_id, payload)
+            changes[image_id] = payload, {}
+        self._change(changes)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        known = list(dict.fromkeys(_known(ids)))
+        if not known:
+            return
+        check_free_space(self._folder, _RESERVE)
+        with self._writing() as shard:
+            self._shard.expect_fewer(len(known))
+            for start in range(0, len(known), _BATCH):
+                batch = known[start : start + _BATCH]
+                shard.update(edge.UpdateOperation.delete_points(batch))
+                self._shard.wrote(shard, len(batch))
+
+    def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        with self._reading() as shard:
+            return self._records(shard, ids)
+
+    def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
+        with self._reading() as shard:
+            found = shard.retrieve(_known(ids), False, [name])
+        return {
+            str(point.id): np.array(point.vector[name], np.float32)
+            for point in found
+            if isinstance(point.vector, dict) and name in point.vector
+        }
+
+    def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
+        """`after` need not be there (any more)."""
+        offset = None if after is None else str(uuid.UUID(after))
+        request = edge.ScrollRequest(
+            offset=offset, limit=limit + 1, filter=edge_filter(filter), with_payload=True, with_vector=False
+        )
+        with self._reading() as shard:
+            found, _ = shard.scroll(request)
+        return [self._record(point) for point in found if str(point.id) != offset][:limit]
+
+    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
+        wanted = offset + limit
+        if limit < 1:
+            return []
+        order = edge.OrderBy("modified_at", edge.Direction.Desc)
+        request = edge.ScrollRequest(
+            limit=wanted, filter=edge_filter(filter), order_by=order, with_payload=False, with_vector=False
+        )
+        with self._reading() as shard:
+            found, _ = shard.scroll(request)
+            times = {str(point.id): int(point.order_value or 0) for point in found}
+            if len(found) == wanted and found:
+                # The engine leaves equal times in no order, and which of them it cut off is chance.
+                last = min(times.values())
+                times = {image_id: time for image_id, time in times.items() if time > last}
+                at_last = modified_at(filter, (_EPOCH + timedelta(microseconds=last)).isoformat())
+                rest = edge.ScrollRequest(limit=wanted - len(times), filter=at_last, with_payload=False)
+                times |= {str(point.id): last for point in shard.scroll(rest)[0]}
+            page = sorted(times, key=lambda image_id: (-times[image_id], image_id))[offset:wanted]
+            records = self._records(shard, page)
+        return [records[image_id] for image_id in page if image_id in records]
+
+    def nearest(
+        self,
+        vector: Vector,
+        filter: Filter = EVERYTHING,
+        *,
+        limit: int,
+        offset: int = 0,
+        using: DenseName = "image",
+        exact: bool = False,
+    ) -> list[Hit]:
+        query = edge.Query.Nearest(self._dense(vector), using=using)
+        params = edge.SearchParams(exact=exact)
+        hits = self._best(query, filter, offset, limit, params)
+        return [Hit(record, min(1.0, max(-1.0, score))) for record, score in hits]
+
+    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+        if not weights:
+            return []
+        sparse = edge.SparseVector(list(weights), list(weights.values()))
+        hits = self._best(edge.Query.Nearest(sparse, using="words"), filter, 0, limit, None)
+        return [Hit(record, score) for record, score in hits]
+
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        with self._reading() as shard:
+            return shard.count(edge.CountRequest(exact=True, filter=edge_filter(filter)))
+
+    def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        request = edge.FacetRequest(field, limit=limit, exact=True, filter=edge_filter(filter))
+        with self._reading() as shard:
+            hits = shard.facet(request).hits
+        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda item: (-item[1], item[0]))
+
+    def optimize(self) -> None:
+        from core.adapters.qdrant_edge_optimize import optimize
+
+        with self._open():
+            optimize(self._folder, self._shard, self._write_wait_s)
+
+    def size_bytes(self) -> int:
+        return size_on_disk(self._folder)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._shard.let_go()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        if self._closed:
+            raise RuntimeError("this index has been closed")
+        yield
+
+    @contextmanager
+    def _reading(self) -> Iterator[edge.EdgeShard]:
+        with self._open(), self._shard.reading(self._wait_s) as shard:
+            yield shard
+
+    @contextmanager
+    def _writing(self) -> Iterator[edge.EdgeShard]:
+        with self._open(), self._shard.writing(self._write_wait_s) as shard:
+            yield shard
+
+    def _write(self, points: Sequence[edge.Point]) -> None:
+        for start in range(0, len(points), _BATCH):
+            batch = list(points[start : start + _BATCH])
+            check_free_space(self._folder, _RESERVE + len(batch) * self._point_bytes)
+            with self._writing() as shard:
+                shard.update(edge.UpdateOperation.upsert_points(batch))
+                self._shard.wrote(shard, len(batch))
+
+    def _change(self, changes: dict[str, _Change]) -> None:
+        """Read whole points, change them, write them whole: no point is ever half changed."""
+        known = _known(list(changes))
+        for start in range(0, len(known), _BATCH):
+            check_free_space(self._folder, _RESERVE + _BATCH * self._point_bytes)
+            with self._writing() as shard:
+                changed = []
+                for point in shard.retrieve(known[start : start + _BATCH], True, True):
+                    payload, vectors = changes[str(point.id)]
+                    changed.append(
+                        _point(str(point.id), {**(point.payload or {}), **payload}, {**_named(point.vector), **vectors})
+                    )
+                if changed:
+                    shard.update(edge.UpdateOperation.upsert_points(changed))
+                    self._shard.wrote(shard, len(changed))
+
+    @property
+    def _point_bytes(self) -> int:
+        """What one more point may cost: two vectors and a generous payload, in the log, the segment and its index."""
+        return 3 * (2 * 4 * self.info.dimension + 8192)
+
+    def _best(
+        self, query: Any, filter: Filter, offset: int, limit: int, params: "edge.SearchParams | None"
+    ) -> list[tuple[ImageRecord, float]]:
+        """By score, equal scores by id: asks for more until the page ends between two different scores."""
+        wanted = offset + limit
+        if limit < 1:
+            return []
+        asked = wanted + 1
+        with self._reading() as shard:
+            while True:
+                request = edge.QueryRequest(limit=asked, query=query, filter=edge_filter(filter), params=params)
+                scores = {str(point.id): point.score for point in shard.query(request)}
+                ranked = sorted(scores, key=lambda image_id: (-scores[image_id], image_id))
+                if len(ranked) < asked or scores[ranked[wanted - 1]] > scores[ranked[-1]]:
+                    break
+                asked *= 4
+            page = ranked[offset:wanted]
+            records = self._records(shard, page)
+        return [(records[image_id], scores[image_id]) for image_id in page if image_id in records]
+
+    def _records(self, shard: edge.EdgeShard, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return {str(point.id): self._record(point) for point in shard.retrieve(_known(ids), True, False)}
+
+    def _record(self, point: edge.Record) -> ImageRecord:
+        try:
+            return from_payload(str(point.id), point.payload or {})
+        except (TypeError, ValueError) as error:
+            raise damaged(self._folder, f"what is known of image {point.id} is incomplete ({error})") from error
+
+    def _edge_point(self, point: Point) -> edge.Point:
+        record = point.record
+        if not _UUID.fullmatch(record.id):
+            raise ValueError(f"{record.id!r} is not a UUID in lower case")
+        payload = to_payload(record)
+        _check_text(record.id, payload)
+        vectors = {
+            name: self._dense(v) for name, v in (("image", point.image), ("caption", point.caption)) if v is not None
+        }
+        return _point(record.id, payload, {**vectors, "words": _sparse(record.caption or "")})
+
+    def _dense(self, vector: Vector) -> Any:
+        array = np.asarray(vector, np.float32)
+        if array.shape != (self.info.dimension,):
+            raise ValueError(f"a vector of shape {array.shape}, where this index takes ({self.info.dimension},)")
+        if not abs(float(array @ array) - 1) < 1e-2:  # also refuses NaN
+            raise ValueError("a vector that is not a finite unit vector")
+        return array
+
+
+def _create(folder: Path, info: IndexInfo) -> None:
+    check_free_space(folder, _RESERVE)
+    for unfinished in folder.glob("shard-*"):
+        shutil.rmtree(unfinished)
+    name = f"shard-{uuid.uuid4().hex[:8]}"
+    dense = edge.EdgeVectorParams(size=info.dimension, distance=edge.Distance.Dot)
+    sparse = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
+    config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={"words": sparse})
+    shard = edge.EdgeShard.create(str(folder / name), config)
+    for field in _KEYWORDS:
+        shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
+    shard.update(edge.UpdateOperation.create_field_index("modified_at", edge.PayloadSchemaType.Datetime))
+    shard.flush()
+    shard.close()
+    sync_folder(folder)
+    write_tally(folder, Tally.of(0, exact=True))
+    write_manifest(folder, Manifest(info, name))
+
+
+def _check_text(image_id: str, payload: dict[str, Any]) -> None:
+    for value in payload.values():
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and not is_storable(text):
+                raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+
+
+def _point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
+    """Without what is None."""
+    return edge.Point(
+        image_id,
+        {name: vector for name, vector in vectors.items() if vector is not None},
+        {name: value for name, value in payload.items() if value is not None},
+    )
+
+
+def _sparse(caption: str) -> "edge.SparseVector | None":
+    weights = words.document_weights(caption)
+    return edge.SparseVector(list(weights), list(weights.values())) if weights else None
+
+
+def _known(ids: Sequence[str]) -> list[Any]:
+    """What is no UUID cannot be in the index."""
+    return [image_id for image_id in ids if _UUID.fullmatch(image_id)]
+
+
+def _named(vector: Any) -> dict[str, Any]:
+    return vector if isinstance(vector, dict) else {}

@@ -1,0 +1,130 @@
+"""What lies beside the embedded index: its manifest, the tally of its points, and their atomic replacement."""
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
+from core.ports import IndexInfo
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_TALLY = "tally.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Which model the index belongs to, and which folder beside it holds the shard now."""
+
+    info: IndexInfo
+    shard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many points are on disk for certain: `exact`, or at least so many while a process writes.
+
+    Every tally has another `stamp`, and none is written without one: the same stamp, no writes in between.
+    """
+
+    points: int
+    exact: bool
+    stamp: str
+
+    @classmethod
+    def of(cls, points: int, *, exact: bool) -> "Tally":
+        return cls(points, exact, uuid.uuid4().hex)
+
+
+def has_manifest(folder: Path) -> bool:
+    return (folder / _MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises LibraryMissing, LibraryDamaged, and LibraryError for one made by a later version."""
+    raw = _read(folder, _MANIFEST)
+    if raw.get("format", 0) > FORMAT:
+        raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
+    try:
+        return Manifest(IndexInfo(**raw["info"]), raw["shard"])
+    except (KeyError, TypeError) as error:
+        raise damaged(folder, f"{_MANIFEST} lacks {error}") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    _replace(folder / _MANIFEST, {"format": FORMAT, "info": asdict(manifest.info), "shard": manifest.shard})
+
+
+def read_tally(folder: Path) -> Tally:
+    raw = _read(folder, _TALLY)
+    try:
+        return Tally(int(raw["points"]), bool(raw["exact"]), str(raw["stamp"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, f"{_TALLY} lacks {error}") from error
+
+
+def write_tally(folder: Path, tally: Tally) -> None:
+    _replace(folder / _TALLY, asdict(tally))
+
+
+def damaged(folder: Path, what: str) -> LibraryDamaged:
+    return LibraryDamaged(
+        f"the library {folder} is damaged: {what}. Put the folder back from a backup, or remove it and run "
+        "`bucketlens ingest` again: it is made anew from the pictures"
+    )
+
+
+def size_on_disk(folder: Path) -> int:
+    """Bytes allocated on disk; files with holes count for what is in them."""
+    total = 0
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def check_free_space(folder: Path, needed: int) -> None:
+    """Raises DiskFull. The engine writes through memory maps: on a full disk it would kill the process."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DiskFull(folder, free, needed)
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        raw = json.loads((folder / name).read_bytes())
+    except FileNotFoundError as error:
+        if name == _MANIFEST:
+            raise LibraryMissing(folder.parent) from error
+        raise damaged(folder, f"{name} is gone") from error
+    except ValueError as error:
+        raise damaged(folder, f"{name} cannot be read ({error})") from error
+    if not isinstance(raw, dict):
+        raise damaged(folder, f"{name} holds something else")
+    return raw
+
+
+def _replace(path: Path, value: dict[str, Any]) -> None:
+    """Atomically and durably: after a crash the file is the old one or the new one, whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        file.write(json.dumps(value, indent=1).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    sync_folder(path.parent)

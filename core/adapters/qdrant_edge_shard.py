@@ -1,0 +1,307 @@
+"""The shard of a library folder: loaded on demand, shared by this process's threads, let go when another wants it.
+
+The engine takes no second user: even a refused second load can harm the first. So a process has one `SharedShard` for a
+folder, and one process at a time holds the folder's lock.
+"""
+
+import atexit
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from core.adapters.library_lock import LibraryLock
+from core.adapters.qdrant_edge_files import Tally, damaged, read_manifest, read_tally, write_tally
+from core.errors import BucketLensError, DiskFull, LibraryBusy, LibraryError
+
+_WATCH_S = 0.05  # how often the holder looks whether another process waits
+_HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
+_IDLE_S = 30.0
+_FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
+
+_log = logging.getLogger(__name__)
+_shards: dict[Path, "SharedShard"] = {}
+_registry = threading.Lock()
+
+
+def shared_shard(folder: Path) -> "SharedShard":
+    """This process's only one for the folder."""
+    with _registry:
+        if not _shards:
+            _hook_process()
+        return _shards.setdefault(folder, SharedShard(folder))
+
+
+class SharedShard:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = LibraryLock(folder)
+        self._changed = threading.Condition()
+        self._writing = threading.RLock()
+        self._shard: edge.EdgeShard | None = None
+        self._users = 0
+        self._busy = False  # being loaded or closed
+        self._draining = False  # no further users until it is closed
+        self._loaded_at = self._used_at = 0.0
+        self._tally: Tally | None = None
+        self._unflushed = 0
+
+    @contextmanager
+    def reading(self, wait_s: float) -> Iterator[edge.EdgeShard]:
+        """The loaded shard. Raises LibraryBusy, LibraryDamaged, LibraryMissing; maps what the engine raises."""
+        shard = self._enter(wait_s)
+        broken = False
+        try:
+            with mapped(self._folder):
+                yield shard
+        except LibraryError:
+            broken = True
+            raise
+        finally:
+            self._leave(broken)
+
+    @contextmanager
+    def writing(self, wait_s: float) -> Iterator[edge.EdgeShard]:
+        """As `reading`, one writer at a time, for writes that keep the number of points or let it grow."""
+        if not self._writing.acquire(timeout=wait_s):
+            raise LibraryBusy(f"the library {self._folder}", wait_s)
+        try:
+            with self.reading(wait_s) as shard:
+                tally = self.tally
+                if tally.exact:
+                    self._set_tally(Tally.of(tally.points, exact=False))
+                yield shard
+        finally:
+            self._writing.release()
+
+    @property
+    def tally(self) -> Tally:
+        """Only while reading or writing."""
+        assert self._tally is not None
+        return self._tally
+
+    def expect_fewer(self, points: int) -> None:
+        """To be said, while writing, before up to so many points are deleted."""
+        self._set_tally(Tally.of(max(0, self.tally.points - points), exact=False))
+
+    def wrote(self, shard: edge.EdgeShard, points: int) -> None:
+        """To be said, while writing, after a write: flushes when enough has gathered."""
+        self._unflushed += points
+        if self._unflushed >= _FLUSH_POINTS:
+            shard.flush()
+            self._unflushed = 0
+            self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=False))
+
+    @contextmanager
+    def settled(self, wait_s: float) -> Iterator[Tally]:
+        """Everything is on disk, and no thread of this process writes meanwhile."""
+        if not self._writing.acquire(timeout=wait_s):
+            raise LibraryBusy(f"the library {self._folder}", wait_s)
+        try:
+            with self.reading(wait_s) as shard:
+                yield self._settle(shard)
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def closed(self, wait_s: float) -> Iterator[None]:
+        """Nobody, in this process or another, has the shard open meanwhile."""
+        deadline = time.monotonic() + wait_s
+        with self._writing:
+            with self._changed:
+                self._draining = True
+                self._wait(lambda: not self._busy and self._users == 0, deadline, wait_s, undrain=True)
+                self._busy = True
+            try:
+                self._close_shard()
+                if not self._lock.held:
+                    self._lock.acquire(max(0.0, deadline - time.monotonic()))
+                yield
+            finally:
+                self._lock.release()
+                self._settle_state()
+
+    def let_go(self, *, yielding: bool = False) -> None:
+        """Close the shard once nobody in this process uses it, and release the lock."""
+        with self._changed:
+            self._draining = True
+            while self._busy or self._users:
+                self._changed.wait()
+            self._busy = True
+        try:
+            self._close_shard()
+        finally:
+            with suppress(OSError):
+                self._lock.release(yielding=yielding)
+            self._settle_state()
+
+    def forget(self) -> None:
+        """In the child of a fork: the parent goes on using the shard, this process must never touch it again."""
+        self._lock.forget()
+        _close_files_below(self._folder)
+        shard, self._shard = self._shard, None
+        _orphans.append(shard)  # never freed: freeing would flush the parent's files
+        self.__init__(self._folder)  # type: ignore[misc]
+
+    def _enter(self, wait_s: float) -> edge.EdgeShard:
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            self._wait(lambda: not self._busy and not self._draining, deadline, wait_s)
+            if self._shard is not None:
+                self._users += 1
+                return self._shard
+            self._busy = True
+        try:
+            shard = self._load(max(0.0, deadline - time.monotonic()))
+        except BaseException:
+            self._lock.release()
+            self._settle_state()
+            raise
+        with self._changed:
+            self._shard, self._users, self._busy = shard, 1, False
+            self._changed.notify_all()
+        threading.Thread(target=self._watch, name="library-lock", daemon=True).start()
+        return shard
+
+    def _leave(self, broken: bool) -> None:
+        with self._changed:
+            self._users -= 1
+            self._used_at = time.monotonic()
+            if broken:
+                self._draining = True  # the watcher closes it; the next use loads it anew
+            self._changed.notify_all()
+
+    def _wait(self, ready: Callable[[], bool], deadline: float, wait_s: float, *, undrain: bool = False) -> None:
+        if not self._changed.wait_for(ready, max(0.0, deadline - time.monotonic())):
+            if undrain:
+                self._draining = False
+            raise LibraryBusy(f"the library {self._folder}", wait_s)
+
+    def _load(self, wait_s: float) -> edge.EdgeShard:
+        with mapped(self._folder):
+            read_manifest(self._folder)
+            self._lock.acquire(wait_s)
+            started = time.monotonic()
+            path = self._folder / read_manifest(self._folder).shard
+            if not path.is_dir():
+                raise damaged(self._folder, f"{path.name} is gone")
+            self._tally = read_tally(self._folder)
+            shard = edge.EdgeShard.load(str(path))
+            found = shard.count(edge.CountRequest(exact=True))
+        if found < self._tally.points or (self._tally.exact and found != self._tally.points):
+            shard.close()
+            raise damaged(self._folder, f"it holds {found:,} images where {self._tally.points:,} were written")
+        self._loaded_at = self._used_at = time.monotonic()
+        _log.debug("library loaded folder=%s points=%d seconds=%.3f", self._folder, found, self._loaded_at - started)
+        return shard
+
+    def _close_shard(self) -> None:
+        shard, self._shard = self._shard, None
+        if shard is None:
+            return
+        try:
+            with mapped(self._folder):
+                if not self.tally.exact and not self._lock_is_lost():
+                    self._settle(shard)
+                shard.close()
+        except LibraryError as error:
+            _log.error("library closed badly folder=%s error=%s", self._folder, error)
+
+    def _settle(self, shard: edge.EdgeShard) -> Tally:
+        if not self.tally.exact:
+            shard.flush()
+            self._unflushed = 0
+            self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=True))
+        return self.tally
+
+    def _lock_is_lost(self) -> bool:
+        """The folder was removed or replaced while it was open: nothing may be written into it."""
+        return not (self._folder / "lock").exists()
+
+    def _settle_state(self) -> None:
+        with self._changed:
+            self._busy = self._draining = False
+            self._changed.notify_all()
+
+    def _set_tally(self, tally: Tally) -> None:
+        write_tally(self._folder, tally)
+        self._tally = tally
+
+    def _watch(self) -> None:
+        mine = self._shard
+        while True:
+            with self._changed:
+                self._changed.wait(_WATCH_S)
+                if self._shard is not mine or self._shard is None:
+                    return
+                if self._busy:
+                    continue
+                now = time.monotonic()
+                idle = self._users == 0 and now - self._used_at > _IDLE_S
+                broken = self._draining
+            wanted = now - self._loaded_at > _HOLD_S and self._lock.is_wanted()
+            if idle or wanted or broken:
+                self.let_go(yielding=wanted)
+                return
+
+
+@contextmanager
+def mapped(folder: Path) -> Iterator[None]:
+    """The one place where what the engine and the file system raise becomes a LibraryError.
+
+    The engine raises bare `Exception`s with a text, and panics, which are no `Exception`. A ValueError or TypeError is
+    its word for a value that cannot be, a fault of the caller, and passes through.
+    """
+    try:
+        yield
+    except BucketLensError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(folder, 0, 1) from error
+        raise LibraryError(f"the library {folder} cannot be used: {error}; check the folder and its rights") from error
+    except BaseException as error:
+        if type(error) is Exception or type(error).__name__ == "PanicException":
+            raise _from_engine(folder, str(error)) from error
+        raise
+
+
+def _from_engine(folder: Path, message: str) -> LibraryError:
+    if "WouldBlock" in message:
+        return LibraryBusy(f"the library {folder}")
+    if "No space left" in message:
+        return DiskFull(folder, 0, 1)
+    return damaged(folder, f"the engine says: {message}")
+
+
+def _hook_process() -> None:
+    atexit.register(_let_go_of_all)
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+_orphans: list[edge.EdgeShard | None] = []
+
+
+def _let_go_of_all() -> None:
+    for shard in list(_shards.values()):
+        shard.let_go()
+
+
+def _forget_all() -> None:
+    for shard in _shards.values():
+        shard.forget()
+
+
+def _close_files_below(folder: Path) -> None:
+    """The engine's own lock is a file too: held open here, it would outlive the parent."""
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{name}").startswith(f"{folder}{os.sep}"):
+                    os.close(int(name))
