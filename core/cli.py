@@ -168,9 +168,10 @@ def _model_line(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
 def _describe(line: dict[str, Any]) -> str:
     width = max(len(name) for role in _DEFAULTS for name in names(role))
     dimension = f"{line['dimension']:>4} dimensions" if line["dimension"] else " " * 15
-    marks = [mark for mark in ("default" if line["default"] else "", line["remark"] or "") if mark]
-    note = f"  ({'; '.join(marks)})" if marks else ""
-    return f"  {line['name']:<{width}}  {dimension}  {line['input_px']:>3} px  {line['licence']:<10}  {line['state']}{note}"
+    shape = f"{dimension}  {line['input_px']:>3} px"
+    marks = "; ".join(mark for mark in ("default" if line["default"] else "", line["remark"] or "") if mark)
+    note = f"  ({marks})" if marks else ""
+    return f"  {line['name']:<{width}}  {shape}  {line['licence']:<10}  {line['state']}{note}"
 
 
 def printable(text: str) -> str:

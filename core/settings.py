@@ -1,6 +1,7 @@
 """Settings: defaults < bucketlens.toml < BUCKETLENS_* environment < command-line flags. Passed, never global."""
 
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -59,3 +60,5 @@ def load_settings(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "bucketlens.toml"
         raise InvalidSetting(name, first.get("input"), first["msg"]) from error
+    except TOMLDecodeError as error:
+        raise InvalidSetting("file bucketlens.toml", str(error), "TOML: one `name = value` a line") from error

@@ -22,7 +22,7 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     norms = np.linalg.norm(wide, axis=-1, keepdims=True)
     if not np.isfinite(norms).all() or (norms < _TINY).any():
         raise ValueError("a vector is not finite or is all zeros, so it has no direction")
-    return (wide / norms).astype(np.float32)
+    return np.asarray(wide / norms, dtype=np.float32)
 
 
 def compose(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:

@@ -43,8 +43,9 @@ def dictionary_form(token: str) -> str:
 
 
 def sequence(text: str) -> list[str]:
-    """Dictionary forms in order, repeats kept, stopwords left out."""
-    return [dictionary_form(token) for token in tokens(text) if token not in STOPWORDS]
+    """Dictionary forms in order, repeats kept, stopwords left out ("it's" and "doing" are some, too)."""
+    forms = ((token, dictionary_form(token)) for token in tokens(text))
+    return [form for token, form in forms if form and not STOPWORDS & {token, form}]
 
 
 def analyse(text: str) -> tuple[str, ...]:

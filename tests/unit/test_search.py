@@ -1,0 +1,168 @@
+"""SearchService over the fakes: what is asked becomes what is found, with notices."""
+
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import ImageNotIndexed, ImageUnreadable, InvalidQuery
+from core.identity import point_id
+from core.ports import IndexInfo, Point, TextEncoding
+from core.query import ImageTerm, LikeTerm, Query, TextTerm, caption_words
+from core.records import ImageRecord
+from core.search import SearchService
+from core.words import analyse
+from tests.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _png(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20), COLOURS[colour]).save(file, "PNG")
+    return file.getvalue()
+
+
+def _pixels(colour: str) -> np.ndarray:
+    return np.full((1, 16, 16, 3), COLOURS[colour], np.uint8)
+
+
+def _id(name: str) -> str:
+    return point_id("/pictures", name)
+
+
+def _record(name: str, age: int = 0, **fields: object) -> ImageRecord:
+    values: dict[str, object] = {
+        "id": _id(name),
+        "source": "/pictures",
+        "key": name,
+        "uri": f"/pictures/{name}",
+        "etag": "1",
+        "bytes": 1,
+        "modified_at": NOW - timedelta(hours=age),
+        "indexed_at": NOW,
+        "status": "indexed",
+        "encoder": "colours-1",
+    }
+    return ImageRecord(**(values | fields))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def index() -> MemoryIndex:
+    encoder = ColourEncoder()
+    index = MemoryIndex(IndexInfo("colours", encoder.fingerprint, encoder.dimension))
+    points = []
+    for age, colour in enumerate(["red", "orange", "blue", "green"]):
+        caption = f"a {colour} picture"
+        record = _record(colour, age, caption=caption, caption_origin="generated", words=analyse(caption))
+        points.append(Point(record, encoder.encode_images(_pixels(colour))[0]))
+    points.append(Point(_record("broken", status="failed", error="damaged"), None))
+    index.upsert(points)
+    return index
+
+
+@pytest.fixture
+def service(index: MemoryIndex) -> SearchService:
+    return SearchService(index, ColourEncoder, InlineDecoder)
+
+
+def _refuse() -> ColourEncoder:
+    raise AssertionError("no model is needed for this")
+
+
+def _names(service: SearchService, query: Query) -> list[str]:
+    return [hit.record.name for hit in service.search(query).hits]
+
+
+def test_words_find_the_picture(service: SearchService) -> None:
+    result = service.search(Query((TextTerm("blue"),), limit=2))
+    assert result.hits[0].record.name == "blue"
+    assert result.hits[0].score is not None and result.hits[0].score > 0.9
+    assert (result.total, result.backend, result.degraded, result.notices) == (4, "memory", False, ())
+    assert result.timings_ms.keys() == {"encode", "index", "total"}
+
+
+def test_a_picture_finds_the_picture(service: SearchService) -> None:
+    assert _names(service, Query((ImageTerm(_png("green")),), limit=1)) == ["green"]
+
+
+def test_more_like_this_needs_no_model(index: MemoryIndex) -> None:
+    service = SearchService(index, _refuse, InlineDecoder)
+    result = service.search(Query((LikeTerm(_id("red")),)))
+    assert result.hits[0].record.name == "red"
+    assert result.hits[0].score == pytest.approx(1)
+
+
+def test_terms_add_up_and_push_away(service: SearchService) -> None:
+    both = _names(service, Query((TextTerm("blue"), ImageTerm(_png("green"))), limit=2))
+    assert set(both) == {"blue", "green"}
+    away = _names(service, Query((TextTerm("blue green"), TextTerm("blue", -0.5))))
+    assert away[0] == "green"
+
+
+def test_filters_narrow_what_is_ranked(service: SearchService) -> None:
+    query = Query((TextTerm("blue"),), caption_words(none_of=["blue"], must=["picture"]))
+    result = service.search(query)
+    assert "blue" not in [hit.record.name for hit in result.hits]
+    assert result.total == 3 == len(result.hits)
+
+
+def test_browsing_lists_the_newest_and_needs_no_model(index: MemoryIndex) -> None:
+    service = SearchService(index, _refuse, InlineDecoder)
+    assert _names(service, Query()) == ["red", "orange", "blue", "green"]
+    assert _names(service, Query(limit=2, offset=1)) == ["orange", "blue"]
+    assert service.search(Query()).hits[0].score is None
+    assert _names(service, Query(filter=caption_words(must=["Greens"]))) == ["green"]
+
+
+def test_failed_images_are_never_found(service: SearchService) -> None:
+    for query in (Query(), Query((TextTerm("red"),)), Query((ImageTerm(_png("red")),))):
+        assert "broken" not in _names(service, query)
+
+
+def test_pages_join_without_gap(service: SearchService) -> None:
+    whole = _names(service, Query((TextTerm("red"),), limit=4))
+    halves = [_names(service, Query((TextTerm("red"),), limit=2, offset=offset)) for offset in (0, 2)]
+    assert halves[0] + halves[1] == whole
+
+
+def test_what_the_model_does_not_know_is_said() -> None:
+    class Remarkable(ColourEncoder):
+        def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+            encoding = super().encode_texts(texts)
+            return TextEncoding(encoding.vectors, (True,), encoding.unknown)
+
+    encoder = Remarkable(remark="it knows only colours")
+    index = MemoryIndex(IndexInfo("colours", "colours-1", encoder.dimension))
+    result = SearchService(index, lambda: encoder, InlineDecoder).search(Query((TextTerm("red dog"),)))
+    assert result.hits == ()
+    assert result.notices == (
+        "it knows only colours",
+        "the text is longer than the model reads: its end was not used",
+        "the colours model does not know: dog",
+    )
+
+
+def test_like_an_image_that_is_gone_or_failed(service: SearchService) -> None:
+    for name in ("gone", "broken"):
+        with pytest.raises(ImageNotIndexed):
+            service.search(Query((LikeTerm(_id(name)),)))
+
+
+def test_a_query_picture_that_is_none(service: SearchService) -> None:
+    with pytest.raises(ImageUnreadable):
+        service.search(Query((ImageTerm(b"no picture"),)))
+
+
+def test_terms_that_cancel_each_other(service: SearchService) -> None:
+    with pytest.raises(InvalidQuery, match="cancel"):
+        service.search(Query((TextTerm("red"), TextTerm("red", -1))))
+
+
+def test_one_image_by_its_id(service: SearchService) -> None:
+    assert service.image(_id("broken")).error == "damaged"
+    with pytest.raises(ImageNotIndexed):
+        service.image(_id("gone"))

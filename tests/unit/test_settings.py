@@ -1,0 +1,68 @@
+"""Defaults < bucketlens.toml < environment < flags."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import InvalidSetting
+from core.images import ImageLimits
+from core.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("BUCKETLENS_"):
+            monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    settings = load_settings()
+    assert (settings.data, settings.model, settings.device, settings.batch_size) == (Path("data"), None, "auto", 32)
+
+
+def test_each_place_wins_over_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bucketlens.toml").write_text('data = "file"\nmodel = "file"\nbatch_size = 8\n')
+    monkeypatch.setenv("BUCKETLENS_DATA", "environment")
+    monkeypatch.setenv("BUCKETLENS_MODEL", "environment")
+    settings = load_settings(model="flag", data=None)
+    assert (settings.batch_size, settings.data, settings.model) == (8, Path("environment"), "flag")
+
+
+def test_a_flag_that_was_not_given_changes_nothing() -> None:
+    assert load_settings(data=None, model=None, batch_size=None) == load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch_size", "0"), ("batch_size", "many"), ("device", "tpu"), ("thumbnail_px", "1"), ("log_level", "loud")],
+)
+def test_a_bad_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"BUCKETLENS_{name.upper()}", value)
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings()
+    assert (caught.value.name, caught.value.given, caught.value.exit_code) == (name, value, 2)
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bucketlens.toml").write_text("batchsize = 8\n")
+    with pytest.raises(InvalidSetting, match="batchsize"):
+        load_settings()
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bucketlens.toml").write_text("batch_size = = 8\n")
+    with pytest.raises(InvalidSetting, match=r"bucketlens\.toml"):
+        load_settings()
+
+
+def test_limits_are_those_of_images() -> None:
+    assert load_settings().limits == ImageLimits()
+    assert load_settings(max_image_bytes=7).limits == ImageLimits(max_bytes=7)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().batch_size = 1  # type: ignore[misc]

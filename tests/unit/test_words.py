@@ -1,0 +1,91 @@
+"""The analyser that index, filters, mirror and facets share."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Three RED umbrellas", ["three", "red", "umbrellas"]),
+        ("a café, naïve", ["a", "cafe", "naive"]),
+        ("STRASSE Straße", ["strasse", "strasse"]),
+        ("the woman's dog", ["the", "woman's", "dog"]),
+        ("red-blue_green", ["red", "blue", "green"]),
+        ("2 dogs, 10 cats", ["2", "dogs", "10", "cats"]),
+        ("\N{LATIN SMALL LIGATURE FI}ne", ["fine"]),
+        ("?! \n\t", []),
+        ("", []),
+    ],
+)
+def test_tokens_are_lower_cased_and_folded(text: str, expected: list[str]) -> None:
+    assert words.tokens(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("two umbrellas", ("two", "umbrella")),
+        ("mice and men", ("mouse", "man")),
+        ("the woman's dogs", ("woman", "dog")),
+        ("the dogs' bowl", ("dog", "bowl")),
+        ("a dog under a dog", ("dog", "under")),
+        ("dogs dog DOG", ("dog",)),
+        ("of the and a", ()),
+        ("it's what they don't", ()),
+        ("zorblaxes", ("zorblaxes",)),
+    ],
+)
+def test_analyse_gives_dictionary_forms_once_each_without_stopwords(text: str, expected: tuple[str, ...]) -> None:
+    assert words.analyse(text) == expected
+
+
+@pytest.mark.parametrize("word", ["no", "not", "above", "under", "left", "right", "over", "one", "red"])
+def test_words_that_tell_pictures_apart_are_kept(word: str) -> None:
+    assert words.analyse(word) == (word,)
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_analysed(text: str) -> None:
+    forms = words.analyse(text)
+    assert len(set(forms)) == len(forms)
+    assert all(form and not set(form) & set(" \t\n") for form in forms)
+
+
+@given(st.lists(st.sampled_from("dog cat tree house red night umbrella".split()), min_size=1, max_size=8))
+def test_analysing_forms_again_changes_nothing(forms: list[str]) -> None:
+    once = words.analyse(" ".join(forms))
+    assert words.analyse(" ".join(once)) == once
+
+
+def test_a_term_s_number_never_changes() -> None:
+    assert words.term_id("dog") == 4148064672
+
+
+def test_document_weights_follow_bm25() -> None:
+    weights = words.document_weights("a dog and a dog near the tree")  # terms: dog, dog, near, tree
+    length = 1 - 0.75 + 0.75 * 4 / 8
+    assert weights.keys() == {words.term_id(word) for word in ("dog", "near", "tree")}
+    assert math.isclose(weights[words.term_id("dog")], 2 * 2.2 / (2 + 1.2 * length))
+    assert math.isclose(weights[words.term_id("tree")], 1 * 2.2 / (1 + 1.2 * length))
+
+
+def test_a_word_weighs_more_when_said_twice_and_less_in_a_long_caption() -> None:
+    def dog(text: str) -> float:
+        return words.document_weights(text)[words.term_id("dog")]
+
+    assert dog("dog tree") < dog("dog dog")
+    assert dog("dog tree house car boat star") < dog("dog tree")
+
+
+def test_query_weights_name_each_form_once() -> None:
+    assert words.query_weights("the dogs and a dog") == {words.term_id("dog"): 1.0}
+
+
+def test_a_text_without_words_has_no_weights() -> None:
+    assert words.document_weights("of the") == words.query_weights("") == {}
