@@ -153,11 +153,11 @@ class _Worker:
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
-        self._retiring = False
+        self._spent = False
 
     @property
     def alive(self) -> bool:
-        return not self._retiring and self._process.poll() is None
+        return not self._spent and self._process.poll() is None
 
     def wait_ready(self) -> None:
         try:
@@ -176,7 +176,7 @@ class _Worker:
         try:
             self._send(decode_frames.frame(decode_frames.request_header(request), data), deadline)
             header, body = self._receive(decode_frames.max_body(request), deadline)
-            self._retiring = bool(header["retiring"])
+            self._spent = bool(header["retiring"])
             return decode_frames.read_decoded(header, body, request)
         except ImageError:
             raise
@@ -191,6 +191,7 @@ class _Worker:
             raise DecoderCrashed("the decoder answered nonsense") from error
 
     def kill(self) -> None:
+        self._spent = True  # at once: the process may take a moment to go
         self._process.kill()
 
     def end(self) -> None:
