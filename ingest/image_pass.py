@@ -130,7 +130,7 @@ class ImagePass:
 
     def _fail(self, failure: Failed) -> None:
         step = failure.step
-        _log.warning("failed: %s: %s", step.ref.uri, failure.reason)
+        _log.info("failed: %s: %s", step.ref.uri, failure.reason)
         if failure.for_now and step.known is not None and step.known.status == "indexed":
             self._report.failed += 1
             self._done += 1

@@ -1,5 +1,6 @@
 """What a run has done so far, and where it is."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ class Report:
     ignored: int = 0
     kept: int = 0
     pending_captions: int = 0
+    started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     image_seconds: float = 0.0
     encode_seconds: float = 0.0

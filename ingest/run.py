@@ -22,7 +22,6 @@ def run_ingest(
     `sweep`: look for what a run that was cut off has left over. Raises UsageError before anything is done where a
     store lies inside a source that is indexed as a whole.
     """
-    started = time.monotonic()
     try:
         for store in _distinct(parts, stores, report):
             if not parts.stop.is_set():
@@ -36,7 +35,7 @@ def run_ingest(
         report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
     finally:
         report.interrupted = parts.stop.is_set()
-        report.seconds = time.monotonic() - started
+        report.seconds = time.monotonic() - report.started
 
 
 def _distinct(parts: Parts, stores: Sequence[ImageStore], report: Report) -> list[ImageStore]:
