@@ -1,8 +1,8 @@
 """Building the approximate index of an embedded library beside it, while the library goes on answering.
 
 The engine builds in place, for minutes, and lets no thread of its process run meanwhile. So the shard is copied file by
-file, a process of its own builds in the copy, and the manifest is turned to it when nothing was written since. Killed at
-any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
+file, a process of its own builds in the copy, and the manifest is turned to it when nothing was written since. Killed
+at any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
 """
 
 import fcntl
@@ -100,6 +100,7 @@ def _copy_sparse(source: Path, target: Path) -> None:
             for offset in range(start, end, _PIECE):
                 piece = os.pread(reading.fileno(), min(_PIECE, end - offset), offset)
                 os.pwrite(writing.fileno(), piece, offset)
+        os.fsync(writing.fileno())
 
 
 def _build(folder: Path, copy: Path, builder: int) -> bool:

@@ -1,0 +1,287 @@
+"""What every VectorIndex does. A backend joins by its line in conftest.BACKENDS."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from core import words
+from core.ports import CaptionUpdate, Point, VectorIndex
+from core.query import EVERYTHING, FAILED, INDEXED, UNCAPTIONED, Filter, Match, Missing, caption_words
+from core.records import ImageRef
+from tests.library import START, failed_point, image_id, point, record, vector
+
+ABSENT = image_id(999_999)
+HOSTILE = [
+    "line\nbreak",
+    "tab\tquote\"apostrophe'",
+    "back\\slash",
+    "nul\0inside",
+    "ünï\u202ecodé 💥",
+    "<script>",
+    "a" * 5000,
+    " ",
+]
+
+
+def _ids(records: list) -> list[str]:
+    return [found.id for found in records]
+
+
+def _hits(hits: list) -> list[str]:
+    return [hit.record.id for hit in hits]
+
+
+@pytest.fixture
+def library(index: VectorIndex) -> VectorIndex:
+    """Images 1-4 captioned, 5 not captioned, 6 failed."""
+    captions = ["two red cars", "a red umbrella at night", "a blue car in the snow", "the mice"]
+    points = [point(n, caption) for n, caption in enumerate(captions, 1)]
+    index.upsert([*points, point(5), failed_point(6)])
+    return index
+
+
+def test_an_empty_index_answers_with_nothing(index: VectorIndex) -> None:
+    assert index.count() == 0
+    assert index.scroll() == []
+    assert index.newest(limit=10) == []
+    assert index.nearest(vector(1), limit=10) == []
+    assert index.nearest(vector(1), limit=10, using="caption") == []
+    assert index.best_words({1: 1.0}, limit=10) == []
+    assert index.facet("words") == []
+    assert index.fetch([ABSENT]) == {}
+    assert index.vectors([ABSENT]) == {}
+
+
+def test_nothing_to_write_is_no_fault(index: VectorIndex) -> None:
+    index.upsert([])
+    index.set_captions([])
+    index.set_refs([])
+    index.delete([])
+    assert index.count() == 0
+
+
+def test_records_come_back_as_they_were_written(index: VectorIndex) -> None:
+    full = record(1, "two red cars", caption_origin="human", captioner=None, taken_at=START + timedelta(microseconds=1))
+    bare = record(2, width=None, height=None, content_hash=None)
+    broken = failed_point(3, "cut short after 12 bytes")
+    index.upsert([Point(full, vector(1), vector(2)), Point(bare, vector(3)), broken])
+    expected = {made.id: made for made in (full, bare, broken.record)}
+    assert index.fetch([*expected, ABSENT, "not-an-id"]) == expected
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_any_text_is_stored_found_and_counted_as_it_is(index: VectorIndex, text: str) -> None:
+    made = record(1, caption=text, words=(text, "other"), key=text, uri=text, source=text, error=text)
+    index.upsert([Point(made, vector(1)), point(2, "a red car")])
+    assert index.fetch([made.id]) == {made.id: made}
+    for field in ("words", "source"):
+        assert _ids(index.scroll(Filter(all=(Match(field, (text,)),)))) == [made.id]  # type: ignore[arg-type]
+    assert (text, 1) in index.facet("words")
+
+
+def test_text_that_is_no_unicode_is_refused_whole_and_matches_nothing(index: VectorIndex) -> None:
+    if index.backend == "memory":
+        pytest.skip("Python's own strings hold them")
+    lone = "cut \udce4 short"
+    with pytest.raises(ValueError, match="UTF-8"):
+        index.upsert([point(1), Point(record(2, key=lone), vector(2))])
+    assert index.count() == 0
+    index.upsert([point(1, "a red car")])
+    with pytest.raises(ValueError, match="UTF-8"):
+        index.set_captions([CaptionUpdate(image_id(1), lone, "human", None, None, None)])
+    assert index.count(Filter(all=(Match("words", (lone,)),))) == 0
+    assert index.count(Filter(all=(Match("words", (lone, "red")),))) == 1
+    assert index.count(Filter(none=(Match("words", (lone,)),))) == 1
+
+
+def test_an_update_replaces_the_whole_point(index: VectorIndex) -> None:
+    index.upsert([point(1, "two red cars"), point(2, "two red cars")])
+    index.upsert([failed_point(1)])
+    assert index.count() == 2
+    assert index.fetch([image_id(1)])[image_id(1)] == failed_point(1).record
+    assert index.vectors([image_id(1)]) == index.vectors([image_id(1)], "caption") == {}
+    assert _hits(index.nearest(vector(1), limit=10)) == [image_id(2)]
+    assert _hits(index.best_words(words.query_weights("red"), limit=10)) == [image_id(2)]
+    assert index.facet("words") == [("car", 1), ("red", 1), ("two", 1)]
+
+
+def test_vectors_come_back_as_they_were_written(library: VectorIndex) -> None:
+    ids = [image_id(n) for n in range(1, 7)]
+    images = library.vectors([*ids, ABSENT])
+    assert set(images) == set(ids[:5])
+    captions = library.vectors(ids, "caption")
+    assert set(captions) == set(ids[:4])
+    np.testing.assert_array_equal(images[image_id(3)], vector(3))
+    np.testing.assert_array_equal(captions[image_id(3)], vector(1003))
+    assert images[image_id(3)].dtype == np.float32
+
+
+def test_failed_images_are_listed_and_never_found(library: VectorIndex) -> None:
+    assert _ids(library.scroll(FAILED)) == [image_id(6)]
+    assert image_id(6) not in _hits(library.nearest(vector(6), limit=100))
+    assert image_id(6) not in _hits(library.nearest(vector(6), FAILED, limit=100))
+
+
+@pytest.mark.parametrize(
+    ("filter", "passing"),
+    [
+        (EVERYTHING, {1, 2, 3, 4, 5, 6}),
+        (INDEXED, {1, 2, 3, 4, 5}),
+        (UNCAPTIONED, {5}),
+        (caption_words(must=["CARS"]), {1, 3}),
+        (caption_words(must=["car", "red"]), {1}),
+        (caption_words(any_of=["umbrella", "mouse"]), {2, 4}),
+        (caption_words(must=["red"], none_of=["night"]), {1}),
+        (caption_words(none_of=["red"]), {3, 4, 5, 6}),
+        (caption_words(any_of=["red umbrella", "snow"]), {2, 3}),
+        (INDEXED & caption_words(none_of=["red", "blue"]), {4, 5}),
+        (Filter(all=(Missing("words"),)), {5, 6}),
+        (Filter(none=(Missing("captioner"),)), {1, 2, 3, 4}),
+        (Filter(any=(Missing("words"), Match("words", ("blue", "night")))), {2, 3, 5, 6}),
+        (Filter(none=(Filter(all=(Match("words", ("red",)), Match("words", ("car",)))),)), {2, 3, 4, 5, 6}),
+        (Filter(any=(Filter(none=(Match("words", ("red",)),)), Match("words", ("night",)))), {2, 3, 4, 5, 6}),
+        (Filter(all=(EVERYTHING,)), {1, 2, 3, 4, 5, 6}),
+        (Filter(any=(EVERYTHING,)), {1, 2, 3, 4, 5, 6}),
+        (Filter(none=(EVERYTHING,)), set()),
+        (Filter(all=(Match("content_hash", (f"{2:064x}", f"{5:064x}")),)), {2, 5}),
+        (Filter(all=(Match("words", ("unheard-of",)),)), set()),
+    ],
+)
+def test_filters_mean_the_same_everywhere(library: VectorIndex, filter: Filter, passing: set[int]) -> None:
+    ids = [image_id(n) for n in sorted(passing)]
+    assert library.count(filter) == len(ids)
+    assert _ids(library.scroll(filter)) == ids
+    assert _ids(library.newest(filter, limit=100)) == ids[::-1]
+    assert set(_hits(library.nearest(vector(1), filter, limit=100))) == set(ids) - {image_id(6)}
+    assert dict(library.facet("content_hash", filter)) == {f"{n:064x}": 1 for n in passing}
+
+
+def test_captions_are_set_replaced_and_emptied(library: VectorIndex) -> None:
+    before = library.fetch([image_id(5), image_id(1)])
+    library.set_captions(
+        [
+            CaptionUpdate(image_id(5), "three dogs", "generated", "blip", 0.5, vector(77)),
+            CaptionUpdate(image_id(1), "", "human", None, None, None),
+            CaptionUpdate(ABSENT, "gone", "generated", "blip", 0.5, vector(78)),
+        ]
+    )
+    after = library.fetch([image_id(5), image_id(1), ABSENT])
+    assert after == {
+        image_id(5): replace(
+            before[image_id(5)],
+            caption="three dogs",
+            words=("three", "dog"),
+            caption_origin="generated",
+            captioner="blip",
+            caption_score=0.5,
+        ),
+        image_id(1): replace(
+            before[image_id(1)], caption="", words=(), caption_origin="human", captioner=None, caption_score=None
+        ),
+    }
+    np.testing.assert_array_equal(library.vectors([image_id(5)], "caption")[image_id(5)], vector(77))
+    np.testing.assert_array_equal(library.vectors([image_id(1)])[image_id(1)], vector(1))
+    assert library.vectors([image_id(1), ABSENT], "caption") == {}
+    assert _hits(library.best_words(words.query_weights("dogs"), limit=10)) == [image_id(5)]
+    assert image_id(1) not in _hits(library.best_words(words.query_weights("red cars"), limit=10))
+    assert library.count(UNCAPTIONED) == 0
+    assert library.count() == 6
+
+
+def test_references_are_taken_over_and_nothing_else(library: VectorIndex) -> None:
+    before = library.fetch([image_id(1)])[image_id(1)]
+    later = START + timedelta(days=400, microseconds=7)
+    ref = ImageRef(before.source, before.key, before.uri, "new-etag", 4321, later)
+    library.set_refs([(image_id(1), ref), (ABSENT, ref)])
+    after = library.fetch([image_id(1), ABSENT])
+    assert after == {image_id(1): replace(before, etag="new-etag", bytes=4321, modified_at=later)}
+    assert _ids(library.newest(limit=1)) == [image_id(1)]
+    np.testing.assert_array_equal(library.vectors([image_id(1)], "caption")[image_id(1)], vector(1001))
+    assert image_id(1) in _hits(library.best_words(words.query_weights("red"), limit=10))
+
+
+def test_deleted_images_are_gone_from_every_answer(library: VectorIndex) -> None:
+    library.delete([image_id(1), ABSENT, image_id(1), "not-an-id"])
+    assert library.count() == 5
+    assert library.fetch([image_id(1)]) == library.vectors([image_id(1)]) == {}
+    assert image_id(1) not in _hits(library.nearest(vector(1), limit=10))
+    assert image_id(1) not in _hits(library.best_words(words.query_weights("cars"), limit=10))
+    assert image_id(1) not in _ids(library.scroll()) + _ids(library.newest(limit=10))
+    assert dict(library.facet("words"))["car"] == 1
+    library.upsert([point(1)])
+    assert library.count() == 6
+
+
+def test_pages_of_a_scroll_hold_everything_once(index: VectorIndex) -> None:
+    index.upsert([point(n) for n in range(1, 24)])
+    seen: list[str] = []
+    while page := index.scroll(after=seen[-1] if seen else None, limit=5):
+        assert len(page) <= 5
+        seen += _ids(page)
+    assert seen == [image_id(n) for n in range(1, 24)]
+    index.delete([image_id(10)])
+    assert _ids(index.scroll(after=image_id(10), limit=2)) == [image_id(11), image_id(12)]
+
+
+@pytest.mark.parametrize("page", [1, 4, 7, 40])
+def test_newest_orders_equal_times_by_id_on_every_page(index: VectorIndex, page: int) -> None:
+    index.upsert([point(n, modified_at=START + timedelta(microseconds=n % 3)) for n in range(1, 31)])
+    index.upsert([point(n, modified_at=START + timedelta(microseconds=5)) for n in (4, 31)])
+    seen: list[str] = []
+    while records := index.newest(limit=page, offset=len(seen)):
+        seen += _ids(records)
+    expected = sorted((n for n in range(1, 31) if n != 4), key=lambda n: (-(n % 3), n))
+    assert seen == [image_id(n) for n in (4, 31, *expected)]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_nearest_are_the_nearest_with_their_cosines(library: VectorIndex, exact: bool) -> None:
+    cosines = {image_id(n): float(vector(n) @ vector(42)) for n in range(1, 6)}
+    hits = library.nearest(vector(42), limit=3, exact=exact)
+    assert _hits(hits) == sorted(cosines, key=lambda i: -cosines[i])[:3]
+    assert [hit.score for hit in hits] == pytest.approx([cosines[hit.record.id] for hit in hits], abs=1e-5)
+    assert hits[0].record == library.fetch([hits[0].record.id])[hits[0].record.id]
+    (best, *_) = library.nearest(vector(1002), limit=1, using="caption", exact=exact)
+    assert (best.record.id, best.score) == (image_id(2), pytest.approx(1.0, abs=1e-5))
+
+
+@pytest.mark.parametrize("page", [1, 3, 50])
+def test_pages_of_equal_images_hold_everything_once(index: VectorIndex, page: int) -> None:
+    copies = [Point(record(n), vector(7)) for n in range(1, 21)]
+    index.upsert([*reversed(copies), *(point(n) for n in range(21, 31))])
+    seen: list[str] = []
+    while hits := index.nearest(vector(7), limit=page, offset=len(seen)):
+        seen += _hits(hits)
+    assert seen[:20] == [image_id(n) for n in range(1, 21)]
+    assert sorted(seen) == [image_id(n) for n in range(1, 31)]
+    assert index.nearest(vector(7), limit=5, offset=1000) == []
+
+
+def test_words_rank_rare_before_common(index: VectorIndex) -> None:
+    captions = ["a red car", "a red umbrella", "a red mouse at night", "a blue car", "a car", "a red red car"]
+    index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
+    hits = index.best_words(words.query_weights("red umbrellas"), limit=10)
+    assert _hits(hits)[0] == image_id(2)
+    assert set(_hits(hits)) == {image_id(n) for n in (1, 2, 3, 6)}
+    assert _hits(index.best_words(words.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [image_id(2)]
+    assert index.best_words({}, limit=10) == []
+
+
+def test_facets_count_each_image_once_and_order_ties_by_value(index: VectorIndex) -> None:
+    captions = ["b a", "b c", "zebra yak b", "yak"]
+    index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
+    index.upsert([point(9, words=("yak", "yak"))])
+    assert index.facet("words") == [("b", 3), ("yak", 3), ("c", 1), ("zebra", 1)]
+    assert index.facet("words", limit=3) == [("b", 3), ("yak", 3), ("c", 1)]
+    assert index.facet("words", caption_words(must=["yak"]), limit=1) == [("yak", 3)]
+    assert index.facet("status") == [("indexed", 5)]
+    assert index.facet("caption_origin") == [("generated", 4)]
+
+
+def test_optimizing_changes_no_answer(library: VectorIndex) -> None:
+    before = library.scroll(), library.nearest(vector(3), limit=10)
+    library.optimize()
+    assert (library.scroll(), library.nearest(vector(3), limit=10)) == before
+    assert library.size_bytes() > 0
