@@ -77,7 +77,8 @@ def _encode_text(encoder: Encoder, text: str, notices: list[str]) -> Vector:
         notices.append("the text is longer than the model reads: its end was not used")
     if encoding.unknown[0]:
         notices.append(f"the {encoder.name} model does not know: {', '.join(encoding.unknown[0])}")
-    return encoding.vectors[0]
+    vector: Vector = encoding.vectors[0]
+    return vector
 
 
 @contextmanager

@@ -120,7 +120,7 @@ def _fetch(card: ModelCard) -> Path:
     try:
         snapshot_download(card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", card.weights])
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {first_line(error)}"
+        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {first_line(error.__cause__ or error)}"
         raise ModelUnavailable(card.name, reason, option=option) from error
     folder = local_folder(card)
     if folder is None:
@@ -130,7 +130,7 @@ def _fetch(card: ModelCard) -> Path:
 
 
 def _trouble_reaching(url: str) -> str | None:
-    """Why the address does not answer, None where it does; any HTTP answer will do.
+    """Why the address does not answer, None where it does; any HTTP answer but a failure of the server will do.
 
     Asked in a thread of its own, because name resolution knows no time-out: the hub's client would wait for minutes.
     """
@@ -141,8 +141,8 @@ def _trouble_reaching(url: str) -> str | None:
 
     def ask() -> None:
         try:
-            get_session().head(url, timeout=PROBE_SECONDS - 1)
-            outcome.append(None)
+            status = get_session().head(url, timeout=PROBE_SECONDS - 1).status_code
+            outcome.append(f"it answers {status}" if status >= 500 else None)  # the hub's client would ask on and on
         except (httpx2.HTTPError, OSError, ValueError) as error:
             outcome.append(first_line(error))
 

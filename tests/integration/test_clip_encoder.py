@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -403,6 +404,21 @@ def test_a_hub_that_refuses_is_given_up_on(tmp_path: Path) -> None:
         port = server.getsockname()[1]
     _, message = _load_default(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{port}")
     assert f"http://127.0.0.1:{port} cannot be reached" in message
+
+
+def test_a_hub_that_is_out_of_order_is_given_up_on(tmp_path: Path) -> None:
+    class OutOfOrder(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), OutOfOrder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _, message = _load_default(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert "cannot be reached (it answers 503)" in message
 
 
 def test_offline_mode_asks_nobody(black_hole: str, tmp_path: Path) -> None:
