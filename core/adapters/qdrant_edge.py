@@ -206,7 +206,8 @@ class EdgeIndex:
         request = edge.FacetRequest(field, limit=limit, exact=True, filter=edge_filter(filter))
         with self._reading() as shard:
             hits = shard.facet(request).hits
-        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda item: (-item[1], item[0]))
+        counts = [(str(hit.value), hit.count) for hit in hits if hit.count]  # 0: nothing holds the value any more
+        return sorted(counts, key=lambda item: (-item[1], item[0]))
 
     def optimize(self) -> None:
         from core.adapters.qdrant_edge_optimize import optimize
