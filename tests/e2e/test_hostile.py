@@ -1,0 +1,110 @@
+"""Thousands of damaged, odd and malicious files: each is indexed or listed with a reason, and nothing else suffers."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.adapters.clip_encoder import load_encoder
+from core.adapters.decode_workers import DecodeWorkers
+from core.adapters.folder_store import FolderStore
+from core.adapters.qdrant_edge import EdgeIndex
+from core.errors import ImageError
+from core.images import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.models import DEMO_WEIGHTS
+from core.query import FAILED, INDEXED
+from core.records import ImageRecord
+from tests.e2e.commands import SAMPLES, bucketlens, environment
+from tests.e2e.test_kill import pages
+
+HOSTILE = SAMPLES / "hostile"
+PHOTOS = SAMPLES / "photos" / "images"
+
+pytestmark = pytest.mark.skipif(not HOSTILE.is_dir(), reason="needs the sample data beside the repository")
+needs_demo = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
+
+
+def test_every_hostile_file_ends_in_pixels_or_in_an_image_error() -> None:
+    store = FolderStore(HOSTILE, max_bytes=50 * 2**20)
+    refs = list(store.list())
+    files = [path for path in HOSTILE.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert len(refs) + sum(store.ignored.values()) == len(files) > 2000
+    sample = refs[::8] + [ref for ref in refs if "bomb" in ref.key or "crash" in ref.key or "timeout" in ref.key]
+    request = DecodeRequest(PixelSpec(32, "crop", 3), 64)
+    decoded, reasons = 0, set()
+    with DecodeWorkers(ImageLimits(), workers=2) as workers:
+        for future in [workers.submit(store.read(ref), request) for ref in sample]:
+            try:
+                decoded += future.result().pixels is not None
+            except ImageError as error:
+                reasons.add(type(error).__name__)
+    assert decoded > 100 and reasons == {"ImageUnreadable", "ImageTooLarge"}
+
+
+@needs_demo
+@pytest.mark.parametrize("name", ["Landscape", "Portrait"])
+def test_all_nine_orientations_have_one_vector(name: str) -> None:
+    encoder = load_encoder("demo", device="cpu")
+    paths = sorted((HOSTILE / "exif_orientation").glob(f"{name}_*.jpg"))
+    pixels = [decode(path.read_bytes(), DecodeRequest(encoder.pixels, 448), ImageLimits()).pixels for path in paths]
+    vectors = encoder.encode_images(np.stack([each for each in pixels if each is not None]))
+    assert len(vectors) == 9 and float((vectors @ vectors.T).min()) >= 0.99
+
+
+MEASURED_RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import ingest.cli
+import ingest.image_pass
+
+def memory(name):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
+
+class Measured(ingest.image_pass.Preparer):
+    def __init__(self, *parts):  # the model has been loaded; the first picture has not been read
+        super().__init__(*parts)
+        Path("/proc/self/clear_refs").write_text("5")
+        self.before = memory("VmRSS")
+        Measured.last = self
+
+ingest.image_pass.Preparer = Measured
+try:
+    ingest.cli.ingest(sys.argv[2:])
+finally:
+    print("grown", memory("VmHWM") - Measured.last.before, file=sys.stderr)
+"""
+
+
+@pytest.mark.soak
+@needs_demo
+def test_the_whole_hostile_folder_with_the_real_command(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    arguments = ["ingest", str(HOSTILE), "--data", str(data), "--model", "demo", "--json"]
+    command = [sys.executable, "-c", MEASURED_RUN, str(Path(__file__).resolve().parents[2]), *arguments[1:]]
+    run = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=1200)
+    assert run.returncode == 3, run.stderr
+    report = json.loads(run.stdout.splitlines()[-1])
+    store = FolderStore(HOSTILE, max_bytes=50 * 2**20)
+    listed = {ref.key for ref in store.list()}
+    index = EdgeIndex.open(data / "index")
+    records: list[ImageRecord] = [*pages(index, INDEXED), *pages(index, FAILED)]
+    index.close()
+    assert sorted(record.key for record in records) == sorted(listed)
+    assert all(record.error for record in records if record.status == "failed")
+    assert report["added"] + report["failed"] == len(listed) and report["ignored"] == sum(store.ignored.values())
+    assert int(re.findall(r"grown (\d+)", run.stderr)[0]) < 300 * 2**20
+
+
+@pytest.mark.soak
+@needs_demo
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="needs the sample photographs")
+def test_all_photographs_are_indexed_with_the_real_command(tmp_path: Path) -> None:
+    run = bucketlens("ingest", PHOTOS, "--data", tmp_path / "data", "--model", "demo", "--json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout.splitlines()[-1])
+    assert (report["added"], report["captioned"], report["failed"]) == (80, 80, 0)
