@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from core.cli import data_option, json_option, wire
+from core.cli import data_option, json_option, printable, wire
 from core.errors import ImageUnreadable
 from core.query import INDEXED, MAX_LIMIT, ImageTerm, Query, Term, TextTerm, caption_words
 from core.records import SearchResult
@@ -16,6 +16,7 @@ from core.wiring import Wiring
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_PORT = 8501
+_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one picture a line
 
 
 def model_option(command: F) -> F:
@@ -119,22 +120,22 @@ def _print(result: SearchResult, offset: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from search_ui.plain import plain
-
     for notice in result.notices:
-        click.echo(f"note: {plain(notice)}", err=True)
+        click.echo(f"note: {printable(notice)}", err=True)
     if not result.hits:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
     if any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
-    table.add_column("caption", ratio=1)
+    table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
     for rank, hit in enumerate(result.hits, offset + 1):
         score = [] if hit.score is None else [f"{hit.score:.3f}"]
-        table.add_row(str(rank), *score, Text(plain(hit.record.caption or "–")), Text(plain(hit.record.uri)))
-    console = Console(highlight=False, soft_wrap=False)
+        table.add_row(str(rank), *score, Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri)))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
     console.print(table)
     took = result.timings_ms.get("total", 0.0)
     click.echo(f"{len(result.hits)} of {result.total:,} pictures, {took:.0f} ms, {result.backend}", err=True)

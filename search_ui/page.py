@@ -318,7 +318,10 @@ def _acted() -> None:
     act = st.session_state["gallery"]["act"]
     if not isinstance(act, dict):
         return
-    st.session_state["turn"] = int(act.get("turn", 0))
+    turn = int(act.get("turn", 0))
+    if turn <= st.session_state.get("turn", 0):
+        return  # seen: of acts that come at once, Streamlit calls for each with the last
+    st.session_state["turn"] = turn
     state: PageState = st.session_state["state"]
     image_id, word = act.get("id"), act.get("word")
     match act.get("kind"):

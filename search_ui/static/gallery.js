@@ -156,9 +156,8 @@ function buildViewer(gallery) {
   before.addEventListener("click", () => step(-1));
   after.addEventListener("click", () => step(1));
   close.addEventListener("click", () => gallery.view(null));
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    gallery.view(null);
+  dialog.addEventListener("close", () => {
+    if (gallery.open) gallery.view(null); // by Escape, or a phone's way back
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) gallery.view(null);

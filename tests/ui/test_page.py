@@ -1,0 +1,337 @@
+"""The page in real Chromium, over a real library: what a person does, and what they then see."""
+
+import io
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from demo.scenes import draw, library_scene
+from tests.ui.conftest import COUNT, Opener, until
+from tests.ui.small_library import HOSTILE, HOSTILE_CAPTION, HOSTILE_NAME, UMBRELLAS, UNCAPTIONED, SmallLibrary
+
+FIRST = 60
+UMBRELLA = "three red umbrellas at night"
+
+
+def cards(page: Page) -> Locator:
+    return page.locator(".card")
+
+
+def captions(page: Page) -> list[str]:
+    return page.locator(".card .caption").all_inner_texts()
+
+
+def outcome(page: Page) -> Locator:
+    return page.locator(".bl-outcome p")
+
+
+def ask(page: Page, text: str) -> None:
+    page.get_by_label("Search", exact=True).fill(text)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=" + re.escape(quote(text).replace("%20", "+"))))
+    finished(page)
+
+
+def finished(page: Page) -> None:
+    """Once the address has changed: until the script that changed it is at its end."""
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def asked(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def picture(number: int) -> bytes:
+    buffer = io.BytesIO()
+    draw(library_scene(number), 256).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    page.get_by_role("button", name="Picture").click()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+
+
+def test_it_opens_on_the_newest_pictures(open_page: Opener, address: str, library: SmallLibrary) -> None:
+    page = open_page(address)
+    expect(cards(page)).to_have_count(FIRST)
+    expect(outcome(page)).to_contain_text(f"{COUNT} pictures · newest first")
+    assert captions(page)[0] == library.captions[library.id_of(COUNT)]
+    assert page.title() == "BucketLens"
+    assert cards(page).first.locator("img").get_attribute("alt") == captions(page)[0]
+
+
+def test_words_bring_the_right_picture_first(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    ask(page, UMBRELLA)
+    expect(page.locator(".card .caption").first).to_have_text(UMBRELLA)
+    notices = page.locator(".bl-notices")
+    expect(notices).to_contain_text("demo model")
+    ask(page, "a dog")
+    expect(notices).to_contain_text("does not know: dog")
+    score = cards(page).first.locator(".score").inner_text()
+    assert -1 <= float(score) <= 1 and "%" not in page.locator(".grid").inner_text()
+
+
+def test_a_link_shows_the_same_to_somebody_else_and_back_goes_back(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    ask(page, UMBRELLA)
+    first = captions(page)
+    assert first[0] == UMBRELLA
+    ask(page, "a yellow boat")
+    second, link = captions(page), page.url
+    other = open_page(link)
+    expect(cards(other).first).to_be_visible()
+    assert captions(other) == second != first
+    expect(other.get_by_label("Search", exact=True)).to_have_value("a yellow boat")
+    page.go_back()
+    expect(page.get_by_label("Search", exact=True)).to_have_value(UMBRELLA)
+    expect(page.locator(".card .caption").first).to_have_text(first[0])
+    assert captions(page) == first
+
+
+def test_caption_words_filter_in_three_ways(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    page.get_by_role("button", name="Filters").click()
+    for label, word in (("All of these", "red"), ("None of these", "snow")):
+        field = page.get_by_role("combobox", name=re.compile(label))
+        field.fill(word)
+        field.press("Enter")
+        expect(page.locator(".st-key-active")).to_contain_text(word)
+    page.keyboard.press("Escape")
+    until(lambda: bool(captions(page)) and all("red" in c and "snow" not in c for c in captions(page)))
+    assert asked(page) == {"must": ["red"], "not": ["snow"]}
+    page.get_by_role("button", name="not snow").click()
+    until(lambda: any("snow" in caption for caption in captions(page)))
+    either = open_page(f"{address}/?any=boats&any=rocket")
+    expect(cards(either).first).to_be_visible()
+    assert all("boat" in caption or "rocket" in caption for caption in captions(either))
+
+
+def test_too_narrow_filters_tell_which_one(open_page: Opener, address: str) -> None:
+    page = open_page(f"{address}/?must=red&must=zebra")
+    expect(page.locator(".bl-message")).to_contain_text("No picture passes these filters")
+    expect(page.locator(".bl-message")).to_contain_text(re.compile(r"Without “zebra” there are \d+ pictures"))
+    page.get_by_role("button", name="Drop all filters").click()
+    expect(cards(page)).to_have_count(FIRST)
+    assert asked(page) == {}
+
+
+def test_a_picture_finds_itself_alone_and_with_words(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    expect(cards(page).first).to_be_visible()
+    upload(page, "mine.png", picture(UMBRELLAS))
+    expect(page.locator(".bl-reference")).to_contain_text("uploaded picture")
+    expect(page.locator(".card .caption").first).to_have_text(UMBRELLA)
+    expect(page.locator(".stSlider")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".card .caption").first).to_have_text(UMBRELLA)
+    ask(page, "a yellow boat")
+    expect(page.get_by_role("slider")).to_be_visible()
+    for _ in range(5):
+        page.get_by_role("slider").press("ArrowLeft")
+    expect(page).to_have_url(re.compile("w=0"))
+    finished(page)
+    words_alone = open_page(f"{address}/?q=a+yellow+boat")
+    expect(cards(words_alone).first).to_be_visible()
+    assert captions(page) == captions(words_alone)
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(".bl-reference")).to_have_count(0)
+    assert asked(page) == {"q": ["a yellow boat"], "w": ["0"]}
+
+
+def test_a_broken_picture_is_told_where_it_was_dropped(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    upload(page, "broken.png", b"\x89PNG\r\n\x1a\n nothing")
+    expect(page.locator(".bl-note")).to_contain_text("broken.png")
+    expect(cards(page)).to_have_count(FIRST)
+
+
+def test_the_large_view_tells_everything_and_leads_on(open_page: Opener, address: str, library: SmallLibrary) -> None:
+    page = open_page(f"{address}/?q={quote(UMBRELLA)}")
+    page.get_by_role("button", name=f"Open “{UMBRELLA}”").click()
+    viewer = page.get_by_role("dialog")
+    expect(viewer).to_contain_text(f"scene-{UMBRELLAS:03d}.jpg")
+    expect(viewer).to_contain_text("320 × 320 pixels")
+    expect(viewer).to_contain_text("it is no percentage")
+    expect(viewer.locator(".stage img")).to_have_attribute("src", re.compile("/originals/"))
+    expect(page).to_have_url(re.compile(f"view={library.id_of(UMBRELLAS)}"))
+    page.keyboard.press("ArrowRight")
+    expect(viewer).not_to_contain_text(f"scene-{UMBRELLAS:03d}.jpg")
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    until(lambda: "view" not in asked(page))
+    page.go_back()
+    expect(viewer).to_be_visible()
+    other = open_page(f"{address}/?q=snow&view={library.id_of(UMBRELLAS)}")
+    expect(other.get_by_role("dialog")).to_contain_text(UMBRELLA)
+    other.get_by_role("dialog").get_by_role("button", name="umbrella").click()
+    expect(other.locator(".st-key-active")).to_contain_text("umbrella")
+    expect(other.get_by_role("dialog")).to_be_hidden()
+    assert all("umbrella" in caption for caption in captions(other))
+
+
+def test_more_like_this(open_page: Opener, address: str, library: SmallLibrary) -> None:
+    page = open_page(f"{address}/?must=umbrella&must=night")
+    page.get_by_role("button", name=f"More like “{UMBRELLA}”").click()
+    expect(page.locator(".bl-reference")).to_contain_text(UMBRELLA)
+    assert asked(page)["like"] == [library.id_of(UMBRELLAS)]
+    expect(cards(page).first.locator(".score")).to_have_text(re.compile(r"^(1\.000|0\.99)"))
+    ask(page, "a boat")
+    expect(page.get_by_role("slider")).to_be_visible()
+
+
+def test_more_pictures_come_below_the_others(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    expect(cards(page)).to_have_count(FIRST)
+    before = captions(page)
+    page.get_by_role("button", name=f"Show more {COUNT - FIRST} left").click()
+    expect(cards(page)).to_have_count(COUNT)
+    assert captions(page)[:FIRST] == before
+    expect(page.locator(".more")).to_have_count(0)
+
+
+def test_what_looks_like_markup_is_shown_as_it_is_written(
+    open_page: Opener, address: str, library: SmallLibrary
+) -> None:
+    page = open_page(
+        f"{address}/?n=120&like={library.id_of(HOSTILE)}&must={quote('script')}&q={quote(HOSTILE_CAPTION)}"
+    )
+    expect(page.locator(".card .caption").first).to_have_text(HOSTILE_CAPTION)
+    expect(page.locator(".bl-reference span")).to_have_text(HOSTILE_CAPTION)
+    cards(page).first.locator(".open").click()
+    viewer = page.get_by_role("dialog")
+    expect(viewer.get_by_role("heading")).to_have_text(HOSTILE_CAPTION)
+    expect(viewer).to_contain_text(HOSTILE_NAME.replace("\u202e", "\ufffd"))
+    page.keyboard.press("Escape")
+    chip = open_page(f"{address}/?not={quote('**x** :smile: $y$ <b>')}")
+    expect(chip.locator(".st-key-active")).to_contain_text("not **x** :smile: $y$ <b>")
+    nameless = open_page(f"{address}/?view={library.id_of(UNCAPTIONED)}")
+    expect(nameless.get_by_role("dialog").get_by_role("heading")).to_have_text("No caption yet")
+
+
+def test_old_and_mangled_links_open(open_page: Opener, address: str, library: SmallLibrary) -> None:
+    gone = "00000000-0000-4000-8000-000000000000"
+    page = open_page(f"{address}/?like={gone}&view={gone}&picture={'0' * 32}&w=many&n=-1&q=night")
+    expect(page.locator(".bl-notices")).to_contain_text("not in the library any more")
+    expect(page.locator(".bl-notices")).to_contain_text("choose it again")
+    expect(cards(page)).to_have_count(FIRST)
+    useless = open_page(f"{address}/?must=the")
+    expect(useless.locator(".bl-message")).to_contain_text("a word that captions can hold")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "columns"), [(400, (1, 2)), (1280, (4, 8))])
+def test_nothing_overlaps_or_overflows(
+    open_page: Opener, address: str, width: int, columns: tuple[int, int], scheme: str
+) -> None:
+    page = open_page(f"{address}/?q=a+red+car&not=night&not=sea", width=width, scheme=scheme)
+    expect(cards(page).nth(20)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    boxes = [box for card in cards(page).all()[:24] if (box := card.bounding_box())]
+    assert len(boxes) == 24
+    assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if overlap(a, b)]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    row = [box for box in boxes if abs(box["y"] - boxes[0]["y"]) < 2]
+    assert columns[0] <= len(row) <= columns[1]
+    bar = [page.locator(f".st-key-{key}").bounding_box() for key in ("q", "filters", "picture", "active")]
+    places = [box for box in bar if box]
+    assert len(places) == 4
+    assert not [(a, b) for n, a in enumerate(places) for b in places[:n] if overlap(a, b)]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in places)
+    cards(page).first.locator(".open").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    side = page.locator(".side").bounding_box()
+    stage = page.locator(".stage").bounding_box()
+    assert side and stage and not overlap(side, stage)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
+    apart_x = a["x"] + a["width"] <= b["x"] + 0.5 or b["x"] + b["width"] <= a["x"] + 0.5
+    apart_y = a["y"] + a["height"] <= b["y"] + 0.5 or b["y"] + b["height"] <= a["y"] + 0.5
+    return not (apart_x or apart_y)
+
+
+def test_the_keyboard_is_enough(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    expect(cards(page).first).to_be_visible()
+    cards(page).first.locator(".open").focus()
+    ring = "getComputedStyle(document.activeElement.shadowRoot?.activeElement ?? document.activeElement).outlineStyle"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(ring) == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.className") == "open"
+
+
+# ---- beside the page
+
+
+Fetch = Callable[..., tuple[int, dict[str, str], bytes]]
+
+
+@pytest.fixture
+def fetch(address: str) -> Fetch:
+    def fetch(path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        request = urllib.request.Request(address + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+
+    return fetch
+
+
+def test_thumbnails_and_originals_by_id_alone(fetch: Fetch, library: SmallLibrary) -> None:
+    image_id = library.id_of(UMBRELLAS)
+    status, headers, body = fetch(f"/thumbnails/{image_id}.jpg")
+    assert (status, headers["content-type"], body[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
+    assert fetch(f"/thumbnails/{image_id}.jpg", **{"If-None-Match": headers["etag"]})[0] == 304
+    status, headers, body = fetch(f"/originals/{image_id}")
+    assert status == 200 and body == (library.pictures / f"scene-{UMBRELLAS:03d}.jpg").read_bytes()
+    assert headers["x-content-type-options"] == "nosniff"
+    for path in (
+        "/thumbnails/00000000-0000-4000-8000-000000000000.jpg",
+        "/originals/00000000-0000-4000-8000-000000000000",
+    ):
+        status, headers, body = fetch(path)
+        assert (status, headers["content-type"], headers["cache-control"]) == (404, "image/svg+xml", "no-store")
+    for path in ("/originals/..%2f..%2fetc%2fpasswd", f"/originals/{library.pictures}/scene-001.jpg"):
+        assert b"root:" not in fetch(path)[2] and not fetch(path)[1]["content-type"].startswith("image/jpeg")
+
+
+def test_a_picture_that_browsers_do_not_show_comes_as_its_thumbnail(fetch: Fetch, library: SmallLibrary) -> None:
+    path = library.pictures / "scene-010.jpg"
+    kept = path.read_bytes()
+    with Image.open(path) as image:
+        image.save(path, "TIFF")
+    try:
+        status, headers, body = fetch(f"/originals/{library.id_of(10)}")
+    finally:
+        path.write_bytes(kept)
+    assert (status, headers["content-type"]) == (200, "image/jpeg")
+    assert body == fetch(f"/thumbnails/{library.id_of(10)}.jpg")[2]
+
+
+def test_headers_health_and_closed_doors(fetch: Fetch) -> None:
+    status, headers, body = fetch("/healthz")
+    assert status == 200 and json.loads(body)["status"] == "ok"
+    assert "'unsafe-eval'" not in headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
+    assert fetch("/_stcore/metrics")[0] == 404
+    assert fetch("/_stcore/agent/openapi.json")[0] == 404
+    assert fetch("/healthz", Host="elsewhere.example")[0] == 400
