@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from io import FileIO
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -104,16 +103,17 @@ class FolderStore:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise _read_error(error) from error
-        with open(descriptor, "rb", buffering=0) as file:
+        try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise ImageUnavailable("is no longer a regular file")
             if found.st_size > self._max_bytes:
                 raise ImageTooLarge(f"{found.st_size:,} bytes, over the limit of {self._max_bytes:,}")
-            try:
-                data = _read_at_most(file, self._max_bytes)
-            except OSError as error:
-                raise _read_error(error) from error
+            data = _read_at_most(descriptor, self._max_bytes)
+        except OSError as error:
+            raise _read_error(error) from error
+        finally:
+            os.close(descriptor)
         if data is None:
             raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
         return data
@@ -197,11 +197,11 @@ def _time(nanoseconds: int) -> datetime:
         return _EPOCH
 
 
-def _read_at_most(file: FileIO, limit: int) -> bytes | None:
+def _read_at_most(descriptor: int, limit: int) -> bytes | None:
     """The whole file, or None where it is longer than the limit."""
     parts: list[bytes] = []
     left = limit + 1
-    while left > 0 and (part := file.read(min(left, 2**22))):
+    while left > 0 and (part := os.read(descriptor, min(left, 2**22))):
         parts.append(part)
         left -= len(part)
     return b"".join(parts) if left > 0 else None

@@ -1,13 +1,18 @@
 """Thumbnails as files, two levels of folders deep. They can be made again from the pictures, so nothing is synced."""
 
+import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from core.errors import DiskFull
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNFINISHED = ".part"
+_RESERVE = 64 * 2**20  # bytes to free before going on
 
 
 class ThumbnailFiles:
@@ -17,17 +22,20 @@ class ThumbnailFiles:
         self._folder = folder
 
     def put(self, image_id: str, jpeg: bytes) -> None:
-        """Whole or not at all. Raises ValueError for what is no id."""
+        """Whole or not at all. Raises DiskFull, and ValueError for what is no id."""
         path = self._path(image_id)
         if path is None:
             raise ValueError(f"not the id of an image: {image_id!r}")
         unfinished = path.with_suffix(_UNFINISHED)
         try:
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
             unfinished.write_bytes(jpeg)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(jpeg)
-        os.replace(unfinished, path)
+            os.replace(unfinished, path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(self._folder, shutil.disk_usage(path.parent).free, _RESERVE) from error
+            raise
 
     def get(self, image_id: str) -> bytes | None:
         path = self._path(image_id)
