@@ -77,6 +77,11 @@ class ImagePass:
             readers.shutdown(cancel_futures=True)
             device.shutdown(cancel_futures=True)
             self._report.image_seconds += time.monotonic() - started
+            _log.info(
+                "first pass: %.1f s, of which the device was busy %.1f s",
+                self._report.image_seconds,
+                self._report.encode_seconds,
+            )
         self._collect(0)
         self._write(whole=True)
         yield self._progress()
