@@ -46,7 +46,7 @@ def ingest(
     report = Report()
     with wire(data=data, model=model, captioner=captioner) as wiring:
         stores = [wiring.store(source) for source in sources]
-        with RunLock(wiring.settings.data) as lock, _stop_on_signals() as (stop, received):
+        with _stop_on_signals() as (stop, received), RunLock(wiring.settings.data) as lock:
             options = Options(
                 batch_size=wiring.settings.batch_size,
                 thumbnail_px=wiring.settings.thumbnail_px,
