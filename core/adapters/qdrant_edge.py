@@ -27,14 +27,13 @@ from core.adapters.qdrant_edge_files import (
     write_tally,
 )
 from core.adapters.qdrant_edge_filter import edge_filter, is_storable, modified_at
-from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
+from core.adapters.qdrant_edge_shard import FIELDS, SharedShard, mapped, shared_shard
 from core.errors import ModelMismatch
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword
 from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
 from core.vectors import Vector
 
-_KEYWORDS = ("words", "source", "status", "content_hash", "caption_origin", "captioner")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
 _RESERVE = 256 * 2**20  # kept free: the engine grows its files in steps of up to 32 MiB each
@@ -326,9 +325,8 @@ def _create(folder: Path, info: IndexInfo) -> None:
     sparse = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
     config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={"words": sparse})
     shard = edge.EdgeShard.create(str(folder / name), config)
-    for field in _KEYWORDS:
-        shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
-    shard.update(edge.UpdateOperation.create_field_index("modified_at", edge.PayloadSchemaType.Datetime))
+    for field, kind in FIELDS.items():
+        shard.update(edge.UpdateOperation.create_field_index(field, kind))
     shard.flush()
     shard.close()
     sync_folder(folder)

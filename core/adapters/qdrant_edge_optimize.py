@@ -20,9 +20,15 @@ from pathlib import Path
 
 import qdrant_edge as edge
 
-from core.adapters.qdrant_edge_files import read_manifest, read_tally, size_on_disk, sync_folder, write_manifest
-from core.adapters.qdrant_edge_shard import SharedShard, mapped
-from core.errors import LibraryError
+from core.adapters.qdrant_edge_files import (
+    damaged,
+    read_manifest,
+    read_tally,
+    size_on_disk,
+    sync_folder,
+    write_manifest,
+)
+from core.adapters.qdrant_edge_shard import SharedShard, fault_of, mapped
 
 WORTHWHILE = 20_000  # vectors outside the approximate index from which on building it pays
 
@@ -105,7 +111,7 @@ def _copy_sparse(source: Path, target: Path) -> None:
 
 def _build(folder: Path, copy: Path, builder: int) -> bool:
     """In a process of its own, at low priority; it inherits the builder's lock, so that none builds beside it."""
-    command = [sys.executable, "-m", "core.adapters.qdrant_edge_optimize", str(copy)]
+    command = [sys.executable, "-m", "core.adapters.qdrant_edge_optimize", str(folder), str(copy)]
     done = subprocess.run(
         command, cwd=_ROOT, pass_fds=(builder,), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -149,16 +155,18 @@ def _remove_leftovers(folder: Path, current: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def build(path: str) -> None:
+def build(folder: Path, copy: Path) -> None:
+    """Raises LibraryDamaged where the built shard is not whole."""
     os.nice(10)
-    shard = edge.EdgeShard.load(path)
-    before = shard.count(edge.CountRequest(exact=True))
-    shard.optimize()
-    shard.flush()
-    if shard.count(edge.CountRequest(exact=True)) != before:
-        raise LibraryError("the built index holds another number of images than its source")
-    shard.close()
+    with mapped(folder):
+        shard = edge.EdgeShard.load(str(copy))
+        shard.optimize()
+        shard.flush()
+        fault = fault_of(shard, read_tally(folder))
+        shard.close()
+    if fault:
+        raise damaged(copy, fault)
 
 
 if __name__ == "__main__":
-    build(sys.argv[1])
+    build(Path(sys.argv[1]), Path(sys.argv[2]))

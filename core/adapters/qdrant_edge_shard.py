@@ -25,6 +25,17 @@ _HOLD_S = 0.25  # held at least so long, so that the several questions of one pa
 _IDLE_S = 30.0
 _FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
 
+# What filters and orders ask by; each has a payload index.
+FIELDS = {
+    "words": edge.PayloadSchemaType.Keyword,
+    "source": edge.PayloadSchemaType.Keyword,
+    "status": edge.PayloadSchemaType.Keyword,
+    "content_hash": edge.PayloadSchemaType.Keyword,
+    "caption_origin": edge.PayloadSchemaType.Keyword,
+    "captioner": edge.PayloadSchemaType.Keyword,
+    "modified_at": edge.PayloadSchemaType.Datetime,
+}
+
 _log = logging.getLogger(__name__)
 _shards: dict[Path, "SharedShard"] = {}
 _registry = threading.Lock()
@@ -193,12 +204,12 @@ class SharedShard:
                 raise damaged(self._folder, f"{path.name} is gone")
             self._tally = read_tally(self._folder)
             shard = edge.EdgeShard.load(str(path))
-            found = shard.count(edge.CountRequest(exact=True))
-        if found < self._tally.points or (self._tally.exact and found != self._tally.points):
+            fault = fault_of(shard, self._tally)
+        if fault:
             shard.close()
-            raise damaged(self._folder, f"it holds {found:,} images where {self._tally.points:,} were written")
+            raise damaged(self._folder, fault)
         self._loaded_at = self._used_at = time.monotonic()
-        _log.debug("library loaded folder=%s points=%d seconds=%.3f", self._folder, found, self._loaded_at - started)
+        _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
 
     def _close_shard(self) -> None:
@@ -249,6 +260,16 @@ class SharedShard:
             if idle or wanted or broken:
                 self.let_go(yielding=wanted)
                 return
+
+
+def fault_of(shard: edge.EdgeShard, tally: Tally) -> str | None:
+    """What is wrong with a shard that the engine loaded without a word, if anything."""
+    found = shard.count(edge.CountRequest(exact=True))
+    if found < tally.points or (tally.exact and found != tally.points):
+        return f"it holds {found:,} images where {tally.points:,} were written"
+    if lost := set(FIELDS) - set(shard.info().payload_schema):
+        return f"its payload indexes of {', '.join(sorted(lost))} are gone"
+    return None
 
 
 @contextmanager

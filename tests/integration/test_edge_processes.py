@@ -50,7 +50,7 @@ def _read_while_writing(folder: Path, batches: int, wait_s: float) -> set[int]:
     with other_process("write", folder, 1, batches, 10, 20) as writer:
         while writer.poll() is None:
             seen.append(index.count())
-            assert len(index.nearest(vector(1), limit=5)) == min(5, seen[-1])
+            assert min(5, seen[-1]) <= len(index.nearest(vector(1), limit=5)) <= 5
         assert writer.returncode == 0
     assert seen == sorted(seen)
     assert all(count % 10 == 0 for count in seen)
