@@ -1,0 +1,168 @@
+"""100,000 synthetic images in the embedded index, beside a scan with numpy and qdrant-client's local mode."""
+
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from core.adapters.qdrant_edge import EdgeIndex
+from core.ports import IndexInfo, Point
+from core.query import INDEXED, Filter, caption_words
+from core.vectors import Matrix, unit
+from tests.library import record
+
+IMAGES = 100_000
+LOCAL_IMAGES = 5_000  # local mode writes some 800 a second
+DIMENSION = 512
+COLOURS = ["red", "blue", "green", "white", "black", "yellow", "grey", "pink", "brown", "orange"]
+KINDS = ["car", "dog", "tree", "house", "boat", "bird", "horse", "flower", "star", "mountain"]
+PLACES = ["snow", "meadow", "night", "desert", "sea"]
+CARS = INDEXED & caption_words(must=["car"])
+RED_CARS = INDEXED & caption_words(must=["red", "car"], none_of=["night"])
+
+
+def _caption(n: int) -> str:
+    return f"a {COLOURS[n % 10]} {KINDS[n // 10 % 10]} in the {PLACES[n // 100 % 5]}"
+
+
+def _points(images: Matrix, start: int, stop: int) -> list[Point]:
+    made = []
+    for n in range(start, stop):
+        held = record(n + 1, _caption(n))
+        made.append(Point(replace(held, uri=f"file:///pictures/folder/{n}.jpg"), images[n], images[n - 1]))
+    return made
+
+
+def _median_ms(question: Callable[[int], object], times: int = 50) -> float:
+    question(0)
+    seconds = []
+    for n in range(times):
+        started = time.perf_counter()
+        question(n)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds) * 1000
+
+
+@contextmanager
+def _timed(rows: dict[str, str], name: str, show: Callable[[float], str] = "{:.2f} s".format) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    rows[name] = show(time.perf_counter() - started)
+
+
+def _edge(folder: Path, images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
+    index = EdgeIndex.create(folder, IndexInfo("synthetic", "synthetic", DIMENSION))
+    with _timed(rows, "write", lambda s: f"{IMAGES / s:,.0f} images/s"):
+        for start in range(0, IMAGES, 500):
+            index.upsert(_points(images, start, start + 500))
+    with _timed(rows, "close"):
+        index.close()
+    rows["on disk"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
+    _questions(folder, queries, rows, "")
+    index = EdgeIndex.open(folder)
+    with _timed(rows, "optimize"):
+        index.optimize()
+    rows["on disk, optimized"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
+    _recall(index, queries, rows)
+    index.close()
+    _questions(folder, queries, rows, ", optimized")
+
+
+def _recall(index: EdgeIndex, queries: Matrix, rows: dict[str, str]) -> None:
+    for name, filter in (("no words", INDEXED), ("one word", CARS)):
+        shared = 0
+        for query in queries:
+            true = {hit.record.id for hit in index.nearest(query, filter, limit=10, exact=True)}
+            shared += len(true & {hit.record.id for hit in index.nearest(query, filter, limit=10)})
+        rows[f"recall@10, {name}"] = f"{shared / (10 * len(queries)):.3f}"
+
+
+def _questions(folder: Path, queries: Matrix, rows: dict[str, str], suffix: str) -> None:
+    index = EdgeIndex.open(folder)
+    with _timed(rows, f"open and count{suffix}"):
+        index.count()
+
+    def ask(filter: Filter, exact: bool = False) -> float:
+        return _median_ms(lambda n: index.nearest(queries[n % len(queries)], filter, limit=10, exact=exact))
+
+    rows[f"top 10, no words{suffix}"] = f"{ask(INDEXED):.1f} ms"
+    rows[f"top 10, one word{suffix}"] = f"{ask(CARS):.1f} ms"
+    rows[f"top 10, three words{suffix}"] = f"{ask(RED_CARS):.1f} ms"
+    rows[f"top 10, no words, exact{suffix}"] = f"{ask(INDEXED, exact=True):.1f} ms"
+    rows[f"count, one word{suffix}"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
+    rows[f"newest 20{suffix}"] = f"{_median_ms(lambda _: index.newest(INDEXED, limit=20)):.1f} ms"
+    rows[f"facet of words{suffix}"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"
+    rows[f"scroll 1,000{suffix}"] = f"{_median_ms(lambda _: index.scroll(limit=1000), 5):.1f} ms"
+    index.close()
+
+
+def _numpy(images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
+    cars = np.array([KINDS[n // 10 % 10] == "car" for n in range(len(images))])
+
+    def scan(n: int, passing: "np.ndarray | slice") -> object:
+        scores = images[passing] @ queries[n % len(queries)]
+        return np.argsort(-scores[np.argpartition(-scores, 10)[:10]])
+
+    rows["top 10, no words"] = f"{_median_ms(lambda n: scan(n, slice(None))):.1f} ms"
+    rows["top 10, one word"] = f"{_median_ms(lambda n: scan(n, cars)):.1f} ms"
+
+
+def _local_mode(folder: Path, images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
+    models = pytest.importorskip("qdrant_client.models")
+    client = pytest.importorskip("qdrant_client").QdrantClient(path=str(folder))
+    size = models.VectorParams(size=DIMENSION, distance=models.Distance.DOT)
+    client.create_collection("images", vectors_config={"image": size})
+    with _timed(rows, "write", lambda s: f"{LOCAL_IMAGES / s:,.0f} images/s"):
+        for start in range(0, LOCAL_IMAGES, 500):
+            batch = [
+                models.PointStruct(
+                    id=point.record.id, vector={"image": point.image}, payload={"words": point.record.words}
+                )
+                for point in _points(images, start, start + 500)
+            ]
+            client.upsert("images", batch)
+    cars = models.Filter(must=[models.FieldCondition(key="words", match=models.MatchValue(value="car"))])
+
+    def ask(filter: "models.Filter | None") -> float:
+        return _median_ms(
+            lambda n: client.query_points(
+                "images", query=queries[n % len(queries)], using="image", query_filter=filter, limit=10
+            ),
+            10,
+        )
+
+    rows["top 10, no words"] = f"{ask(None):.1f} ms"
+    rows["top 10, one word"] = f"{ask(cars):.1f} ms"
+    client.close()
+    with _timed(rows, "open and count"):
+        client = pytest.importorskip("qdrant_client").QdrantClient(path=str(folder))
+        client.count("images")
+    client.close()
+
+
+@pytest.mark.bench
+def test_embedded_index(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    # Pictures crowd around their kinds, as embeddings do: 200 directions and noise of the same length.
+    centres = unit(random.normal(size=(200, DIMENSION)))
+    noise = unit(random.normal(size=(IMAGES, DIMENSION)))
+    images = unit(centres[random.integers(0, 200, IMAGES)] + noise)
+    queries = unit(centres[:50] + unit(random.normal(size=(50, DIMENSION))))
+    columns: dict[str, dict[str, str]] = {name: {} for name in ("edge", "numpy", "local mode")}
+    _edge(tmp_path / "edge", images, queries, columns["edge"])
+    _numpy(images, queries, columns["numpy"])
+    _local_mode(tmp_path / "local", images[:LOCAL_IMAGES], queries, columns["local mode"])
+    shutil.rmtree(tmp_path)
+    heads = [f"edge, {IMAGES:,}", f"numpy, {IMAGES:,}", f"local mode, {LOCAL_IMAGES:,}"]
+    table = Table("", *heads, title=f"Embedded index, {DIMENSION} dimensions, medians")
+    for row in columns["edge"]:
+        table.add_row(row, *(column.get(row, "") for column in columns.values()))
+    Console(width=120).print(table)
