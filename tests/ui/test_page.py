@@ -167,7 +167,7 @@ def test_the_large_view_tells_everything_and_leads_on(open_page: Opener, address
     expect(viewer).not_to_contain_text(f"scene-{UMBRELLAS:03d}.jpg")
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
-    until(lambda: "view" not in asked(page))
+    expect(page).not_to_have_url(re.compile("view="))
     page.go_back()
     expect(viewer).to_be_visible()
     other = open_page(f"{address}/?q=snow&view={library.id_of(UMBRELLAS)}")
@@ -309,7 +309,8 @@ def test_thumbnails_and_originals_by_id_alone(fetch: Fetch, library: SmallLibrar
         status, headers, body = fetch(path)
         assert (status, headers["content-type"], headers["cache-control"]) == (404, "image/svg+xml", "no-store")
     for path in ("/originals/..%2f..%2fetc%2fpasswd", f"/originals/{library.pictures}/scene-001.jpg"):
-        assert b"root:" not in fetch(path)[2] and not fetch(path)[1]["content-type"].startswith("image/jpeg")
+        _, headers, body = fetch(path)
+        assert b"root:" not in body and "image" not in headers.get("content-type", "")
 
 
 def test_a_picture_that_browsers_do_not_show_comes_as_its_thumbnail(fetch: Fetch, library: SmallLibrary) -> None:
