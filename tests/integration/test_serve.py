@@ -1,0 +1,76 @@
+"""Starting and ending `bucketlens ui`, without a browser."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from core.settings import load_settings
+from search_ui.server import allowed_hosts, streamlit_options
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVE = "import search_ui.cli; search_ui.cli.ui()"
+
+
+def start(cwd: Path, *options: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, *options],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text("[server]\nenableAgentApi = true\nport = 1\n")
+    with start(tmp_path, "--port", "0") as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[3]
+            with urllib.request.urlopen(f"{address}/healthz", timeout=20) as answer:
+                assert answer.status == 200
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == [".streamlit"]
+
+
+def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        start(tmp_path, "--port", str(taken.getsockname()[1])) as process,
+    ):
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "another program listens there" in errors and "--port" in errors
+
+
+@pytest.mark.parametrize(
+    ("host", "further", "names"),
+    [
+        ("127.0.0.1", (), ["localhost", "127.0.0.1", "[::1]"]),
+        ("::1", (), ["localhost", "127.0.0.1", "[::1]"]),
+        ("0.0.0.0", (), ["*"]),
+        ("127.0.0.1", ("pictures.example",), ["localhost", "127.0.0.1", "[::1]", "pictures.example"]),
+    ],
+)
+def test_on_loopback_only_its_own_names_are_answered(host: str, further: tuple[str, ...], names: list[str]) -> None:
+    assert allowed_hosts(host, further) == names
+
+
+def test_streamlit_is_told_to_keep_to_itself() -> None:
+    options = streamlit_options(load_settings(max_image_bytes=7_000_000), "127.0.0.1", 8501)
+    assert options["browser.gatherUsageStats"] is False
+    assert options["server.fileWatcherType"] == "none"
+    assert options["server.maxUploadSize"] == 7
