@@ -152,6 +152,9 @@ def test_a_failed_file_is_tried_again_when_it_changes_or_on_demand(world: World)
     Image.new("RGB", (20, 20), "red").save(bad)
     report = world.ingest()
     assert (report.updated, world.keys(), world.keys(FAILED)) == (1, ["bad.jpg"], [])
+    bad.write_bytes(b"broken again")
+    assert world.ingest().failed == 1
+    assert world.keys(FAILED) == ["bad.jpg"] and list(world.thumbnails.ids()) == []
 
 
 def test_changed_removed_and_renamed_files(world: World) -> None:
@@ -176,7 +179,7 @@ def test_a_touched_file_is_not_encoded_again(world: World) -> None:
     world.encoder.encoded = 0
     os.utime(world.folder / "01.png", (1_000_000_000, 1_000_000_000))
     report = world.ingest()
-    assert (report.updated, world.encoder.encoded) == (1, 0)
+    assert (report.updated, report.reused, world.encoder.encoded) == (1, 0, 0)
     assert world.ingest().skipped == 3
     assert {r.key: r.modified_at.year for r in world.index.scroll()}["01.png"] == 2001
 

@@ -198,6 +198,18 @@ def test_draft_decoding_changes_neither_reported_size_nor_picture() -> None:
     assert np.abs(png.pixels.astype(int) - jpeg.pixels).mean() < 1
 
 
+def test_draft_decoding_leaves_the_detail_that_is_asked_for() -> None:
+    board = (np.indices((800, 1200)) // 10).sum(axis=0) % 2 * 255
+    image = Image.fromarray(board.astype(np.uint8)).convert("RGB")
+    spec = PixelSpec(200, "crop", Image.Resampling.BICUBIC)
+    assert np.abs(pixels_of(image, "JPEG", spec).astype(int) - pixels_of(image, "PNG", spec)).mean() < 8
+    thumbnails = [
+        decode(encoded(image, kind), DecodeRequest(thumbnail=600), LIMITS).thumbnail for kind in ("JPEG", "PNG")
+    ]
+    small, large = (np.asarray(Image.open(io.BytesIO(each or b"")), np.float32) for each in thumbnails)
+    assert small.shape == large.shape == (400, 600, 3) and np.abs(small - large).mean() < 16
+
+
 @pytest.mark.parametrize("size", [(640, 480), (481, 640), (33, 100), (1, 1), (1, 500), (3000, 7)])
 def test_model_input_is_what_transformers_computes(size: tuple[int, int]) -> None:
     transformers = pytest.importorskip("transformers")
