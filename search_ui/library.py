@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 ModelState = Literal["asleep", "loading", "ready", "failed"]
 
 _PREVIEW = 320
-_OUTLINE_LASTS = 10.0
+_OUTLINE_LASTS = 10.0  # seconds
+_EMPTY_LASTS = 1.0
 _WORDS_OFFERED = 300
 
 
@@ -93,8 +94,10 @@ class Library:
 
     def outline(self) -> Outline:
         """At most some seconds old; older while the library is busy. Raises LibraryMissing, LibraryBusy."""
-        if self._outline is not None and time.monotonic() - self._outline[0] < _OUTLINE_LASTS:
-            return self._outline[1]
+        if self._outline is not None:
+            made, outline = self._outline
+            if time.monotonic() - made < (_OUTLINE_LASTS if outline.images else _EMPTY_LASTS):
+                return outline
         try:
             index = self.index
             words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))

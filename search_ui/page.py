@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError
+from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
 from core.query import MAX_LIMIT
 from core.records import Hit, SearchResult
 from search_ui import acts, panels
@@ -55,7 +55,8 @@ def _answer(library: Library, state: PageState) -> None:
         panels.again_in(1.0)
         return
     except ModelError as error:
-        panels.failure("The model is missing", error)
+        fits = not isinstance(error, ModelMismatch)
+        panels.failure("The model is missing" if fits else "The model does not fit this library", error)
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
             st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
         notices.append("without the model, these are the newest pictures that pass the filters")
