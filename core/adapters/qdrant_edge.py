@@ -36,7 +36,6 @@ from core.vectors import Vector
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
-_RESERVE = 256 * 2**20  # kept free: the engine grows its files in steps of up to 32 MiB each
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
@@ -44,6 +43,9 @@ _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vect
 
 class EdgeIndex:
     """Opens nothing until it is asked something. Reads wait `wait_s` seconds for another process, writes longer.
+
+    A write that returned survives kill -9, and a loss of power once the library was closed or let go: in between, the
+    last few thousand images may have to be written again.
 
     `words` scores count images replaced or deleted since the last `optimize` as if they were still there.
     """
@@ -122,7 +124,7 @@ class EdgeIndex:
         known = list(dict.fromkeys(_known(ids)))
         if not known:
             return
-        check_free_space(self._folder, _RESERVE)
+        check_free_space(self._folder)
         with self._writing() as shard:
             self._shard.expect_fewer(len(known))
             for start in range(0, len(known), _BATCH):
@@ -241,7 +243,7 @@ class EdgeIndex:
     def _write(self, points: Sequence[edge.Point]) -> None:
         for start in range(0, len(points), _BATCH):
             batch = list(points[start : start + _BATCH])
-            check_free_space(self._folder, _RESERVE + len(batch) * self._point_bytes)
+            check_free_space(self._folder, len(batch) * self._point_bytes)
             with self._writing() as shard:
                 shard.update(edge.UpdateOperation.upsert_points(batch))
                 self._shard.wrote(shard, len(batch))
@@ -250,7 +252,7 @@ class EdgeIndex:
         """Read whole points, change them, write them whole: no point is ever half changed."""
         known = _known(list(changes))
         for start in range(0, len(known), _BATCH):
-            check_free_space(self._folder, _RESERVE + _BATCH * self._point_bytes)
+            check_free_space(self._folder, _BATCH * self._point_bytes)
             with self._writing() as shard:
                 changed = []
                 for point in shard.retrieve(known[start : start + _BATCH], True, True):
@@ -317,7 +319,7 @@ class EdgeIndex:
 
 
 def _create(folder: Path, info: IndexInfo) -> None:
-    check_free_space(folder, _RESERVE)
+    check_free_space(folder)
     for unfinished in folder.glob("shard-*"):
         shutil.rmtree(unfinished)
     name = f"shard-{uuid.uuid4().hex[:8]}"

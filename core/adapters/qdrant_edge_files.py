@@ -12,6 +12,7 @@ from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
 from core.ports import IndexInfo
 
 FORMAT = 1
+RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
 
@@ -90,11 +91,14 @@ def size_on_disk(folder: Path) -> int:
     return total
 
 
-def check_free_space(folder: Path, needed: int) -> None:
-    """Raises DiskFull. The engine writes through memory maps: on a full disk it would kill the process."""
+def check_free_space(folder: Path, growth: int = 0) -> None:
+    """Raises DiskFull unless there is room for so many bytes and the reserve.
+
+    The engine writes through memory maps: on a full disk that would kill the process.
+    """
     free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise DiskFull(folder, free, needed)
+    if free < RESERVE + growth:
+        raise DiskFull(folder, free, RESERVE + growth)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.qdrant_edge_files import (
+    RESERVE,
     damaged,
     read_manifest,
     read_tally,
@@ -34,7 +35,6 @@ WORTHWHILE = 20_000  # vectors outside the approximate index from which on build
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _SPACE = 2.5  # the copy, the index in it and the segments it is merged from
-_RESERVE = 256 * 2**20
 _PIECE = 8 * 2**20
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
         with shared.reading(wait_s) as shard:
             if _unindexed(shard) < WORTHWHILE:
                 return
-        needed = int(size_on_disk(folder) * _SPACE) + _RESERVE
+        needed = int(size_on_disk(folder) * _SPACE) + RESERVE
         if shutil.disk_usage(folder).free < needed:
             _log.warning("library not optimized, disk space is short folder=%s needed=%d", folder, needed)
             return

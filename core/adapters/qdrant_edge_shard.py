@@ -5,6 +5,7 @@ folder, and one process at a time holds the folder's lock.
 """
 
 import atexit
+import ctypes
 import errno
 import logging
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.library_lock import LibraryLock
-from core.adapters.qdrant_edge_files import Tally, damaged, read_manifest, read_tally, write_tally
+from core.adapters.qdrant_edge_files import Tally, check_free_space, damaged, read_manifest, read_tally, write_tally
 from core.errors import BucketLensError, DiskFull, LibraryBusy, LibraryError
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
@@ -156,8 +157,8 @@ class SharedShard:
         """In the child of a fork: the parent goes on using the shard, this process must never touch it again."""
         self._lock.forget()
         _close_files_below(self._folder)
-        shard, self._shard = self._shard, None
-        _orphans.append(shard)  # never freed: freeing would flush the parent's files
+        if self._shard is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._shard))  # never freed: that would write to its files
         self.__init__(self._folder)  # type: ignore[misc]
 
     def _enter(self, wait_s: float) -> edge.EdgeShard:
@@ -203,6 +204,8 @@ class SharedShard:
             if not path.is_dir():
                 raise damaged(self._folder, f"{path.name} is gone")
             self._tally = read_tally(self._folder)
+            if not self._tally.exact:
+                check_free_space(self._folder)  # a writer was killed: loading writes what its log holds
             shard = edge.EdgeShard.load(str(path))
             fault = fault_of(shard, self._tally)
         if fault:
@@ -304,9 +307,6 @@ def _from_engine(folder: Path, message: str) -> LibraryError:
 def _hook_process() -> None:
     atexit.register(_let_go_of_all)
     os.register_at_fork(after_in_child=_forget_all)
-
-
-_orphans: list[edge.EdgeShard | None] = []
 
 
 def _let_go_of_all() -> None:
