@@ -66,14 +66,17 @@ def _edge(folder: Path, images: Matrix, queries: Matrix, rows: dict[str, str]) -
     with _timed(rows, "close"):
         index.close()
     rows["on disk"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
-    _questions(folder, queries, rows, "")
+    _questions(folder, queries, rows)
+
+
+def _optimized(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
     index = EdgeIndex.open(folder)
     with _timed(rows, "optimize"):
         index.optimize()
-    rows["on disk, optimized"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
+    rows["on disk"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
     _recall(index, queries, rows)
     index.close()
-    _questions(folder, queries, rows, ", optimized")
+    _questions(folder, queries, rows)
 
 
 def _recall(index: EdgeIndex, queries: Matrix, rows: dict[str, str]) -> None:
@@ -85,22 +88,22 @@ def _recall(index: EdgeIndex, queries: Matrix, rows: dict[str, str]) -> None:
         rows[f"recall@10, {name}"] = f"{shared / (10 * len(queries)):.3f}"
 
 
-def _questions(folder: Path, queries: Matrix, rows: dict[str, str], suffix: str) -> None:
+def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
     index = EdgeIndex.open(folder)
-    with _timed(rows, f"open and count{suffix}"):
+    with _timed(rows, "open and count"):
         index.count()
 
     def ask(filter: Filter, exact: bool = False) -> float:
         return _median_ms(lambda n: index.nearest(queries[n % len(queries)], filter, limit=10, exact=exact))
 
-    rows[f"top 10, no words{suffix}"] = f"{ask(INDEXED):.1f} ms"
-    rows[f"top 10, one word{suffix}"] = f"{ask(CARS):.1f} ms"
-    rows[f"top 10, three words{suffix}"] = f"{ask(RED_CARS):.1f} ms"
-    rows[f"top 10, no words, exact{suffix}"] = f"{ask(INDEXED, exact=True):.1f} ms"
-    rows[f"count, one word{suffix}"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
-    rows[f"newest 20{suffix}"] = f"{_median_ms(lambda _: index.newest(INDEXED, limit=20)):.1f} ms"
-    rows[f"facet of words{suffix}"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"
-    rows[f"scroll 1,000{suffix}"] = f"{_median_ms(lambda _: index.scroll(limit=1000), 5):.1f} ms"
+    rows["top 10, no words"] = f"{ask(INDEXED):.1f} ms"
+    rows["top 10, one word"] = f"{ask(CARS):.1f} ms"
+    rows["top 10, three words"] = f"{ask(RED_CARS):.1f} ms"
+    rows["top 10, no words, exact"] = f"{ask(INDEXED, exact=True):.1f} ms"
+    rows["count, one word"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
+    rows["newest 20"] = f"{_median_ms(lambda _: index.newest(INDEXED, limit=20)):.1f} ms"
+    rows["facet of words"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"
+    rows["scroll 1,000"] = f"{_median_ms(lambda _: index.scroll(limit=1000), 5):.1f} ms"
     index.close()
 
 
@@ -156,13 +159,22 @@ def test_embedded_index(tmp_path: Path) -> None:
     noise = unit(random.normal(size=(IMAGES, DIMENSION)))
     images = unit(centres[random.integers(0, 200, IMAGES)] + noise)
     queries = unit(centres[:50] + unit(random.normal(size=(50, DIMENSION))))
-    columns: dict[str, dict[str, str]] = {name: {} for name in ("edge", "numpy", "local mode")}
-    _edge(tmp_path / "edge", images, queries, columns["edge"])
-    _numpy(images, queries, columns["numpy"])
-    _local_mode(tmp_path / "local", images[:LOCAL_IMAGES], queries, columns["local mode"])
+    edge: dict[str, str] = {}
+    numpy: dict[str, str] = {}
+    local: dict[str, str] = {}
+    optimized: dict[str, str] = {}
+    _edge(tmp_path / "edge", images, queries, edge)
+    _numpy(images, queries, numpy)
+    _local_mode(tmp_path / "local", images[:LOCAL_IMAGES], queries, local)
+    _show({f"edge, {IMAGES:,}": edge, f"numpy, {IMAGES:,}": numpy, f"local mode, {LOCAL_IMAGES:,}": local})
+    _optimized(tmp_path / "edge", queries, optimized)
+    _show({f"edge, optimized, {IMAGES:,}": optimized})
     shutil.rmtree(tmp_path)
-    heads = [f"edge, {IMAGES:,}", f"numpy, {IMAGES:,}", f"local mode, {LOCAL_IMAGES:,}"]
-    table = Table("", *heads, title=f"Embedded index, {DIMENSION} dimensions, medians")
-    for row in columns["edge"]:
-        table.add_row(row, *(column.get(row, "") for column in columns.values()))
+
+
+def _show(columns: dict[str, dict[str, str]]) -> None:
+    table = Table("", *columns, title=f"Embedded index, {DIMENSION} dimensions, medians")
+    first, *others = columns.values()
+    for row, value in first.items():
+        table.add_row(row, value, *(column.get(row, "") for column in others))
     Console(width=120).print(table)
