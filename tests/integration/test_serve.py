@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,9 @@ def test_streamlit_is_told_to_keep_to_itself() -> None:
     assert options["browser.gatherUsageStats"] is False
     assert options["server.fileWatcherType"] == "none"
     assert options["server.maxUploadSize"] == 7
+
+
+def test_no_module_hides_another_package() -> None:
+    """Streamlit puts the folder of the page script first on sys.path."""
+    ours = {path.stem for path in (ROOT / "search_ui").glob("*.py")} - {"__init__"}
+    assert not ours & (sys.stdlib_module_names | packages_distributions().keys())

@@ -227,8 +227,7 @@ def test_old_and_mangled_links_open(open_page: Opener, address: str, library: Sm
     expect(useless.locator(".bl-message")).to_contain_text("a word that captions can hold")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "columns"), [(400, (1, 2)), (1280, (4, 8))])
+@pytest.mark.parametrize(("width", "columns", "scheme"), [(400, (1, 2), "dark"), (1280, (4, 8), "light")])
 def test_nothing_overlaps_or_overflows(
     open_page: Opener, address: str, width: int, columns: tuple[int, int], scheme: str
 ) -> None:
