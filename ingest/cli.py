@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -43,23 +43,37 @@ def ingest(
 
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
     """
-    report = Report()
     with wire(data=data, model=model, captioner=captioner) as wiring:
-        stores = [wiring.store(source) for source in sources]
-        with _stop_on_signals() as (stop, received), RunLock(wiring.settings.data) as lock:
-            options = Options(
-                batch_size=wiring.settings.batch_size,
-                thumbnail_px=wiring.settings.thumbnail_px,
-                readers=(wiring.settings.decode_workers or os.cpu_count() or 1) + 2,
-                captions=captions,
-                retry_failed=retry_failed,
-                confirm_deletes=confirm_deletes,
-            )
-            from ingest.display import show, summary
+        choices = {"captions": captions, "retry_failed": retry_failed, "confirm_deletes": confirm_deletes}
+        sys.exit(ingest_sources(wiring, sources, as_json=as_json, **choices))
 
-            show(run_ingest(_parts(wiring, options, stop), stores, report, sweep=lock.unclean))
-            if not report.interrupted:
-                lock.ended_well()
+
+def ingest_sources(
+    wiring: Wiring,
+    sources: Sequence[str],
+    *,
+    captions: bool = True,
+    retry_failed: bool = False,
+    confirm_deletes: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
+    report = Report()
+    stores = [wiring.store(source) for source in sources]
+    with _stop_on_signals() as (stop, received), RunLock(wiring.settings.data) as lock:
+        options = Options(
+            batch_size=wiring.settings.batch_size,
+            thumbnail_px=wiring.settings.thumbnail_px,
+            readers=(wiring.settings.decode_workers or os.cpu_count() or 1) + 2,
+            captions=captions,
+            retry_failed=retry_failed,
+            confirm_deletes=confirm_deletes,
+        )
+        from ingest.display import show, summary
+
+        show(run_ingest(_parts(wiring, options, stop), stores, report, sweep=lock.unclean))
+        if not report.interrupted:
+            lock.ended_well()
     if as_json:
         click.echo(json.dumps(report.to_dict()))
     else:
@@ -68,7 +82,7 @@ def ingest(
             click.echo(f"Note: {remark}", err=True)
         if report.failed:
             click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
-    sys.exit(128 + received[0] if received else report.exit_code)
+    return 128 + received[0] if received else report.exit_code
 
 
 def _parts(wiring: Wiring, options: Options, stop: threading.Event) -> Parts:

@@ -1,0 +1,46 @@
+"""The command `demo`: draw sample pictures, index them with the demo models, open the page."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from core.cli import data_option, wire
+from core.settings import DEMO
+from ingest.cli import ingest_sources
+from search_ui.cli import DEFAULT_PORT, serve
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="How many pictures.")
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
+@click.option("--ui/--no-ui", default=True, help="Serve the search page at the end.")
+@data_option
+def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
+    """Draw sample pictures, index and caption them with the demo models, and serve the search page.
+
+    Needs no network. Run it again: what is there already is kept.
+    """
+    with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
+        pictures = wiring.settings.data / "demo-pictures"
+        _draw(pictures, count)
+        code = ingest_sources(wiring, [str(pictures)])
+        if code:
+            sys.exit(code)
+        if ui:
+            serve(wiring, port=port)
+
+
+def _draw(folder: Path, count: int) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from demo.scenes import write_pictures
+
+    console = Console(stderr=True)
+    for _ in track(write_pictures(folder, count), "Drawing", total=count, console=console, transient=True):
+        pass
+    click.echo(f"{count:,} drawn pictures are in {folder}", err=True)
+
+
+COMMANDS: list[click.Command] = [demo]
