@@ -64,6 +64,22 @@ def test_an_older_copy_of_the_shard_is_noticed(folder: Path) -> None:
         EdgeIndex.open(folder).count()
 
 
+@pytest.mark.parametrize(("at_least", "whole"), [(8, True), (12, True), (13, False)])
+def test_after_a_killed_writer_at_least_the_certain_images_must_be_there(
+    folder: Path, at_least: int, whole: bool
+) -> None:
+    tally = json.loads((folder / "tally.json").read_text())
+    assert (tally["points"], tally["exact"]) == (12, True)
+    (folder / "tally.json").write_text(json.dumps(tally | {"points": at_least, "exact": False}))
+    index = EdgeIndex.open(folder)
+    if whole:
+        assert index.count() == 12
+    else:
+        with pytest.raises(LibraryDamaged, match="holds 12 images where 13 were written"):
+            index.count()
+    index.close()
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "tally.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe"])
 def test_a_damaged_record_beside_the_shard_is_noticed(folder: Path, name: str, content: bytes) -> None:
