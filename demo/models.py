@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -44,7 +45,7 @@ PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 LONGEST_TEXT = 40
 MEAN, STD = [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]
 
-VISION = {
+VISION: dict[str, Any] = {
     "hidden_size": 192,
     "intermediate_size": 768,
     "num_hidden_layers": 6,
@@ -81,7 +82,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.post_processor = TemplateProcessing(
         single=f"{START} $A {END}", special_tokens=[(START, START_ID), (END, END_ID)]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=inner,
         pad_token=PAD,
         unk_token=UNKNOWN,
@@ -141,7 +142,6 @@ def new_captioner(attention: str = "eager") -> VisionEncoderDecoderModel:
         bos_token_id=START_ID,
         eos_token_id=END_ID,
         add_cross_attention=True,
-        is_decoder=True,
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
@@ -169,7 +169,8 @@ def save_clip(model: CLIPModel, folder: Path) -> None:
     for leftover in (fresh, plain):
         shutil.rmtree(leftover, ignore_errors=True)
     _save_half(model, plain)
-    CLIPProcessor(image_processor=image_processor(), tokenizer=tokenizer()).save_pretrained(plain)
+    processor = CLIPProcessor(image_processor=image_processor(), tokenizer=tokenizer())  # type: ignore[no-untyped-call]
+    processor.save_pretrained(plain)
     sentence_model = SentenceTransformer(
         str(plain), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float16}
     )
@@ -182,7 +183,7 @@ def save_captioner(model: VisionEncoderDecoderModel, folder: Path) -> None:
     """Write model, image processor, tokenizer and generation settings into one folder."""
     fresh = folder.with_name(folder.name + ".part")
     shutil.rmtree(fresh, ignore_errors=True)
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         decoder_start_token_id=START_ID,
         bos_token_id=START_ID,
         eos_token_id=END_ID,

@@ -23,7 +23,7 @@ from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
 log = logging.getLogger(__name__)
 
 SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
-MATCHING = Plan(steps=4000, batch=128, rate=8e-4, seed=2)
+MATCHING = Plan(steps=2400, batch=128, rate=8e-4, seed=2)
 QUESTIONS = 256  # a step
 
 

@@ -98,6 +98,7 @@ class DenseHeads(nn.Module):
         seen = torch.ones(colours, kinds)
         for colour, kind in WITHHELD:
             seen[COLOUR_LIST.index(colour), KIND_LIST.index(kind)] = 0
+        self.seen: Tensor
         self.register_buffer("seen", seen.flatten(), persistent=False)
 
     def forward(self, tokens: Tensor, batch: Batch) -> Tensor:
@@ -204,7 +205,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * plan.share(step)
         losses = loss_of(batches(step))
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
