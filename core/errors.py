@@ -125,10 +125,17 @@ class ModelMismatch(ModelError):
     """The library was built with another model; vectors of two models are never mixed."""
 
     def __init__(self, library: str, wanted: str) -> None:
-        super().__init__(
-            f"this library was built with the model {library}, not with {wanted}; vectors of two models cannot be "
-            f"compared. Leave --model away to use {library}, or give --data another folder for {wanted}"
-        )
+        if library == wanted:
+            says = (
+                f"the weights of the model {library} are not those that this library was built with; vectors of two "
+                f"models cannot be compared. Put the old weights back, or give --data another folder for a new library"
+            )
+        else:
+            says = (
+                f"this library was built with the model {library}, not with {wanted}; vectors of two models cannot be "
+                f"compared. Leave --model away to use {library}, or give --data another folder for {wanted}"
+            )
+        super().__init__(says)
         self.library = library
         self.wanted = wanted
 

@@ -5,6 +5,17 @@ import uuid
 from pathlib import Path
 
 _NAMESPACE = uuid.UUID("6f0c4f9e-7c55-5d0c-9a43-1f6a2f0a8b11")
+_CONFIGURATION = {
+    "config.json",
+    "merges.txt",
+    "modules.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "vocab.txt",
+}
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 
@@ -17,17 +28,17 @@ def point_id(source: str, key: str) -> str:
 def model_fingerprint(folder: Path) -> str:
     """16 hex digits that change when the model's weights or configuration do.
 
-    SHA-256 over every JSON file whole, and over size, both ends and 64 evenly spaced samples of every weights file, so
-    that gigabytes cost milliseconds.
+    SHA-256 over the files that say how it computes, whole, and over size, both ends and 64 evenly spaced samples of
+    every weights file (pickled ones where there are no others), so that gigabytes cost milliseconds.
     """
+    weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
+    configuration = sorted(path for path in folder.rglob("*") if path.name in _CONFIGURATION)
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in {".json", ".safetensors", ".txt"} or not path.is_file():
-            continue
+    for path in configuration + weights:
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
         with path.open("rb") as file:
-            if path.suffix != ".safetensors":
+            if path in configuration:
                 digest.update(file.read())
                 continue
             for n in range(_SAMPLES + 1):

@@ -66,5 +66,13 @@ def test_another_configuration_has_another_fingerprint(model: Path) -> None:
 def test_what_is_no_part_of_the_model_does_not_matter(model: Path) -> None:
     before = model_fingerprint(model)
     (model / "README.md").write_text("hello")
+    (model / "results.json").write_text("{}")
     (model / "pytorch_model.bin").write_bytes(b"the same weights again")
     assert model_fingerprint(model) == before
+
+
+def test_pickled_weights_count_where_there_are_no_others(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"weights")
+    before = model_fingerprint(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"changed")
+    assert model_fingerprint(tmp_path) != before
