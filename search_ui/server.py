@@ -39,8 +39,8 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        announce(f"http://{_spoken(host)}:{port}")
         try:
+            announce(f"http://{_spoken(host)}:{port}")
             server.run(sockets=[listening])
         except KeyboardInterrupt:
             logging.getLogger(__name__).info("interrupted")

@@ -16,7 +16,10 @@ def test_core_resolves_inside_the_repository() -> None:
     assert Path(core.__file__).parent == ROOT / "core"
 
 
-@pytest.mark.parametrize("module", ["core.search", "core.wiring", "core.cli", "ingest.cli", "search_ui.cli", "bucketlens"])
+@pytest.mark.parametrize(
+    "module",
+    ["core.search", "core.wiring", "core.cli", "ingest.cli", "search_ui.cli", "bucketlens"],
+)
 def test_importing_loads_no_heavy_vendor(module: str) -> None:
     code = f"import sys, {module}; print(' '.join({HEAVY!r} & set(sys.modules)))"
     loaded = subprocess.run(

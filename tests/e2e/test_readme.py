@@ -1,0 +1,82 @@
+"""Every command of the README does what it says, in the order in which a newcomer would type it."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bucketlens
+from core.models import find
+from core.settings import Settings
+from demo.scenes import write_pictures
+from tests.e2e.commands import BUCKETLENS, ROOT, environment
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
+COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
+OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
+MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
+ELSEWHERE = {"git clone <this repository> bucketlens && cd bucketlens", "source .venv/bin/activate"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with pictures, and BucketLens set to use the models that are here."""
+    home = tmp_path_factory.mktemp("home")
+    pictures = list(write_pictures(home / "Pictures", 6, size=128))
+    (home / "holiday.jpg").write_bytes(pictures[0].read_bytes())
+    yield home
+
+
+def run(line: str, home: Path) -> "subprocess.Popen[str]":
+    settings = {"HOME": str(home), "BUCKETLENS_MODEL": "demo", "BUCKETLENS_CAPTIONER": "demo"}
+    words = [os.path.expanduser(word) if word != "~/Pictures" else str(home / "Pictures") for word in shlex.split(line)]
+    return subprocess.Popen(
+        [*BUCKETLENS, *words[1:]], cwd=home, env=environment() | settings, text=True, stdout=subprocess.PIPE
+    )
+
+
+def test_every_line_of_a_console_block_is_tested_here() -> None:
+    assert {line for line in COMMANDS if line not in OWN and line not in MAKE} == ELSEWHERE
+    assert len(OWN) >= 8
+
+
+def test_every_command_runs(home: Path) -> None:
+    for line in OWN:
+        process = run(line, home)
+        assert process.stdout is not None
+        if line.startswith("bucketlens ui"):
+            assert "BucketLens is at http://" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, f"{line}: exit {process.returncode}"
+        assert printed or line.startswith("bucketlens ui") or "--not people" in line, line
+    assert (home / "similar.png").stat().st_size > 1000
+
+
+def test_make_knows_every_target() -> None:
+    for line in MAKE:
+        subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_table_lists_every_command() -> None:
+    listed = re.findall(r"^\| `bucketlens (\w+)", README, re.M)
+    assert sorted(listed) == sorted(bucketlens.commands.commands)
+
+
+def test_the_settings_shown_are_valid() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README, re.S)
+    shown = tomllib.loads(block)
+    assert Settings(**shown).batch_size == shown["batch_size"]
+    assert find(shown["model"], "encoder") is not None
+
+
+def test_what_it_links_to_is_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links and all((ROOT / link).exists() for link in links)
