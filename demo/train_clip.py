@@ -1,4 +1,6 @@
-"""Train the demo CLIP: first the vision tower on what each patch shows, then both towers on captions and questions.
+"""Train the demo CLIP: the vision tower on what each patch shows, then both towers on captions and questions.
+
+The last stage takes up matching again with a fresh rate, fewer questions and more weight on what the patches show.
 
 python -m demo.train_clip
 """
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
 MATCHING = Plan(steps=2400, batch=128, rate=8e-4, seed=2)
-QUESTIONS = 256  # a step
+REFINING = Plan(steps=1600, batch=128, rate=5e-4, seed=4)
 
 
 class Thresholds(nn.Module):
@@ -58,10 +60,13 @@ def matching_loss(odds: Tensor, right: Tensor) -> Tensor:
 
 
 class Matching:
-    """The losses of the second stage."""
+    """The losses of both towers: `questions` are asked a step, `dense` weighs the loss of the heads."""
 
-    def __init__(self, clip: CLIPModel, heads: DenseHeads, thresholds: Thresholds) -> None:
+    def __init__(
+        self, clip: CLIPModel, heads: DenseHeads, thresholds: Thresholds, questions: int, dense: float
+    ) -> None:
         self.clip, self.heads, self.thresholds = clip, heads, thresholds
+        self.questions, self.dense = questions, dense
         self.tokenizer = tokenizer()
         self.see = torch.compile(clip.vision_model)
 
@@ -78,7 +83,7 @@ class Matching:
         dense = self.heads(seen.last_hidden_state, batch)
         images = functional.normalize(self.clip.visual_projection(seen.pooler_output.float()), dim=1)
         captions = caption_bank(batch.scenes, batch.table, batch.dice)
-        questions = question_bank(batch.scenes, batch.table, QUESTIONS, batch.dice)
+        questions = question_bank(batch.scenes, batch.table, self.questions, batch.dice)
         cosines = images @ torch.cat([self.texts(captions.texts), self.texts(questions.texts)]).T  # (B, B + Q)
         right = torch.from_numpy(np.concatenate([captions.right, questions.right], axis=1))
         scores = cosines * self.clip.logit_scale.exp().clamp(max=60)
@@ -89,14 +94,18 @@ class Matching:
             "questions": ranking_loss(scores[:, cut:].T, right[:, cut:].T)
             + 0.5 * ranking_loss(scores[:, cut:], right[:, cut:]),
             "match": matching_loss(self.thresholds(cosines), right),
-            "dense": 0.3 * dense,
+            "dense": self.dense * dense,
         }
 
 
 def train_clip(
-    cache: Path = CACHE, folder: Path = CLIP_FOLDER, seeing: Plan = SEEING, matching: Plan = MATCHING
+    cache: Path = CACHE,
+    folder: Path = CLIP_FOLDER,
+    seeing: Plan = SEEING,
+    matching: Plan = MATCHING,
+    refining: Plan = REFINING,
 ) -> None:
-    """Train both stages, from checkpoints where there are any, and write the model folder."""
+    """Train all stages, from checkpoints where there are any, and write the model folder."""
     torch.manual_seed(0)
     pool = load_pool(cache, SHARDS)
     clip, heads, thresholds = new_clip(), DenseHeads(), Thresholds()
@@ -110,10 +119,10 @@ def train_clip(
     sight = nn.ModuleDict({"vision": clip.vision_model, "heads": heads})
     train("clip-seeing", sight, seeing, Batches(pool, seeing.batch, seeing.seed), seeing_loss, cache=cache)
     modules = nn.ModuleDict({"clip": clip, "heads": heads, "thresholds": thresholds})
-    matcher = Matching(clip, heads, thresholds)
-    batches = Batches(pool, matching.batch, matching.seed)
-    every = {500: lambda _: save_clip(clip, folder)}
-    train("clip-matching", modules, matching, batches, matcher, every, cache)
+    every = {400: lambda _: save_clip(clip, folder)}
+    for name, plan, questions, dense in (("clip-matching", matching, 256, 0.3), ("clip-refining", refining, 160, 1.0)):
+        losses = Matching(clip, heads, thresholds, questions, dense)
+        train(name, modules, plan, Batches(pool, plan.batch, plan.seed), losses, every, cache)
     log.info("cosine at even odds: %.3f", -float(thresholds.offset / thresholds.scale.exp()))
     save_clip(clip, folder)
 
@@ -122,13 +131,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=CACHE, help="where rendered pictures and checkpoints are kept")
     parser.add_argument("--folder", type=Path, default=CLIP_FOLDER, help="where the model is written")
-    parser.add_argument("--seeing-steps", type=int, default=SEEING.steps)
-    parser.add_argument("--matching-steps", type=int, default=MATCHING.steps)
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    seeing = Plan(asked.seeing_steps, SEEING.batch, SEEING.rate, SEEING.seed)
-    matching = Plan(asked.matching_steps, MATCHING.batch, MATCHING.rate, MATCHING.seed)
-    train_clip(asked.cache, asked.folder, seeing, matching)
+    train_clip(asked.cache, asked.folder)
 
 
 if __name__ == "__main__":
