@@ -79,7 +79,7 @@ class Matching:
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         with torch.autocast("cpu", torch.bfloat16):
-            seen = self.see(pixel_values=batch.images)
+            seen = self.see(pixel_values=batch.images)  # type: ignore[no-untyped-call]
         dense = self.heads(seen.last_hidden_state, batch)
         images = functional.normalize(self.clip.visual_projection(seen.pooler_output.float()), dim=1)
         captions = caption_bank(batch.scenes, batch.table, batch.dice)
@@ -113,7 +113,7 @@ def train_clip(
 
     def seeing_loss(batch: Batch) -> dict[str, Tensor]:
         with torch.autocast("cpu", torch.bfloat16):
-            tokens = see(pixel_values=batch.images).last_hidden_state
+            tokens = see(pixel_values=batch.images).last_hidden_state  # type: ignore[no-untyped-call]
         return {"dense": heads(tokens, batch)}
 
     sight = nn.ModuleDict({"vision": clip.vision_model, "heads": heads})

@@ -1,4 +1,4 @@
-"""The demo models as shipped: small, loadable with no network, and good on held-out scenes, by floors under the README."""
+"""The demo models as shipped: small, loadable with no network, good on held-out scenes by floors under the README."""
 
 import json
 import random
