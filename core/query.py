@@ -115,6 +115,8 @@ class TextTerm:
         _check_weight(self.weight)
         if not self.text.strip():
             raise InvalidQuery("text", self.text, "at least one word")
+        if not words.is_unicode(self.text):
+            raise InvalidQuery("text", self.text, "text that is valid Unicode")
         if len(self.text) > MAX_TEXT:
             raise InvalidQuery("text", f"{len(self.text)} characters", f"at most {MAX_TEXT}")
 

@@ -26,7 +26,7 @@ from core.adapters.qdrant_edge_files import (
     write_manifest,
     write_tally,
 )
-from core.adapters.qdrant_edge_filter import edge_filter, is_storable, modified_at
+from core.adapters.qdrant_edge_filter import edge_filter, modified_at
 from core.adapters.qdrant_edge_shard import FIELDS, SharedShard, mapped, shared_shard
 from core.errors import ModelMismatch
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
@@ -62,7 +62,9 @@ class EdgeIndex:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        return has_manifest(folder)
+        """Raises LibraryError where that cannot be seen."""
+        with mapped(folder):
+            return has_manifest(folder)
 
     @classmethod
     def create(cls, folder: Path, info: IndexInfo, *, wait_s: float = 2.0, write_wait_s: float = 30.0) -> "EdgeIndex":
@@ -339,7 +341,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:
     for value in payload.values():
         for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str) and not is_storable(text):
+            if isinstance(text, str) and not words.is_unicode(text):
                 raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
 
 

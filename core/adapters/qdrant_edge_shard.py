@@ -19,7 +19,7 @@ import qdrant_edge as edge
 
 from core.adapters.library_lock import LibraryLock
 from core.adapters.qdrant_edge_files import Tally, check_free_space, damaged, read_manifest, read_tally, write_tally
-from core.errors import BucketLensError, DiskFull, LibraryBusy, LibraryError
+from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
@@ -287,9 +287,7 @@ def mapped(folder: Path) -> Iterator[None]:
     except BucketLensError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(folder, 0, 1) from error
-        raise LibraryError(f"the library {folder} cannot be used: {error}; check the folder and its rights") from error
+        raise disk_fault(folder, error) from error
     except BaseException as error:
         if type(error) is Exception or type(error).__name__ == "PanicException":
             raise _from_engine(folder, str(error)) from error
@@ -300,7 +298,7 @@ def _from_engine(folder: Path, message: str) -> LibraryError:
     if "WouldBlock" in message:
         return LibraryBusy(f"the library {folder}")
     if "No space left" in message:
-        return DiskFull(folder, 0, 1)
+        return disk_fault(folder, OSError(errno.ENOSPC, message))
     return damaged(folder, f"the engine says: {message}")
 
 
