@@ -234,12 +234,12 @@ class EdgeIndex:
 
     @contextmanager
     def _reading(self) -> Iterator[edge.EdgeShard]:
-        with self._open(), self._shard.reading(self._wait_s) as shard:
+        with self._open(), self._shard.reading(self._wait_s, self.info) as shard:
             yield shard
 
     @contextmanager
     def _writing(self) -> Iterator[edge.EdgeShard]:
-        with self._open(), self._shard.writing(self._write_wait_s) as shard:
+        with self._open(), self._shard.writing(self._write_wait_s, self.info) as shard:
             yield shard
 
     def _write(self, points: Sequence[edge.Point]) -> None:

@@ -124,8 +124,8 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _replace(path: Path, value: dict[str, Any]) -> None:
-    """Atomically and durably: after a crash the file is the old one or the new one, whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Atomically and durably: after a crash the file is the old one or the new one, whole. Under the library's lock."""
+    partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(json.dumps(value, indent=1).encode())
         file.flush()
