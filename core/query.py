@@ -1,17 +1,15 @@
 """What may be asked: Query and Filter, validated once, here."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from core import words
 from core.errors import InvalidQuery
+from core.identity import POINT_ID
 
 MAX_LIMIT = 10_000
 MAX_TEXT = 10_000
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Keyword = Literal["words", "source", "status", "content_hash", "caption_origin", "captioner"]
 
@@ -143,7 +141,7 @@ class LikeTerm:
 
     def __post_init__(self) -> None:
         _check_weight(self.weight)
-        if not _UUID.fullmatch(self.id):
+        if not POINT_ID.fullmatch(self.id):
             raise InvalidQuery("like", self.id, "the id of an indexed image (a UUID)")
 
 

@@ -1,6 +1,5 @@
 """The library in process: Qdrant's own engine on a folder of this machine. A VectorIndex."""
 
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -29,12 +28,12 @@ from core.adapters.qdrant_edge_files import (
 from core.adapters.qdrant_edge_filter import edge_filter, modified_at
 from core.adapters.qdrant_edge_shard import FIELDS, SharedShard, mapped, shared_shard
 from core.errors import ModelMismatch
+from core.identity import POINT_ID
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword
 from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
 from core.vectors import Vector
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -302,7 +301,7 @@ class EdgeIndex:
 
     def _edge_point(self, point: Point) -> edge.Point:
         record = point.record
-        if not _UUID.fullmatch(record.id):
+        if not POINT_ID.fullmatch(record.id):
             raise ValueError(f"{record.id!r} is not a UUID in lower case")
         payload = to_payload(record)
         _check_text(record.id, payload)
@@ -361,7 +360,7 @@ def _sparse(caption: str) -> "edge.SparseVector | None":
 
 def _known(ids: Sequence[str]) -> list[Any]:
     """What is no UUID cannot be in the index."""
-    return [image_id for image_id in ids if _UUID.fullmatch(image_id)]
+    return [image_id for image_id in ids if POINT_ID.fullmatch(image_id)]
 
 
 def _named(vector: Any) -> dict[str, Any]:

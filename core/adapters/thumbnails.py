@@ -1,14 +1,13 @@
 """Thumbnails as files, two levels of folders deep. They can be made again from the pictures, so nothing is synced."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from core.errors import disk_fault
+from core.identity import POINT_ID
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNFINISHED = ".part"
 
 
@@ -51,11 +50,11 @@ class ThumbnailFiles:
     def ids(self) -> Iterator[str]:
         """Every id that has a thumbnail, or the beginning of one; possibly twice."""
         for path in self._folder.glob("*/*/*"):
-            if path.suffix in (".jpg", _UNFINISHED) and _ID.fullmatch(path.stem):
+            if path.suffix in (".jpg", _UNFINISHED) and POINT_ID.fullmatch(path.stem):
                 yield path.stem
 
     def _path(self, image_id: str) -> Path | None:
         """None for what is no id: ids come from addresses that anybody can type."""
-        if not _ID.fullmatch(image_id):
+        if not POINT_ID.fullmatch(image_id):
             return None
         return self._folder / image_id[:2] / image_id[2:4] / f"{image_id}.jpg"
