@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from core.cli import data_option, json_option, wire
+from core.cli import data_option, json_option, printable_lines, wire
 from core.wiring import Wiring
 from ingest.lock import RunLock
 from ingest.parts import Options, Parts
@@ -86,7 +86,7 @@ def ingest_sources(
     else:
         click.echo(summary(report))
         for remark in report.problems + report.notices:
-            click.echo(f"Note: {remark}", err=True)
+            click.echo(f"Note: {printable_lines(remark)}", err=True)
         if report.failed:
             click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
     return 128 + signals.received if signals.received else report.exit_code
