@@ -332,6 +332,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
         shard.update(edge.UpdateOperation.create_field_index(field, kind))
     shard.flush()
     shard.close()
+    sync_folder(folder / name, deep=True)
     sync_folder(folder)
     write_tally(folder, Tally.of(0, exact=True))
     write_manifest(folder, Manifest(info, name))

@@ -101,12 +101,14 @@ def check_free_space(folder: Path, growth: int = 0) -> None:
         raise DiskFull(folder, free, RESERVE + growth)
 
 
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync_folder(folder: Path, *, deep: bool = False) -> None:
+    """Have the folder's own entries on disk; `deep`: all files and folders in it, whole."""
+    for path in (*(folder.rglob("*") if deep else ()), folder):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:

@@ -164,6 +164,7 @@ def build(folder: Path, copy: Path) -> None:
         shard.flush()
         fault = fault_of(shard, read_tally(folder))
         shard.close()
+        sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:
         raise damaged(copy, fault)
 

@@ -1,6 +1,7 @@
 """What an embedded library does when its files, its disk or its making are cut short."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -155,11 +156,26 @@ def test_what_a_killed_writer_left_half_written_does_not_pile_up(folder: Path) -
     assert not list(folder.glob(".*"))
 
 
+def test_a_new_library_is_on_disk_whole_before_its_manifest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    EdgeIndex.create(tmp_path / "index", INFO).close()
+    shard = _shard(tmp_path / "index")
+    before = synced[: synced.index(str(tmp_path / "index" / ".manifest.json.partial"))]
+    assert {str(path) for path in (shard, *shard.rglob("*"))} <= set(before)
+
+
 @pytest.mark.parametrize("step", ["write_tally", "sync_folder", "write_manifest"])
 def test_a_creation_cut_short_leaves_nothing_and_the_next_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def cut(*_: Any) -> None:
+    def cut(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
