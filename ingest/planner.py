@@ -60,6 +60,7 @@ class Planner:
         return step
 
     def close(self) -> None:
+        """Ends it within a page of the listing, wherever it is."""
         self._closing.set()
         self._thread.join()
 
@@ -81,7 +82,7 @@ class Planner:
     def _plan(self) -> Iterator[Step]:
         listing = self._store.list()
         problem: StoreError | None = None
-        while problem is None:
+        while problem is None and not self._closing.is_set():
             page: list[tuple[str, ImageRef]] = []
             try:
                 page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
@@ -99,7 +100,8 @@ class Planner:
                     self.skipped += 1
                 else:
                     yield step
-        raise problem
+        if problem is not None:
+            raise problem
 
     def _put(self, step: Step | None) -> None:
         while not self._closing.is_set():
