@@ -144,8 +144,8 @@ class DenseHeads(nn.Module):
 class JointHeads(nn.Module):
     """What belongs together in each patch, read one layer before the last: there the picture's embedding gathers it.
 
-    Without it the embedding knows which colours and which kinds there are, but not which colour is whose. From each
-    patch: the pair of colour and kind, the kind with how many there are of it, the kind with the side it stands on.
+    Meant to tell the embedding which colour is whose; how far that goes is measured in the README. From each patch: the
+    pair of colour and kind, the kind with how many there are of it, the kind with the side it stands on.
     """
 
     def __init__(self) -> None:
