@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
 from core.models import ModelCard
@@ -88,10 +87,16 @@ class Wiring:
         """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound."""
         from core.adapters.folder_store import FolderStore
 
-        scheme = urlsplit(source).scheme if "://" in source else ""
+        scheme = source.partition("://")[0].lower() if "://" in source else ""
+        if scheme == "s3":
+            from core.adapters.s3_store import S3Store
+
+            return S3Store(source, self.settings)
         if scheme in ("", "file"):
             return FolderStore(source, max_bytes=self.settings.max_image_bytes, exclude=[self.settings.data])
-        raise SourceNotFound(source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder")
+        raise SourceNotFound(
+            source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder or s3://BUCKET/PREFIX"
+        )
 
     @cached_property
     def search(self) -> SearchService:

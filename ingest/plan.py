@@ -27,7 +27,10 @@ class Step:
 def plan(
     listed: Iterable[tuple[str, ImageRef]], known: Mapping[str, ImageRecord], *, retry_failed: bool = False
 ) -> list[Step]:
-    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed."""
+    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
+
+    What is withheld is left as it is, indexed or not.
+    """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
         for image_id, ref in listed
@@ -35,6 +38,8 @@ def plan(
 
 
 def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
+    if ref.withheld is not None:
+        return "skip"
     if known is None:
         return "add"
     if known.etag != ref.etag or (retry_failed and known.status == "failed"):
@@ -61,7 +66,8 @@ def refusal(absences: Absences, *, confirmed: bool) -> str | None:
     if absences.gone and not absences.listed:
         return (
             f"{absences.source} lists no image at all while {absences.held:,} are indexed; nothing was deleted, "
-            "because that looks like a disk that is not mounted. See that it is there, then run the same command again"
+            "because that looks like a disk that is not mounted, or a wrong prefix. See that it is there, then run the "
+            "same command again"
         )
     if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.held):
         return None
@@ -77,6 +83,7 @@ class IdSet:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._removed: set[str] = set()
         self._sorted: np.ndarray[tuple[int], np.dtype[np.bytes_]] | None = None
 
     def __len__(self) -> int:
@@ -86,10 +93,15 @@ class IdSet:
         self._bytes += bytes.fromhex(image_id.replace("-", ""))
         self._sorted = None
 
+    def remove(self, image_id: str) -> None:
+        """Take out one that was added. Safe while another thread adds."""
+        self._removed.add(image_id)
+
     def absent(self, image_ids: Iterable[str]) -> list[str]:
-        """Those that were not added, in order."""
+        """Those that were not added, or were removed, in order."""
         wanted = list(image_ids)
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
         raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
-        return [image_id for image_id, there in zip(wanted, np.isin(raw, self._sorted), strict=True) if not there]
+        found = zip(wanted, np.isin(raw, self._sorted), strict=True)
+        return [image_id for image_id, there in found if not there or image_id in self._removed]

@@ -1,0 +1,137 @@
+"""Getting through to a service that fails now and then, or that answers nothing for a while."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from core.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_OPENS_AFTER = 5  # failures in a row, of whatever calls, that look like an outage
+_TRIES = 8  # of one call, while others get through
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 15.0
+
+
+class NoAnswer(Exception):
+    """A call brought no usable answer, which may be over soon.
+
+    `everywhere`: the service is at fault, whatever was asked for. Otherwise it may be what was asked for.
+    """
+
+    def __init__(self, reason: str, *, everywhere: bool = True) -> None:
+        super().__init__(reason)
+        self.everywhere = everywhere
+
+
+class Outage:
+    """Calls one service from several threads, again and again where it gives no answer (a circuit breaker).
+
+    A call that fails is tried again after a growing, random pause. When several calls in a row have failed, every
+    caller waits and one at a time tries: its answer lets all of them go on. After `patience_s` seconds without any
+    answer every call raises StoreError, also those that come later.
+    """
+
+    def __init__(self, service: str, patience_s: float) -> None:
+        self._service = service
+        self._patience = patience_s
+        self._longest_pause = min(_LONGEST_PAUSE, patience_s / 10)
+        self._changed = threading.Condition()
+        self._failing: set[str] = set()
+        self._failures = 0  # in a row
+        self._since: float | None = None  # when the first of them began
+        self._answers = 0
+        self._probing = False
+        self._next_probe = 0.0
+        self._over: str | None = None
+
+    def call(self, what: str, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns or raises; only NoAnswer makes it be tried again.
+
+        Raises NoAnswer in the end where the fault seems to lie with `what`: the others get through.
+        """
+        tries = 0
+        while True:
+            answers = self._admit()
+            began = time.monotonic()
+            try:
+                result = attempt()
+            except NoAnswer as error:
+                tries += self._failed(what, error, began, answers)
+                if tries >= _TRIES:
+                    raise
+                self._pause(tries)
+            except BaseException:
+                self._answered()
+                raise
+            else:
+                self._answered()
+                return result
+
+    def stop(self) -> None:
+        """End all waiting, with StoreError."""
+        self._end("stopped")
+
+    def _admit(self) -> int:
+        """Wait until this caller may try. Returns how many answers there have been."""
+        with self._changed:
+            while True:
+                if self._over is not None:
+                    raise StoreError(self._over)
+                if self._failures < _OPENS_AFTER:
+                    return self._answers
+                wait = self._next_probe - time.monotonic()
+                if not self._probing and wait <= 0:
+                    self._probing = True
+                    return self._answers
+                self._changed.wait(None if self._probing else wait)
+
+    def _failed(self, what: str, error: NoAnswer, began: float, answers: int) -> bool:
+        """Take note. Returns whether this speaks against `what` rather than against the service."""
+        with self._changed:
+            against = self._answers > answers
+            self._since = began if self._since is None else self._since
+            self._failures += 1
+            self._failing.add(what)
+            self._probing = False
+            now = time.monotonic()
+            if self._failures == _OPENS_AFTER:
+                _log.warning("%s does not answer (%s); trying on for %.0f s", self._service, error, self._patience)
+            if now - self._since >= self._patience:
+                self._end(
+                    f"{self._service} has not answered for {now - self._since:.0f} s ({error}); what has been done "
+                    "stays: see that the store and the network are well, then run the same command again"
+                )
+            self._next_probe = now + self._length(self._failures - _OPENS_AFTER)
+            self._changed.notify_all()
+            return against or (not error.everywhere and self._failing == {what})
+
+    def _answered(self) -> None:
+        with self._changed:
+            if self._failures >= _OPENS_AFTER:
+                _log.warning("%s answers again", self._service)
+            self._answers += 1
+            self._failures = 0
+            self._since = None
+            self._failing.clear()
+            self._probing = False
+            self._changed.notify_all()
+
+    def _end(self, why: str) -> None:
+        with self._changed:
+            self._over = self._over or why
+            self._changed.notify_all()
+
+    def _pause(self, tries: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._over is not None, self._length(tries))
+
+    def _length(self, step: int) -> float:
+        """Exponential back-off with jitter: half to the whole of a pause that doubles up to the longest."""
+        return random.uniform(0.5, 1.0) * min(self._longest_pause, _FIRST_PAUSE * 2.0 ** max(0, min(step, 30)))
