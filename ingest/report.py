@@ -13,8 +13,8 @@ class Report:
 
     `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures, or
     archived; `kept` are indexed images that are no longer listed but may not be deleted unconfirmed. `image_seconds` is
-    the time that the first pass took without loading the model. `problems` are what keeps the library from being equal to its
-    sources, `notices` what a person should know.
+    the time that the first pass took without loading the model. `problems` are what keeps the library from being equal
+    to its sources, `notices` what a person should know.
     """
 
     added: int = 0

@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _OPENS_AFTER = 5  # failures in a row, of whatever calls, that look like an outage
+_TELLS_AFTER = 10.0  # seconds without an answer
 _TRIES = 8  # of one call, while others get through
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 15.0
@@ -50,6 +51,7 @@ class Outage:
         self._probing = False
         self._next_probe = 0.0
         self._over: str | None = None
+        self._told = False
 
     def call(self, what: str, attempt: Callable[[], T]) -> T:
         """What `attempt` returns or raises; only NoAnswer makes it be tried again.
@@ -101,7 +103,9 @@ class Outage:
             self._failing.add(what)
             self._probing = False
             now = time.monotonic()
-            if self._failures == _OPENS_AFTER:
+            _log.info("no answer from %s for %s: %s", self._service, what, error)
+            if not self._told and (self._failures >= _OPENS_AFTER or now - self._since >= _TELLS_AFTER):
+                self._told = True
                 _log.warning("%s does not answer (%s); trying on for %.0f s", self._service, error, self._patience)
             if now - self._since >= self._patience:
                 self._end(
@@ -114,8 +118,9 @@ class Outage:
 
     def _answered(self) -> None:
         with self._changed:
-            if self._failures >= _OPENS_AFTER:
+            if self._told:
                 _log.warning("%s answers again", self._service)
+                self._told = False
             self._answers += 1
             self._failures = 0
             self._since = None

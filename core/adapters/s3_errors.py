@@ -65,6 +65,8 @@ def mapped(asked: Asked) -> Iterator[None]:
         yield
     except vendor.ClientError as error:
         raise _of_answer(error, asked) from error
+    except RecursionError as error:  # botocore follows a redirection that leads to itself
+        raise _elsewhere(asked, None) from error
     except (vendor.BotoCoreError, HTTPError, OSError) as error:
         raise _of_transport(error, asked) from error
 
@@ -83,17 +85,13 @@ def _of_answer(error: vendor.ClientError, asked: Asked) -> Exception:
         return NoAnswer(f"it failed with {code or status}", everywhere=False)
     if code in _IDENTITY:
         return StoreError(f"{asked.source}: {_IDENTITY[code]}, then run the same command again")
-    if code == "NoSuchBucket" or (asked.key is None and code in _GONE):
+    if code == "NoSuchBucket" or (asked.key is None and status == 404):
         return SourceNotFound(
             asked.source,
             f"there is no bucket {asked.bucket} at {asked.endpoint}; see that its name and --endpoint-url are right",
         )
     if code in _ELSEWHERE or status in (301, 307):
-        where = f"the region {details['Region']}" if details.get("Region") else "another region"
-        return StoreError(
-            f"{asked.source} is in {where} or at another address; set BUCKETLENS_S3_REGION or --endpoint-url to where "
-            "it is"
-        )
+        return _elsewhere(asked, details.get("Region"))
     if code == "InvalidObjectState":
         return ImageWithheld("archived: it cannot be read until it has been restored")
     if asked.key is not None:
@@ -112,6 +110,13 @@ def _of_answer(error: vendor.ClientError, asked: Asked) -> Exception:
     return StoreError(
         f"{asked.source} cannot be listed: {code or status} {details.get('Message', '')}; see that --endpoint-url "
         f"({asked.endpoint}) is that of an S3 store"
+    )
+
+
+def _elsewhere(asked: Asked, region: str | None) -> StoreError:
+    where = f"the region {region}" if region else "another region"
+    return StoreError(
+        f"{asked.source} is in {where} or at another address; set BUCKETLENS_S3_REGION or --endpoint-url to where it is"
     )
 
 
