@@ -58,14 +58,15 @@ class Outage:
 
         Raises NoAnswer in the end where the fault seems to lie with `what`: the others get through.
         """
-        tries = 0
+        tries, seen = 0, self._answers
         while True:
-            answers = self._admit()
+            self._admit()
             began = time.monotonic()
             try:
                 result = attempt()
             except NoAnswer as error:
-                tries += self._failed(what, error, began, answers)
+                against, seen = self._failed(what, error, began, seen)
+                tries += against
                 if tries >= _TRIES:
                     raise
                 self._pause(tries)
@@ -80,24 +81,26 @@ class Outage:
         """End all waiting, with StoreError."""
         self._end("stopped")
 
-    def _admit(self) -> int:
-        """Wait until this caller may try. Returns how many answers there have been."""
+    def _admit(self) -> None:
+        """Wait until this caller may try."""
         with self._changed:
             while True:
                 if self._over is not None:
                     raise StoreError(self._over)
                 if self._failures < _OPENS_AFTER:
-                    return self._answers
+                    return
                 wait = self._next_probe - time.monotonic()
                 if not self._probing and wait <= 0:
                     self._probing = True
-                    return self._answers
+                    return
                 self._changed.wait(None if self._probing else wait)
 
-    def _failed(self, what: str, error: NoAnswer, began: float, answers: int) -> bool:
-        """Take note. Returns whether this speaks against `what` rather than against the service."""
+    def _failed(self, what: str, error: NoAnswer, began: float, seen: int) -> tuple[bool, int]:
+        """Take note. Returns whether this speaks against `what` rather than against the service, and how many answers
+        there have been; `seen` of them before `what` was tried, or failed the last time.
+        """
         with self._changed:
-            against = self._answers > answers
+            others = self._answers > seen
             self._since = began if self._since is None else self._since
             self._failures += 1
             self._failing.add(what)
@@ -114,7 +117,7 @@ class Outage:
                 )
             self._next_probe = now + self._length(self._failures - _OPENS_AFTER)
             self._changed.notify_all()
-            return against or (not error.everywhere and self._failing == {what})
+            return others or (not error.everywhere and self._failing == {what}), self._answers
 
     def _answered(self) -> None:
         with self._changed:

@@ -37,15 +37,8 @@ _CREDENTIALS = (
     vendor.MetadataRetrievalError,
     vendor.RefreshWithMFAUnsupportedError,
 )
-_TRANSPORT = (
-    vendor.HTTPClientError,
-    vendor.ConnectionError,
-    vendor.IncompleteReadError,
-    vendor.FlexibleChecksumError,
-    vendor.ResponseStreamingError,
-    HTTPError,
-    OSError,
-)
+_TRANSPORT = (vendor.HTTPClientError, vendor.ConnectionError, HTTPError, OSError)
+_CUT = (vendor.IncompleteReadError, vendor.ResponseStreamingError, vendor.FlexibleChecksumError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +132,8 @@ def _of_transport(error: Exception, asked: Asked) -> Exception:
         return NoAnswer("no answer in time")
     if isinstance(error, vendor.EndpointConnectionError):
         return NoAnswer("the address cannot be found, or refuses the connection")
+    if isinstance(error, _CUT):
+        return NoAnswer(f"its bytes came damaged or not whole ({type(error).__name__})", everywhere=False)
     if isinstance(error, _TRANSPORT):
         return NoAnswer(f"the connection broke ({type(error).__name__})")
     return StoreError(f"{asked.source}: {type(error).__name__}; see that --endpoint-url and --profile are right")

@@ -193,7 +193,7 @@ class S3Store:
                 while len(data) <= size and (chunk := body.read(_CHUNK)):
                     data += chunk
         if len(data) != size:
-            raise NoAnswer(f"the body was cut at {len(data):,} of {size:,} bytes")
+            raise NoAnswer(f"the body was cut at {len(data):,} of {size:,} bytes", everywhere=False)
         return bytes(data)
 
     def _current(self, ref: ImageRef, answer: dict[str, Any]) -> ImageRef:
