@@ -14,8 +14,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _OPENS_AFTER = 5  # failures in a row, of whatever calls, that look like an outage
-_TELLS_AFTER = 10.0  # seconds without an answer
-_TRIES = 8  # of one call, while others get through
+_TELLS_AFTER = 10.0  # seconds without an answer; shorter ones are a busy service's everyday
+_BLAME = 24  # so much of it, gathered while others get through, makes a call be given up
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 15.0
 
@@ -43,6 +43,7 @@ class Outage:
         self._service = service
         self._patience = patience_s
         self._longest_pause = min(_LONGEST_PAUSE, patience_s / 10)
+        self._tells_after = min(_TELLS_AFTER, patience_s / 4)
         self._changed = threading.Condition()
         self._failing: set[str] = set()
         self._failures = 0  # in a row
@@ -58,7 +59,7 @@ class Outage:
 
         Raises NoAnswer in the end where the fault seems to lie with `what`: the others get through.
         """
-        tries, seen = 0, self._answers
+        tries, blame, seen = 0, 0, self._answers
         while True:
             self._admit()
             began = time.monotonic()
@@ -67,7 +68,8 @@ class Outage:
             except NoAnswer as error:
                 against, seen = self._failed(what, error, began, seen)
                 tries += against
-                if tries >= _TRIES:
+                blame += against * (1 if error.everywhere else 3)
+                if blame >= _BLAME:
                     raise
                 self._pause(tries)
             except BaseException:
@@ -107,7 +109,7 @@ class Outage:
             self._probing = False
             now = time.monotonic()
             _log.info("no answer from %s for %s: %s", self._service, what, error)
-            if not self._told and (self._failures >= _OPENS_AFTER or now - self._since >= _TELLS_AFTER):
+            if not self._told and now - self._since >= self._tells_after:
                 self._told = True
                 _log.warning("%s does not answer (%s); trying on for %.0f s", self._service, error, self._patience)
             if now - self._since >= self._patience:

@@ -77,7 +77,7 @@ def test_while_it_is_out_one_at_a_time_tries() -> None:
 
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_what_fails_while_others_get_through_is_given_up(everywhere: bool) -> None:
-    outage, done = Outage("it", 3.0), threading.Event()
+    outage, done = Outage("it", 1.0), threading.Event()
 
     def others() -> None:
         while not done.is_set():
