@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -202,8 +203,11 @@ def measure_clip(gallery: Gallery, seen: int, figures: Figures) -> None:
 
 def tell(images: Sequence[Image.Image], folder: Path = CAPTIONER_FOLDER) -> list[str]:
     """The captioner's captions."""
-    model = VisionEncoderDecoderModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-    processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+    model: Any = VisionEncoderDecoderModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    model.eval()
+    processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        folder, backend="pil", local_files_only=True
+    )
     words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     told: list[str] = []
     for start in range(0, len(images), 64):

@@ -21,7 +21,7 @@ from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
 
 log = logging.getLogger(__name__)
 
-TELLING = Plan(steps=1800, batch=128, rate=8e-4, seed=3)
+TELLING = Plan(steps=1200, batch=128, rate=8e-4, seed=3)
 
 
 class Telling:
@@ -62,7 +62,7 @@ def train_captioner(cache: Path = CACHE, folder: Path = CAPTIONER_FOLDER, tellin
     warm_start(captioner, heads, cache)
     modules = nn.ModuleDict({"captioner": captioner, "heads": heads})
     batches = Batches(pool, telling.batch, telling.seed)
-    every = {500: lambda _: save_captioner(captioner, folder)}
+    every = {400: lambda _: save_captioner(captioner, folder)}
     train("captioner", modules, telling, batches, Telling(captioner, heads), every, cache)
     save_captioner(captioner, folder)
 
@@ -71,10 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=CACHE, help="where rendered pictures and checkpoints are kept")
     parser.add_argument("--folder", type=Path, default=CAPTIONER_FOLDER, help="where the model is written")
-    parser.add_argument("--steps", type=int, default=TELLING.steps)
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train_captioner(asked.cache, asked.folder, Plan(asked.steps, TELLING.batch, TELLING.rate, TELLING.seed))
+    train_captioner(asked.cache, asked.folder)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import click
 
-from core.cli import data_option, json_option, wire
+from core.cli import data_option, json_option, printable_lines, wire
 from core.wiring import Wiring
 from ingest.lock import RunLock
 from ingest.parts import Options, Parts
 from ingest.report import Report
 from ingest.run import run_ingest
+
+T = TypeVar("T")
 
 
 @click.command()
@@ -80,64 +82,100 @@ def ingest_sources(
     """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
     report = Report()
     stores = [wiring.store(source) for source in sources]
-    with _stop_on_signals() as (stop, received), RunLock(wiring.settings.data) as lock:
-        options = Options(
-            batch_size=wiring.settings.batch_size,
-            thumbnail_px=wiring.settings.thumbnail_px,
-            readers=(wiring.settings.decode_workers or os.cpu_count() or 1) + 2,
-            captions=captions,
-            retry_failed=retry_failed,
-            confirm_deletes=confirm_deletes,
-        )
-        from ingest.display import show, summary
+    options = Options(
+        batch_size=wiring.settings.batch_size,
+        thumbnail_px=wiring.settings.thumbnail_px,
+        readers=(wiring.settings.decode_workers or os.cpu_count() or 1) + 2,
+        captions=captions,
+        retry_failed=retry_failed,
+        confirm_deletes=confirm_deletes,
+    )
+    from ingest.display import show, summary
 
-        show(run_ingest(_parts(wiring, options, stop), stores, report, sweep=lock.unclean))
-        if not report.interrupted:
-            lock.ended_well()
+    with _Signals() as signals:
+        try:
+            parts = _parts(wiring, options, signals)  # may fail for want of a model: nothing is written before it
+            with RunLock(wiring.settings.data) as lock:
+                show(run_ingest(parts, stores, report, sweep=lock.unclean))
+                if not report.interrupted:
+                    lock.ended_well()
+        except _Interrupted:
+            report.interrupted = True
     if as_json:
         click.echo(json.dumps(report.to_dict()))
     else:
         click.echo(summary(report))
         for remark in report.problems + report.notices:
-            click.echo(f"Note: {remark}", err=True)
+            click.echo(f"Note: {printable_lines(remark)}", err=True)
         if report.failed:
             click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
-    return 128 + received[0] if received else report.exit_code
+    return 128 + signals.received if signals.received else report.exit_code
 
 
-def _parts(wiring: Wiring, options: Options, stop: threading.Event) -> Parts:
-    index = wiring.create_index()
+def _parts(wiring: Wiring, options: Options, signals: "_Signals") -> Parts:
+    index = signals.interruptible(wiring.create_index)
     if wiring.settings.model not in (None, index.info.model):
-        _ = wiring.encoder  # raises ModelMismatch unless it is the library's model under another name
+        # raises ModelMismatch unless it is the library's model under another name
+        signals.interruptible(lambda: wiring.encoder)
     return Parts(
         index=index,
-        encoder=lambda: wiring.encoder,
-        captioner=lambda: wiring.captioner,
+        encoder=lambda: signals.interruptible(lambda: wiring.encoder),
+        captioner=lambda: signals.interruptible(lambda: wiring.captioner),
         decoder=wiring.decoder,
         thumbnails=wiring.thumbnails,
         open_store=wiring.store,
         options=options,
-        stop=stop,
+        stop=signals.stop,
+        at_once=signals.interruptible,
     )
 
 
-@contextmanager
-def _stop_on_signals() -> Iterator[tuple[threading.Event, list[int]]]:
-    """An event that the first SIGINT or SIGTERM sets, and the signals received; a second one interrupts at once."""
-    stop, received = threading.Event(), list[int]()
+class _Interrupted(BaseException):
+    """A signal came during what may be cut off, like loading a model. No Exception: vendors catch those."""
 
-    def handle(number: int, _: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop, received
-    finally:
-        for number, handler in before.items():
+class _Signals:
+    """While entered, the first SIGINT or SIGTERM sets `stop`, and what is `interruptible` ends at once.
+
+    A second one interrupts whatever is going on; while something `interruptible` is ending it kills the process.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.received: int | None = None
+        self._interruptible = False
+
+    def __enter__(self) -> "_Signals":
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def interruptible(self, load: Callable[[], T]) -> T:
+        """What `load` returns. In the main thread, and for what may be cut off anywhere without harm."""
+        self._interruptible = True
+        try:
+            if self.stop.is_set():
+                raise _Interrupted
+            return load()
+        finally:
+            self._interruptible = False
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        again = self.received is not None
+        self.received = self.received or number
+        self.stop.set()
+        if not self._interruptible:
+            if again:
+                raise KeyboardInterrupt
+            return
+        if again:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        os.write(2, b"stopping; should a model that is being fetched hold this up, the same again ends it at once\n")
+        raise _Interrupted
 
 
 COMMANDS: list[click.Command] = [ingest]

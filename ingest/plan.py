@@ -103,5 +103,6 @@ class IdSet:
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
         raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
-        found = zip(wanted, np.isin(raw, self._sorted), strict=True)
+        before = np.searchsorted(self._sorted, raw, "left")
+        found = zip(wanted, before < np.searchsorted(self._sorted, raw, "right"), strict=True)
         return [image_id for image_id, there in found if not there or image_id in self._removed]

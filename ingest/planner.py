@@ -70,6 +70,7 @@ class Planner:
         self.forgotten += step.known is not None
 
     def close(self) -> None:
+        """Ends it within a page of the listing, wherever it is."""
         self._closing.set()
         self._thread.join()
 
@@ -91,7 +92,7 @@ class Planner:
     def _plan(self) -> Iterator[Step]:
         listing = self._store.list()
         problem: StoreError | None = None
-        while problem is None:
+        while problem is None and not self._closing.is_set():
             page: list[tuple[str, ImageRef]] = []
             try:
                 page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
@@ -111,7 +112,8 @@ class Planner:
                     self.skipped += 1
                 else:
                     yield step
-        raise problem
+        if problem is not None:
+            raise problem
 
     def _put(self, step: Step | None) -> None:
         while not self._closing.is_set():

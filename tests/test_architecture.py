@@ -1,5 +1,6 @@
 """The shape of the house: where packages resolve, what importing them costs, what the repository holds."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,43 @@ def test_no_file_is_larger_than_the_models_may_be() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     paths = [ROOT / name for name in tracked.split("\0") if name]
     assert not [path for path in paths if path.is_file() and path.stat().st_size > 15_000_000]
+
+
+FORBIDDEN = [
+    ("core/search.py", "torch"),
+    ("core/query.py", "streamlit"),
+    ("core/__init__.py", "qdrant_edge"),
+    ("core/adapters/__init__.py", "boto3"),
+    ("core/search.py", "ingest.plan"),
+    ("core/records.py", "core.adapters.thumbnails"),
+    ("core/__init__.py", "core.adapters.thumbnails"),
+    ("core/adapters/thumbnails.py", "core.wiring"),
+    ("ingest/plan.py", "qdrant_edge"),
+    ("ingest/plan.py", "search_ui.plain"),
+    ("ingest/report.py", "core.adapters.thumbnails"),
+    ("search_ui/cards.py", "torch"),
+    ("search_ui/cards.py", "ingest.plan"),
+    ("search_ui/plain.py", "core.adapters.thumbnails"),
+    ("search_ui/plain.py", "demo.scenes"),
+    ("demo/scenes.py", "core.adapters.thumbnails"),
+]
+
+
+def test_every_forbidden_import_breaks_a_contract(tmp_path: Path) -> None:
+    """Each is added to a copy of the sources, where the linter must name it."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("core", "ingest", "search_ui", "demo"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
+    as_is = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert as_is.returncode == 0, as_is.stdout + as_is.stderr
+    for file, module in FORBIDDEN:
+        with (tmp_path / file).open("a") as source:
+            source.write(f"\nimport {module}\n")
+    broken = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert broken.returncode == 1
+    links = {
+        file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") + f" -> {module}"
+        for file, module in FORBIDDEN
+    }
+    assert {link for link in links if f"{link} " not in broken.stdout} == set()

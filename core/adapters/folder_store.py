@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # what links that lead nowhere end in
+
 
 class FolderStore:
     """Every file below a folder that is not plainly something else; an ImageStore.
@@ -72,7 +74,7 @@ class FolderStore:
                 try:
                     if is_hidden(entry.name):
                         continue
-                    if not entry.is_dir():
+                    if not _is_folder(entry):
                         if (ref := self._ref(entry, path)) is not None:
                             yield ref
                     elif self._enters(entry, walked):
@@ -128,7 +130,9 @@ class FolderStore:
         if reason is None:
             try:
                 found = entry.stat()
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in _NOWHERE:
+                    raise
                 reason = "broken link, or deleted meanwhile"
             else:
                 reason = None if stat.S_ISREG(found.st_mode) else "no regular file"
@@ -139,11 +143,20 @@ class FolderStore:
         return ImageRef(
             source=self.source,
             key=_key(path),
-            uri=f"{self.source.rstrip('/')}/{quote(path)}",
+            uri=f"{self.source.removesuffix('/')}/{quote(path)}",
             etag=f"{found.st_mtime_ns:x}-{found.st_size:x}",
             bytes=found.st_size,
             modified_at=_time(found.st_mtime_ns),
         )
+
+
+def _is_folder(entry: "os.DirEntry[bytes]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return False
+        raise
 
 
 def _path(folder: str) -> bytes:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_a_second_ingest_at_the_same_time_is_told_to_try_later(library: Path) ->
     assert run.returncode == 75 and "in use by another process" in run.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_told_as_such(library: Path) -> None:
+    (library / "data" / "ingest.lock").unlink()
+    (library / "data" / "ingest.lock").mkdir()
+    draw(library / "more", 1)
+    run = bucketlens("ingest", "more", cwd=library)
+    assert run.returncode == 1 and "check the folder and its rights" in run.stderr and "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly(library: Path, number: signal.Signals) -> None:
     draw(library / "more", 12)
@@ -103,3 +112,44 @@ def test_a_signal_stops_it_cleanly(library: Path, number: signal.Signals) -> Non
     assert run.returncode == 128 + number
     assert json.loads(output.splitlines()[-1])["interrupted"] is True
     assert (library / "data" / "ingest.running").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_model_is_had_ends_it_at_once_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    draw(tmp_path / "pictures", 1)
+    command = [*BUCKETLENS, "ingest", "pictures", "--model", "clip-ViT-L-14", "--json"]
+    with socket.create_server(("127.0.0.1", 0)) as hub:  # takes the question for the model and never answers
+        here = f"http://127.0.0.1:{hub.getsockname()[1]}"
+        changes = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": here, "HF_HUB_CACHE": str(tmp_path / "cache"), "NO_PROXY": "*"}
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment() | changes, stdout=subprocess.PIPE, text=True
+        ) as run:
+            hub.settimeout(60)
+            asked = hub.accept()[0]
+            os.kill(run.pid, number)
+            output = run.communicate(timeout=60)[0]
+            asked.close()
+    assert run.returncode == 128 + number
+    assert json.loads(output.splitlines()[-1])["interrupted"] is True
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_model_that_cannot_be_had_leaves_nothing(tmp_path: Path) -> None:
+    draw(tmp_path / "pictures", 1)
+    run = bucketlens("ingest", "pictures", "--model", "nowhere", cwd=tmp_path)
+    assert run.returncode == 1 and "Three ways out" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+    run = bucketlens("status", cwd=tmp_path)
+    assert run.returncode == 1 and "there is no library in data" in run.stderr
+
+
+def test_a_model_that_does_not_fit_leaves_no_mark(library: Path) -> None:
+    draw(library / "more", 1)
+    shutil.copytree(DEMO_WEIGHTS / "clip", library / "other")
+    with (library / "other" / "config.json").open("a") as file:
+        file.write("\n")
+    run = bucketlens("ingest", "more", "--model", "other", cwd=library)
+    assert run.returncode == 1 and "this library was built with the model demo" in run.stderr
+    assert not (library / "data" / "ingest.running").exists()
