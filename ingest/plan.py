@@ -8,7 +8,7 @@ import numpy as np
 
 from core.records import ImageRecord, ImageRef
 
-Kind = Literal["add", "update", "skip"]
+Kind = Literal["add", "update", "skip", "withheld"]
 
 MAX_DELETED_SHARE = 0.10
 ALWAYS_DELETED = 10  # so few may go from a small source without being confirmed
@@ -29,7 +29,7 @@ def plan(
 ) -> list[Step]:
     """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
 
-    What is withheld is left as it is, indexed or not.
+    What would be worked on if it were not withheld is told apart.
     """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
@@ -38,12 +38,10 @@ def plan(
 
 
 def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
-    if ref.withheld is not None:
-        return "skip"
     if known is None:
-        return "add"
+        return "add" if ref.withheld is None else "withheld"
     if known.etag != ref.etag or (retry_failed and known.status == "failed"):
-        return "update"
+        return "update" if ref.withheld is None else "withheld"
     return "skip"
 
 

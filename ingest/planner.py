@@ -22,9 +22,9 @@ class Planner:
     """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
 
     `total` is the number of images to work on, known once everything has been listed; `withheld` counts, by reason,
-    those that would be worked on if they could be read. After the last step `problem`
-    says why the listing is not complete, where it is not. `known` of the listed images are indexed, `forgotten` of them
-    were deleted after they had been listed.
+    those that would be worked on if they could be read. After the last step `problem` says why the listing is not
+    complete, where it is not. `known` of the listed images are indexed, `forgotten` of them were deleted after they had
+    been listed.
     """
 
     def __init__(self, store: ImageStore, index: VectorIndex, *, retry_failed: bool) -> None:
@@ -106,8 +106,8 @@ class Planner:
             known = patiently(self._index.fetch, ids)
             self.known += len(known)
             for step in plan(page, known, retry_failed=self._retry_failed):
-                if step.ref.withheld and (step.known is None or step.known.etag != step.ref.etag):
-                    self.withheld[step.ref.withheld] += 1
+                if step.kind == "withheld":
+                    self.withheld[str(step.ref.withheld)] += 1
                 elif step.kind == "skip":
                     self.skipped += 1
                 else:
