@@ -12,6 +12,8 @@
     ├── StoreError              a source of images is at fault
     │   ├── SourceNotFound      (exit 2)
     │   ├── ImageGone
+    │   ├── ImageChanged
+    │   ├── ImageWithheld
     │   └── ImageUnavailable
     ├── ModelError
     │   ├── ModelUnavailable
@@ -28,6 +30,10 @@ A message says what happened, why, and what to do next. Adapters map their vendo
 
 import errno
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.records import ImageRef
 
 _RESERVE = 256 * 2**20  # bytes that a library's disk should have free
 
@@ -98,6 +104,18 @@ class SourceNotFound(StoreError):
 
 class ImageGone(StoreError):
     """Listed, but no longer there when it was read."""
+
+
+class ImageChanged(StoreError):
+    """Other bytes than those that were listed are there now; `ref` is the image as it is."""
+
+    def __init__(self, ref: "ImageRef") -> None:
+        super().__init__(f"{ref.uri} has changed since it was listed")
+        self.ref = ref
+
+
+class ImageWithheld(StoreError):
+    """There, but kept where it cannot be read until somebody asks for it (an archive)."""
 
 
 class ImageUnavailable(StoreError):

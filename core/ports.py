@@ -27,7 +27,10 @@ class ImageStore(Protocol):
         ...
 
     def read(self, ref: ImageRef) -> bytes:
-        """The image's bytes. Raises ImageGone, ImageUnavailable or ImageTooLarge."""
+        """The image's bytes. Raises ImageGone, ImageChanged, ImageWithheld, ImageUnavailable or ImageTooLarge.
+
+        Any other StoreError says that the whole store is at fault, and that reading more of it is no use.
+        """
         ...
 
 
@@ -36,6 +39,17 @@ class Selective(Protocol):
     """A store that passes over what is plainly no image: how many files, by reason, in its last listing."""
 
     ignored: Mapping[str, int]
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A store behind a network, where reading means waiting: `readers` images are to be read at once."""
+
+    readers: int
+
+    def stop(self) -> None:
+        """End what waits for the store, with StoreError."""
+        ...
 
 
 class Decoder(Protocol):

@@ -11,7 +11,10 @@ CaptionOrigin = Literal["generated", "human"]
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """An image as its store lists it. `etag` is opaque: another etag means other bytes."""
+    """An image as its store lists it. `etag` is opaque: another etag means other bytes.
+
+    `withheld`: why its bytes cannot be had although it is there, such as an archive that has to be asked first.
+    """
 
     source: str
     key: str
@@ -19,6 +22,7 @@ class ImageRef:
     etag: str
     bytes: int
     modified_at: datetime
+    withheld: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(50_000_000, ge=1)
     decode_seconds: float = Field(20.0, gt=0)
     decode_memory: int = Field(1536 * 2**20, ge=64 * 2**20)
+    s3_endpoint_url: str | None = Field(None, description="address of an S3-compatible store; default: Amazon's")
+    s3_profile: str | None = Field(None, description="profile of ~/.aws/config")
+    s3_region: str | None = None
+    s3_anonymous: bool = Field(False, description="read public buckets without credentials")
+    s3_requester_pays: bool = False
+    s3_versioned: bool = Field(False, description="read exactly the versions that were listed")
+    s3_readers: int = Field(16, ge=1, le=256, description="objects read at once")
+    s3_connect_timeout: float = Field(5.0, gt=0)
+    s3_read_timeout: float = Field(30.0, gt=0)
+    s3_patience: float = Field(300.0, gt=0, description="longest wait for a store that answers nothing")
     index_wait: float = Field(2.0, ge=0, description="longest wait for the library while another process writes")
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 

@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
 from core.models import ModelCard
@@ -84,14 +83,24 @@ class Wiring:
 
         return ThumbnailFiles(self.thumbnail_folder)
 
-    def store(self, source: str) -> ImageStore:
-        """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound."""
+    def store(self, source: str, *, patience_s: float | None = None) -> ImageStore:
+        """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound.
+
+        `patience_s`: how long to wait for a store that answers nothing, if not as long as the settings say.
+        """
         from core.adapters.folder_store import FolderStore
 
-        scheme = urlsplit(source).scheme if "://" in source else ""
+        scheme = source.partition("://")[0].lower() if "://" in source else ""
+        if scheme == "s3":
+            from core.adapters.s3_store import S3Store
+
+            patience = {} if patience_s is None else {"s3_patience": patience_s}
+            return S3Store(source, self.settings.model_copy(update=patience))
         if scheme in ("", "file"):
             return FolderStore(source, max_bytes=self.settings.max_image_bytes, exclude=[self.settings.data])
-        raise SourceNotFound(source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder")
+        raise SourceNotFound(
+            source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder or s3://BUCKET/PREFIX"
+        )
 
     @cached_property
     def search(self) -> SearchService:

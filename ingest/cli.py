@@ -29,6 +29,11 @@ T = TypeVar("T")
 @click.option("--captions/--no-captions", default=True, help="Caption images, once all of them are searchable.")
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
 @click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")
+@click.option("--endpoint-url", metavar="URL", help="Address of an S3-compatible store (default: Amazon's).")
+@click.option("--profile", metavar="NAME", help="Profile of ~/.aws/config, for s3://…")
+@click.option("--no-sign-request", is_flag=True, help="Read public buckets without credentials.")
+@click.option("--requester-pays", is_flag=True, help="Read buckets whose reader pays.")
+@click.option("--versioned", is_flag=True, help="Read exactly the versions that were listed, in versioned buckets.")
 @data_option
 @json_option
 def ingest(
@@ -38,14 +43,29 @@ def ingest(
     captions: bool,
     retry_failed: bool,
     confirm_deletes: bool,
+    endpoint_url: str | None,
+    profile: str | None,
+    no_sign_request: bool,
+    requester_pays: bool,
+    versioned: bool,
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the library equal to the folders SOURCE…: add what is new, update what changed, delete what is gone.
+    """Make the library equal to its sources: add what is new, update what changed, delete what is gone.
+
+    A SOURCE is a folder, or s3://BUCKET/PREFIX: everything below PREFIX/ in a bucket of Amazon S3 or of a store that
+    speaks its language. Reading it takes the rights to list the bucket and to get its objects.
 
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
     """
-    with wire(data=data, model=model, captioner=captioner) as wiring:
+    flags = {
+        "s3_endpoint_url": endpoint_url,
+        "s3_profile": profile,
+        "s3_anonymous": no_sign_request or None,
+        "s3_requester_pays": requester_pays or None,
+        "s3_versioned": versioned or None,
+    }
+    with wire(data=data, model=model, captioner=captioner, **flags) as wiring:
         choices = {"captions": captions, "retry_failed": retry_failed, "confirm_deletes": confirm_deletes}
         sys.exit(ingest_sources(wiring, sources, as_json=as_json, **choices))
 

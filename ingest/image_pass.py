@@ -9,14 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from core.errors import StoreError
 from core.images import DecodeRequest
-from core.ports import Encoder, ImageStore, Point
+from core.ports import Encoder, ImageStore, Point, Remote
 from core.vectors import Matrix
 from ingest.parts import Parts, patiently
 from ingest.plan import Step
 from ingest.planner import Planner
 from ingest.points import Donors, failed_point, indexed_point
-from ingest.prepare import Failed, Gone, Outcome, Preparer, Ready, Touched
+from ingest.prepare import Failed, Gone, Outcome, Preparer, Ready, Touched, Withheld
 from ingest.report import Progress, Report
 
 _log = logging.getLogger(__name__)
@@ -31,10 +32,11 @@ class ImagePass:
     """Reads, decodes, encodes and writes what a planner says, all four at once, with a bounded look-ahead.
 
     Preparing runs in threads (over the decode workers' processes), encoding in a thread of its own; this object is used
-    by one thread, which plans ahead, gathers batches and writes.
+    by one thread, which plans ahead, gathers batches and writes. `withheld` counts, by reason, what could not be read.
     """
 
     def __init__(self, parts: Parts, store: ImageStore, planner: Planner, report: Report) -> None:
+        self.withheld: Counter[str] = Counter()
         self._parts = parts
         self._store = store
         self._planner = planner
@@ -48,9 +50,14 @@ class ImagePass:
         self._points: list[tuple[Step, Point]] = []
         self._touched: list[Step] = []
         self._written_at = time.monotonic()
+        self._readers = max(parts.options.readers, store.readers if isinstance(store, Remote) else 0)
+        self._broken: StoreError | None = None
 
     def run(self) -> Iterator[Progress]:
-        """Works until everything that is planned has been written, or `stop`; yields often."""
+        """Works until everything that is planned has been written, or `stop`; yields often.
+
+        Raises StoreError where the store as a whole cannot be read any more, after having written what was read.
+        """
         step = self._first_step()
         if step is None:
             return
@@ -60,11 +67,11 @@ class ImagePass:
         started = time.monotonic()
         request = DecodeRequest(encoder.pixels, self._parts.options.thumbnail_px)
         prepare = Preparer(self._store, self._parts.decoder, self._parts.thumbnails, request)
-        readers = ThreadPoolExecutor(self._parts.options.readers, "prepare")
+        readers = ThreadPoolExecutor(self._readers, "prepare")
         device = ThreadPoolExecutor(1, "encode")
         try:
             self._submit(readers, prepare, step)
-            while not self._parts.stop.is_set() and self._working():
+            while not (self._parts.stop.is_set() or self._broken) and self._working():
                 self._look_ahead(readers, prepare)
                 self._gather()
                 self._encode(device, encoder)
@@ -74,6 +81,8 @@ class ImagePass:
         finally:
             if self._parts.stop.is_set():
                 self._parts.decoder.close()  # ends what the readers wait for
+                if isinstance(self._store, Remote):
+                    self._store.stop()
             readers.shutdown(cancel_futures=True)
             device.shutdown(cancel_futures=True)
             self._report.image_seconds += time.monotonic() - started
@@ -85,6 +94,8 @@ class ImagePass:
         self._collect(0)
         self._write(whole=True)
         yield self._progress()
+        if self._broken is not None:
+            raise self._broken
 
     def _first_step(self) -> Step | None:
         while not self._parts.stop.is_set():
@@ -105,7 +116,7 @@ class ImagePass:
 
     def _look_ahead(self, readers: ThreadPoolExecutor, prepare: Preparer) -> None:
         """Keep a bounded number of images under way, those that wait for the device included."""
-        most = 4 * max(self._parts.options.batch_size, self._parts.options.readers)
+        most = 4 * max(self._parts.options.batch_size, self._readers)
         while self._under_way + len(self._batch) < most:
             idle = not (self._under_way or self._batch or self._encodings)
             step = self._planner.next(_TICK if idle else 0)
@@ -120,6 +131,9 @@ class ImagePass:
                 outcome = self._outcomes.get(timeout=_TICK).result()
             except queue.Empty:
                 return
+            except StoreError as error:
+                self._broken = error
+                return
             self._under_way -= 1
             match outcome:
                 case Ready():
@@ -129,8 +143,13 @@ class ImagePass:
                     self._touched.append(step)
                 case Failed():
                     self._fail(outcome)
+                case Withheld(step, reason):
+                    self._done += 1
+                    self.withheld[reason] += 1
+                    _log.info("withheld: %s: %s", step.ref.uri, reason)
                 case Gone(step):
                     self._done += 1
+                    self._planner.forget(step)
                     _log.info("gone before it was read: %s", step.ref.uri)
 
     def _fail(self, failure: Failed) -> None:

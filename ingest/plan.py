@@ -8,7 +8,7 @@ import numpy as np
 
 from core.records import ImageRecord, ImageRef
 
-Kind = Literal["add", "update", "skip"]
+Kind = Literal["add", "update", "skip", "withheld"]
 
 MAX_DELETED_SHARE = 0.10
 ALWAYS_DELETED = 10  # so few may go from a small source without being confirmed
@@ -27,7 +27,10 @@ class Step:
 def plan(
     listed: Iterable[tuple[str, ImageRef]], known: Mapping[str, ImageRecord], *, retry_failed: bool = False
 ) -> list[Step]:
-    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed."""
+    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
+
+    What would be worked on if it were not withheld is told apart.
+    """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
         for image_id, ref in listed
@@ -36,9 +39,9 @@ def plan(
 
 def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
     if known is None:
-        return "add"
+        return "add" if ref.withheld is None else "withheld"
     if known.etag != ref.etag or (retry_failed and known.status == "failed"):
-        return "update"
+        return "update" if ref.withheld is None else "withheld"
     return "skip"
 
 
@@ -61,7 +64,8 @@ def refusal(absences: Absences, *, confirmed: bool) -> str | None:
     if absences.gone and not absences.listed:
         return (
             f"{absences.source} lists no image at all while {absences.held:,} are indexed; nothing was deleted, "
-            "because that looks like a disk that is not mounted. See that it is there, then run the same command again"
+            "because that looks like a disk that is not mounted, or a wrong prefix. See that it is there, then run the "
+            "same command again"
         )
     if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.held):
         return None
@@ -77,6 +81,7 @@ class IdSet:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._removed: set[str] = set()
         self._sorted: np.ndarray[tuple[int], np.dtype[np.bytes_]] | None = None
 
     def __len__(self) -> int:
@@ -86,12 +91,16 @@ class IdSet:
         self._bytes += bytes.fromhex(image_id.replace("-", ""))
         self._sorted = None
 
+    def remove(self, image_id: str) -> None:
+        """Take out one that was added. Safe while another thread adds."""
+        self._removed.add(image_id)
+
     def absent(self, image_ids: Iterable[str]) -> list[str]:
-        """Those that were not added, in order."""
+        """Those that were not added, or were removed, in order."""
         wanted = list(image_ids)
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
         raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
         before = np.searchsorted(self._sorted, raw, "left")
-        there = before < np.searchsorted(self._sorted, raw, "right")
-        return [image_id for image_id, is_there in zip(wanted, there, strict=True) if not is_there]
+        found = zip(wanted, before < np.searchsorted(self._sorted, raw, "right"), strict=True)
+        return [image_id for image_id, there in found if not there or image_id in self._removed]

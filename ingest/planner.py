@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -20,14 +21,18 @@ _AHEAD = 20_000  # steps; about 20 MB
 class Planner:
     """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
 
-    `total` is the number of images to work on, known once everything has been listed. After the last step `problem`
-    says why the listing is not complete, where it is not.
+    `total` is the number of images to work on, known once everything has been listed; `withheld` counts, by reason,
+    those that would be worked on if they could be read. After the last step `problem` says why the listing is not
+    complete, where it is not. `known` of the listed images are indexed, `forgotten` of them were deleted after they had
+    been listed.
     """
 
     def __init__(self, store: ImageStore, index: VectorIndex, *, retry_failed: bool) -> None:
         self.listed = IdSet()
         self.known = 0
+        self.forgotten = 0
         self.skipped = 0
+        self.withheld: Counter[str] = Counter()
         self.total: int | None = None
         self.problem: StoreError | None = None
         self._store = store
@@ -58,6 +63,11 @@ class Planner:
             if self._error is not None:
                 raise self._error
         return step
+
+    def forget(self, step: Step) -> None:
+        """Take back that this image was listed: it has been deleted since."""
+        self.listed.remove(step.id)
+        self.forgotten += step.known is not None
 
     def close(self) -> None:
         """Ends it within a page of the listing, wherever it is."""
@@ -96,7 +106,9 @@ class Planner:
             known = patiently(self._index.fetch, ids)
             self.known += len(known)
             for step in plan(page, known, retry_failed=self._retry_failed):
-                if step.kind == "skip":
+                if step.kind == "withheld":
+                    self.withheld[str(step.ref.withheld)] += 1
+                elif step.kind == "skip":
                     self.skipped += 1
                 else:
                     yield step

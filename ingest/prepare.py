@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core.errors import ImageError, ImageGone, ImageUnavailable
+from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld
 from core.images import Decoded, DecodeRequest
 from core.ports import Decoder, ImageStore, ThumbnailStore
 from ingest.plan import Step
 
 _MAX_HELD_BYTES = 128 * 2**20
+_CHANGES_FOLLOWED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,15 @@ class Gone:
     step: Step
 
 
-Outcome = Ready | Touched | Failed | Gone
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """There, but kept where it cannot be read."""
+
+    step: Step
+    reason: str
+
+
+Outcome = Ready | Touched | Failed | Gone | Withheld
 
 
 class Preparer:
@@ -60,11 +69,22 @@ class Preparer:
         self._budget = _ByteBudget(_MAX_HELD_BYTES)
 
     def __call__(self, step: Step) -> Outcome:
+        """The outcome for the image as it is when its bytes are read, which its step then refers to."""
+        for _ in range(_CHANGES_FOLLOWED):
+            try:
+                return self._prepare(step)
+            except ImageChanged as error:
+                step = replace(step, ref=error.ref)
+        return Failed(step, "changes again and again while it is read; the next run tries again", for_now=True)
+
+    def _prepare(self, step: Step) -> Outcome:
         with self._budget.hold(step.ref.bytes):
             try:
                 data = self._store.read(step.ref)
             except ImageGone:
                 return Gone(step)
+            except ImageWithheld as error:
+                return Withheld(step, str(error))
             except ImageUnavailable as error:
                 return Failed(step, str(error), for_now=True)
             except ImageError as error:

@@ -66,7 +66,8 @@ def indexed_sources(index: VectorIndex) -> list[str]:
 
 
 def is_inside(source: str, other: str) -> bool:
-    return source != other and source.startswith(other.rstrip("/") + "/")
+    """Is everything of `source` also of `other`? Buckets' names end with "/", folders' do not, but for the root."""
+    return source != other and source.startswith(other if other.endswith("/") else other + "/")
 
 
 def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:

@@ -11,10 +11,10 @@ Stage = Literal["images", "captions"]
 class Report:
     """Counts of images, each counted when the index has acknowledged it. `failed` counts this run's failures alone.
 
-    `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures;
-    `kept` are indexed images that are no longer listed but may not be deleted unconfirmed. `image_seconds` is the time
-    that the first pass took without loading the model. `problems` are what keeps the library from being equal to its
-    sources, `notices` what a person should know.
+    `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures, or
+    archived; `kept` are indexed images that are no longer listed but may not be deleted unconfirmed. `image_seconds` is
+    the time that the first pass took without loading the model. `problems` are what keeps the library from being equal
+    to its sources, `notices` what a person should know.
     """
 
     added: int = 0

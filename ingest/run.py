@@ -1,10 +1,11 @@
 """One ingest from beginning to end: every source, the captions, what to clear away."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from core.errors import UsageError
-from core.ports import ImageStore, Selective
+from core.errors import StoreError, UsageError
+from core.ports import ImageStore, Remote, Selective
 from core.query import UNCAPTIONED, Filter, Match
 from ingest.caption_pass import CaptionPass
 from ingest.image_pass import ImagePass
@@ -63,18 +64,34 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
     held = patiently(parts.index.count, own)
     skipped = report.skipped
     planner = Planner(store, parts.index, retry_failed=parts.options.retry_failed)
+    images = ImagePass(parts, store, planner, report)
+    broken: StoreError | None = None
     try:
-        for progress in ImagePass(parts, store, planner, report).run():
+        for progress in images.run():
             report.skipped = skipped + planner.skipped
             yield progress
+    except StoreError as error:
+        broken = error
     finally:
+        if not planner.ended and isinstance(store, Remote):
+            store.stop()
         planner.close()
         report.skipped = skipped + planner.skipped
     if parts.stop.is_set():
         return
     if isinstance(store, Selective):
         report.ignored += sum(store.ignored.values())
-    if planner.problem is not None:
-        report.problems.append(f"{planner.problem}; nothing was deleted")
-    elif planner.known < held or any(is_inside(name, store.source) for name in indexed_sources(parts.index)):
+    _tell_withheld(store.source, planner.withheld + images.withheld, report)
+    problem = broken or planner.problem
+    if problem is not None:
+        report.problems.append(f"{problem}; nothing was deleted")
+    elif planner.known - planner.forgotten < held or any(
+        is_inside(name, store.source) for name in indexed_sources(parts.index)
+    ):
         remove_absent(parts, store.source, planner.listed, report)
+
+
+def _tell_withheld(source: str, withheld: Counter[str], report: Report) -> None:
+    report.ignored += withheld.total()
+    for reason, count in withheld.items():
+        report.notices.append(f"{count:,} objects of {source} were passed over: {reason}")

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 ModelState = Literal["asleep", "loading", "ready", "failed"]
 
 _PREVIEW = 320
+_STORE_PATIENCE = 5.0  # seconds that somebody who looks waits for a store that does not answer
 _OUTLINE_LASTS = 10.0  # seconds
 _EMPTY_LASTS = 1.0
 _WORDS_OFFERED = 300
@@ -116,7 +117,7 @@ class Library:
     def original(self, image_id: str) -> bytes:
         """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
         record = self.service.image(image_id)
-        return self._wiring.store(record.source).read(record.ref)
+        return self._wiring.store(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
     def take_picture(self, data: bytes) -> Picture:
         """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""

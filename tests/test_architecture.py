@@ -10,7 +10,7 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "transformers", "sentence_transformers", "qdrant_edge", "streamlit"}
+HEAVY = {"torch", "transformers", "sentence_transformers", "qdrant_edge", "streamlit", "boto3"}
 
 
 def test_core_resolves_inside_the_repository() -> None:

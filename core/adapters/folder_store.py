@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from core.by_name import is_hidden, is_rubbish, no_picture
 from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, SourceNotFound, StoreError
 from core.records import ImageRef
 
@@ -18,16 +19,6 @@ _log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What is plainly no picture, by name. Everything else is tried: a damaged or foreign picture is to be told of.
-_OTHER_SUFFIXES = frozenset(
-    b""".txt .md .markdown .rst .log .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .conf .html .htm .css .js
-    .ts .py .pyc .ipynb .c .h .cc .cpp .rs .go .java .rb .sh .bat .ps1 .sql .db .sqlite .sqlite3 .lock .tmp .part .bak
-    .mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .3gp .mts .mp3 .m4a .wav .flac .ogg .aac .zip .tar .gz .bz2 .xz .zst
-    .7z .rar .iso .dmg .exe .dll .so .apk .pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .rtf .epub .ttf .otf
-    .woff .woff2 .xmp .aae .thm .lrcat .url .lnk .plist .pkl .npy .npz .h5 .parquet .pt .safetensors .onnx""".split()
-)
-_OTHER_NAMES = frozenset((b"thumbs.db", b"desktop.ini", b"license", b"licence", b"readme", b"makefile", b"version"))
-_OTHER_FOLDERS = frozenset((b"@eadir", b"$recycle.bin", b"system volume information", b"lost+found", b"__macosx"))
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # what links that lead nowhere end in
 
 
@@ -81,7 +72,7 @@ class FolderStore:
             for entry in ordered:
                 path = os.path.join(below, entry.name)
                 try:
-                    if entry.name.startswith(b"."):
+                    if is_hidden(entry.name):
                         continue
                     if not _is_folder(entry):
                         if (ref := self._ref(entry, path)) is not None:
@@ -121,7 +112,7 @@ class FolderStore:
 
     def _enters(self, entry: "os.DirEntry[bytes]", walked: set[tuple[int, int]]) -> bool:
         """Is this folder to be walked? Each is once, and a link only where it leads out of the source."""
-        if entry.name.lower() in _OTHER_FOLDERS:
+        if is_rubbish(entry.name):
             return False
         if entry.is_symlink():
             target = os.path.realpath(entry.path)
@@ -135,7 +126,7 @@ class FolderStore:
         return True
 
     def _ref(self, entry: "os.DirEntry[bytes]", path: bytes) -> ImageRef | None:
-        reason = _no_picture(entry.name.lower())
+        reason = no_picture(entry.name)
         if reason is None:
             try:
                 found = entry.stat()
@@ -166,14 +157,6 @@ def _is_folder(entry: "os.DirEntry[bytes]") -> bool:
         if error.errno in _NOWHERE:
             return False
         raise
-
-
-def _no_picture(name: bytes) -> str | None:
-    """Why a file of this lower-case name is plainly no picture, or None."""
-    suffix = os.path.splitext(name)[1]
-    if suffix in _OTHER_SUFFIXES:
-        return f"{suffix.decode()} files are no pictures"
-    return "no picture by its name" if name in _OTHER_NAMES else None
 
 
 def _path(folder: str) -> bytes:

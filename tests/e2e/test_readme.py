@@ -16,12 +16,14 @@ from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
 from tests.e2e.commands import BUCKETLENS, ROOT, environment
+from tests.s3_server import ENVIRONMENT, s3_client
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
 OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
+BUCKET, STORE = "my-bucket", "http://localhost:9000"
 ELSEWHERE = {"git clone <this repository> bucketlens && cd bucketlens", "source .venv/bin/activate"}
 
 
@@ -34,9 +36,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield home
 
 
-def run(line: str, home: Path) -> "subprocess.Popen[str]":
+@pytest.fixture(scope="module")
+def store(home: Path, s3_endpoint: str) -> str:
+    """The address of a store with the bucket that is spoken of."""
+    client = s3_client(s3_endpoint)
+    client.create_bucket(Bucket=BUCKET)
+    for path in (home / "Pictures").iterdir():
+        client.put_object(Bucket=BUCKET, Key=f"photos/{path.name}", Body=path.read_bytes())
+    return s3_endpoint
+
+
+def run(line: str, home: Path, store: str) -> "subprocess.Popen[str]":
     settings = {"HOME": str(home), "BUCKETLENS_MODEL": "demo", "BUCKETLENS_CAPTIONER": "demo"}
-    words = [os.path.expanduser(word) if word != "~/Pictures" else str(home / "Pictures") for word in shlex.split(line)]
+    settings |= ENVIRONMENT | {"BUCKETLENS_S3_ENDPOINT_URL": store}
+    here = {"~/Pictures": str(home / "Pictures"), STORE: store}
+    words = [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)]
     return subprocess.Popen(
         [*BUCKETLENS, *words[1:]], cwd=home, env=environment() | settings, text=True, stdout=subprocess.PIPE
     )
@@ -47,9 +61,9 @@ def test_every_line_of_a_console_block_is_tested_here() -> None:
     assert len(OWN) >= 8
 
 
-def test_every_command_runs(home: Path) -> None:
+def test_every_command_runs(home: Path, store: str) -> None:
     for line in OWN:
-        process = run(line, home)
+        process = run(line, home, store)
         assert process.stdout is not None
         if line.startswith("bucketlens ui"):
             assert "BucketLens is at http://" in process.stdout.readline()

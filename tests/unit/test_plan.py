@@ -29,6 +29,10 @@ FAILED = replace(RECORD, status="failed", error="damaged")
         (REF, RECORD, True, "skip"),
         (replace(REF, etag="2"), FAILED, False, "update"),
         (REF, replace(FAILED, etag=""), False, "update"),
+        (replace(REF, withheld="archived"), None, False, "withheld"),
+        (replace(REF, withheld="archived"), RECORD, False, "skip"),
+        (replace(REF, withheld="archived", etag="2"), RECORD, False, "withheld"),
+        (replace(REF, withheld="archived"), FAILED, True, "withheld"),
     ],
 )
 def test_one_image(ref: ImageRef, known: ImageRecord | None, retry_failed: bool, kind: str) -> None:
@@ -91,3 +95,12 @@ def test_ids_that_end_in_zeros_are_not_confused() -> None:
         "00000000-0000-0000-0000-000000000000"
     ]
     assert IdSet().absent(["00000000-0000-0000-0000-000000000000"]) == ["00000000-0000-0000-0000-000000000000"]
+
+
+def test_what_is_removed_from_a_set_is_absent() -> None:
+    ids = IdSet()
+    there, removed, never = (str(uuid.UUID(int=n)) for n in range(3))
+    ids.add(there)
+    ids.add(removed)
+    ids.remove(removed)
+    assert ids.absent([there, removed, never]) == [removed, never]
