@@ -10,6 +10,7 @@ from core.errors import StoreError
 from core.identity import point_id
 from core.ports import ImageStore, VectorIndex
 from core.records import ImageRef
+from ingest.observer import SILENT, Observer, timed
 from ingest.parts import patiently
 from ingest.plan import IdSet, Step, plan
 
@@ -24,7 +25,9 @@ class Planner:
     says why the listing is not complete, where it is not.
     """
 
-    def __init__(self, store: ImageStore, index: VectorIndex, *, retry_failed: bool) -> None:
+    def __init__(
+        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = SILENT
+    ) -> None:
         self.listed = IdSet()
         self.known = 0
         self.skipped = 0
@@ -33,6 +36,7 @@ class Planner:
         self._store = store
         self._index = index
         self._retry_failed = retry_failed
+        self._observer = observer
         self._steps: queue.Queue[Step | None] = queue.Queue(_AHEAD)
         self._ended = False
         self._error: BaseException | None = None
@@ -84,7 +88,8 @@ class Planner:
         while problem is None:
             page: list[tuple[str, ImageRef]] = []
             try:
-                page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+                with timed(self._observer, "list"):
+                    page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
             except StoreError as error:
                 problem = error
             if not page and problem is None:

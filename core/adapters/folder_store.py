@@ -7,6 +7,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -28,6 +29,17 @@ _OTHER_SUFFIXES = frozenset(
 )
 _OTHER_NAMES = frozenset((b"thumbs.db", b"desktop.ini", b"license", b"licence", b"readme", b"makefile", b"version"))
 _OTHER_FOLDERS = frozenset((b"@eadir", b"$recycle.bin", b"system volume information", b"lost+found", b"__macosx"))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What os.scandir would say of a file."""
+
+    name: bytes
+    path: bytes
+
+    def stat(self) -> os.stat_result:
+        return os.stat(self.path)
 
 
 class FolderStore:
@@ -53,6 +65,7 @@ class FolderStore:
             raise SourceNotFound(str(folder), "is the library's own folder; give it the folder that holds the pictures")
         self.source = "file://" + quote(self._root)
         self.ignored: Counter[str] = Counter()
+        self.folder = self._root
         self._max_bytes = max_bytes
 
     def list(self) -> Iterator[ImageRef]:
@@ -65,9 +78,36 @@ class FolderStore:
             os.stat(self._root)
         except OSError as error:
             raise SourceNotFound(self.source, str(error.strerror)) from error
+        yield from self._below(b"")
+
+    def look(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
+        """What is at these absolute paths now: key and image, or None for a key that is no image (any more).
+
+        A folder stands for everything below it; what is hidden or rubbish, or lies elsewhere, is passed over. Raises
+        StoreError where it cannot be told, as when the source itself is not there.
+        """
+        try:
+            os.stat(self._root)
+        except OSError as error:
+            raise SourceNotFound(self.source, str(error.strerror)) from error
+        for full in paths:
+            path = os.path.relpath(full, self._root)
+            parts = path.split(b"/")
+            if any(part.startswith(b".") or part.lower() in _OTHER_FOLDERS for part in parts):
+                continue
+            try:
+                if os.path.isdir(full):
+                    yield from ((ref.key, ref) for ref in self._below(path))
+                else:
+                    yield _key(path), self._ref(_File(parts[-1], full), path)
+            except OSError as error:
+                raise StoreError(f"{_key(path)}: {error.strerror}") from error
+
+    def _below(self, start: bytes) -> Iterator[ImageRef]:
+        """Every image below a folder of the source."""
         failures: list[str] = []
         walked = set(self._excluded)
-        folders = [b""]
+        folders = [start]
         while folders:
             below = folders.pop()
             try:
@@ -133,7 +173,7 @@ class FolderStore:
         walked.add(place)
         return True
 
-    def _ref(self, entry: "os.DirEntry[bytes]", path: bytes) -> ImageRef | None:
+    def _ref(self, entry: "os.DirEntry[bytes] | _File", path: bytes) -> ImageRef | None:
         reason = _no_picture(entry.name.lower())
         if reason is None:
             try:
