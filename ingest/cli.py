@@ -129,7 +129,7 @@ def _keep_going(
         click.echo(f"bucketlens: {error}", err=True)
 
     with Signals() as signals:
-        runner = Runner(wiring, sources, signals, show, observer=observer, **choices)
+        runner = Runner(wiring, sources, signals, show, observer=observer, prompt=watch, **choices)
         stores = runner.stores()
         watcher = FolderWatch(watchable(stores), [str(wiring.settings.data)]) if watch else None
         with watcher or nullcontext():

@@ -4,8 +4,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from core.errors import ModelError
 from core.ports import ImageStore
 from core.wiring import Wiring
 from ingest.events import event
@@ -23,7 +25,10 @@ Show = Callable[[Iterator[Progress]], None]
 
 
 class Runner:
-    """Does runs one after the other, in the main thread; models that one has loaded stay for the next."""
+    """Does runs one after the other, in the main thread; models that one has loaded stay for the next.
+
+    `prompt`: load the encoder even where there is nothing to encode yet, so that the next run need not.
+    """
 
     def __init__(
         self,
@@ -36,12 +41,14 @@ class Runner:
         retry_failed: bool = False,
         confirm_deletes: bool = False,
         observer: Observer = SILENT,
+        prompt: bool = False,
     ) -> None:
         self._wiring = wiring
         self._sources = sources
         self._signals = signals
         self._show = show
         self._observer = observer
+        self._prompt = prompt
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
@@ -105,6 +112,9 @@ class Runner:
                 self._show(self._counting(work(parts, sweep), report))
                 if not report.interrupted and sweep == lock.unclean:
                     lock.ended_well()
+                if self._prompt and not report.interrupted:
+                    with suppress(ModelError):  # is told of when there is something to encode
+                        parts.encoder()
                 self._observer.library(parts.index)
         finally:
             self._wiring.let_go()

@@ -45,7 +45,7 @@ _KINDS: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 
-Ending = Literal["open", "closed"]
+Ending = Literal["open", "closed", "as before"]
 
 
 @dataclass(slots=True)
@@ -57,9 +57,14 @@ class Touched:
     _paths: dict[tuple[str, bytes], tuple[float, Ending]] = field(default_factory=dict)
 
     def add(self, source: str, path: bytes, ending: Ending) -> None:
-        """A file of a source was written to ("open"), or was closed, moved or deleted ("closed")."""
+        """A file of a source was written to ("open"), or was closed, moved or deleted ("closed").
+
+        "as before": it is as complete as it was, as when its rights were changed.
+        """
         if self.everything:
             return
+        if ending == "as before":
+            ending = self._paths[source, path][1] if (source, path) in self._paths else "closed"
         self._paths[source, path] = self.clock(), ending
         if len(self._paths) > _MOST_PATHS:
             self.lose(f"over {_MOST_PATHS:,} files changed at once")
@@ -77,14 +82,24 @@ class Touched:
         self._paths.clear()
 
     def take(self) -> dict[str, list[bytes]]:
-        """The paths that have been left alone for long enough to be complete, by source. They are forgotten."""
+        """The paths that have been left alone for long enough to be complete, by source. They are forgotten.
+
+        A folder is complete when all that is known to change below it is.
+        """
         now = self.clock()
-        waits = {"closed": _CLOSED_SECONDS, "open": _OPEN_SECONDS}
-        ripe = [place for place, (seen, ending) in self._paths.items() if now - seen >= waits[ending]]
+        ripe, busy = list[tuple[str, bytes]](), set[bytes]()
+        for (source, path), (seen, ending) in self._paths.items():
+            if now - seen >= (_OPEN_SECONDS if ending == "open" else _CLOSED_SECONDS):
+                ripe.append((source, path))
+            else:
+                while (above := os.path.dirname(path)) != path and above not in busy:
+                    busy.add(above)
+                    path = above
         taken: dict[str, list[bytes]] = {}
         for source, path in ripe:
-            del self._paths[source, path]
-            taken.setdefault(source, []).append(path)
+            if path not in busy:
+                del self._paths[source, path]
+                taken.setdefault(source, []).append(path)
         return taken
 
 
@@ -144,7 +159,9 @@ class FolderWatch:
         elif isinstance(change, FileMovedEvent):
             self._add(source, change.src_path, "closed")
             self._add(source, change.dest_path, "closed")
-        elif isinstance(change, FileCreatedEvent | FileModifiedEvent | FileAttribEvent):
+        elif isinstance(change, FileAttribEvent):
+            self._add(source, change.src_path, "as before")
+        elif isinstance(change, FileCreatedEvent | FileModifiedEvent):
             self._add(source, change.src_path, "open")
         else:
             self._add(source, change.src_path, "closed")
