@@ -16,6 +16,7 @@ RETRY_SPREAD = 0.2  # of a back-off, so that several libraries do not ask a stor
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = timedelta(days=3650)
+_REPEATED = timedelta(hours=1)  # of local time there is this much twice when summer ends
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -59,13 +60,15 @@ class Cron:
         return self.following(now, now)
 
     def following(self, started: datetime, ended: datetime) -> datetime:
-        times = croniter(self.expression, ended.astimezone().replace(tzinfo=None))
+        now = ended.astimezone().replace(tzinfo=None)
+        times = croniter(self.expression, now - _REPEATED)
+        found: list[datetime] = []
         while True:
             local: datetime = times.get_next(datetime)
-            for fold in (0, 1):  # local times of the hour that is repeated when summer ends come twice
-                due = local.replace(fold=fold).astimezone()
-                if due > ended:
-                    return due
+            first, second = (local.replace(fold=fold).astimezone() for fold in (0, 1))
+            found.extend(due for due in (first, max(first, second)) if due > ended)
+            if found and local > now:
+                return min(found)
 
     def no_later(self, due: datetime, now: datetime) -> datetime:
         return due
