@@ -111,6 +111,7 @@ class FolderWatch:
 
     def __init__(self, stores: Sequence[Watchable], exclude: Iterable[str]) -> None:
         self._stores = stores
+        self._roots = {store.source: store.folder for store in stores}
         self._exclude = tuple(os.path.join(os.fsencode(os.path.realpath(folder)), b"") for folder in exclude)
         self._touched = Touched()
         self._lock = threading.Lock()
@@ -155,7 +156,9 @@ class FolderWatch:
     def seen(self, source: str, change: FileSystemEvent) -> None:
         """What the operating system says; in a thread of watchdog's."""
         if isinstance(change, DirDeletedEvent | DirMovedEvent):
-            self._lose("a folder was deleted or moved")
+            paths = (change.src_path, change.dest_path)
+            if not all(self._ignores(source, os.fsencode(path)) for path in paths):
+                self._lose("a folder was deleted or moved")
         elif isinstance(change, FileMovedEvent):
             self._add(source, change.src_path, "closed")
             self._add(source, change.dest_path, "closed")
@@ -168,13 +171,19 @@ class FolderWatch:
 
     def _add(self, source: str, name: bytes | str, ending: Ending) -> None:
         path = os.fsencode(name)
-        if not path or path.startswith(self._exclude):
+        if self._ignores(source, path):
             return
         if os.path.islink(path) and os.path.isdir(path):
             self._lose("a link to a folder has appeared")
             return
         with self._lock:
             self._touched.add(source, path, ending)
+
+    def _ignores(self, source: str, path: bytes) -> bool:
+        """Is this no path of the source: hidden, or the library's own?"""
+        below = os.path.relpath(path, self._roots[source]) if path else b"."
+        hidden = below != b"." and any(part.startswith(b".") for part in below.split(b"/"))
+        return not path or hidden or os.path.join(path, b"").startswith(self._exclude)
 
     def _lose(self, reason: str) -> None:
         with self._lock:

@@ -96,6 +96,8 @@ class FolderStore:
             if any(part.startswith(b".") or part.lower() in _OTHER_FOLDERS for part in parts):
                 continue
             try:
+                if _place(full) in self._excluded:
+                    continue
                 if os.path.isdir(full):
                     yield from ((ref.key, ref) for ref in self._below(path))
                 else:

@@ -111,6 +111,13 @@ def test_hidden_files_rubbish_and_what_is_no_picture_are_passed_over(world: Worl
     assert len(world.keys()) == 15
 
 
+def test_the_library_itself_is_never_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "data" / "thumbnail.png")
+    store = FolderStore(tmp_path, max_bytes=2**20, exclude=[tmp_path / "data"])
+    assert list(store.look([os.fsencode(tmp_path / "data")])) == []
+
+
 def test_many_deletions_at_once_are_held_back(world: World) -> None:
     paths = sorted(world.folder.iterdir())[:11]
     for path in paths:

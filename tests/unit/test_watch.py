@@ -1,8 +1,21 @@
 """Which changed files are complete: pure but for a clock that is moved by hand."""
 
-import pytest
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from ingest.watch import Touched
+import pytest
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+
+from core.adapters.folder_store import FolderStore
+from ingest.watch import FolderWatch, Touched
 
 
 class Hand:
@@ -92,3 +105,45 @@ def test_too_many_changes_ask_for_a_full_run_which_begins_anew(touched: Touched,
     assert touched.take() == {}
     touched.begin()
     assert not touched.everything
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[FolderWatch]:
+    """Of `pictures`, in which the library lies too."""
+    (tmp_path / "pictures" / "data" / "index").mkdir(parents=True)
+    store = FolderStore(tmp_path / "pictures", max_bytes=1)
+    made = FolderWatch([store], [str(tmp_path / "pictures" / "data")])
+    with made:
+        made.begin()
+        made.source = store.source  # type: ignore[attr-defined]
+        yield made
+
+
+def tell(watch: FolderWatch, *changes: FileSystemEvent) -> None:
+    for change in changes:
+        watch.seen(watch.source, change)  # type: ignore[attr-defined]
+
+
+def test_what_happens_to_the_library_and_to_hidden_files_is_no_change(watch: FolderWatch, tmp_path: Path) -> None:
+    pictures = str(tmp_path / "pictures")
+    for place in ("/data/index/shard", "/.git/objects", "/sub/.t", "/data"):
+        tell(watch, DirDeletedEvent(pictures + place), DirCreatedEvent(pictures + place))
+        tell(watch, FileClosedEvent(pictures + place + "/a.jpg"))
+    tell(watch, DirMovedEvent(pictures + "/.a", pictures + "/.b"))
+    time.sleep(0.6)
+    assert not watch.wanted and watch.take() == {}
+
+
+def test_a_deleted_or_renamed_folder_asks_for_a_full_run(watch: FolderWatch, tmp_path: Path) -> None:
+    pictures = str(tmp_path / "pictures")
+    for change in (DirDeletedEvent(pictures + "/a"), DirMovedEvent(pictures + "/.a", pictures + "/b")):
+        watch.begin()
+        tell(watch, change)
+        assert watch.wanted
+
+
+def test_a_file_that_got_its_name_when_it_was_complete(watch: FolderWatch, tmp_path: Path) -> None:
+    pictures = str(tmp_path / "pictures")
+    tell(watch, FileMovedEvent(pictures + "/.a.jpg.part", pictures + "/a.jpg"))
+    time.sleep(0.6)
+    assert list(watch.take().values()) == [[(pictures + "/a.jpg").encode()]]
