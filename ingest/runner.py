@@ -82,7 +82,10 @@ class Runner:
         return report
 
     def touched(self, paths: Mapping[str, Sequence[bytes]], stores: Mapping[str, ImageStore]) -> Report:
-        """Bring the files that a watcher has seen to change up to date. Raises BucketLensError."""
+        """Bring the files that a watcher has seen to change up to date.
+
+        Raises BucketLensError, as where the library has been deleted: only a full run makes one.
+        """
         report = Report()
         self._run("watch", report, lambda parts, _: run_touched(parts, paths, stores, report))
         return report
@@ -106,7 +109,8 @@ class Runner:
 
     def _locked(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
         try:
-            parts = self._parts()  # may fail for want of a model: nothing is written before it
+            # may fail for want of a model: nothing is written before it
+            parts = self._parts(create=kind == "full")
             with RunLock(self._wiring.settings.data) as lock:
                 sweep = lock.unclean and kind == "full"
                 self._show(self._counting(work(parts, sweep), report))
@@ -124,9 +128,9 @@ class Runner:
             self._observer.counted(report)
             yield step
 
-    def _parts(self) -> Parts:
+    def _parts(self, *, create: bool) -> Parts:
         wiring, signals = self._wiring, self._signals
-        index = signals.interruptible(wiring.create_index)
+        index = signals.interruptible(wiring.create_index if create else lambda: wiring.index)
         if wiring.settings.model not in (None, index.info.model):
             # raises ModelMismatch unless it is the library's model under another name
             signals.interruptible(lambda: wiring.encoder)

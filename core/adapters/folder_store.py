@@ -60,8 +60,8 @@ class FolderStore:
             raise SourceNotFound(str(folder), f"{error.strerror}; give it a folder that exists") from error
         if not stat.S_ISDIR(found.st_mode):
             raise SourceNotFound(str(folder), "is a file; give it the folder that holds the pictures")
-        self._excluded = [_place(os.fsencode(path)) for path in exclude]
-        if (found.st_dev, found.st_ino) in self._excluded:
+        self._exclude = [os.fsencode(path) for path in exclude]
+        if (found.st_dev, found.st_ino) in self._excluded():
             raise SourceNotFound(str(folder), "is the library's own folder; give it the folder that holds the pictures")
         self.source = "file://" + quote(self._root)
         self.ignored: Counter[str] = Counter()
@@ -96,7 +96,7 @@ class FolderStore:
             if any(part.startswith(b".") or part.lower() in _OTHER_FOLDERS for part in parts):
                 continue
             try:
-                if _place(full) in self._excluded:
+                if _place(full) in self._excluded():
                     continue
                 if os.path.isdir(full):
                     yield from ((ref.key, ref) for ref in self._below(path))
@@ -108,7 +108,7 @@ class FolderStore:
     def _below(self, start: bytes) -> Iterator[ImageRef]:
         """Every image below a folder of the source."""
         failures: list[str] = []
-        walked = set(self._excluded)
+        walked = self._excluded()
         folders = [start]
         while folders:
             below = folders.pop()
@@ -159,6 +159,10 @@ class FolderStore:
         if data is None:
             raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
         return data
+
+    def _excluded(self) -> set[tuple[int, int]]:
+        """As they are now: a library may be made while its store is there already."""
+        return {_place(path) for path in self._exclude}
 
     def _enters(self, entry: "os.DirEntry[bytes]", walked: set[tuple[int, int]]) -> bool:
         """Is this folder to be walked? Each is once, and a link only where it leads out of the source."""
