@@ -126,6 +126,13 @@ def test_many_deletions_at_once_are_held_back(world: World) -> None:
     assert (report.deleted, report.kept) == (0, 11) and "--confirm-deletes" in report.notices[0]
 
 
+def test_many_renamed_at_once_are_not_held_back(world: World) -> None:
+    before = sorted(world.folder.iterdir())[:11]
+    after = [path.rename(path.with_name(f"moved {path.name}")) for path in before]
+    report = world.touched(*before, *after)
+    assert (report.added, report.reused, report.deleted, report.kept) == (11, 11, 11, 0)
+
+
 def test_a_source_that_is_gone_deletes_nothing(world: World) -> None:
     world.folder.rename(world.folder.with_name("elsewhere"))
     with pytest.raises(StoreError):
