@@ -3,11 +3,11 @@
 import sys
 
 import click
+
+import core.cli
 import demo.cli
 import ingest.cli
 import search_ui.cli
-
-import core.cli
 from core.errors import BucketLensError
 
 
@@ -26,5 +26,5 @@ def main() -> None:
     try:
         commands()
     except BucketLensError as error:
-        click.echo(f"bucketlens: {error}", err=True)
+        click.echo(f"bucketlens: {core.cli.printable_lines(str(error))}", err=True)
         sys.exit(error.exit_code)

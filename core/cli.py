@@ -34,10 +34,10 @@ def json_option(command: F) -> F:
 
 
 class OneLine(logging.Formatter):
-    """One event a line, even where a message or a traceback has several."""
+    """One event a line, even where a message or a traceback has several, and nothing that commands a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace("\n", "\\n")
+        return printable(super().format(record))
 
 
 def wire(**flags: Any) -> Wiring:
@@ -180,6 +180,11 @@ def _describe(line: dict[str, Any]) -> str:
 def printable(text: str) -> str:
     """The text with control, format and undecodable characters escaped: names of files must not command a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """As `printable`, for messages of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 COMMANDS: list[click.Command] = [status, failures, list_models]

@@ -26,7 +26,10 @@
 A message says what happened, why, and what to do next. Adapters map their vendor's exceptions to these.
 """
 
+import errno
 from pathlib import Path
+
+_RESERVE = 256 * 2**20  # bytes that a library's disk should have free
 
 
 class BucketLensError(Exception):
@@ -177,3 +180,10 @@ class DiskFull(LibraryError):
         self.path = path
         self.free = free
         self.needed = needed
+
+
+def disk_fault(folder: Path, error: OSError) -> LibraryError:
+    """What the file system says of a folder of the library's, as our error: DiskFull, or a LibraryError."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(folder, 0, _RESERVE)
+    return LibraryError(f"the library {folder} cannot be used: {error}; check the folder and its rights")

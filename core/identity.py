@@ -1,8 +1,11 @@
 """Names that never change: the id of an image, the fingerprint of a model."""
 
 import hashlib
+import re
 import uuid
 from pathlib import Path
+
+POINT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what `point_id` makes
 
 _NAMESPACE = uuid.UUID("6f0c4f9e-7c55-5d0c-9a43-1f6a2f0a8b11")
 _CONFIGURATION = {
@@ -21,7 +24,7 @@ _SAMPLE_BYTES = 4096
 
 
 def point_id(source: str, key: str) -> str:
-    """UUIDv5 (RFC 9562, 5.5) of source and key. Neither may hold a NUL in the source part: it separates the two."""
+    """UUIDv5 (RFC 9562, 5.5) of source and key. The source may hold no NUL: it separates the two."""
     return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
 
 

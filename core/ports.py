@@ -164,8 +164,8 @@ DenseName = Literal["image", "caption"]
 class VectorIndex(Protocol):
     """The library: one point an image. The only state of ingestion.
 
-    What is acknowledged (the call returned) survives kill -9. Every method may raise LibraryBusy, LibraryDamaged;
-    writing ones DiskFull. Safe to call from several threads.
+    What is acknowledged (the call returned) survives kill -9. Every method may raise a LibraryError, LibraryBusy and
+    LibraryDamaged among them; writing ones DiskFull. Safe to call from several threads.
     """
 
     backend: str

@@ -1,17 +1,15 @@
 """What may be asked: Query and Filter, validated once, here."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from core import words
 from core.errors import InvalidQuery
+from core.identity import POINT_ID
 
 MAX_LIMIT = 10_000
 MAX_TEXT = 10_000
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Keyword = Literal["words", "source", "status", "content_hash", "caption_origin", "captioner"]
 
@@ -115,6 +113,8 @@ class TextTerm:
         _check_weight(self.weight)
         if not self.text.strip():
             raise InvalidQuery("text", self.text, "at least one word")
+        if not words.is_unicode(self.text):
+            raise InvalidQuery("text", self.text, "text that is valid Unicode")
         if len(self.text) > MAX_TEXT:
             raise InvalidQuery("text", f"{len(self.text)} characters", f"at most {MAX_TEXT}")
 
@@ -141,7 +141,7 @@ class LikeTerm:
 
     def __post_init__(self) -> None:
         _check_weight(self.weight)
-        if not _UUID.fullmatch(self.id):
+        if not POINT_ID.fullmatch(self.id):
             raise InvalidQuery("like", self.id, "the id of an indexed image (a UUID)")
 
 

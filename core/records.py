@@ -51,6 +51,11 @@ class ImageRecord:
     words: tuple[str, ...] = ()
 
     @property
+    def ref(self) -> ImageRef:
+        """The image as its store listed it."""
+        return ImageRef(self.source, self.key, self.uri, self.etag, self.bytes, self.modified_at)
+
+    @property
     def name(self) -> str:
         """The last part of the key, for people."""
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key

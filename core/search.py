@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from core import vectors
+from core import models, vectors
 from core.errors import ImageNotIndexed
 from core.images import DecodeRequest
 from core.ports import Decoder, Encoder, VectorIndex
@@ -50,8 +50,9 @@ class SearchService:
 
     def _vector(self, query: Query, notices: list[str]) -> Vector:
         encoder = self._encoder() if any(not isinstance(term, LikeTerm) for term in query.terms) else None
-        if encoder is not None and encoder.remark:
-            notices.append(encoder.remark)
+        remark = encoder.remark if encoder is not None else _remark(self._index.info.model)
+        if remark:
+            notices.append(remark)
         parts: list[Vector] = []
         for term in query.terms:
             match term:
@@ -69,6 +70,12 @@ class SearchService:
                         raise ImageNotIndexed(image_id)
                     parts.append(found[image_id])
         return vectors.compose(parts, [term.weight for term in query.terms])
+
+
+def _remark(model: str) -> str | None:
+    """What the table says of a model that need not be loaded to compare its vectors."""
+    card = models.find(model, "encoder")
+    return card.remark if card else None
 
 
 def _encode_text(encoder: Encoder, text: str, notices: list[str]) -> Vector:

@@ -82,5 +82,7 @@ def load_settings(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "bucketlens.toml"
         raise InvalidSetting(name, first.get("input"), first["msg"]) from error
-    except TOMLDecodeError as error:
-        raise InvalidSetting("file bucketlens.toml", str(error), "TOML: one `name = value` a line") from error
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSetting("file bucketlens.toml", str(error), "TOML: one `name = value` a line, in UTF-8") from error
+    except OSError as error:
+        raise InvalidSetting("file bucketlens.toml", str(error), "a file that can be read") from error

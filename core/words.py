@@ -36,6 +36,15 @@ def tokens(text: str) -> list[str]:
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
+def is_unicode(text: str) -> bool:
+    """False of text with lone surrogates, as bytes that are no UTF-8 become: models and indexes take none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=65536)
 def dictionary_form(token: str) -> str:
     """For example "umbrellas" -> "umbrella", "mice" -> "mouse"; an unknown token stays as it is."""

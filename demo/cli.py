@@ -1,11 +1,13 @@
 """The command `demo`: draw sample pictures, index them with the demo models, open the page."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from core.cli import data_option, wire
+from core.errors import LibraryMissing
 from core.settings import DEMO
 from ingest.cli import ingest_sources
 from search_ui.cli import DEFAULT_PORT, serve
@@ -22,6 +24,9 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
     Needs no network. Run it again: what is there already is kept.
     """
     with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
+        with suppress(LibraryMissing):
+            if wiring.index.info.model != DEMO:
+                _ = wiring.encoder  # raises ModelMismatch, before anything is drawn into somebody's library
         pictures = wiring.settings.data / "demo-pictures"
         _draw(pictures, count)
         code = ingest_sources(wiring, [str(pictures)])

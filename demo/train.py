@@ -2,7 +2,7 @@
 
     python -m demo.train
 
-Takes about an hour and a half on two cores. Interrupted, it continues from its last checkpoint; for a fresh start,
+Takes one to two hours on two cores. Interrupted, it continues from its last checkpoint; for a fresh start,
 delete `.cache/demo-models`.
 """
 

@@ -1,6 +1,6 @@
 """Train the demo CLIP: the vision tower on what each patch shows, then both towers on captions and questions.
 
-The last stage takes up matching again with a fresh rate, fewer questions and more weight on what the patches show.
+The last stage takes up matching again, and has every patch tell what belongs together in it.
 
 python -m demo.train_clip
 """
@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPModel
+from transformers import CLIPModel, CLIPVisionModel
 
 from demo.bank import caption_bank, question_bank
 from demo.models import CLIP_FOLDER, new_clip, save_clip, tokenizer
 from demo.pool import load_pool
-from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
+from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, JointHeads, Plan, train
 
 log = logging.getLogger(__name__)
 
 SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
 MATCHING = Plan(steps=2400, batch=128, rate=8e-4, seed=2)
-REFINING = Plan(steps=1600, batch=128, rate=5e-4, seed=4)
+REFINING = Plan(steps=1400, batch=128, rate=8e-4, seed=4)
 
 
 class Thresholds(nn.Module):
@@ -59,16 +59,31 @@ def matching_loss(odds: Tensor, right: Tensor) -> Tensor:
     return 0.5 * (losses[right].mean() + losses[~right].mean())
 
 
+def vision_tokens(vision: CLIPVisionModel, images: Tensor) -> tuple[Tensor, Tensor]:
+    """The tower's tokens before and after its last layer, both (B, 1 + patches, width)."""
+    tokens = vision.pre_layrnorm(vision.embeddings(images))
+    inner = tokens
+    for layer in vision.encoder.layers:
+        inner, tokens = tokens, layer(tokens, attention_mask=None)
+    return inner, tokens
+
+
 class Matching:
     """The losses of both towers: `questions` are asked a step, `dense` weighs the loss of the heads."""
 
     def __init__(
-        self, clip: CLIPModel, heads: DenseHeads, thresholds: Thresholds, questions: int, dense: float
+        self,
+        clip: CLIPModel,
+        heads: DenseHeads,
+        joint: JointHeads | None,
+        thresholds: Thresholds,
+        questions: int,
+        dense: float,
     ) -> None:
-        self.clip, self.heads, self.thresholds = clip, heads, thresholds
+        self.clip, self.heads, self.joint, self.thresholds = clip, heads, joint, thresholds
         self.questions, self.dense = questions, dense
         self.tokenizer = tokenizer()
-        self.see = torch.compile(clip.vision_model)
+        self.see = torch.compile(vision_tokens)
 
     def texts(self, texts: list[str]) -> Tensor:
         """Unit vectors (len(texts), 256) float32."""
@@ -78,10 +93,14 @@ class Matching:
         return functional.normalize(vectors.float(), dim=1)
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        vision = self.clip.vision_model
         with torch.autocast("cpu", torch.bfloat16):
-            seen = self.see(pixel_values=batch.images)  # type: ignore[no-untyped-call]
-        dense = self.heads(seen.last_hidden_state, batch)
-        images = functional.normalize(self.clip.visual_projection(seen.pooler_output.float()), dim=1)
+            inner, tokens = self.see(vision, batch.images)
+        dense = self.heads(tokens, batch)
+        if self.joint is not None:
+            dense = dense + self.joint(inner, batch)
+        pooled = vision.post_layernorm(tokens[:, 0].float())
+        images = functional.normalize(self.clip.visual_projection(pooled), dim=1)
         captions = caption_bank(batch.scenes, batch.table, batch.dice)
         questions = question_bank(batch.scenes, batch.table, self.questions, batch.dice)
         cosines = images @ torch.cat([self.texts(captions.texts), self.texts(questions.texts)]).T  # (B, B + Q)
@@ -120,9 +139,11 @@ def train_clip(
     train("clip-seeing", sight, seeing, Batches(pool, seeing.batch, seeing.seed), seeing_loss, cache=cache)
     modules = nn.ModuleDict({"clip": clip, "heads": heads, "thresholds": thresholds})
     every = {400: lambda _: save_clip(clip, folder)}
-    for name, plan, questions, dense in (("clip-matching", matching, 256, 0.3), ("clip-refining", refining, 160, 1.0)):
-        losses = Matching(clip, heads, thresholds, questions, dense)
-        train(name, modules, plan, Batches(pool, plan.batch, plan.seed), losses, every, cache)
+    losses = Matching(clip, heads, None, thresholds, questions=256, dense=0.3)
+    train("clip-matching", modules, matching, Batches(pool, matching.batch, matching.seed), losses, every, cache)
+    modules["joint"] = joint = JointHeads()
+    losses = Matching(clip, heads, joint, thresholds, questions=160, dense=1.0)
+    train("clip-refining", modules, refining, Batches(pool, refining.batch, refining.seed), losses, every, cache)
     log.info("cosine at even odds: %.3f", -float(thresholds.offset / thresholds.scale.exp()))
     save_clip(clip, folder)
 

@@ -141,6 +141,41 @@ class DenseHeads(nn.Module):
         return loss
 
 
+class JointHeads(nn.Module):
+    """What belongs together in each patch, read one layer before the last: there the picture's embedding gathers it.
+
+    Meant to tell the embedding which colour is whose; how far that goes is measured in the README. From each patch: the
+    pair of colour and kind, the kind with how many there are of it, the kind with the side it stands on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        kinds, colours = len(KIND_LIST), len(COLOUR_LIST)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.widths = [1 + colours * kinds, 1 + 4 * kinds, 1 + 5 * kinds]
+        self.patch = nn.Linear(WIDTH, sum(self.widths))
+        closed = torch.zeros(self.widths[0])
+        for colour, kind in WITHHELD:
+            closed[1 + COLOUR_LIST.index(colour) * kinds + KIND_LIST.index(kind)] = -torch.inf
+        self.closed: Tensor
+        self.register_buffer("closed", closed, persistent=False)
+
+    def forward(self, tokens: Tensor, batch: Batch) -> Tensor:
+        """The loss over (B, 1 + GRID * GRID, WIDTH) tokens."""
+        kinds, table = len(KIND_LIST), batch.table
+        pair, number, place = self.patch(self.norm(tokens[:, 1:].float())).flatten(0, 1).split(self.widths, dim=1)
+        side = np.where(table.relation[:, None] < 0, 0, 1 + 2 * table.relation[:, None] + np.arange(2))  # (B, 2)
+        kind = table.kind.astype(np.int64)
+        labels = (table.colour.astype(np.int64) * kinds + kind, kind * 4 + table.count - 1, kind * 5 + side)
+        loss = torch.zeros(())
+        for logits, label in zip((pair + self.closed, number, place), labels, strict=True):
+            wanted = _owned(torch.from_numpy(np.where(kind < 0, -1, label)), batch.owners)
+            weight = torch.where(wanted > 0, 1.0, 0.25)
+            each = functional.cross_entropy(logits, wanted, reduction="none")
+            loss = loss + (each * weight).sum() / weight.sum()
+        return loss
+
+
 def _owned(traits: Tensor, owners: Tensor) -> Tensor:
     """(B, 2) trait numbers and (B, P) owners -> (B * P,) labels, 0 for background and 1 + trait on an object."""
     padded = torch.cat([torch.zeros(len(traits), 1, dtype=torch.int64), traits + 1], dim=1)

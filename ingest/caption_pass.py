@@ -12,7 +12,7 @@ from core.errors import ImageError, ModelUnavailable, StoreError
 from core.images import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports import Captioner, CaptionUpdate, Encoder, ImageStore
 from core.query import UNCAPTIONED
-from core.records import ImageRecord, ImageRef
+from core.records import ImageRecord
 from ingest.observer import timed
 from ingest.parts import Parts, patiently
 from ingest.report import Progress, Report
@@ -87,7 +87,7 @@ class CaptionPass:
             except ImageError as error:
                 _log.warning("thumbnail of %s: %s", record.uri, error)
         try:
-            data = self._store(record.source).read(_ref(record))
+            data = self._store(record.source).read(record.ref)
             decoded = self._decode(data, DecodeRequest(spec, self._parts.options.thumbnail_px))
         except (ImageError, StoreError) as error:
             _log.warning("no caption for %s: %s", record.uri, error)
@@ -122,7 +122,3 @@ class CaptionPass:
             updates.append(CaptionUpdate(record.id, text, "generated", captioner.fingerprint, score, vector))
         patiently(self._parts.index.set_captions, updates)
         self._report.captioned += len(updates)
-
-
-def _ref(record: ImageRecord) -> ImageRef:
-    return ImageRef(record.source, record.key, record.uri, record.etag, record.bytes, record.modified_at)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from core.cli import data_option, json_option, printable, wire
+from core.cli import data_option, json_option, printable, printable_lines, wire
 from core.errors import LibraryMissing, UsageError
 from core.wiring import Wiring
 from ingest.observer import SILENT, Observer
@@ -140,7 +140,7 @@ def _keep_going(
 
 def _remarks(report: Report) -> None:
     for remark in report.problems + report.notices:
-        click.echo(f"Note: {remark}", err=True)
+        click.echo(f"Note: {printable_lines(remark)}", err=True)
     if report.failed:
         click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
 
@@ -177,9 +177,9 @@ def _dry_run(
                 click.echo("".join(f"  {printable(key)}\n" for key in keys) + (f"  … {more:,} more" if more else ""))
         for remark in (plan.problem, plan.held_back):
             if remark:
-                click.echo(f"Note: {printable(remark)}", err=True)
+                click.echo(f"Note: {printable_lines(remark)}", err=True)
     for notice in done.notices:
-        click.echo(f"Note: {printable(notice)}", err=True)
+        click.echo(f"Note: {printable_lines(notice)}", err=True)
     return done.exit_code
 
 

@@ -4,11 +4,12 @@ import fcntl
 import os
 from pathlib import Path
 
-from core.errors import LibraryBusy
+from core.errors import LibraryBusy, disk_fault
 
 
 class RunLock:
-    """Holds `ingest.lock` in the library's folder while it is entered. Raises LibraryBusy where another process does.
+    """Holds `ingest.lock` in the library's folder while it is entered. Raises LibraryBusy where another process does,
+    and LibraryError where nothing can be written.
 
     `unclean`: a run before this one was cut off, so that files may have been left over.
     """
@@ -20,19 +21,23 @@ class RunLock:
         self.unclean = False
 
     def __enter__(self) -> "RunLock":
-        self._data.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
+            self._data.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._descriptor)
-            raise LibraryBusy(f"another ingest of {self._data}: the library") from error
-        self.unclean = self._mark.exists()
-        self._mark.touch()
+            self.unclean = self._mark.exists()
+            self._mark.touch()
+        except OSError as error:
+            self.__exit__()
+            if isinstance(error, BlockingIOError):
+                raise LibraryBusy(f"another ingest of {self._data}: the library") from error
+            raise disk_fault(self._data, error) from error
         return self
 
     def ended_well(self) -> None:
         self._mark.unlink(missing_ok=True)
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

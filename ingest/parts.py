@@ -34,7 +34,8 @@ class Options:
 class Parts:
     """The ports of one run. Encoder and captioner are made when there is something for them to do.
 
-    Setting `stop` ends the run within seconds; what the index has acknowledged stays.
+    Setting `stop` ends the run within seconds; what the index has acknowledged stays. `at_once` calls what may take
+    minutes and may be cut off anywhere.
     """
 
     index: VectorIndex
@@ -46,6 +47,7 @@ class Parts:
     options: Options = Options()
     stop: threading.Event = field(default_factory=threading.Event)
     observer: Observer = SILENT
+    at_once: Callable[[Callable[[], None]], None] = lambda call: call()
 
 
 def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -92,4 +92,6 @@ class IdSet:
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
         raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
-        return [image_id for image_id, there in zip(wanted, np.isin(raw, self._sorted), strict=True) if not there]
+        before = np.searchsorted(self._sorted, raw, "left")
+        there = before < np.searchsorted(self._sorted, raw, "right")
+        return [image_id for image_id, is_there in zip(wanted, there, strict=True) if not is_there]

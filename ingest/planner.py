@@ -64,6 +64,7 @@ class Planner:
         return step
 
     def close(self) -> None:
+        """Ends it within a page of the listing, wherever it is."""
         self._closing.set()
         self._thread.join()
 
@@ -85,7 +86,7 @@ class Planner:
     def _plan(self) -> Iterator[Step]:
         listing = self._store.list()
         problem: StoreError | None = None
-        while problem is None:
+        while problem is None and not self._closing.is_set():
             page: list[tuple[str, ImageRef]] = []
             try:
                 with timed(self._observer, "list"):
@@ -104,7 +105,8 @@ class Planner:
                     self.skipped += 1
                 else:
                     yield step
-        raise problem
+        if problem is not None:
+            raise problem
 
     def _put(self, step: Step | None) -> None:
         while not self._closing.is_set():

@@ -48,7 +48,9 @@ class Donors:
         self._captions = patiently(index.vectors, ids, "caption") if ids else {}
 
     def point(self, step: Step, decoded: Decoded) -> Point | None:
-        """The point of an image whose bytes are known, or None."""
+        """The point of an image whose bytes are known, or None: also where a person's words are to be kept."""
+        if step.known is not None and step.known.caption_origin == "human":
+            return None
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
             return None

@@ -34,9 +34,9 @@ def run_ingest(
             yield from CaptionPass(parts, report).run()
         if sweep and not parts.stop.is_set():
             sweep_thumbnails(parts)
-        if report.added or report.updated or report.captioned:
-            parts.index.optimize()
         report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
+        if (report.added or report.updated or report.captioned) and not parts.stop.is_set():
+            parts.at_once(parts.index.optimize)
     finally:
         report.interrupted = parts.stop.is_set()
         report.seconds = time.monotonic() - report.started

@@ -143,5 +143,6 @@ class Runner:
             open_store=wiring.store,
             options=self._options,
             stop=signals.stop,
+            at_once=signals.interruptible,
             observer=self._observer,
         )

@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 
 class Interrupted(BaseException):
-    """A signal came while a model was being loaded. No Exception: vendors catch those."""
+    """A signal came during what may be cut off, like loading a model. No Exception: vendors catch those."""
 
 
 class Signals:
     """While entered, the first SIGINT or SIGTERM sets `stop`, and what is `interruptible` ends at once.
 
-    A second one interrupts whatever is going on; while a model is loaded or fetched it ends the process.
+    A second one interrupts whatever is going on; while something `interruptible` is ending it kills the process.
     """
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.received: int | None = None
-        self._loading = False
+        self._interruptible = False
 
     def __enter__(self) -> "Signals":
         self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -35,19 +35,19 @@ class Signals:
 
     def interruptible(self, load: Callable[[], T]) -> T:
         """What `load` returns. In the main thread, and for what may be cut off anywhere without harm."""
-        self._loading = True
+        self._interruptible = True
         try:
             if self.stop.is_set():
                 raise Interrupted
             return load()
         finally:
-            self._loading = False
+            self._interruptible = False
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         again = self.received is not None
         self.received = self.received or number
         self.stop.set()
-        if not self._loading:
+        if not self._interruptible:
             if again:
                 raise KeyboardInterrupt
             return

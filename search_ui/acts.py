@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import ImageError
+from core.errors import BucketLensError
 from core.query import MAX_LIMIT
 from search_ui.holder import held
 from search_ui.page_state import PAGE, PageState, from_params, searchable, to_params
@@ -58,7 +58,7 @@ def uploaded(key: str) -> None:
         return
     try:
         picture = held().take_picture(file.getvalue())
-    except ImageError as error:
+    except BucketLensError as error:
         st.session_state["upload_problem"] = f"{file.name}: {error}"
     else:
         st.session_state["upload_problem"] = None

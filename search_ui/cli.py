@@ -16,6 +16,7 @@ from core.wiring import Wiring
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_PORT = 8501
+_SHEET = 500  # pictures; some 0.3 MB of memory each
 _UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one picture a line
 
 
@@ -159,6 +160,9 @@ def _explain(
 def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:
     from search_ui.sheet import cells_of, draw_sheet
 
+    if len(result.hits) > _SHEET:
+        told = f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
+        raise click.BadParameter(told, param_hint="--sheet")
     drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")

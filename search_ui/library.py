@@ -11,7 +11,6 @@ from core.errors import BucketLensError, LibraryBusy, LibraryMissing, ModelUnava
 from core.images import DecodeRequest
 from core.ports import Decoder, Encoder, VectorIndex
 from core.query import FAILED, INDEXED
-from core.records import ImageRecord, ImageRef
 from core.search import SearchService
 from core.settings import Settings
 from core.wiring import Wiring
@@ -117,7 +116,7 @@ class Library:
     def original(self, image_id: str) -> bytes:
         """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
         record = self.service.image(image_id)
-        return self._wiring.store(record.source).read(_ref(record))
+        return self._wiring.store(record.source).read(record.ref)
 
     def take_picture(self, data: bytes) -> Picture:
         """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""
@@ -152,7 +151,3 @@ class Library:
             self._model, self._model_error = "failed", ModelUnavailable("of this library", repr(error))
         else:
             self._model = "ready"
-
-
-def _ref(record: ImageRecord) -> ImageRef:
-    return ImageRef(record.source, record.key, record.uri, record.etag, record.bytes, record.modified_at)

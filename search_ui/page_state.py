@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import InvalidQuery
+from core.identity import POINT_ID
 from core.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, Term, TextTerm, caption_words
 
 PAGE = 60
@@ -12,7 +13,6 @@ EVEN = 50
 MAX_CHIPS = 20
 MAX_CHIP = 100
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
@@ -77,11 +77,11 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         must=_chips(params.get("must", ())),
         any_of=_chips(params.get("any", ())),
         none_of=_chips(params.get("not", ())),
-        like=_named(params, "like", _ID),
+        like=_named(params, "like", POINT_ID),
         upload=_named(params, "picture", _UPLOAD),
         balance=_number(params, "w", EVEN, 0, 100),
         limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
-        view=_named(params, "view", _ID),
+        view=_named(params, "view", POINT_ID),
     )
 
 

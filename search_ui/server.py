@@ -48,7 +48,7 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
 
 def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
     """Names the app answers to. On a loopback address only those, so that no site can reach it by a name of its own."""
-    return [*LOOPBACK_NAMES, *further] if _is_loopback(host) or further else ["*"]
+    return [*LOOPBACK_NAMES, *(name.lower() for name in further)] if _is_loopback(host) or further else ["*"]
 
 
 def configure(settings: Settings, host: str, port: int) -> None:
@@ -63,6 +63,10 @@ def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, obj
         "server.address": host,
         "server.port": port,
         "server.headless": True,
+        "server.baseUrlPath": "",
+        "server.enableCORS": True,  # which is: refuse what comes from pages of other sites
+        "server.corsAllowedOrigins": [],
+        "server.enableXsrfProtection": True,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.enableStaticServing": False,

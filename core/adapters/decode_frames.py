@@ -4,6 +4,7 @@ Never pickle: a codec that a hostile file has taken over writes into this pipe.
 """
 
 import json
+import re
 import struct
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ from core.images import Decoded, DecodeRequest, PixelSpec
 LENGTHS = struct.Struct("<II")  # of header and body
 MAX_HEADER = 65536
 
+_MAX_SIDE = 2**31
+_SHA256 = re.compile("[0-9a-f]{64}")
 _KINDS: dict[str, type[ImageError]] = {kind.__name__: kind for kind in (ImageUnreadable, ImageTooLarge)}
 
 
@@ -54,21 +57,32 @@ def error_frame(error: ImageError, *, retiring: bool) -> list[bytes | memoryview
 
 
 def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeRequest) -> Decoded:
-    """The answer to `request`. Raises the ImageError that it holds, ValueError or KeyError where it makes no sense."""
+    """The answer to `request`. Raises the ImageError that it holds, and any Exception where it makes no sense."""
     if "error" in header:
-        raise _KINDS[header["error"]](str(header["reason"]))
+        raise _KINDS[header["error"]](_unicode(header["reason"]))
     spec = request.pixels
     split = 0 if spec is None else spec.size * spec.size * 3
     if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
         raise ValueError("a decode worker answered something else than it was asked")
+    width, height = int(header["width"]), int(header["height"])
+    taken_at = header["taken_at"] and datetime.fromisoformat(header["taken_at"])
+    if not (0 < width < _MAX_SIDE and 0 < height < _MAX_SIDE and (taken_at is None or taken_at.tzinfo is not None)):
+        raise ValueError("a decode worker answered what no picture has")
+    if not _SHA256.fullmatch(header["content_hash"]):
+        raise ValueError("a decode worker answered with no SHA-256")
     return Decoded(
-        width=int(header["width"]),
-        height=int(header["height"]),
-        taken_at=header["taken_at"] and datetime.fromisoformat(header["taken_at"]),
-        content_hash=str(header["content_hash"]),
+        width=width,
+        height=height,
+        taken_at=taken_at,
+        content_hash=header["content_hash"],
         pixels=None if spec is None else np.frombuffer(body[:split], np.uint8).reshape(spec.size, spec.size, 3),
         thumbnail=None if request.thumbnail is None else bytes(body[split:]),
     )
+
+
+def _unicode(text: object) -> str:
+    """What JSON can hold and the index cannot, replaced."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def max_body(request: DecodeRequest) -> int:

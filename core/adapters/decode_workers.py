@@ -24,6 +24,10 @@ from core.images import Decoded, DecodeRequest, ImageLimits
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 60.0
 _CHUNK = 2**20
+_NO_WORKER = (
+    "a decode worker did not start ({}); no image was judged by this: see that there is memory for it and room for "
+    "temporary files, then run the same command again"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +116,10 @@ class DecodeWorkers:
         self._end(worker)
 
     def _start(self) -> "_Worker":
-        worker = _Worker(self._limits)
+        try:
+            worker = _Worker(self._limits)
+        except OSError as error:
+            raise BucketLensError(_NO_WORKER.format(error)) from error
         with self._lock:
             self._running.add(worker)
             if self._closed:
@@ -162,14 +169,11 @@ class _Worker:
     def wait_ready(self) -> None:
         try:
             self._receive(decode_frames.MAX_HEADER, time.monotonic() + _START_SECONDS)
-        except (EOFError, TimeoutError) as error:
+        except (EOFError, OSError, ValueError) as error:
             self.kill()
             self._errors.seek(0)
             last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise BucketLensError(
-                f"a decode worker did not start ({', '.join(last) or self._how_it_ended()}); no image was judged by "
-                "this: see that there is memory for it, then run the same command again"
-            ) from error
+            raise BucketLensError(_NO_WORKER.format(", ".join(last) or self._how_it_ended())) from error
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         deadline = time.monotonic() + self._limits.seconds
@@ -186,7 +190,7 @@ class _Worker:
         except (EOFError, OSError) as error:
             self.kill()
             raise DecoderCrashed(f"the decoder died of it ({self._how_it_ended()})") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # what a codec that was taken over may send is not for us to list
             self.kill()
             raise DecoderCrashed("the decoder answered nonsense") from error
 

@@ -29,6 +29,7 @@ _OTHER_SUFFIXES = frozenset(
 )
 _OTHER_NAMES = frozenset((b"thumbs.db", b"desktop.ini", b"license", b"licence", b"readme", b"makefile", b"version"))
 _OTHER_FOLDERS = frozenset((b"@eadir", b"$recycle.bin", b"system volume information", b"lost+found", b"__macosx"))
+_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # what links that lead nowhere end in
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class FolderStore:
                 try:
                     if entry.name.startswith(b"."):
                         continue
-                    if not entry.is_dir():
+                    if not _is_folder(entry):
                         if (ref := self._ref(entry, path)) is not None:
                             yield ref
                     elif self._enters(entry, walked):
@@ -184,7 +185,9 @@ class FolderStore:
         if reason is None:
             try:
                 found = entry.stat()
-            except FileNotFoundError:
+            except OSError as error:
+                if error.errno not in _NOWHERE:
+                    raise
                 reason = "broken link, or deleted meanwhile"
             else:
                 reason = None if stat.S_ISREG(found.st_mode) else "no regular file"
@@ -195,11 +198,20 @@ class FolderStore:
         return ImageRef(
             source=self.source,
             key=_key(path),
-            uri=f"{self.source.rstrip('/')}/{quote(path)}",
+            uri=f"{self.source.removesuffix('/')}/{quote(path)}",
             etag=f"{found.st_mtime_ns:x}-{found.st_size:x}",
             bytes=found.st_size,
             modified_at=_time(found.st_mtime_ns),
         )
+
+
+def _is_folder(entry: "os.DirEntry[bytes]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return False
+        raise
 
 
 def _no_picture(name: bytes) -> str | None:

@@ -17,7 +17,7 @@ _COURTESY_S = 0.3  # how long one who was asked to let go leaves the others to c
 
 
 class LibraryLock:
-    """Not safe for threads: its user serialises the calls."""
+    """Not safe for threads, but for `is_lost` and `is_wanted`: its user serialises the other calls."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,6 +27,12 @@ class LibraryLock:
     @property
     def held(self) -> bool:
         return self._held is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Held, but of a folder that was removed or replaced since: nothing may be written into that any more."""
+        held = self._held
+        return held is not None and not _is_still(held, self._folder / "lock")
 
     def acquire(self, wait_s: float) -> None:
         """Raises LibraryBusy when it is not had within `wait_s` seconds, OSError where the files cannot be opened."""
@@ -63,7 +69,7 @@ class LibraryLock:
 
     def is_wanted(self) -> bool:
         """Does another process wait, or has the locked file been replaced under us?"""
-        if self._held is not None and not _is_still(self._held, self._folder / "lock"):
+        if self.is_lost:
             return True
         try:
             wanted = _open(self._folder / "wanted")
@@ -104,8 +110,7 @@ def _flock(descriptor: int, kind: int) -> bool:
 def _is_still(descriptor: int, path: Path) -> bool:
     """Is the open file the one at this path? Not when the folder was deleted and made anew."""
     try:
-        there = os.stat(path)
+        here, there = os.fstat(descriptor), os.stat(path)
     except OSError:
         return False
-    here = os.fstat(descriptor)
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

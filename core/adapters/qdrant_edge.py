@@ -1,6 +1,5 @@
 """The library in process: Qdrant's own engine on a folder of this machine. A VectorIndex."""
 
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -26,15 +25,15 @@ from core.adapters.qdrant_edge_files import (
     write_manifest,
     write_tally,
 )
-from core.adapters.qdrant_edge_filter import edge_filter, is_storable, modified_at
+from core.adapters.qdrant_edge_filter import edge_filter, modified_at
 from core.adapters.qdrant_edge_shard import FIELDS, SharedShard, mapped, shared_shard
 from core.errors import ModelMismatch
+from core.identity import POINT_ID
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword
 from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
 from core.vectors import Vector
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,7 +61,9 @@ class EdgeIndex:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        return has_manifest(folder)
+        """Raises LibraryError where that cannot be seen."""
+        with mapped(folder):
+            return has_manifest(folder)
 
     @classmethod
     def create(cls, folder: Path, info: IndexInfo, *, wait_s: float = 2.0, write_wait_s: float = 30.0) -> "EdgeIndex":
@@ -232,12 +233,12 @@ class EdgeIndex:
 
     @contextmanager
     def _reading(self) -> Iterator[edge.EdgeShard]:
-        with self._open(), self._shard.reading(self._wait_s) as shard:
+        with self._open(), self._shard.reading(self._wait_s, self.info) as shard:
             yield shard
 
     @contextmanager
     def _writing(self) -> Iterator[edge.EdgeShard]:
-        with self._open(), self._shard.writing(self._write_wait_s) as shard:
+        with self._open(), self._shard.writing(self._write_wait_s, self.info) as shard:
             yield shard
 
     def _write(self, points: Sequence[edge.Point]) -> None:
@@ -300,7 +301,7 @@ class EdgeIndex:
 
     def _edge_point(self, point: Point) -> edge.Point:
         record = point.record
-        if not _UUID.fullmatch(record.id):
+        if not POINT_ID.fullmatch(record.id):
             raise ValueError(f"{record.id!r} is not a UUID in lower case")
         payload = to_payload(record)
         _check_text(record.id, payload)
@@ -331,6 +332,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
         shard.update(edge.UpdateOperation.create_field_index(field, kind))
     shard.flush()
     shard.close()
+    sync_folder(folder / name, deep=True)
     sync_folder(folder)
     write_tally(folder, Tally.of(0, exact=True))
     write_manifest(folder, Manifest(info, name))
@@ -339,7 +341,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:
     for value in payload.values():
         for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str) and not is_storable(text):
+            if isinstance(text, str) and not words.is_unicode(text):
                 raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
 
 
@@ -359,7 +361,7 @@ def _sparse(caption: str) -> "edge.SparseVector | None":
 
 def _known(ids: Sequence[str]) -> list[Any]:
     """What is no UUID cannot be in the index."""
-    return [image_id for image_id in ids if _UUID.fullmatch(image_id)]
+    return [image_id for image_id in ids if POINT_ID.fullmatch(image_id)]
 
 
 def _named(vector: Any) -> dict[str, Any]:

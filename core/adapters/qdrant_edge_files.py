@@ -101,12 +101,14 @@ def check_free_space(folder: Path, growth: int = 0) -> None:
         raise DiskFull(folder, free, RESERVE + growth)
 
 
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync_folder(folder: Path, *, deep: bool = False) -> None:
+    """Have the folder's own entries on disk; `deep`: all files and folders in it, whole."""
+    for path in (*(folder.rglob("*") if deep else ()), folder):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
@@ -124,8 +126,8 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _replace(path: Path, value: dict[str, Any]) -> None:
-    """Atomically and durably: after a crash the file is the old one or the new one, whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Atomically and durably: after a crash the file is the old one or the new one, whole. Under the library's lock."""
+    partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(json.dumps(value, indent=1).encode())
         file.flush()

@@ -3,6 +3,7 @@
 import qdrant_edge as edge
 
 from core.query import Condition, Filter, Missing
+from core.words import is_unicode
 
 _NOTHING = edge.Filter(must_not=[edge.Filter()])
 
@@ -30,14 +31,5 @@ def _condition(condition: Condition) -> "edge.FieldCondition | edge.IsEmptyCondi
         return edge_filter(condition) or edge.Filter()
     if isinstance(condition, Missing):
         return edge.IsEmptyCondition(condition.field)
-    storable = [value for value in condition.values if is_storable(value)]
+    storable = [value for value in condition.values if is_unicode(value)]  # payloads hold no other
     return edge.FieldCondition(condition.field, match=edge.MatchAny(storable)) if storable else _NOTHING
-
-
-def is_storable(text: str) -> bool:
-    """Payloads are UTF-8, so that a text with lone surrogates is in none of them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
     """Does nothing where it does not pay, disk space is short, or another process is at it. Raises LibraryError."""
-    with _one_builder(folder) as builder:
+    with mapped(folder), _one_builder(folder) as builder:
         if builder is None:
             return
         _remove_leftovers(folder, read_manifest(folder).shard)
@@ -136,8 +136,7 @@ def _turn(folder: Path, copy: Path, stamp: str, shared: SharedShard, wait_s: flo
 @contextmanager
 def _one_builder(folder: Path) -> Iterator[int | None]:
     """The locked file's descriptor, or None where another process builds."""
-    with mapped(folder):
-        descriptor = os.open(folder / "building", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(folder / "building", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,6 +163,7 @@ def build(folder: Path, copy: Path) -> None:
         shard.flush()
         fault = fault_of(shard, read_tally(folder))
         shard.close()
+        sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:
         raise damaged(copy, fault)
 

@@ -19,7 +19,8 @@ import qdrant_edge as edge
 
 from core.adapters.library_lock import LibraryLock
 from core.adapters.qdrant_edge_files import Tally, check_free_space, damaged, read_manifest, read_tally, write_tally
-from core.errors import BucketLensError, DiskFull, LibraryBusy, LibraryError
+from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
+from core.ports import IndexInfo
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
@@ -62,15 +63,20 @@ class SharedShard:
         self._draining = False  # no further users until it is closed
         self._loaded_at = self._used_at = 0.0
         self._tally: Tally | None = None
+        self._info: IndexInfo | None = None
         self._unflushed = 0
 
     @contextmanager
-    def reading(self, wait_s: float) -> Iterator[edge.EdgeShard]:
-        """The loaded shard. Raises LibraryBusy, LibraryDamaged, LibraryMissing; maps what the engine raises."""
+    def reading(self, wait_s: float, info: IndexInfo | None = None) -> Iterator[edge.EdgeShard]:
+        """The loaded shard. Raises LibraryBusy, LibraryDamaged, LibraryMissing; maps what the engine raises.
+
+        Raises LibraryError too where it has become the library of another model than that of `info`.
+        """
         shard = self._enter(wait_s)
         broken = False
         try:
             with mapped(self._folder):
+                self._check_model(info)
                 yield shard
         except LibraryError:
             broken = True
@@ -79,12 +85,17 @@ class SharedShard:
             self._leave(broken)
 
     @contextmanager
-    def writing(self, wait_s: float) -> Iterator[edge.EdgeShard]:
+    def writing(self, wait_s: float, info: IndexInfo) -> Iterator[edge.EdgeShard]:
         """As `reading`, one writer at a time, for writes that keep the number of points or let it grow."""
         if not self._writing.acquire(timeout=wait_s):
             raise LibraryBusy(f"the library {self._folder}", wait_s)
         try:
-            with self.reading(wait_s) as shard:
+            with self.reading(wait_s, info) as shard:
+                if self._lock.is_lost:
+                    raise LibraryError(
+                        f"the library {self._folder} was removed or replaced while it was open; run the same command "
+                        "again"
+                    )
                 tally = self.tally
                 if tally.exact:
                     self._set_tally(Tally.of(tally.points, exact=False))
@@ -200,10 +211,11 @@ class SharedShard:
             read_manifest(self._folder)
             self._lock.acquire(wait_s)
             started = time.monotonic()
-            path = self._folder / read_manifest(self._folder).shard
+            manifest = read_manifest(self._folder)
+            path = self._folder / manifest.shard
             if not path.is_dir():
                 raise damaged(self._folder, f"{path.name} is gone")
-            self._tally = read_tally(self._folder)
+            self._info, self._tally = manifest.info, read_tally(self._folder)
             if not self._tally.exact:
                 check_free_space(self._folder)  # a writer was killed: loading writes what its log holds
             shard = edge.EdgeShard.load(str(path))
@@ -215,13 +227,21 @@ class SharedShard:
         _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
 
+    def _check_model(self, info: IndexInfo | None) -> None:
+        assert self._info is not None
+        if info is not None and info.fingerprint != self._info.fingerprint:
+            raise LibraryError(
+                f"the library {self._folder} was made anew with another model while it was in use; start this command "
+                "again"
+            )
+
     def _close_shard(self) -> None:
         shard, self._shard = self._shard, None
         if shard is None:
             return
         try:
             with mapped(self._folder):
-                if not self.tally.exact and not self._lock_is_lost():
+                if not self.tally.exact and not self._lock.is_lost:
                     self._settle(shard)
                 shard.close()
         except LibraryError as error:
@@ -233,10 +253,6 @@ class SharedShard:
             self._unflushed = 0
             self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=True))
         return self.tally
-
-    def _lock_is_lost(self) -> bool:
-        """The folder was removed or replaced while it was open: nothing may be written into it."""
-        return not (self._folder / "lock").exists()
 
     def _settle_state(self) -> None:
         with self._changed:
@@ -287,9 +303,7 @@ def mapped(folder: Path) -> Iterator[None]:
     except BucketLensError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(folder, 0, 1) from error
-        raise LibraryError(f"the library {folder} cannot be used: {error}; check the folder and its rights") from error
+        raise disk_fault(folder, error) from error
     except BaseException as error:
         if type(error) is Exception or type(error).__name__ == "PanicException":
             raise _from_engine(folder, str(error)) from error
@@ -300,7 +314,7 @@ def _from_engine(folder: Path, message: str) -> LibraryError:
     if "WouldBlock" in message:
         return LibraryBusy(f"the library {folder}")
     if "No space left" in message:
-        return DiskFull(folder, 0, 1)
+        return disk_fault(folder, OSError(errno.ENOSPC, message))
     return damaged(folder, f"the engine says: {message}")
 
 

@@ -1,18 +1,14 @@
 """Thumbnails as files, two levels of folders deep. They can be made again from the pictures, so nothing is synced."""
 
-import errno
 import os
-import re
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from core.errors import DiskFull
+from core.errors import disk_fault
+from core.identity import POINT_ID
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNFINISHED = ".part"
-_RESERVE = 64 * 2**20  # bytes to free before going on
 
 
 class ThumbnailFiles:
@@ -22,7 +18,7 @@ class ThumbnailFiles:
         self._folder = folder
 
     def put(self, image_id: str, jpeg: bytes) -> None:
-        """Whole or not at all. Raises DiskFull, and ValueError for what is no id."""
+        """Whole or not at all. Raises LibraryError (DiskFull), and ValueError for what is no id."""
         path = self._path(image_id)
         if path is None:
             raise ValueError(f"not the id of an image: {image_id!r}")
@@ -33,31 +29,32 @@ class ThumbnailFiles:
             unfinished.write_bytes(jpeg)
             os.replace(unfinished, path)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskFull(self._folder, shutil.disk_usage(path.parent).free, _RESERVE) from error
-            raise
+            raise disk_fault(self._folder, error) from error
 
     def get(self, image_id: str) -> bytes | None:
+        """None too where it cannot be read: it can be made again."""
         path = self._path(image_id)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             return None if path is None else path.read_bytes()
         return None
 
     def delete(self, image_ids: Iterable[str]) -> None:
-        for image_id in image_ids:
-            path = self._path(image_id)
-            if path is not None:
+        """Raises LibraryError."""
+        for path in filter(None, map(self._path, image_ids)):
+            try:
                 path.unlink(missing_ok=True)
                 path.with_suffix(_UNFINISHED).unlink(missing_ok=True)
+            except OSError as error:
+                raise disk_fault(self._folder, error) from error
 
     def ids(self) -> Iterator[str]:
         """Every id that has a thumbnail, or the beginning of one; possibly twice."""
         for path in self._folder.glob("*/*/*"):
-            if path.suffix in (".jpg", _UNFINISHED) and _ID.fullmatch(path.stem):
+            if path.suffix in (".jpg", _UNFINISHED) and POINT_ID.fullmatch(path.stem):
                 yield path.stem
 
     def _path(self, image_id: str) -> Path | None:
         """None for what is no id: ids come from addresses that anybody can type."""
-        if not _ID.fullmatch(image_id):
+        if not POINT_ID.fullmatch(image_id):
             return None
         return self._folder / image_id[:2] / image_id[2:4] / f"{image_id}.jpg"

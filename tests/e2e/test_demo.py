@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from core.adapters.qdrant_edge import EdgeIndex
+from core.ports import IndexInfo
 from demo.scenes import PLANTED
 from tests.e2e.commands import bucketlens
 
@@ -43,3 +45,10 @@ def test_the_second_time_draws_and_indexes_nothing(demo: Path) -> None:
     assert again.returncode == 0
     assert f"0 added, 0 updated, {COUNT} unchanged" in again.stdout
     assert [picture.stat().st_mtime_ns for picture in pictures] == before
+
+
+def test_nothing_is_drawn_into_a_library_of_another_model(tmp_path: Path) -> None:
+    EdgeIndex.create(tmp_path / "data" / "index", IndexInfo("clip-ViT-B-32", "another", 512)).close()
+    refused = bucketlens("demo", "--count", "3", "--no-ui", cwd=tmp_path)
+    assert refused.returncode == 1 and "built with the model clip-ViT-B-32" in refused.stderr
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["index"]

@@ -97,6 +97,14 @@ def test_a_second_ingest_at_the_same_time_is_told_to_try_later(library: Path) ->
     assert run.returncode == 75 and "in use by another process" in run.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_told_as_such(library: Path) -> None:
+    (library / "data" / "ingest.lock").unlink()
+    (library / "data" / "ingest.lock").mkdir()
+    draw(library / "more", 1)
+    run = bucketlens("ingest", "more", cwd=library)
+    assert run.returncode == 1 and "check the folder and its rights" in run.stderr and "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly(library: Path, number: signal.Signals) -> None:
     draw(library / "more", 12)

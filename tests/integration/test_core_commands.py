@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import bucketlens
 import core.cli
 from core.adapters.last_run import LastRunFile
 from core.adapters.qdrant_edge import EdgeIndex
@@ -193,3 +194,15 @@ def test_an_event_of_the_log_is_one_line() -> None:
     assert core.cli.OneLine("level=%(levelname)s event=%(message)s").format(record) == (
         r"level=INFO event=read failed reason=a\nb"
     )
+
+
+def test_neither_the_log_nor_an_error_commands_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "ignored %s", ("\x1b[2J.txt",), None)
+    assert core.cli.OneLine("event=%(message)s").format(record) == r"event=ignored \x1b[2J.txt"
+    monkeypatch.setattr(sys, "argv", ["bucketlens", "ingest", "\x1b[2J"])
+    with pytest.raises(SystemExit, match="2"):
+        bucketlens.main()
+    assert r"source \x1b[2J: No such file" in capsys.readouterr().err
+    assert core.cli.printable_lines("one\n  two\x07") == "one\n  two\\x07"

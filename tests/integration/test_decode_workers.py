@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import textwrap
 import time
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.adapters import decode_frames
 from core.adapters.decode_workers import DecodeWorkers
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageTooLarge, ImageUnreadable
 from core.images import DecodeRequest, ImageLimits, PixelSpec, decode
@@ -188,6 +190,76 @@ def test_a_terminals_interrupt_does_not_end_workers(workers: DecodeWorkers) -> N
 def test_a_worker_that_cannot_start_is_no_fault_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with DecodeWorkers(ImageLimits(), workers=1) as workers, pytest.raises(BucketLensError, match="did not start"):
+        workers.submit(png(), REQUEST).result()
+
+
+def test_a_worker_that_cannot_even_be_made_is_no_fault_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing"))
+    with DecodeWorkers(ImageLimits(), workers=1) as workers, pytest.raises(BucketLensError, match="did not start"):
+        workers.submit(png(), REQUEST).result()
+
+
+def pretend_to_be_python(path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    path.write_text(f"#!{sys.executable}\n{script}")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+def test_a_worker_that_says_something_else_at_its_start_is_no_fault_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_to_be_python(tmp_path / "chatty", monkeypatch, "print('Welcome to this interpreter', flush=True)\ninput()")
+    with DecodeWorkers(ImageLimits(), workers=1) as workers, pytest.raises(BucketLensError, match="did not start"):
+        workers.submit(png(), REQUEST).result()
+
+
+HONEST = {"width": 4, "height": 3, "taken_at": None, "content_hash": "0" * 64, "pixels": 0, "thumbnail": False}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"width": 10**30},
+        {"width": float("inf")},
+        {"height": 0},
+        {"taken_at": "2026-03-01T12:00:00"},
+        {"content_hash": "\ud800"},
+        {"pixels": 5},
+        {"error": "KeyboardInterrupt", "reason": ""},
+        {"error": [], "reason": ""},
+    ],
+)
+def test_a_worker_that_was_taken_over_cannot_put_nonsense_on_record(lie: dict[str, object]) -> None:
+    assert decode_frames.read_decoded(HONEST, memoryview(b""), DecodeRequest()).width == 4
+    with pytest.raises((ValueError, LookupError, TypeError, OverflowError)):
+        decode_frames.read_decoded(HONEST | lie, memoryview(b""), DecodeRequest())
+
+
+def test_a_reason_can_always_be_written() -> None:
+    said = {"error": "ImageUnreadable", "reason": "damaged: \ud800"}
+    with pytest.raises(ImageUnreadable) as caught:
+        decode_frames.read_decoded(said, memoryview(b""), DecodeRequest())
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("answer", ["'[' * 60000", "'[]'", "'{\"retiring\": false}'", "'no JSON'"])
+def test_a_worker_that_answers_nonsense_is_killed_and_costs_its_image(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """
+import struct, sys
+def say(text):
+    sys.stdout.buffer.write(struct.pack("<II", len(text), 0) + text.encode())
+    sys.stdout.buffer.flush()
+say("{}")
+sys.stdin.buffer.read(8)
+say(ANSWER)
+sys.stdin.buffer.read()
+"""
+    pretend_to_be_python(tmp_path / "liar", monkeypatch, script.replace("ANSWER", answer))
+    with DecodeWorkers(ImageLimits(), workers=1) as workers, pytest.raises(DecoderCrashed, match="nonsense"):
         workers.submit(png(), REQUEST).result()
 
 

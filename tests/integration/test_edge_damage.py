@@ -1,6 +1,7 @@
 """What an embedded library does when its files, its disk or its making are cut short."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from core.adapters import qdrant_edge, qdrant_edge_files
 from core.adapters.qdrant_edge import EdgeIndex
-from core.adapters.qdrant_edge_shard import mapped
+from core.adapters.qdrant_edge_shard import mapped, shared_shard
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports import CaptionUpdate, IndexInfo
 from core.query import EVERYTHING
@@ -114,11 +115,67 @@ def test_a_library_removed_while_it_is_open_is_missed(folder: Path) -> None:
     index.close()
 
 
+def _replace(folder: Path, info: IndexInfo) -> None:
+    """Another library of three images takes the place of this one."""
+    other = folder.with_name("other")
+    index = EdgeIndex.create(other, info)
+    index.upsert([point(n) for n in range(1, 4)])
+    index.close()
+    shutil.rmtree(folder)
+    other.rename(folder)
+
+
+def test_a_writer_whose_library_is_replaced_does_not_harm_the_new_one(folder: Path) -> None:
+    index = EdgeIndex.open(folder)
+    index.upsert([point(99)])
+    _replace(folder, INFO)
+    with pytest.raises(LibraryError, match="replaced while it was open"):
+        index.upsert([point(100)])
+    index.close()
+    index = EdgeIndex.open(folder)
+    assert index.count() == 3
+    index.close()
+
+
+def test_a_library_made_anew_with_another_model_is_not_asked_with_vectors_of_the_old(folder: Path) -> None:
+    index = EdgeIndex.open(folder)
+    assert index.count() == 12
+    _replace(folder, IndexInfo("shapes", "shapes-1", 16))
+    shared_shard(folder).let_go()
+    for ask in (lambda: index.nearest(vector(1), limit=1), lambda: index.upsert([point(1)])):
+        with pytest.raises(LibraryError, match="made anew with another model"):
+            ask()
+    index.close()
+
+
+def test_what_a_killed_writer_left_half_written_does_not_pile_up(folder: Path) -> None:
+    (folder / ".tally.json.partial").write_bytes(b"{")
+    index = EdgeIndex.open(folder)
+    index.upsert([point(99)])
+    index.close()
+    assert not list(folder.glob(".*"))
+
+
+def test_a_new_library_is_on_disk_whole_before_its_manifest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    EdgeIndex.create(tmp_path / "index", INFO).close()
+    shard = _shard(tmp_path / "index")
+    before = synced[: synced.index(str(tmp_path / "index" / ".manifest.json.partial"))]
+    assert {str(path) for path in (shard, *shard.rglob("*"))} <= set(before)
+
+
 @pytest.mark.parametrize("step", ["write_tally", "sync_folder", "write_manifest"])
 def test_a_creation_cut_short_leaves_nothing_and_the_next_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def cut(*_: Any) -> None:
+    def cut(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -1,5 +1,6 @@
 """Building the approximate index beside an embedded library that goes on answering."""
 
+import errno
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from core.adapters import qdrant_edge_optimize
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.qdrant_edge_files import read_manifest
+from core.errors import DiskFull
 from core.ports import IndexInfo
 from core.query import caption_words
 from tests.library import image_id, point, vector
@@ -85,6 +87,20 @@ def test_a_failed_build_leaves_the_library_as_it_was(
     index.optimize()
     assert _answers(index) == before
     assert _shards(tmp_path / "index") == [shard]
+
+
+def test_what_the_disk_refuses_meanwhile_has_our_name(
+    index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = _answers(index)
+    with monkeypatch.context() as patch:
+        patch.setattr(qdrant_edge_optimize.shutil, "disk_usage", refuse)
+        with pytest.raises(DiskFull):
+            index.optimize()
+    assert _answers(index) == before
 
 
 @pytest.mark.parametrize("step", ["_copy_sparse", "_build", "_turn", "write_manifest"])

@@ -5,7 +5,7 @@ import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
@@ -90,6 +90,20 @@ def test_links_to_files_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     (outside / "back").symlink_to(inside)
     (outside / "self").symlink_to(outside)
     assert keys(inside) == ["a.png", "file.png", "other/c.png", "other/deep/d.png", "sub/b.png"]
+
+
+def test_links_that_lead_nowhere_do_not_make_the_listing_incomplete(tmp_path: Path) -> None:
+    write(tmp_path, "a.png")
+    for name, target in (("self", "self"), ("behind a file", "a.png/b"), ("long", "x" * 300), ("broken", "nothing")):
+        (tmp_path / name).symlink_to(target)
+    store = FolderStore(tmp_path, max_bytes=1000)
+    assert [ref.key for ref in store.list()] == ["a.png"]
+    assert store.ignored == {"broken link, or deleted meanwhile": 4}
+
+
+def test_the_root_folder_is_a_source_too() -> None:
+    ref = next(FolderStore("/", max_bytes=1).list())
+    assert (ref.source, ref.uri) == ("file:///", "file:///" + quote(os.fsencode(ref.key)))
 
 
 def test_names_that_are_no_unicode_get_keys_that_are(tmp_path: Path) -> None:

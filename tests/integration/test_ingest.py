@@ -194,7 +194,21 @@ def test_what_a_person_wrote_stays_when_the_file_changes(world: World) -> None:
     assert world.ingest().captioned == 0
     (record,) = world.index.scroll()
     assert (record.caption, record.caption_origin, record.width) == ("my red boat", "human", 77)
-    assert "caption" and world.index.vectors([record.id], "caption")
+    assert world.index.vectors([record.id], "caption")
+
+
+def test_what_a_person_wrote_stays_when_the_file_becomes_a_copy_of_another(world: World) -> None:
+    world.picture("a.png", "red")
+    world.picture("b.png", "blue")
+    world.ingest()
+    record = next(record for record in world.index.scroll() if record.key == "a.png")
+    vector = world.encoder.encode_texts(["my red boat"]).vectors[0]
+    world.index.set_captions([CaptionUpdate(record.id, "my red boat", "human", None, 0.5, vector)])
+    shutil.copy(world.folder / "b.png", world.folder / "a.png")
+    assert world.ingest().updated == 1
+    now = world.index.fetch([record.id])[record.id]
+    assert (now.caption, now.caption_origin, now.words) == ("my red boat", "human", ("red", "boat"))
+    assert now.content_hash != record.content_hash
 
 
 def test_many_deletions_need_to_be_confirmed(world: World) -> None:
@@ -312,6 +326,7 @@ def test_stopping_keeps_what_was_acknowledged_and_the_next_run_goes_on(world: Wo
             parts.stop.set()
     assert report.interrupted and report.captioned == 0
     assert report.added == len(world.keys()) < 40
+    assert world.index.optimized == 0, "which may take minutes"
     report = world.ingest(sweep=True)
     assert len(world.keys()) == 40 and report.captioned == 40
 

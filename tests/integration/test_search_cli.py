@@ -106,6 +106,13 @@ def test_a_sheet_is_drawn(run: Search, tmp_path: Path) -> None:
     assert result.exit_code == 2 and "cannot write" in result.stderr
 
 
+def test_a_sheet_that_no_memory_holds_is_refused(run: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search_ui.cli._SHEET", 2)
+    result = run("--limit", "3", "--sheet", str(tmp_path / "found.png"))
+    assert result.exit_code == 2 and "smaller --limit" in result.stderr
+    assert run("--limit", "2", "--sheet", str(tmp_path / "found.png")).exit_code == 0
+
+
 def test_errors_are_typed(run: Search, library: SmallLibrary, tmp_path: Path) -> None:
     with pytest.raises(InvalidQuery, match="must"):
         run("--must", "the")

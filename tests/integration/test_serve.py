@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from http.client import HTTPConnection
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from core.settings import load_settings
 from search_ui.server import allowed_hosts, streamlit_options
 
 ROOT = Path(__file__).resolve().parents[2]
+STREAMLITS_OWN = (
+    "[server]\nenableAgentApi = true\nport = 1\nbaseUrlPath = 'x'\nenableCORS = false\nenableXsrfProtection = false\n"
+)
 SERVE = "import search_ui.cli; search_ui.cli.ui()"
 
 
@@ -29,15 +33,31 @@ def start(cwd: Path, *options: str) -> "subprocess.Popen[str]":
     )
 
 
+def stream(address: str, origin: str) -> int:
+    """The answer to a page of `origin` that asks for the web socket over which everything can be read."""
+    headers = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": origin,
+    }  # fmt: skip
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=20)
+    try:
+        connection.request("GET", "/_stcore/stream", headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "config.toml").write_text("[server]\nenableAgentApi = true\nport = 1\n")
+    (tmp_path / ".streamlit" / "config.toml").write_text(STREAMLITS_OWN)
     with start(tmp_path, "--port", "0") as process:
         try:
             assert process.stdout is not None
             address = process.stdout.readline().split()[3]
             with urllib.request.urlopen(f"{address}/healthz", timeout=20) as answer:
                 assert answer.status == 200
+            assert stream(address, origin=address) == 101
+            assert stream(address, origin="http://elsewhere.example") == 403
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=20)
         finally:
@@ -63,7 +83,7 @@ def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
         ("127.0.0.1", (), ["localhost", "127.0.0.1", "[::1]"]),
         ("::1", (), ["localhost", "127.0.0.1", "[::1]"]),
         ("0.0.0.0", (), ["*"]),
-        ("127.0.0.1", ("pictures.example",), ["localhost", "127.0.0.1", "[::1]", "pictures.example"]),
+        ("127.0.0.1", ("Pictures.example",), ["localhost", "127.0.0.1", "[::1]", "pictures.example"]),
     ],
 )
 def test_on_loopback_only_its_own_names_are_answered(host: str, further: tuple[str, ...], names: list[str]) -> None:

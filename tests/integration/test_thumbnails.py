@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.thumbnails import ThumbnailFiles
-from core.errors import DiskFull
+from core.errors import DiskFull, LibraryError
 
 ONE = "0a1b2c3d-0000-5000-8000-000000000001"
 TWO = "0a1b2c3d-0000-5000-8000-000000000002"
@@ -54,3 +54,14 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DiskFull):
         ThumbnailFiles(tmp_path).put(ONE, b"x")
+
+
+def test_a_folder_that_cannot_be_used_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / ONE[:2]).mkdir()
+    (tmp_path / ONE[:2] / ONE[2:4]).write_bytes(b"a file where a folder belongs")
+    thumbnails = ThumbnailFiles(tmp_path)
+    assert thumbnails.get(ONE) is None
+    with pytest.raises(LibraryError, match="check the folder and its rights"):
+        thumbnails.put(ONE, b"x")
+    with pytest.raises(LibraryError, match="check the folder and its rights"):
+        thumbnails.delete([ONE])

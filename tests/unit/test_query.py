@@ -51,7 +51,7 @@ def test_weights_within_range_are_taken(weight: float) -> None:
         make()
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\n\t", "x" * (MAX_TEXT + 1)])
+@pytest.mark.parametrize("text", ["", "  ", "\n\t", "x" * (MAX_TEXT + 1), "a dog \udcff"])
 def test_texts_that_cannot_be_asked(text: str) -> None:
     with pytest.raises(InvalidQuery, match="text"):
         TextTerm(text)

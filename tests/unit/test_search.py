@@ -146,6 +146,15 @@ def test_what_the_model_does_not_know_is_said() -> None:
     )
 
 
+def test_what_the_demo_model_compared_is_said_without_loading_it(index: MemoryIndex) -> None:
+    def never() -> ColourEncoder:
+        raise AssertionError("loaded")
+
+    index.info = IndexInfo("demo", "colours-1", ColourEncoder.dimension)
+    result = SearchService(index, never, InlineDecoder).search(Query((LikeTerm(_id("red")),)))
+    assert result.hits and result.notices == ("the demo model knows only its drawn scenes",)
+
+
 def test_like_an_image_that_is_gone_or_failed(service: SearchService) -> None:
     for name in ("gone", "broken"):
         with pytest.raises(ImageNotIndexed):

@@ -52,8 +52,9 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
         load_settings()
 
 
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "bucketlens.toml").write_text("batch_size = = 8\n")
+@pytest.mark.parametrize("content", [b"batch_size = = 8\n", b'data = "caf\xe9"\n'])
+def test_a_file_that_is_no_toml_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bucketlens.toml").write_bytes(content)
     with pytest.raises(InvalidSetting, match=r"bucketlens\.toml"):
         load_settings()
 
