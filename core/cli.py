@@ -66,6 +66,7 @@ def status(data: Path | None, as_json: bool) -> None:
         for entry in found["sources"]:
             in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
             click.echo(f"  {printable(entry['source'])}: {in_all}")
+        click.echo(f"last complete run: {found['last_complete_run'] or 'none yet'}")
         click.echo(f"model {printable(found['model'])}, index {found['backend']}")
         click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
 
@@ -73,12 +74,14 @@ def status(data: Path | None, as_json: bool) -> None:
 def _status(wiring: Wiring) -> dict[str, Any]:
     index = wiring.index
     images, pending = index.count(INDEXED), index.count(UNCAPTIONED)
+    last = wiring.last_run.latest()
     return {
         "images": images,
         "failed": index.count(FAILED),
         "captioned": images - pending,
         "pending_captions": pending,
         "sources": _sources(index),
+        "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,

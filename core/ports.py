@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -50,6 +51,35 @@ class Remote(Protocol):
     def stop(self) -> None:
         """End what waits for the store, with StoreError."""
         ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A store whose images are files that can be watched: a folder of this machine."""
+
+    source: str
+    folder: bytes
+
+    def look(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
+        """What is at these absolute paths now: key and image, or None for a key that is no image (any more).
+
+        A path that is a folder stands for everything below it. Raises StoreError where that cannot be told.
+        """
+        ...
+
+
+class RunLog(Protocol):
+    """When a library was last made equal to its sources. Times are UTC."""
+
+    def write(self, ended: datetime, sources: Iterable[str]) -> None:
+        """A run over `sources` was complete; other sources keep their time."""
+        ...
+
+    def forget(self) -> None: ...
+
+    def sources(self) -> Mapping[str, datetime]: ...
+
+    def latest(self) -> datetime | None: ...
 
 
 class Decoder(Protocol):

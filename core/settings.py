@@ -1,10 +1,11 @@
 """Settings: defaults < bucketlens.toml < BUCKETLENS_* environment < command-line flags. Passed, never global."""
 
+import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import InvalidSetting
@@ -15,6 +16,24 @@ DEFAULT_CAPTIONER = "vit-gpt2"
 DEMO = "demo"
 
 
+class SourceSetting(BaseModel):
+    """A source as the user names it. In the file a string, or a table with its `path`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        return {"path": given} if isinstance(given, str) else given
+
+    @property
+    def name(self) -> str:
+        """The path, "~" being the home of who runs it."""
+        return os.path.expanduser(self.path)
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Sizes are in bytes, times in seconds."""
 
@@ -22,6 +41,9 @@ class Settings(BaseSettings):
         env_prefix="BUCKETLENS_", toml_file="bucketlens.toml", extra="forbid", frozen=True, validate_default=True
     )
 
+    sources: tuple[SourceSetting, ...] = Field(
+        (), description="what `bucketlens ingest` reads when it is given no SOURCE"
+    )
     data: Path = Field(Path("data"), description="folder that holds everything that is written")
     model: str | None = Field(None, description="encoder: a name of `bucketlens models`, or a folder")
     captioner: str | None = Field(None, description="captioner: a name of `bucketlens models`, or a folder")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
 from core.models import ModelCard
-from core.ports import Captioner, Decoder, Encoder, ImageStore, IndexInfo, ThumbnailStore, VectorIndex
+from core.ports import Captioner, Decoder, Encoder, ImageStore, IndexInfo, RunLog, ThumbnailStore, VectorIndex
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
 
@@ -40,6 +40,9 @@ class Wiring:
         if not EdgeIndex.exists(self.index_folder):
             encoder = self.encoder
             EdgeIndex.create(self.index_folder, IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)).close()
+            self.last_run.forget()
+        if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:
+            del self.__dict__["encoder"]  # of the library that was here before this one
         return self.index
 
     @cached_property
@@ -83,6 +86,12 @@ class Wiring:
 
         return ThumbnailFiles(self.thumbnail_folder)
 
+    @property
+    def last_run(self) -> RunLog:
+        from core.adapters.last_run import LastRunFile
+
+        return LastRunFile(self.settings.data / "last_run.json")
+
     def store(self, source: str, *, patience_s: float | None = None) -> ImageStore:
         """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound.
 
@@ -106,8 +115,15 @@ class Wiring:
     def search(self) -> SearchService:
         return SearchService(self.index, lambda: self.encoder, lambda: self.decoder)
 
+    def let_go(self) -> None:
+        """Close the index until it is asked for again; models and decoder stay."""
+        self._close("index")
+
     def close(self) -> None:
-        for name in ("decoder", "index"):
+        self._close("decoder", "index")
+
+    def _close(self, *names: str) -> None:
+        for name in names:
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

@@ -13,6 +13,7 @@ from core.images import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports import Captioner, CaptionUpdate, Encoder, ImageStore
 from core.query import UNCAPTIONED
 from core.records import ImageRecord
+from ingest.observer import timed
 from ingest.parts import Parts, patiently
 from ingest.report import Progress, Report
 
@@ -108,7 +109,8 @@ class CaptionPass:
         shown = [(record, pixels) for record, pixels in batch if pixels is not None]
         if not shown:
             return
-        captions = captioner.caption(np.stack([pixels for _, pixels in shown]))
+        with timed(self._parts.observer, "caption"):
+            captions = captioner.caption(np.stack([pixels for _, pixels in shown]))
         spoken = [text for text in captions if text]
         vectors = iter(encoder.encode_texts(spoken).vectors if spoken else ())
         images = patiently(self._parts.index.vectors, [record.id for record, _ in shown])

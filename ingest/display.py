@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
+from core.cli import printable
 from ingest import report
+from ingest.dry_run import KINDS, DryRun
 from ingest.report import Report, Stage
 
 _LINE_SECONDS = 15.0
+_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one source a line
 _TITLES: dict[Stage, str] = {"images": "Indexing", "captions": "Captioning"}
 
 
@@ -68,6 +74,30 @@ def _lines(run: Iterator[report.Progress], console: Console) -> None:
 
 def summary(done: Report) -> str:
     """What was done, in two or three lines for people."""
+    return "\n".join(_summary(done))
+
+
+def line(done: Report) -> str:
+    """The same in one line, with the time."""
+    return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(_summary(done))}"
+
+
+def table(done: DryRun) -> None:
+    """On standard output: how many images of each source would be added, updated, deleted, left alone."""
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    drawn.add_column("source", overflow="fold")
+    kinds = list(dict.fromkeys((*KINDS, *(kind for plan in done.plans for kind in plan.first))))
+    for kind in kinds:
+        drawn.add_column(kind, justify="right")
+    for plan in done.plans:
+        drawn.add_row(Text(printable(plan.source)), *(f"{plan.counts[kind]:,}" for kind in kinds))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
+    console.print(drawn)
+
+
+def _summary(done: Report) -> list[str]:
     counts = [
         f"{done.added:,} added",
         f"{done.updated:,} updated",
@@ -84,4 +114,4 @@ def summary(done: Report) -> str:
         lines.append(f"{done.pending_captions:,} images have no caption yet")
     if done.interrupted:
         lines.append("stopped; what has been done stays, and the same command goes on from here")
-    return "\n".join(lines)
+    return lines

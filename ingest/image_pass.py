@@ -13,6 +13,7 @@ from core.errors import StoreError
 from core.images import DecodeRequest
 from core.ports import Encoder, ImageStore, Point, Remote
 from core.vectors import Matrix
+from ingest.observer import timed
 from ingest.parts import Parts, patiently
 from ingest.plan import Step
 from ingest.planner import Planner
@@ -66,7 +67,7 @@ class ImagePass:
             self._report.notices.append(encoder.remark)
         started = time.monotonic()
         request = DecodeRequest(encoder.pixels, self._parts.options.thumbnail_px)
-        prepare = Preparer(self._store, self._parts.decoder, self._parts.thumbnails, request)
+        prepare = Preparer(self._store, self._parts.decoder, self._parts.thumbnails, request, self._parts.observer)
         readers = ThreadPoolExecutor(self._readers, "prepare")
         device = ThreadPoolExecutor(1, "encode")
         try:
@@ -191,6 +192,7 @@ class ImagePass:
                 continue
             vectors, seconds = encoding.result()
             self._report.encode_seconds += seconds
+            self._parts.observer.took("encode", seconds)
             for ready, vector in zip(batch, vectors, strict=True):
                 self._points.append((ready.step, indexed_point(ready.step, ready.decoded, vector, self._parts.index)))
 
@@ -210,7 +212,8 @@ class ImagePass:
         written, self._points = self._points, []
         if not written:
             return
-        patiently(self._parts.index.upsert, [point for _, point in written])
+        with timed(self._parts.observer, "upsert"):
+            patiently(self._parts.index.upsert, [point for _, point in written])
         counts = Counter(step.kind if point.record.status == "indexed" else "failed" for step, point in written)
         self._report.added += counts["add"]
         self._report.updated += counts["update"]

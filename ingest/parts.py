@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from core.errors import LibraryBusy
 from core.ports import Captioner, Decoder, Encoder, ImageStore, ThumbnailStore, VectorIndex
+from ingest.observer import SILENT, Observer
 
 _BUSY_SECONDS = 60.0
 _log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Parts:
     open_store: Callable[[str], ImageStore]
     options: Options = Options()
     stop: threading.Event = field(default_factory=threading.Event)
+    observer: Observer = SILENT
     at_once: Callable[[Callable[[], None]], None] = lambda call: call()
 
 

@@ -11,6 +11,7 @@ from core.errors import StoreError
 from core.identity import point_id
 from core.ports import ImageStore, VectorIndex
 from core.records import ImageRef
+from ingest.observer import SILENT, Observer, timed
 from ingest.parts import patiently
 from ingest.plan import IdSet, Step, plan
 
@@ -27,7 +28,9 @@ class Planner:
     been listed.
     """
 
-    def __init__(self, store: ImageStore, index: VectorIndex, *, retry_failed: bool) -> None:
+    def __init__(
+        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = SILENT
+    ) -> None:
         self.listed = IdSet()
         self.known = 0
         self.forgotten = 0
@@ -38,6 +41,7 @@ class Planner:
         self._store = store
         self._index = index
         self._retry_failed = retry_failed
+        self._observer = observer
         self._steps: queue.Queue[Step | None] = queue.Queue(_AHEAD)
         self._ended = False
         self._error: BaseException | None = None
@@ -95,7 +99,8 @@ class Planner:
         while problem is None and not self._closing.is_set():
             page: list[tuple[str, ImageRef]] = []
             try:
-                page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+                with timed(self._observer, "list"):
+                    page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
             except StoreError as error:
                 problem = error
             if not page and problem is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld
 from core.images import Decoded, DecodeRequest
 from core.ports import Decoder, ImageStore, ThumbnailStore
+from ingest.observer import SILENT, Observer, timed
 from ingest.plan import Step
 
 _MAX_HELD_BYTES = 128 * 2**20
@@ -61,11 +62,19 @@ Outcome = Ready | Touched | Failed | Gone | Withheld
 class Preparer:
     """Prepares images of one store; bounds the encoded bytes that its threads hold at once."""
 
-    def __init__(self, store: ImageStore, decoder: Decoder, thumbnails: ThumbnailStore, request: DecodeRequest) -> None:
+    def __init__(
+        self,
+        store: ImageStore,
+        decoder: Decoder,
+        thumbnails: ThumbnailStore,
+        request: DecodeRequest,
+        observer: Observer = SILENT,
+    ) -> None:
         self._store = store
         self._decoder = decoder
         self._thumbnails = thumbnails
         self._request = request
+        self._observer = observer
         self._budget = _ByteBudget(_MAX_HELD_BYTES)
 
     def __call__(self, step: Step) -> Outcome:
@@ -80,7 +89,8 @@ class Preparer:
     def _prepare(self, step: Step) -> Outcome:
         with self._budget.hold(step.ref.bytes):
             try:
-                data = self._store.read(step.ref)
+                with timed(self._observer, "read"):
+                    data = self._store.read(step.ref)
             except ImageGone:
                 return Gone(step)
             except ImageWithheld as error:
@@ -94,7 +104,8 @@ class Preparer:
             if known is not None and known.status == "indexed" and known.content_hash == content_hash:
                 return Touched(step)
             try:
-                decoded = self._decoder.submit(data, self._request).result()
+                with timed(self._observer, "decode"):
+                    decoded = self._decoder.submit(data, self._request).result()
             except ImageError as error:
                 return Failed(step, str(error), content_hash)
         assert decoded.thumbnail is not None

@@ -1,11 +1,12 @@
 """Deletes from the index what is no longer in its source."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from core.ports import VectorIndex
 from core.query import EVERYTHING, Filter, Match
 from core.records import ImageRecord
+from ingest.events import event
 from ingest.parts import Parts, patiently
 from ingest.plan import Absences, IdSet, refusal
 from ingest.report import Report
@@ -19,26 +20,37 @@ def remove_absent(parts: Parts, source: str, listed: IdSet, report: Report) -> N
 
     Sources inside it are absorbed: their images have been listed as its own, so they go from under the old name.
     """
-    index = parts.index
-    inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
-    if not inside:
-        return
-    held = Filter(all=(Match("source", inside),))
     gone: list[str] = []
-    lost = count = 0
-    for page in _pages(index, held):
-        count += len(page)
+    absences = find_absent(parts.index, source, listed, lambda record: gone.append(record.id))
+    remove(parts, absences, gone, report)
+
+
+def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[[ImageRecord], object]) -> Absences:
+    """What is indexed of `source`, and of sources inside it, but was not listed; `found` is given each such image."""
+    inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
+    lost = held = gone = 0
+    for page in _pages(index, Filter(all=(Match("source", inside),))) if inside else ():
+        held += len(page)
         absent = set(listed.absent(record.id for record in page))
-        gone.extend(record.id for record in page if record.id in absent)
-        lost += _lost(index, source, listed, [record for record in page if record.id in absent])
-    reason = refusal(Absences(source, len(listed), count, len(gone), lost), confirmed=parts.options.confirm_deletes)
+        records = [record for record in page if record.id in absent]
+        gone += len(records)
+        for record in records:
+            found(record)
+        lost += _lost(index, source, listed, records)
+    return Absences(source, len(listed), held, gone, lost)
+
+
+def remove(parts: Parts, absences: Absences, gone: Sequence[str], report: Report) -> None:
+    """Delete the ids that are `gone`, or say why not."""
+    reason = refusal(absences, confirmed=parts.options.confirm_deletes)
     if reason is not None:
+        _log.info(event("deletions_held_back", source=absences.source, gone=len(gone), held=absences.held))
         report.kept += len(gone)
         report.notices.append(reason)
         return
     for start in range(0, len(gone), _PAGE):
         ids = gone[start : start + _PAGE]
-        patiently(index.delete, ids)
+        patiently(parts.index.delete, ids)
         parts.thumbnails.delete(ids)
         report.deleted += len(ids)
 

@@ -1,5 +1,6 @@
 """One ingest from beginning to end: every source, the captions, what to clear away."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,11 +9,14 @@ from core.errors import StoreError, UsageError
 from core.ports import ImageStore, Remote, Selective
 from core.query import UNCAPTIONED, Filter, Match
 from ingest.caption_pass import CaptionPass
+from ingest.events import event
 from ingest.image_pass import ImagePass
 from ingest.parts import Parts, patiently
 from ingest.planner import Planner
 from ingest.removal import indexed_sources, is_inside, remove_absent, sweep_thumbnails
 from ingest.report import Progress, Report
+
+_log = logging.getLogger(__name__)
 
 
 def run_ingest(
@@ -24,7 +28,7 @@ def run_ingest(
     store lies inside a source that is indexed as a whole.
     """
     try:
-        for store in _distinct(parts, stores, report):
+        for store in distinct(indexed_sources(parts.index), stores, report.notices):
             if not parts.stop.is_set():
                 yield from _one_source(parts, store, report)
         if parts.options.captions:
@@ -39,9 +43,11 @@ def run_ingest(
         report.seconds = time.monotonic() - report.started
 
 
-def _distinct(parts: Parts, stores: Sequence[ImageStore], report: Report) -> list[ImageStore]:
-    """The stores without repeats and without those that lie inside another, which reads them anyway."""
-    indexed = indexed_sources(parts.index)
+def distinct(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list[str]) -> list[ImageStore]:
+    """The stores without repeats and without those that lie inside another, which reads them anyway.
+
+    Adds to `notices`. Raises UsageError where a store lies inside one of the `indexed` sources.
+    """
     chosen: dict[str, ImageStore] = {}
     for store in stores:
         name = store.source
@@ -53,7 +59,7 @@ def _distinct(parts: Parts, stores: Sequence[ImageStore], report: Report) -> lis
             )
         around = next((each.source for each in stores if is_inside(name, each.source)), None)
         if around is not None:
-            report.notices.append(f"{name} is a part of {around} and was read with it")
+            notices.append(f"{name} is a part of {around} and was read with it")
         else:
             chosen.setdefault(name, store)
     return list(chosen.values())
@@ -63,7 +69,7 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
     own = Filter(all=(Match("source", (store.source,)),))
     held = patiently(parts.index.count, own)
     skipped = report.skipped
-    planner = Planner(store, parts.index, retry_failed=parts.options.retry_failed)
+    planner = Planner(store, parts.index, retry_failed=parts.options.retry_failed, observer=parts.observer)
     images = ImagePass(parts, store, planner, report)
     broken: StoreError | None = None
     try:
@@ -79,6 +85,8 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
         report.skipped = skipped + planner.skipped
     if parts.stop.is_set():
         return
+    complete = "no" if planner.problem else "yes"
+    _log.info(event("source_listed", source=store.source, images=len(planner.listed), complete=complete))
     if isinstance(store, Selective):
         report.ignored += sum(store.ignored.values())
     _tell_withheld(store.source, planner.withheld + images.withheld, report)

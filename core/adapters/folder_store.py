@@ -7,6 +7,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -20,6 +21,17 @@ _log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # what links that lead nowhere end in
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What os.scandir would say of a file."""
+
+    name: bytes
+    path: bytes
+
+    def stat(self) -> os.stat_result:
+        return os.stat(self.path)
 
 
 class FolderStore:
@@ -40,11 +52,12 @@ class FolderStore:
             raise SourceNotFound(str(folder), f"{error.strerror}; give it a folder that exists") from error
         if not stat.S_ISDIR(found.st_mode):
             raise SourceNotFound(str(folder), "is a file; give it the folder that holds the pictures")
-        self._excluded = [_place(os.fsencode(path)) for path in exclude]
-        if (found.st_dev, found.st_ino) in self._excluded:
+        self._exclude = [os.fsencode(path) for path in exclude]
+        if (found.st_dev, found.st_ino) in self._excluded():
             raise SourceNotFound(str(folder), "is the library's own folder; give it the folder that holds the pictures")
         self.source = "file://" + quote(self._root)
         self.ignored: Counter[str] = Counter()
+        self.folder = self._root
         self._max_bytes = max_bytes
 
     def list(self) -> Iterator[ImageRef]:
@@ -57,9 +70,38 @@ class FolderStore:
             os.stat(self._root)
         except OSError as error:
             raise SourceNotFound(self.source, str(error.strerror)) from error
+        yield from self._below(b"")
+
+    def look(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
+        """What is at these absolute paths now: key and image, or None for a key that is no image (any more).
+
+        A folder stands for everything below it; what is hidden or rubbish, or lies elsewhere, is passed over. Raises
+        StoreError where it cannot be told, as when the source itself is not there.
+        """
+        try:
+            os.stat(self._root)
+        except OSError as error:
+            raise SourceNotFound(self.source, str(error.strerror)) from error
+        for full in paths:
+            path = os.path.relpath(full, self._root)
+            parts = path.split(b"/")
+            if any(part.startswith(b".") or is_rubbish(part) for part in parts):
+                continue
+            try:
+                if _place(full) in self._excluded():
+                    continue
+                if os.path.isdir(full):
+                    yield from ((ref.key, ref) for ref in self._below(path))
+                else:
+                    yield _key(path), self._ref(_File(parts[-1], full), path)
+            except OSError as error:
+                raise StoreError(f"{_key(path)}: {error.strerror}") from error
+
+    def _below(self, start: bytes) -> Iterator[ImageRef]:
+        """Every image below a folder of the source."""
         failures: list[str] = []
-        walked = set(self._excluded)
-        folders = [b""]
+        walked = self._excluded()
+        folders = [start]
         while folders:
             below = folders.pop()
             try:
@@ -110,6 +152,10 @@ class FolderStore:
             raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
         return data
 
+    def _excluded(self) -> set[tuple[int, int]]:
+        """As they are now: a library may be made while its store is there already."""
+        return {_place(path) for path in self._exclude}
+
     def _enters(self, entry: "os.DirEntry[bytes]", walked: set[tuple[int, int]]) -> bool:
         """Is this folder to be walked? Each is once, and a link only where it leads out of the source."""
         if is_rubbish(entry.name):
@@ -125,7 +171,7 @@ class FolderStore:
         walked.add(place)
         return True
 
-    def _ref(self, entry: "os.DirEntry[bytes]", path: bytes) -> ImageRef | None:
+    def _ref(self, entry: "os.DirEntry[bytes] | _File", path: bytes) -> ImageRef | None:
         reason = no_picture(entry.name)
         if reason is None:
             try:

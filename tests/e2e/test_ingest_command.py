@@ -58,7 +58,12 @@ def test_the_first_run(first: tuple[Path, dict[str, object]]) -> None:
     assert list(report)[: len(SCRIPTED)] == SCRIPTED
     assert (report["added"], report["captioned"], report["failed"], report["ignored"]) == (6, 6, 1, 1)
     assert any("demo" in str(notice) for notice in report["notices"])  # type: ignore[attr-defined]
-    assert sorted(path.name for path in (first[0] / "data").iterdir()) == ["index", "ingest.lock", "thumbnails"]
+    assert sorted(path.name for path in (first[0] / "data").iterdir()) == [
+        "index",
+        "ingest.lock",
+        "last_run.json",
+        "thumbnails",
+    ]
 
 
 def test_a_run_without_work_does_not_even_import_the_model_libraries(

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 import bucketlens
 import core.cli
+from core.adapters.last_run import LastRunFile
 from core.adapters.qdrant_edge import EdgeIndex
 from core.errors import LibraryMissing
 from core.identity import point_id
@@ -82,6 +83,7 @@ def run(data: Path) -> Run:
 
 
 def test_status_for_programs(run: Run, data: Path) -> None:
+    LastRunFile(data / "last_run.json").write(NOW, ["/a"])
     found = json.loads(run("status", "--json", "--data", str(data)).stdout)
     size = found.pop("bytes_on_disk")
     assert found == {
@@ -90,6 +92,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
         "captioned": 2,
         "pending_captions": 1,
         "sources": [{"source": "/a", "images": 3, "failed": 1}, {"source": "/b", "images": 0, "failed": 1}],
+        "last_complete_run": "2026-01-01T00:00:00+00:00",
         "model": "demo",
         "fingerprint": "f00d",
         "backend": "edge",
@@ -99,6 +102,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
 
 def test_status_for_people(run: Run, data: Path) -> None:
     output = run("status", "--data", str(data)).stdout
+    assert "last complete run: none yet" in output
     for part in ("3 pictures", "1 wait for a caption", "2 failed", "/a: 3 pictures, 1 failed", "model demo", "MB in"):
         assert part in output
 

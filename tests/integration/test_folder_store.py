@@ -199,3 +199,11 @@ def test_references_of_other_sources_are_not_read(tmp_path: Path) -> None:
     (ref,) = FolderStore(tmp_path / "a", max_bytes=10).list()
     with pytest.raises(ImageGone):
         FolderStore(tmp_path / "b", max_bytes=10).read(ref)
+
+
+def test_a_library_that_is_made_after_the_store_is_left_out_too(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, max_bytes=100, exclude=[tmp_path / "data"])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thumbnail.jpg").write_bytes(b"x")
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    assert [ref.key for ref in store.list()] == ["a.jpg"]

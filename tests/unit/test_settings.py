@@ -67,3 +67,14 @@ def test_limits_are_those_of_images() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().batch_size = 1  # type: ignore[misc]
+
+
+def test_sources_are_paths_or_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    (tmp_path / "bucketlens.toml").write_text('sources = ["~/Pictures", "s3://bucket/a~b"]\n')
+    assert [source.name for source in load_settings().sources] == ["/home/ann/Pictures", "s3://bucket/a~b"]
+    (tmp_path / "bucketlens.toml").write_text('[[sources]]\npath = "one"\n[[sources]]\npath = "two"\n')
+    assert [source.name for source in load_settings().sources] == ["one", "two"]
+    (tmp_path / "bucketlens.toml").write_text('[[sources]]\npath = "one"\ncolour = "red"\n')
+    with pytest.raises(InvalidSetting, match="colour"):
+        load_settings()

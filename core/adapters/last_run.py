@@ -1,0 +1,43 @@
+"""When a library was last made equal to its sources: a small file beside the index, replaced whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+class LastRunFile:
+    """The end of the last complete run of every source; times are UTC. What cannot be read counts as never."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, ended: datetime, sources: Iterable[str]) -> None:
+        """A run over `sources` was complete. Other sources keep their time."""
+        runs = {**self.sources(), **dict.fromkeys(sources, ended)}
+        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        with partial.open("w") as file:
+            json.dump({"sources": {name: _text(time) for name, time in sorted(runs.items())}}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, self._path)
+
+    def forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def sources(self) -> Mapping[str, datetime]:
+        """When each source was last complete."""
+        runs: dict[str, datetime] = {}
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            for name, text in json.loads(self._path.read_text())["sources"].items():
+                runs[name] = datetime.fromisoformat(text).astimezone(UTC)
+        return runs
+
+    def latest(self) -> datetime | None:
+        return max(self.sources().values(), default=None)
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,148 @@
+"""Runs of one process over the same sources: each takes the library, does its work and lets the library go."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from core.errors import ModelError
+from core.ports import ImageStore
+from core.wiring import Wiring
+from ingest.events import event
+from ingest.lock import RunLock
+from ingest.observer import SILENT, Observer, Outcome
+from ingest.partial import run_touched
+from ingest.parts import Options, Parts
+from ingest.report import Progress, Report
+from ingest.run import run_ingest
+from ingest.stopping import Interrupted, Signals
+
+_log = logging.getLogger(__name__)
+
+Show = Callable[[Iterator[Progress]], None]
+
+
+class Runner:
+    """Does runs one after the other, in the main thread; models that one has loaded stay for the next.
+
+    `prompt`: load the encoder even where there is nothing to encode yet, so that the next run need not.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        sources: Sequence[str],
+        signals: Signals,
+        show: Show,
+        *,
+        captions: bool = True,
+        retry_failed: bool = False,
+        confirm_deletes: bool = False,
+        observer: Observer = SILENT,
+        prompt: bool = False,
+    ) -> None:
+        self._wiring = wiring
+        self._sources = sources
+        self._signals = signals
+        self._show = show
+        self._observer = observer
+        self._prompt = prompt
+        settings = wiring.settings
+        self._options = Options(
+            batch_size=settings.batch_size,
+            thumbnail_px=settings.thumbnail_px,
+            readers=(settings.decode_workers or os.cpu_count() or 1) + 2,
+            captions=captions,
+            retry_failed=retry_failed,
+            confirm_deletes=confirm_deletes,
+        )
+
+    @property
+    def stopped(self) -> bool:
+        return self._signals.stop.is_set()
+
+    def stores(self) -> list[ImageStore]:
+        """Raises SourceNotFound."""
+        return [self._wiring.store(source) for source in self._sources]
+
+    def full(self) -> Report:
+        """Make the library equal to its sources. Raises BucketLensError where that could not even be begun."""
+        report = Report()
+        stores = self.stores()
+        self._run("full", report, lambda parts, sweep: run_ingest(parts, stores, report, sweep=sweep))
+        if report.exit_code != 1 and not report.interrupted:
+            ended = datetime.now(UTC)
+            self._observer.completed(ended)
+            try:
+                self._wiring.last_run.write(ended, {store.source for store in stores})
+            except OSError as error:
+                report.notices.append(f"when this run ended could not be put on record: {error}")
+        return report
+
+    def touched(self, paths: Mapping[str, Sequence[bytes]], stores: Mapping[str, ImageStore]) -> Report:
+        """Bring the files that a watcher has seen to change up to date.
+
+        Raises BucketLensError, as where the library has been deleted: only a full run makes one.
+        """
+        report = Report()
+        self._run("watch", report, lambda parts, _: run_touched(parts, paths, stores, report))
+        return report
+
+    def _run(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
+        _log.info(event("run_started", kind=kind))
+        self._observer.run_started()
+        started = time.monotonic()
+        outcome: Outcome = "failed"
+        try:
+            self._locked(kind, report, work)
+            outcome = "interrupted" if report.interrupted else "incomplete" if report.exit_code == 1 else "complete"
+        except Interrupted:
+            report.interrupted = True
+            outcome = "interrupted"
+        finally:
+            self._observer.counted(report)
+            self._observer.run_ended(outcome, time.monotonic() - started)
+            counts = {name: count for name, count in report.to_dict().items() if isinstance(count, int | float)}
+            _log.info(event("run_ended", kind=kind, outcome=outcome, **counts))
+
+    def _locked(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
+        try:
+            # may fail for want of a model: nothing is written before it
+            parts = self._parts(create=kind == "full")
+            with RunLock(self._wiring.settings.data) as lock:
+                sweep = lock.unclean and kind == "full"
+                self._show(self._counting(work(parts, sweep), report))
+                if not report.interrupted and sweep == lock.unclean:
+                    lock.ended_well()
+                if self._prompt and not report.interrupted:
+                    with suppress(ModelError):  # is told of when there is something to encode
+                        parts.encoder()
+                self._observer.library(parts.index)
+        finally:
+            self._wiring.let_go()
+
+    def _counting(self, steps: Iterator[Progress], report: Report) -> Iterator[Progress]:
+        for step in steps:
+            self._observer.counted(report)
+            yield step
+
+    def _parts(self, *, create: bool) -> Parts:
+        wiring, signals = self._wiring, self._signals
+        index = signals.interruptible(wiring.create_index if create else lambda: wiring.index)
+        if wiring.settings.model not in (None, index.info.model):
+            # raises ModelMismatch unless it is the library's model under another name
+            signals.interruptible(lambda: wiring.encoder)
+        return Parts(
+            index=index,
+            encoder=lambda: signals.interruptible(lambda: wiring.encoder),
+            captioner=lambda: signals.interruptible(lambda: wiring.captioner),
+            decoder=wiring.decoder,
+            thumbnails=wiring.thumbnails,
+            open_store=wiring.store,
+            options=self._options,
+            stop=signals.stop,
+            at_once=signals.interruptible,
+            observer=self._observer,
+        )

@@ -1,0 +1,31 @@
+"""`bucketlens ingest` with every real part but the models: `python keep_run.py ARGUMENTS…`."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import ingest.cli
+from core.errors import BucketLensError
+from core.vectors import Matrix
+from core.wiring import Wiring
+from tests.fakes import ColourCaptioner, ColourEncoder
+
+
+class UnhurriedEncoder(ColourEncoder):
+    def encode_images(self, pixels: np.ndarray) -> Matrix:
+        time.sleep(0.02 * len(pixels))
+        return super().encode_images(pixels)
+
+
+if __name__ == "__main__":
+    Wiring.encoder = UnhurriedEncoder()  # type: ignore[assignment]
+    Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
+    try:
+        ingest.cli.ingest(sys.argv[1:])
+    except BucketLensError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
