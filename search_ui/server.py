@@ -2,15 +2,20 @@
 
 import errno
 import ipaddress
-import logging
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from core.errors import InvalidSetting
 from core.settings import Settings
 from core.wiring import Wiring
 from search_ui.library import Library
 from search_ui.theme import THEME
+
+if TYPE_CHECKING:
+    import uvicorn
 
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 _MESSAGE = 4 * 2**20  # what a browser may send at once; pictures come another way
@@ -39,11 +44,24 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        try:
+        with _ends_on_signals(server):
             announce(f"http://{_spoken(host)}:{port}")
             server.run(sockets=[listening])
-        except KeyboardInterrupt:
-            logging.getLogger(__name__).info("interrupted")
+
+
+@contextmanager
+def _ends_on_signals(server: "uvicorn.Server") -> Iterator[None]:
+    """SIGINT and SIGTERM end the server in good order, from before it runs its own handlers until after."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:

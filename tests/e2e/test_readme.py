@@ -63,15 +63,18 @@ def test_every_line_of_a_console_block_is_tested_here() -> None:
 
 def test_every_command_runs(home: Path, store: str) -> None:
     for line in OWN:
-        process = run(line, home, store)
-        assert process.stdout is not None
-        if line.startswith("bucketlens ui"):
-            assert "BucketLens is at http://" in process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-        if "--every" in line or "--watch" in line:
-            assert " added, " in process.stdout.readline()
-            process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=120)
+        with run(line, home, store) as process:
+            assert process.stdout is not None
+            try:
+                if line.startswith("bucketlens ui"):
+                    assert "BucketLens is at http://" in process.stdout.readline()
+                    process.send_signal(signal.SIGINT)
+                if "--every" in line or "--watch" in line:
+                    assert " added, " in process.stdout.readline()
+                    process.send_signal(signal.SIGINT)
+                printed, _ = process.communicate(timeout=120)
+            finally:
+                process.kill()
         assert process.returncode == 0, f"{line}: exit {process.returncode}"
         silent = line.startswith("bucketlens ui") or "--every" in line or "--not people" in line
         assert printed or silent, line
