@@ -159,7 +159,10 @@ class Bank:
 
 
 def caption_bank(scenes: Sequence[Scene], table: SceneTable, dice: random.Random) -> Bank:
-    """One full caption for each scene, in its order: the canonical one or a paraphrase."""
+    """One full caption for each scene, in its order: the canonical one or a paraphrase.
+
+    `table` may go on after the scenes; the rows that follow are answers like the others.
+    """
     questions = [whole(scene, dice) for scene in scenes]
     texts = [
         captions.caption(scene) if dice.random() < 0.25 else worded(question, dice)

@@ -43,6 +43,15 @@ FENCE = ("<!-- figures: written by `python -m demo.evaluate --write` -->", "<!--
 SINGULAR = {plural(kind): kind for kind in KINDS} | {kind: kind for kind in KINDS}
 
 
+@dataclass(frozen=True)
+class Told:
+    """How right captions are, shares between 0 and 1; `order` is of those two groups whose objects are right."""
+
+    exact: float = 0.0
+    objects: float = 0.0
+    order: float = 0.0
+
+
 @dataclass
 class Figures:
     """Everything measured; shares between 0 and 1."""
@@ -59,9 +68,8 @@ class Figures:
     match_cosine: float = 0.0
     match_accuracy: float = 0.0
     strange_refused: float = 0.0
-    captioner_exact: float = 0.0
-    captioner_objects: float = 0.0
-    captioner_order: float = 0.0
+    captioner: Told = Told()
+    captioner_unseen: Told = Told()
 
 
 def as_jpeg(scene: Scene) -> bytes:
@@ -222,14 +230,14 @@ def objects_told(text: str) -> list[tuple[str, str]]:
     return [(colour, SINGULAR[noun]) for colour, noun in re.findall(pattern, text)]
 
 
-def measure_captioner(scenes: Sequence[Scene], told: Sequence[str], figures: Figures) -> None:
-    """Fill in the captioner's figures."""
+def measure_captions(scenes: Sequence[Scene], told: Sequence[str]) -> Told:
+    """Compare captions with the canonical ones."""
     truths = [caption(scene) for scene in scenes]
-    figures.captioner_exact = float(np.mean([one == two for one, two in zip(truths, told, strict=True)]))
+    exact = float(np.mean([one == two for one, two in zip(truths, told, strict=True)]))
     named = [(objects_told(truth), objects_told(text)) for truth, text in zip(truths, told, strict=True)]
-    figures.captioner_objects = float(np.mean([sorted(one) == sorted(two) for one, two in named]))
+    objects = float(np.mean([sorted(one) == sorted(two) for one, two in named]))
     pairs = [one == two for one, two in named if len(one) == 2 and sorted(one) == sorted(two)]
-    figures.captioner_order = float(np.mean(pairs)) if pairs else 0.0
+    return Told(exact, objects, float(np.mean(pairs)) if pairs else 0.0)
 
 
 def evaluate(seen: int = 1200, with_unseen: int = 300) -> Figures:
@@ -238,7 +246,9 @@ def evaluate(seen: int = 1200, with_unseen: int = 300) -> Figures:
     images = pictures(scenes)
     figures = Figures(gallery=len(scenes))
     measure_clip(Gallery(load_clip(), scenes, images), seen, figures)
-    measure_captioner(scenes, tell(images), figures)
+    told = tell(images)
+    figures.captioner = measure_captions(scenes[:seen], told[:seen])
+    figures.captioner_unseen = measure_captions(scenes[seen:], told[seen:])
     return figures
 
 
@@ -256,9 +266,11 @@ def table(figures: Figures) -> str:
         ("… balanced accuracy at the best one", figures.match_accuracy),
         ("… which is a cosine of", figures.match_cosine),
         ("question with an unknown word: every picture below that threshold", figures.strange_refused),
-        ("captioner: exact caption", figures.captioner_exact),
-        ("captioner: all objects and colours right", figures.captioner_objects),
-        ("captioner: of those, two groups in the right order", figures.captioner_order),
+        ("captioner: exact caption", figures.captioner.exact),
+        ("captioner: all objects and colours right", figures.captioner.objects),
+        ("captioner: of those, two groups in the right order", figures.captioner.order),
+        ("captioner, scenes with a pair never seen in training: exact caption", figures.captioner_unseen.exact),
+        ("captioner, such scenes: all objects and colours right", figures.captioner_unseen.objects),
     ]
     lines = [f"Measured on {figures.gallery:,} held-out pictures.", "", "| what | value |", "|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {value:.3f} |" for what, value in rows)])

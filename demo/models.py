@@ -49,7 +49,7 @@ VISION: dict[str, Any] = {
     "hidden_size": 192,
     "intermediate_size": 768,
     "num_hidden_layers": 6,
-    "num_attention_heads": 3,
+    "num_attention_heads": 6,
     "image_size": PIXELS,
     "patch_size": PATCH,
 }

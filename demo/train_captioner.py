@@ -1,4 +1,4 @@
-"""Train the demo captioner: it starts from the eyes of the demo CLIP and learns to say the canonical caption.
+"""Train the demo captioner: it has the eyes of the demo CLIP and learns to say the canonical caption.
 
 python -m demo.train_captioner
 """
@@ -9,6 +9,7 @@ import argparse
 import logging
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,54 +17,60 @@ from transformers import VisionEncoderDecoderModel
 
 from demo.captions import caption
 from demo.models import CAPTIONER_FOLDER, PAD_ID, new_captioner, save_captioner, tokenizer
-from demo.pool import load_pool
-from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, Plan, train
+from demo.pool import Pool, load_pool
+from demo.training import CACHE, SHARDS, Plan, looked_at, train
 
 log = logging.getLogger(__name__)
 
-TELLING = Plan(steps=1200, batch=128, rate=8e-4, seed=3)
+TELLING = Plan(steps=2000, batch=128, rate=1e-3, seed=3)
 
 
 class Telling:
-    """The losses of a step: the next word of the canonical caption, and what each patch shows."""
+    """The loss of the decoder alone, on pictures as the CLIP's finished vision tower sees them."""
 
-    def __init__(self, captioner: VisionEncoderDecoderModel, heads: DenseHeads) -> None:
-        self.captioner, self.heads = captioner, heads
-        self.tokenizer = tokenizer()
-        self.see = torch.compile(captioner.encoder)
+    def __init__(self, captioner: VisionEncoderDecoderModel, pool: Pool, plan: Plan) -> None:
+        self.captioner, self.plan = captioner, plan
+        tower = torch.compile(captioner.encoder)
+        self.tokens = looked_at(pool, lambda images: tower(pixel_values=images).last_hidden_state, plan.seed)
+        captions = [caption(scene) for scene in pool.scenes]
+        self.told = tokenizer()(captions, return_tensors="pt", padding=True).input_ids
 
-    def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        told = self.tokenizer([caption(scene) for scene in batch.scenes], return_tensors="pt", padding=True).input_ids
+    def rows(self, step: int) -> Tensor:
+        """The numbers of a step's pictures, (batch,) int64."""
+        rng = np.random.default_rng((self.plan.seed, step))
+        return torch.from_numpy(rng.integers(0, len(self.told), self.plan.batch))
+
+    def __call__(self, rows: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy of the next word of the canonical captions."""
+        told = self.told[rows]
+        told = told[:, : int((told != PAD_ID).sum(dim=1).max())]
         with torch.autocast("cpu", torch.bfloat16):
-            tokens = self.see(pixel_values=batch.images).last_hidden_state
+            seen = self.tokens[rows].float()
             logits = self.captioner.decoder(
-                input_ids=told[:, :-1], encoder_hidden_states=tokens, use_cache=False
+                input_ids=told[:, :-1],
+                attention_mask=(told[:, :-1] != PAD_ID).long(),
+                encoder_hidden_states=seen,
+                use_cache=False,
             ).logits
         words = functional.cross_entropy(
             logits.float().flatten(0, 1), told[:, 1:].flatten(), ignore_index=PAD_ID, label_smoothing=0.02
         )
-        return {"words": 4 * words, "dense": 0.2 * self.heads(tokens, batch)}
-
-
-def warm_start(captioner: VisionEncoderDecoderModel, heads: DenseHeads, cache: Path) -> None:
-    """Take the vision tower and its reading heads from the trained CLIP's checkpoint."""
-    saved = torch.load(cache / "clip-matching.pt", weights_only=True)["modules"]
-    for module, prefix in ((captioner.encoder, "clip.vision_model."), (heads, "heads.")):
-        module.load_state_dict(
-            {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
-        )
+        return {"words": words}
 
 
 def train_captioner(cache: Path = CACHE, folder: Path = CAPTIONER_FOLDER, telling: Plan = TELLING) -> None:
     """Train, from a checkpoint if there is one, and write the model folder. The CLIP must have been trained before."""
     torch.manual_seed(0)
     pool = load_pool(cache, SHARDS)
-    captioner, heads = new_captioner(), DenseHeads()
-    warm_start(captioner, heads, cache)
-    modules = nn.ModuleDict({"captioner": captioner, "heads": heads})
-    batches = Batches(pool, telling.batch, telling.seed)
-    every = {400: lambda _: save_captioner(captioner, folder)}
-    train("captioner", modules, telling, batches, Telling(captioner, heads), every, cache)
+    captioner = new_captioner()
+    seeing = torch.load(cache / "clip-seeing.pt", weights_only=True)["modules"]
+    prefix = "vision."
+    captioner.encoder.load_state_dict(
+        {name.removeprefix(prefix): value for name, value in seeing.items() if name.startswith(prefix)}
+    )
+    lesson = Telling(captioner, pool, telling)
+    decoder = nn.ModuleDict({"decoder": captioner.decoder})
+    train("captioner", decoder, telling, lesson.rows, lesson, cache=cache)
     save_captioner(captioner, folder)
 
 

@@ -1,6 +1,7 @@
-"""Train the demo CLIP: the vision tower on what each patch shows, then both towers on captions and questions.
+"""Train the demo CLIP: the vision tower on what patches and pictures show, then the text tower to ask for it.
 
-The last stage takes up matching again, and has every patch tell what belongs together in it.
+Pictures teach slowly and texts quickly. So the vision tower is finished first, and what it makes of all training
+pictures is kept: every text can then be ranked against thousands of them at once, near misses among them.
 
 python -m demo.train_clip
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPModel, CLIPVisionModel
 
-from demo.bank import caption_bank, question_bank
+from demo.bank import SceneTable, caption_bank, question_bank
+from demo.composition import Scene
 from demo.models import CLIP_FOLDER, new_clip, save_clip, tokenizer
-from demo.pool import load_pool
-from demo.training import CACHE, SHARDS, Batch, Batches, DenseHeads, JointHeads, Plan, train
+from demo.pool import Pool, load_pool
+from demo.training import CACHE, SHARDS, Batch, Batches, Heads, Plan, looked_at, train
 
 log = logging.getLogger(__name__)
 
-SEEING = Plan(steps=2400, batch=128, rate=1e-3, seed=1)
-MATCHING = Plan(steps=2400, batch=128, rate=8e-4, seed=2)
-REFINING = Plan(steps=1400, batch=128, rate=8e-4, seed=4)
+SEEING = Plan(steps=4800, batch=128, rate=1e-3, seed=1)
+WORDING = Plan(steps=1800, batch=2048, rate=1e-3, seed=2)
+CAPTIONS, QUESTIONS = 96, 416  # texts a step of wording
 
 
 class Thresholds(nn.Module):
@@ -68,83 +72,104 @@ def vision_tokens(vision: CLIPVisionModel, images: Tensor) -> tuple[Tensor, Tens
     return inner, tokens
 
 
-class Matching:
-    """The losses of both towers: `questions` are asked a step, `dense` weighs the loss of the heads."""
+def picture_vectors(clip: CLIPModel, tokens: Tensor) -> Tensor:
+    """The last layer's tokens -> unit vectors (B, PROJECTION) float32."""
+    pooled = clip.vision_model.post_layernorm(tokens[:, 0].float())
+    return functional.normalize(clip.visual_projection(pooled), dim=1)
 
-    def __init__(
-        self,
-        clip: CLIPModel,
-        heads: DenseHeads,
-        joint: JointHeads | None,
-        thresholds: Thresholds,
-        questions: int,
-        dense: float,
-    ) -> None:
-        self.clip, self.heads, self.joint, self.thresholds = clip, heads, joint, thresholds
-        self.questions, self.dense = questions, dense
-        self.tokenizer = tokenizer()
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures as the vision tower pools them, (N, WIDTH) float32, with all that is known of them."""
+
+    seen: Tensor
+    scenes: list[Scene]
+    table: SceneTable
+    dice: random.Random
+
+
+class Seeing:
+    """The losses of the vision tower alone: what each patch and the whole picture show."""
+
+    def __init__(self, clip: CLIPModel, heads: Heads) -> None:
+        self.clip, self.heads = clip, heads
         self.see = torch.compile(vision_tokens)
 
-    def texts(self, texts: list[str]) -> Tensor:
-        """Unit vectors (len(texts), 256) float32."""
-        tokens = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True)
-        with torch.autocast("cpu", torch.bfloat16):
-            vectors = self.clip.get_text_features(**tokens).pooler_output
-        return functional.normalize(vectors.float(), dim=1)
-
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        vision = self.clip.vision_model
         with torch.autocast("cpu", torch.bfloat16):
-            inner, tokens = self.see(vision, batch.images)
-        dense = self.heads(tokens, batch)
-        if self.joint is not None:
-            dense = dense + self.joint(inner, batch)
-        pooled = vision.post_layernorm(tokens[:, 0].float())
-        images = functional.normalize(self.clip.visual_projection(pooled), dim=1)
-        captions = caption_bank(batch.scenes, batch.table, batch.dice)
-        questions = question_bank(batch.scenes, batch.table, self.questions, batch.dice)
-        cosines = images @ torch.cat([self.texts(captions.texts), self.texts(questions.texts)]).T  # (B, B + Q)
+            inner, tokens = self.see(self.clip.vision_model, batch.images)
+        losses: dict[str, Tensor] = self.heads(inner, tokens, picture_vectors(self.clip, tokens), batch)
+        return losses
+
+
+class Looked:
+    """Every training picture as the finished vision tower sees it, so that texts can be ranked against many at once."""
+
+    def __init__(self, clip: CLIPModel, pool: Pool, size: int, seed: int) -> None:
+        self.scenes, self.table, self.size, self.seed = pool.scenes, SceneTable.of(pool.scenes), size, seed
+        vision, tower = clip.vision_model, torch.compile(vision_tokens)
+
+        def see(images: Tensor) -> Tensor:
+            pooled: Tensor = vision.post_layernorm(tower(vision, images)[1][:, 0].float())
+            return pooled
+
+        self.seen = looked_at(pool, see, seed)
+
+    def __call__(self, step: int) -> Gallery:
+        rng = np.random.default_rng((self.seed, step))
+        rows = rng.integers(0, len(self.scenes), self.size)
+        seen = self.seen[torch.from_numpy(rows)].float()
+        scenes = [self.scenes[row] for row in rows]
+        return Gallery(seen, scenes, self.table.rows(rows), random.Random(int(rng.integers(1 << 40))))
+
+
+class Wording:
+    """The losses of the text tower: captions and short questions ranked against a gallery, and match against none."""
+
+    def __init__(self, clip: CLIPModel, thresholds: Thresholds) -> None:
+        self.clip, self.thresholds = clip, thresholds
+        self.tokenizer = tokenizer()
+
+    def texts(self, texts: list[str]) -> Tensor:
+        """Unit vectors (len(texts), PROJECTION) float32; short and long texts apart, for the sake of less padding."""
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        found = torch.empty(0)
+        for part in np.array_split(order, 4):
+            tokens = self.tokenizer([texts[at] for at in part], return_tensors="pt", padding=True, truncation=True)
+            with torch.autocast("cpu", torch.bfloat16):
+                vectors = self.clip.get_text_features(**tokens).pooler_output
+            found = torch.cat([found, vectors.float()])
+        return functional.normalize(found[torch.from_numpy(np.argsort(order))], dim=1)
+
+    def __call__(self, gallery: Gallery) -> dict[str, Tensor]:
+        images = functional.normalize(self.clip.visual_projection(gallery.seen), dim=1)
+        captions = caption_bank(gallery.scenes[:CAPTIONS], gallery.table, gallery.dice)
+        questions = question_bank(gallery.scenes, gallery.table, QUESTIONS, gallery.dice)
+        cosines = images @ self.texts(captions.texts + questions.texts).T
         right = torch.from_numpy(np.concatenate([captions.right, questions.right], axis=1))
         scores = cosines * self.clip.logit_scale.exp().clamp(max=60)
-        cut = len(captions.texts)
+        cut = CAPTIONS
         return {
             "captions": 0.5 * ranking_loss(scores[:, :cut].T, right[:, :cut].T)
-            + 0.5 * ranking_loss(scores[:, :cut], right[:, :cut]),
+            + 0.5 * ranking_loss(scores[:cut, :cut], right[:cut, :cut]),
             "questions": ranking_loss(scores[:, cut:].T, right[:, cut:].T)
             + 0.5 * ranking_loss(scores[:, cut:], right[:, cut:]),
             "match": matching_loss(self.thresholds(cosines), right),
-            "dense": self.dense * dense,
         }
 
 
-def train_clip(
-    cache: Path = CACHE,
-    folder: Path = CLIP_FOLDER,
-    seeing: Plan = SEEING,
-    matching: Plan = MATCHING,
-    refining: Plan = REFINING,
-) -> None:
-    """Train all stages, from checkpoints where there are any, and write the model folder."""
+def train_clip(cache: Path = CACHE, folder: Path = CLIP_FOLDER, seeing: Plan = SEEING, wording: Plan = WORDING) -> None:
+    """Train both stages, from checkpoints where there are any, and write the model folder."""
     torch.manual_seed(0)
     pool = load_pool(cache, SHARDS)
-    clip, heads, thresholds = new_clip(), DenseHeads(), Thresholds()
-    see = torch.compile(clip.vision_model)
-
-    def seeing_loss(batch: Batch) -> dict[str, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16):
-            tokens = see(pixel_values=batch.images).last_hidden_state  # type: ignore[no-untyped-call]
-        return {"dense": heads(tokens, batch)}
-
-    sight = nn.ModuleDict({"vision": clip.vision_model, "heads": heads})
-    train("clip-seeing", sight, seeing, Batches(pool, seeing.batch, seeing.seed), seeing_loss, cache=cache)
-    modules = nn.ModuleDict({"clip": clip, "heads": heads, "thresholds": thresholds})
-    every = {400: lambda _: save_clip(clip, folder)}
-    losses = Matching(clip, heads, None, thresholds, questions=256, dense=0.3)
-    train("clip-matching", modules, matching, Batches(pool, matching.batch, matching.seed), losses, every, cache)
-    modules["joint"] = joint = JointHeads()
-    losses = Matching(clip, heads, joint, thresholds, questions=160, dense=1.0)
-    train("clip-refining", modules, refining, Batches(pool, refining.batch, refining.seed), losses, every, cache)
-    log.info("cosine at even odds: %.3f", -float(thresholds.offset / thresholds.scale.exp()))
+    clip, heads, thresholds = new_clip(), Heads(), Thresholds()
+    sight = nn.ModuleDict({"vision": clip.vision_model, "projection": clip.visual_projection, "heads": heads})
+    train("clip-seeing", sight, seeing, Batches(pool, seeing.batch, seeing.seed), Seeing(clip, heads), cache=cache)
+    clip.vision_model.requires_grad_(False)
+    modules = nn.ModuleDict({"clip": clip, "thresholds": thresholds})
+    looked = Looked(clip, pool, wording.batch, wording.seed)
+    train("clip-wording", modules, wording, looked, Wording(clip, thresholds), cache=cache)
+    log.info("cosine at even odds: %.3f", -(thresholds.offset / thresholds.scale.exp()).item())
     save_clip(clip, folder)
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,16 +22,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demo.bank import COLOUR_LIST, KIND_LIST, PLACE_LIST, SceneTable
+from demo.bank import COLOUR_LIST, KIND_LIST, PLACE_LIST, SIZE_LIST, SceneTable
 from demo.composition import Scene
-from demo.models import VISION
+from demo.models import PROJECTION, VISION
 from demo.pool import WITHHELD, Pool
 
 log = logging.getLogger(__name__)
 
+Drawn = TypeVar("Drawn")
 CACHE = Path(".cache/demo-models")
 SHARDS = 12
+CHECKPOINT = 200  # steps
 WIDTH = int(VISION["hidden_size"])
+SIDES = 5  # alone, left, right, above, below
 
 
 def normalised(pixels: NDArray[np.uint8], generator: torch.Generator | None = None) -> Tensor:
@@ -56,7 +60,7 @@ class Batch:
 
 
 class Batches:
-    """Batches by step number; every other one is drawn from the pictures of few kinds, for finer distinctions."""
+    """Batches of pictures drawn by lot, by step number."""
 
     def __init__(self, pool: Pool, size: int, seed: int) -> None:
         self.pool, self.size, self.seed = pool, size, seed
@@ -64,7 +68,7 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))
-        rows = self._few_kinds(rng) if step % 2 else rng.integers(0, len(self.pool), self.size)
+        rows = rng.integers(0, len(self.pool), self.size)
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 40)))
         return Batch(
             normalised(self.pool.pixels[rows], generator),
@@ -75,111 +79,131 @@ class Batches:
             random.Random(int(rng.integers(1 << 40))),
         )
 
-    def _few_kinds(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        kinds = rng.choice(len(KIND_LIST), int(rng.integers(4, 9)), replace=False)
-        wanted = np.isin(self.table.kind, [*kinds, -1]).all(axis=1)
-        return rng.choice(np.flatnonzero(wanted), self.size)
+
+def looked_at(pool: Pool, see: Callable[[Tensor], Tensor], seed: int) -> Tensor:
+    """What a finished vision tower makes of every training picture, (N, …) float16: `see` gets (B, 3, H, W)."""
+    generator = torch.Generator().manual_seed(seed)
+    parts = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for at in range(0, len(pool), 256):
+            parts.append(see(normalised(pool.pixels[at : at + 256], generator)).half())
+    return torch.cat(parts)
 
 
-class DenseHeads(nn.Module):
-    """What each patch shows, read off the vision tower's tokens: teaches shapes and colours faster than captions.
+class Heads(nn.Module):
+    """What each patch and the whole picture show, read off the vision tower: teaches it far faster than captions do.
 
-    From each patch: the kind and colour it belongs to, and whether an object has its centre there. From the first
-    token, which becomes the picture's embedding: the place, and which colours, kinds, pairs and numbers of a kind
-    there are.
+    From each patch of the last layer: the kind and colour it belongs to, and whether an object has its centre there.
+    From each patch one layer before, where the picture's embedding gathers it, what belongs together: the pair of
+    colour and kind, the kind with how many there are of it, the kind with the side it stands on. From the embedding:
+    the place, and which kinds, colours, pairs, numbers of a kind and sides of a kind there are, as cosines with one
+    learned vector for each.
     """
 
     def __init__(self) -> None:
         super().__init__()
         kinds, colours = len(KIND_LIST), len(COLOUR_LIST)
-        self.norm = nn.LayerNorm(WIDTH)
+        self.norm, self.inner_norm = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.patch = nn.Linear(WIDTH, kinds + 1 + colours + 1 + 1)
-        self.whole = nn.Linear(WIDTH, len(PLACE_LIST) + kinds + colours + kinds * 4 + kinds * colours)
+        self.joint_widths = [1 + colours * kinds, 1 + 4 * kinds, 1 + SIDES * kinds]
+        self.joint = nn.Linear(WIDTH, sum(self.joint_widths))
+        self.whole_widths = [len(PLACE_LIST), kinds, colours, colours * kinds, 4 * kinds, SIDES * kinds, len(SIZE_LIST)]
+        self.traits = nn.Parameter(torch.randn(sum(self.whole_widths), PROJECTION))
+        self.offset = nn.Parameter(torch.full((sum(self.whole_widths),), -4.0))
+        self.scale = nn.Parameter(torch.tensor(2.7))
         seen = torch.ones(colours, kinds)
         for colour, kind in WITHHELD:
             seen[COLOUR_LIST.index(colour), KIND_LIST.index(kind)] = 0
         self.seen: Tensor
         self.register_buffer("seen", seen.flatten(), persistent=False)
 
-    def forward(self, tokens: Tensor, batch: Batch) -> Tensor:
-        """The loss over (B, 1 + GRID * GRID, WIDTH) tokens."""
-        tokens = self.norm(tokens.float())
-        return self._patch_loss(tokens[:, 1:], batch) + self._whole_loss(tokens[:, 0], batch)
+    def forward(self, inner: Tensor, last: Tensor, images: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The losses over two layers' (B, 1 + GRID * GRID, WIDTH) tokens and the (B, PROJECTION) pictures' vectors."""
+        return {
+            "patches": self._patch_loss(last[:, 1:], batch),
+            "joint": self._joint_loss(inner[:, 1:], batch),
+            "whole": self.whole(images, batch),
+        }
 
     def _patch_loss(self, tokens: Tensor, batch: Batch) -> Tensor:
         kinds, colours = len(KIND_LIST), len(COLOUR_LIST)
-        kind, colour, centre = self.patch(tokens).flatten(0, 1).split([kinds + 1, colours + 1, 1], dim=1)
-        on_kind, on_colour = (
-            _owned(torch.from_numpy(traits.astype(np.int64)), batch.owners)
-            for traits in (batch.table.kind, batch.table.colour)
-        )
-        weight = torch.where(on_kind > 0, 1.0, 0.25)
-        weight = weight / weight.sum()
-        loss = (functional.cross_entropy(kind, on_kind, reduction="none") * weight).sum()
-        loss = loss + (functional.cross_entropy(colour, on_colour, reduction="none") * weight).sum()
-        wanted = batch.centres.flatten()
-        return loss + 3 * functional.binary_cross_entropy_with_logits(centre[:, 0], wanted)
-
-    def _whole_loss(self, token: Tensor, batch: Batch) -> Tensor:
-        kinds, colours = len(KIND_LIST), len(COLOUR_LIST)
-        widths = [len(PLACE_LIST), kinds, colours, kinds * 4, kinds * colours]
-        place, kind, colour, number, pair = self.whole(token).split(widths, dim=1)
+        read = _read(self.norm, self.patch, tokens)
+        kind, colour, centre = torch.split(read, [kinds + 1, colours + 1, 1], dim=1)
+        centre_loss = functional.binary_cross_entropy_with_logits(centre[:, 0], batch.centres.flatten())
         table = batch.table
+        return _patches(kind, table.kind, batch) + _patches(colour, table.colour, batch) + 3 * centre_loss
+
+    def _joint_loss(self, tokens: Tensor, batch: Batch) -> Tensor:
+        pair, number, side = torch.split(_read(self.inner_norm, self.joint, tokens), self.joint_widths, dim=1)
+        closed = functional.pad(torch.where(self.seen > 0, 0.0, -torch.inf), (1, 0))
+        of = Traits.of(batch.table)
+        return (
+            _patches(pair + closed, of.pair, batch)
+            + _patches(number, of.number, batch)
+            + _patches(side, of.side, batch)
+        )
+
+    def odds(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The odds of each trait, (B, number of them): place, kind, colour, pair, number, side, size."""
+        cosines = images @ functional.normalize(self.traits, dim=1).T
+        return torch.split(cosines * self.scale.exp() + self.offset, self.whole_widths, dim=1)
+
+    def whole(self, images: Tensor, batch: Batch) -> Tensor:
+        """The loss over the pictures' unit vectors alone."""
+        place, kind, colour, pair, number, side, size = self.odds(images)
+        table, of = batch.table, Traits.of(batch.table)
         loss = functional.cross_entropy(place, torch.from_numpy(table.background.astype(np.int64)))
-        k, c, n = (torch.from_numpy(traits.astype(np.int64)) for traits in (table.kind, table.colour, table.count))
-        there = k >= 0  # (B, 2)
-        for logits, index, mask in (
-            (kind, k, None),
-            (colour, c, None),
-            (number, k * 4 + n - 1, None),
-            (pair, c * kinds + k, self.seen),
+        for weight, odds, traits, mask in (
+            (0.25, kind, table.kind, None),
+            (0.25, colour, table.colour, None),
+            (0.5, pair, of.pair, self.seen),
+            (1.0, number, of.number, None),
+            (0.5, side, of.side, None),
         ):
-            wanted = torch.zeros_like(logits).scatter_add_(1, index.clamp(min=0), there.float()).clamp_(max=1)
-            each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+            index = torch.from_numpy(traits.astype(np.int64))  # (B, 2)
+            wanted = torch.zeros_like(odds).scatter_add_(1, index.clamp(min=0), (index >= 0).float()).clamp_(max=1)
+            each = functional.binary_cross_entropy_with_logits(odds, wanted, reduction="none")
             each = each if mask is None else each * mask
-            loss = loss + each.sum(dim=1).mean() / 4
-        return loss
+            loss = loss + weight * each.sum(dim=1).mean()
+        alone = torch.from_numpy(np.flatnonzero(table.relation < 0))
+        sizes = torch.from_numpy(table.size[:, 0].astype(np.int64))
+        return loss + 0.25 * functional.cross_entropy(size[alone], sizes[alone])
 
 
-class JointHeads(nn.Module):
-    """What belongs together in each patch, read one layer before the last: there the picture's embedding gathers it.
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """Numbers for what belongs together in a group, each (N, 2) int64, -1 where there is no second group."""
 
-    Meant to tell the embedding which colour is whose; how far that goes is measured in the README. From each patch: the
-    pair of colour and kind, the kind with how many there are of it, the kind with the side it stands on.
-    """
+    pair: NDArray[np.int64]
+    number: NDArray[np.int64]
+    side: NDArray[np.int64]
 
-    def __init__(self) -> None:
-        super().__init__()
-        kinds, colours = len(KIND_LIST), len(COLOUR_LIST)
-        self.norm = nn.LayerNorm(WIDTH)
-        self.widths = [1 + colours * kinds, 1 + 4 * kinds, 1 + 5 * kinds]
-        self.patch = nn.Linear(WIDTH, sum(self.widths))
-        closed = torch.zeros(self.widths[0])
-        for colour, kind in WITHHELD:
-            closed[1 + COLOUR_LIST.index(colour) * kinds + KIND_LIST.index(kind)] = -torch.inf
-        self.closed: Tensor
-        self.register_buffer("closed", closed, persistent=False)
-
-    def forward(self, tokens: Tensor, batch: Batch) -> Tensor:
-        """The loss over (B, 1 + GRID * GRID, WIDTH) tokens."""
-        kinds, table = len(KIND_LIST), batch.table
-        pair, number, place = self.patch(self.norm(tokens[:, 1:].float())).flatten(0, 1).split(self.widths, dim=1)
-        side = np.where(table.relation[:, None] < 0, 0, 1 + 2 * table.relation[:, None] + np.arange(2))  # (B, 2)
+    @classmethod
+    def of(cls, table: SceneTable) -> Traits:
         kind = table.kind.astype(np.int64)
-        labels = (table.colour.astype(np.int64) * kinds + kind, kind * 4 + table.count - 1, kind * 5 + side)
-        loss = torch.zeros(())
-        for logits, label in zip((pair + self.closed, number, place), labels, strict=True):
-            wanted = _owned(torch.from_numpy(np.where(kind < 0, -1, label)), batch.owners)
-            weight = torch.where(wanted > 0, 1.0, 0.25)
-            each = functional.cross_entropy(logits, wanted, reduction="none")
-            loss = loss + (each * weight).sum() / weight.sum()
-        return loss
+        side = np.where(table.relation[:, None] < 0, 0, 1 + 2 * table.relation[:, None] + np.arange(2))
+        traits = (
+            table.colour.astype(np.int64) * len(KIND_LIST) + kind,
+            kind * 4 + table.count - 1,
+            kind * SIDES + side,
+        )
+        return cls(*(np.where(kind < 0, -1, trait) for trait in traits))
 
 
-def _owned(traits: Tensor, owners: Tensor) -> Tensor:
-    """(B, 2) trait numbers and (B, P) owners -> (B * P,) labels, 0 for background and 1 + trait on an object."""
-    padded = torch.cat([torch.zeros(len(traits), 1, dtype=torch.int64), traits + 1], dim=1)
-    return padded.gather(1, owners).flatten()
+def _read(norm: nn.LayerNorm, head: nn.Linear, tokens: Tensor) -> Tensor:
+    """(B, P, WIDTH) tokens -> (B * P, outputs) float32."""
+    with torch.autocast("cpu", torch.bfloat16):
+        read: Tensor = head(norm(tokens).flatten(0, 1))
+    return read.float()
+
+
+def _patches(odds: Tensor, traits: NDArray[np.integer[Any]], batch: Batch) -> Tensor:
+    """Cross-entropy of (B * P, 1 + traits) odds, 0 for background, an object's patches counting four times as much."""
+    traits_of = torch.from_numpy(traits.astype(np.int64))
+    padded = torch.cat([torch.zeros(len(traits_of), 1, dtype=torch.int64), traits_of + 1], dim=1)
+    wanted = padded.gather(1, batch.owners).flatten()
+    weight = torch.where(wanted > 0, 1.0, 0.25)
+    return (functional.cross_entropy(odds, wanted, reduction="none") * weight).sum() / weight.sum()
 
 
 @dataclass(frozen=True)
@@ -215,15 +239,15 @@ def train(
     name: str,
     modules: nn.ModuleDict,
     plan: Plan,
-    batches: Batches,
-    loss_of: Callable[[Batch], dict[str, Tensor]],
+    batches: Callable[[int], Drawn],
+    loss_of: Callable[[Drawn], dict[str, Tensor]],
     every: dict[int, Callable[[int], None]] | None = None,
     cache: Path = CACHE,
 ) -> None:
     """Train `modules` in place for the plan's steps, from the last checkpoint of that name if there is one.
 
     `loss_of` gives named losses to be added up; `every` maps a number of steps to what is to be called that often. A
-    checkpoint is written every 200 steps; the last one stays, so a finished stage is not repeated.
+    checkpoint is written every CHECKPOINT steps; the last one stays, so a finished stage is not repeated.
     """
     path = cache / f"{name}.pt"
     optimiser = adamw(modules.values(), plan.rate)
@@ -252,7 +276,7 @@ def train(
             speed = done * plan.batch / (time.monotonic() - start)
             log.info("%s %d/%d  %s  %.0f pictures/s", name, step + 1, plan.steps, told, speed)
             sums.clear()
-        if (step + 1) % 200 == 0 or step + 1 == plan.steps:
+        if (step + 1) % CHECKPOINT == 0 or step + 1 == plan.steps:
             _save(path, modules, optimiser, step + 1)
         for period, call in (every or {}).items():
             if (step + 1) % period == 0:
