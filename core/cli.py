@@ -11,7 +11,7 @@ import click
 
 from core.models import MODELS, ModelCard, Role, names
 from core.ports import VectorIndex
-from core.query import FAILED, INDEXED, UNCAPTIONED
+from core.query import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.records import ImageRecord
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
 from core.wiring import Wiring
@@ -73,13 +73,12 @@ def status(data: Path | None, as_json: bool) -> None:
 
 def _status(wiring: Wiring) -> dict[str, Any]:
     index = wiring.index
-    images, pending = index.count(INDEXED), index.count(UNCAPTIONED)
     last = wiring.last_run.latest()
     return {
-        "images": images,
+        "images": index.count(INDEXED),
         "failed": index.count(FAILED),
-        "captioned": images - pending,
-        "pending_captions": pending,
+        "captioned": index.count(CAPTIONED),
+        "pending_captions": index.count(UNCAPTIONED),
         "sources": _sources(index),
         "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
@@ -170,11 +169,12 @@ def _model_line(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
 
 def _describe(line: dict[str, Any]) -> str:
     width = max(len(name) for role in _DEFAULTS for name in names(role))
+    licences = max(len(card.licence) for card in MODELS)
     dimension = f"{line['dimension']:>4} dimensions" if line["dimension"] else " " * 15
     shape = f"{dimension}  {line['input_px']:>3} px"
     marks = "; ".join(mark for mark in ("default" if line["default"] else "", line["remark"] or "") if mark)
     note = f"  ({marks})" if marks else ""
-    return f"  {line['name']:<{width}}  {shape}  {line['licence']:<10}  {line['state']}{note}"
+    return f"  {line['name']:<{width}}  {shape}  {line['licence']:<{licences}}  {line['state']}{note}"
 
 
 def printable(text: str) -> str:

@@ -3,16 +3,20 @@
     BucketLensError
     ├── UsageError              the caller asked for something that cannot be (exit 2)
     │   ├── InvalidQuery
-    │   └── InvalidSetting
+    │   ├── InvalidVectors
+    │   ├── InvalidSetting
+    │   └── InvalidCaptionFile
     ├── ImageError              one image is at fault; recorded as its failure, never fatal
     │   ├── ImageUnreadable
     │   ├── ImageTooLarge
+    │   ├── LinkDead
     │   ├── DecoderCrashed
     │   └── DecoderTimeout
     ├── StoreError              a source of images is at fault
     │   ├── SourceNotFound      (exit 2)
     │   ├── ImageGone
     │   ├── ImageChanged
+    │   ├── ImageUnchanged
     │   ├── ImageWithheld
     │   └── ImageUnavailable
     ├── ModelError
@@ -66,6 +70,25 @@ class InvalidSetting(UsageError):
         self.takes = takes
 
 
+class InvalidCaptionFile(UsageError):
+    """A file of captions that cannot be read: where in it (a line, an entry), what is wrong, what it takes."""
+
+    def __init__(self, path: Path, where: str | None, problem: str, takes: str) -> None:
+        place = f", {where}" if where else ""
+        super().__init__(f"caption file {path}{place}: {problem}. A caption file is {takes}")
+        self.path = path
+        self.where = where
+
+
+class InvalidVectors(UsageError):
+    """A file of vectors, or of their names, that cannot be imported."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
+        self.problem = problem
+
+
 class ImageError(BucketLensError):
     """One image cannot be used; `str(error)` is the reason put on record."""
 
@@ -76,6 +99,10 @@ class ImageUnreadable(ImageError):
 
 class ImageTooLarge(ImageError):
     """Over the limit of bytes or pixels."""
+
+
+class LinkDead(ImageError):
+    """A web address that leads to no picture, or may not be followed. What was read from it before stays."""
 
 
 class DecoderCrashed(ImageError):
@@ -112,6 +139,10 @@ class ImageChanged(StoreError):
     def __init__(self, ref: "ImageRef") -> None:
         super().__init__(f"{ref.uri} has changed since it was listed")
         self.ref = ref
+
+
+class ImageUnchanged(StoreError):
+    """Asked for anew, it is still the one that is on record."""
 
 
 class ImageWithheld(StoreError):

@@ -25,7 +25,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile, register_heif_opener
 
+from core import png_chunks
+from core.colour import to_srgb
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB
@@ -76,9 +79,19 @@ class Decoded:
     thumbnail: bytes | None = None
 
 
-_READERS = (JpegImageFile, PngImageFile, WebPImageFile, GifImageFile, BmpImageFile, TiffImageFile, AvifImageFile)
+# AVIF comes before HEIF: both keep house in the same container, and only Pillow's reader looks at what is inside.
+_READERS = (
+    JpegImageFile,
+    PngImageFile,
+    WebPImageFile,
+    GifImageFile,
+    BmpImageFile,
+    TiffImageFile,
+    AvifImageFile,
+    HeifImageFile,
+)
 _FORMATS = tuple(str(reader.format) for reader in _READERS)
-_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF"
+_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -88,8 +101,9 @@ _SIGNATURES = (
     (b"MM\0*", "TIFF"),
 )
 _FOREIGN = ((b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"DDS ", "DDS"))
-_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis")
-_WHITE = (255, 255, 255)
+_BOXED = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC or AVIF", b"msf1": "HEIC or AVIF"} | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIC"
+)
 _REASON = 200  # characters
 _LONG = 8  # times the shorter side
 
@@ -107,13 +121,16 @@ _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 _pillow = threading.Lock()
 
+register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)  # as Pillow's own are
+
 
 def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     """Bytes of an image file -> what `request` asks for, from the first frame, upright, over white where transparent.
 
-    16-bit and floating-point grey is scaled to 8 bits; embedded colour profiles are not applied. A JPEG is decoded at
-    the smallest of 1, 1/2, 1/4, 1/8 that leaves twice the model input and the thumbnail whole. Byte and pixel limits
-    are checked before any pixel is decoded; `seconds` and `memory_bytes` are the caller's to enforce.
+    16-bit and floating-point grey is scaled to 8 bits, and colours are turned into sRGB by the profile that the file
+    holds. A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 that leaves twice the model input and the thumbnail
+    whole. Byte and pixel limits are checked before any pixel is decoded; `seconds` and `memory_bytes` are the caller's
+    to enforce.
     Raises ImageTooLarge and ImageUnreadable, and nothing else.
     """
     if not data:
@@ -132,7 +149,7 @@ def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     except UnidentifiedImageError as error:
         raise ImageUnreadable(_unidentified(data)) from error
     except Exception as error:  # codecs raise ValueError, SyntaxError, NotImplementedError, struct.error …
-        raise ImageUnreadable(f"damaged: {_reason(error)}") from error
+        raise ImageUnreadable(_reason(error)) from error
 
 
 @contextmanager
@@ -149,12 +166,27 @@ def _limited_pillow(max_pixels: int) -> Iterator[None]:
 
 
 def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
+    content_hash = hashlib.sha256(data).hexdigest()
+    try:
+        return _read(data, content_hash, request, max_pixels)
+    except (ImageError, Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception:
+        bare = png_chunks.bare(data) if data.startswith(png_chunks.SIGNATURE) else None
+        if bare is None:
+            raise
+        return _read(bare, content_hash, request, max_pixels)
+
+
+def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: int) -> Decoded:
     file = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = file.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"{width} × {height} pixels, over the limit of {max_pixels:,}")
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: {width} × {height} pixels")
+    if fault := _fault(file, data):
+        raise ImageUnreadable(f"damaged: {fault}")
     if isinstance(file, JpegImageFile):
         file.draft(None, _enough(width, height, request))
         file.load()
@@ -162,7 +194,7 @@ def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
         file.load()
         width, height = file.size  # a TIFF turns itself while it loads
     orientation, taken_at = _exif(file)
-    image = _rgb(file)
+    image = to_srgb(file)
     turn = _TURNS.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
@@ -172,10 +204,19 @@ def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
         width=width,
         height=height,
         taken_at=taken_at,
-        content_hash=hashlib.sha256(data).hexdigest(),
+        content_hash=content_hash,
         pixels=None if request.pixels is None else _model_input(image, (width, height), request.pixels),
         thumbnail=None if request.thumbnail is None else _thumbnail(image, (width, height), request.thumbnail),
     )
+
+
+def _fault(file: Image.Image, data: bytes) -> str | None:
+    """What is missing or wrong of the picture that Pillow would not complain of."""
+    if isinstance(file, PngImageFile):
+        return png_chunks.fault(data)
+    if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
+        return "its strips do not reach the bottom of the picture"
+    return None
 
 
 def _enough(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
@@ -187,42 +228,6 @@ def _enough(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
         share = max(share, request.thumbnail / max(width, height))
     share = min(share, 1.0)
     return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _eight_bits(image)
-    if image.mode in ("RGBa", "La") or image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, _WHITE)
-        white.paste(image, mask=image.getchannel("A"))
-        return white
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey -> L (LA where one value is transparent), without clipping.
-
-    The full scale is that of the mode for 16 bits, and otherwise the smallest of 1 (floats), 255, 65535 and the
-    largest value present.
-    """
-    values = np.asarray(image)
-    if image.mode.startswith("I;16"):
-        grey = (values >> 8).astype(np.uint8)
-    else:
-        values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-        low, peak = min(0.0, float(values.min())), float(values.max())
-        usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        high = next((top for top in usual if low == 0 and peak <= top), peak)
-        grey = ((values - low) * (255 / max(high - low, 1e-30)) + 0.5).astype(np.uint8)
-    result = Image.fromarray(grey)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        result.putalpha(Image.fromarray(np.where(np.asarray(image) == transparent, 0, 255).astype(np.uint8)))
-    return result
 
 
 def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
@@ -284,13 +289,15 @@ def _unidentified(data: bytes) -> str:
             return f"damaged: starts like {name} but its header cannot be read"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "damaged: starts like WebP but its header cannot be read"
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
-        return "HEIC cannot be read; convert it to JPEG"
+    if data[4:8] == b"ftyp" and data[8:12] in _BOXED:
+        return f"damaged: starts like {_BOXED[data[8:12]]} but its header cannot be read"
     what = next((name for signature, name in _FOREIGN if data.startswith(signature)), "not an image of a known format")
     return f"{what}; {_NAMES} can be read"
 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    foreign = isinstance(error, NotImplementedError) or "unsupported" in text.lower()
+    text = f"{'of a kind that cannot be read' if foreign else 'damaged'}: {text}"
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _REASON else text[: _REASON - 1] + "…"

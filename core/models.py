@@ -13,8 +13,8 @@ DEMO_WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights"
 class ModelCard:
     """`repository` and `revision` name it on the Hugging Face hub; `folder` a copy that is shipped.
 
-    `weights` is the path of the weights file in either; `dimension` (encoders) is the length of its vectors, `input_px`
-    the side of its square input.
+    `weights` is the path of the weights file in either, or of the index of its shards; `dimension` (encoders) is the
+    length of its vectors, `input_px` the side of its square input.
     """
 
     name: str
@@ -35,6 +35,11 @@ class ModelCard:
             raise ValueError(f"{self.name}: a repository is pinned by its revision")
         if (self.role == "encoder") != (self.dimension is not None):
             raise ValueError(f"{self.name}: encoders have a dimension, captioners have none")
+
+    @property
+    def safetensors(self) -> bool:
+        """False where the pinned revision has pickled weights alone."""
+        return ".safetensors" in self.weights
 
 
 _DEMO_REMARK = "the demo model knows only its drawn scenes"
@@ -87,6 +92,25 @@ MODELS = (
         weights="model.safetensors",
         folder=DEMO_WEIGHTS / "captioner",
         remark=_DEMO_REMARK,
+    ),
+    ModelCard(
+        name="blip-base",
+        role="captioner",
+        licence="BSD-3-Clause",
+        input_px=384,
+        weights="pytorch_model.bin",
+        repository="Salesforce/blip-image-captioning-base",
+        revision="82a37760796d32b1411fe092ab5d4e227313294b",
+    ),
+    ModelCard(
+        name="blip2",
+        role="captioner",
+        licence="MIT",
+        input_px=224,
+        weights="model.safetensors.index.json",
+        repository="Salesforce/blip2-opt-2.7b",
+        revision="59a1ef6c1e5117b3f65523d1c6066825bcf315e3",
+        remark="15 GB to fetch, and as much memory",
     ),
 )
 

@@ -9,9 +9,10 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.fusion import Probe, Ranking, Shortlist
 from core.images import Decoded, DecodeRequest, PixelSpec
-from core.query import EVERYTHING, Filter, Keyword
-from core.records import CaptionOrigin, Hit, ImageRecord, ImageRef
+from core.query import EVERYTHING, Filter, Keyword, Sort
+from core.records import CaptionOrigin, Hit, ImageRecord, ImageRef, ListName, all_texts
 from core.vectors import Matrix, Vector
 
 
@@ -40,6 +41,47 @@ class Selective(Protocol):
     """A store that passes over what is plainly no image: how many files, by reason, in its last listing."""
 
     ignored: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An image's bytes, and the image as it was when they were read: with its etag, which its listing did not know."""
+
+    ref: ImageRef
+    data: bytes
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """A store that learns of an image's etag only by reading it, and whose images may be asked for unless unchanged."""
+
+    def fetch(self, ref: ImageRef, etag: str) -> Fetched:
+        """As `read`; raises ImageUnchanged too, where the image is still the one that had this etag ("": unknown)."""
+        ...
+
+
+@runtime_checkable
+class Nameable(Protocol):
+    """A store that knows which of its images a person means."""
+
+    source: str
+
+    def named(self, name: str) -> tuple[str, str]:
+        """Key and uri of the image of this name, be it there or not. Raises ValueError with a reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRows:
+    """Rows of a file of vectors, of which `first` is the first one's number, from 1.
+
+    `vectors` is (N, D) float32 as it is in the file: neither checked nor normalised. A name or captions may be empty.
+    """
+
+    first: int
+    names: Sequence[str]
+    captions: Sequence[tuple[str, ...]]
+    vectors: Matrix
 
 
 @runtime_checkable
@@ -75,7 +117,9 @@ class RunLog(Protocol):
         """A run over `sources` was complete; other sources keep their time."""
         ...
 
-    def forget(self) -> None: ...
+    def forget(self, source: str | None = None) -> None:
+        """Of one source, or of all."""
+        ...
 
     def sources(self) -> Mapping[str, datetime]: ...
 
@@ -152,7 +196,7 @@ class IndexInfo:
 class Point:
     """An image to write whole. A failed one has no vectors. `caption` is the caption's text vector.
 
-    The sparse `words` vector is made by the index from `record.caption` (core.words.document_weights).
+    The sparse `words` vector is made by the index from `record.texts` (core.words.document_weights).
     """
 
     record: ImageRecord
@@ -162,7 +206,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CaptionUpdate:
-    """A caption for an image that is already there; `vector` is None for an empty caption."""
+    """A caption for an image that is already there; `vector` is None for an empty caption.
+
+    `captions` and `generated` are those of an ImageRecord.
+    """
 
     id: str
     text: str
@@ -170,6 +217,13 @@ class CaptionUpdate:
     captioner: str | None
     score: float | None
     vector: Vector | None
+    captions: tuple[str, ...] = ()
+    generated: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is said of the image, what is shown first."""
+        return all_texts(self.text, self.captions, self.generated)
 
 
 DenseName = Literal["image", "caption"]
@@ -215,6 +269,12 @@ class VectorIndex(Protocol):
         """By modified_at, latest first; equal times by id."""
         ...
 
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        """In the order of core.order.in_order."""
+        ...
+
     def nearest(
         self,
         vector: Vector,
@@ -230,6 +290,20 @@ class VectorIndex(Protocol):
 
     def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         """By BM25: sparse dot product with the `words` vectors, IDF applied by the index, best first."""
+        ...
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        """The best `limit` of every list that is asked; the approximate index may serve here."""
+        ...
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        """The best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart."""
+        ...
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        """The scores of these images in every list that is asked; without those that a list does not know."""
         ...
 
     def count(self, filter: Filter = EVERYTHING) -> int: ...

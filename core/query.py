@@ -5,34 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from core import words
+from core.conditions import Between, Field, Simple, holds
+from core.conditions import Keyword as Keyword
+from core.conditions import Match as Match
+from core.conditions import Missing as Missing
 from core.errors import InvalidQuery
 from core.identity import POINT_ID
 
 MAX_LIMIT = 10_000
 MAX_TEXT = 10_000
+MAX_TERMS = 50
 
-Keyword = Literal["words", "source", "status", "content_hash", "caption_origin", "captioner"]
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The keyword field holds at least one of the values."""
-
-    field: Keyword
-    values: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if self.field not in get_args(Keyword):
-            raise InvalidQuery("filter field", self.field, "one of " + ", ".join(get_args(Keyword)))
-        if not self.values:
-            raise InvalidQuery(self.field, self.values, "at least one value")
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """The field is not set."""
-
-    field: Keyword
+Orientation = Literal["landscape", "portrait", "square"]
+Sort = Literal["match", "modified", "taken", "name"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +39,33 @@ class Filter:
     def matches(self, payload: Mapping[str, Any]) -> bool:
         """The meaning of a filter, in plain Python: every backend must agree with it."""
         return (
-            all(_holds(condition, payload) for condition in self.all)
-            and (not self.any or any(_holds(condition, payload) for condition in self.any))
-            and not any(_holds(condition, payload) for condition in self.none)
+            all(_passes(condition, payload) for condition in self.all)
+            and (not self.any or any(_passes(condition, payload) for condition in self.any))
+            and not any(_passes(condition, payload) for condition in self.none)
+        )
+
+    def asks_for(self, field: Field) -> bool:
+        """Whether any condition in it is about this field."""
+        return any(
+            condition.asks_for(field) if isinstance(condition, Filter) else getattr(condition, "field", None) == field
+            for condition in (*self.all, *self.any, *self.none)
         )
 
 
-Condition = Match | Missing | Filter
+Condition = Simple | Filter
 
 EVERYTHING = Filter()
 INDEXED = Filter(all=(Match("status", ("indexed",)),))
 FAILED = Filter(all=(Match("status", ("failed",)),))
-UNCAPTIONED = INDEXED & Filter(all=(Missing("caption_origin"),))
+SEEN = INDEXED & Filter(none=(Missing("content_hash"),))  # with its picture read; an imported vector comes without
+UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
+CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
+PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
+UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
 
 
-def _holds(condition: Condition, payload: Mapping[str, Any]) -> bool:
-    if isinstance(condition, Filter):
-        return condition.matches(payload)
-    value = payload.get(condition.field)
-    if isinstance(condition, Missing):
-        return value is None or value == [] or value == ()
-    held = value if isinstance(value, list | tuple) else (value,)
-    return any(wanted in held for wanted in condition.values)
+def _passes(condition: Condition, payload: Mapping[str, Any]) -> bool:
+    return condition.matches(payload) if isinstance(condition, Filter) else holds(condition, payload)
 
 
 def caption_words(must: Sequence[str] = (), any_of: Sequence[str] = (), none_of: Sequence[str] = ()) -> Filter:
@@ -95,6 +86,21 @@ def _entry(field: str, entry: str) -> Condition:
         raise InvalidQuery(field, entry, "a word that captions can hold (not blank, not only words like 'the')")
     matches = tuple(Match("words", (form,)) for form in forms)
     return matches[0] if len(matches) == 1 else Filter(all=matches)
+
+
+def oriented(*orientations: Orientation) -> Filter:
+    """Pictures of any of these orientations, as they are seen upright."""
+    wider, taller = Between("aspect", low=1), Between("aspect", high=1)
+    square = Between("aspect", 1, 1)
+    made: dict[str, Condition] = {
+        "landscape": Filter(all=(wider,), none=(square,)),
+        "portrait": Filter(all=(taller,), none=(square,)),
+        "square": square,
+    }
+    for orientation in orientations:
+        if orientation not in made:
+            raise InvalidQuery("orientation", orientation, "one of " + ", ".join(made))
+    return Filter(any=tuple(made[orientation] for orientation in orientations))
 
 
 def _check_weight(weight: float) -> None:
@@ -149,18 +155,65 @@ Term = TextTerm | ImageTerm | LikeTerm
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each list counts in a ranking; 0 leaves it out.
+
+    `image`: what the pictures show; `caption`: what their captions mean; `words`: the captions' very words (BM25).
+    The latter two are asked by the words of a query alone.
+    """
+
+    image: float = 1.0
+    caption: float = 0.25
+    words: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in ("image", "caption", "words"):
+            weight = getattr(self, name)
+            if not 0 <= weight <= 100:  # also refuses NaN
+                raise InvalidQuery(f"weight of {name}", weight, "a number from 0 to 100")
+        if not (self.image or self.caption or self.words):
+            raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """What to find. Without terms it browses what passes the filter, newest first."""
+    """What to find. Without terms it browses what passes the filter.
+
+    `weights`: None for those of the settings. `sort`: None for the best match first, or where nothing is compared for
+    the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
+    Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
+    """
 
     terms: tuple[Term, ...] = ()
     filter: Filter = EVERYTHING
     limit: int = 20
     offset: int = 0
+    weights: Weights | None = None
+    sort: Sort | None = None
+    reverse: bool = False
+    within: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
             raise InvalidQuery("limit", self.limit, f"a number from 1 to {MAX_LIMIT}")
         if not 0 <= self.offset <= MAX_LIMIT:
             raise InvalidQuery("offset", self.offset, f"a number from 0 to {MAX_LIMIT}")
+        if len(self.terms) > MAX_TERMS:
+            raise InvalidQuery("terms", f"{len(self.terms)} of them", f"at most {MAX_TERMS}")
         if self.terms and not any(term.weight > 0 for term in self.terms):
             raise InvalidQuery("weight", [term.weight for term in self.terms], "at least one term with a weight over 0")
+        if self.sort is not None and self.sort not in SORTS:
+            raise InvalidQuery("sort", self.sort, "one of " + ", ".join(SORTS))
+        if self.sort == "match" and not self.terms:
+            raise InvalidQuery("sort", self.sort, "modified, taken or name where there is nothing to match")
+        if self.reverse and self.by == "match":
+            raise InvalidQuery("reverse", self.reverse, "a sort by modified, taken or name; matches come best first")
+        if self.within is not None and not 1 <= self.within <= MAX_LIMIT:
+            raise InvalidQuery("within", self.within, f"a number from 1 to {MAX_LIMIT}")
+        if self.within is not None and (not self.terms or self.by == "match"):
+            raise InvalidQuery("within", self.within, "matches that are sorted by modified, taken or name")
+
+    @property
+    def by(self) -> Sort:
+        """What the answer is sorted by."""
+        return self.sort or ("match" if self.terms else "modified")

@@ -7,13 +7,19 @@ from typing import Any, Literal
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human"]
+ListName = Literal["image", "caption", "words"]  # the lists that a search ranks by
+
+UNTOLD_ETAG = "*"  # of a listing that does not know the bytes, and of bytes that were served without a name
+UNREAD_ETAG = "unread"  # of an image whose vector was imported, until its source is ingested
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
     """An image as its store lists it. `etag` is opaque: another etag means other bytes.
 
-    `withheld`: why its bytes cannot be had although it is there, such as an archive that has to be asked first.
+    Where the listing cannot tell, the etag is UNTOLD_ETAG: what was read once is taken to be what is there, unless it
+    is to be read `again`. `withheld`: why its bytes cannot be had although it is there, such as an archive that has to
+    be asked first. `captions` are what people wrote of it, where the listing says so.
     """
 
     source: str
@@ -23,14 +29,18 @@ class ImageRef:
     bytes: int
     modified_at: datetime
     withheld: str | None = None
+    captions: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
     """An image as the index holds it (the payload of its point). Times are timezone-aware UTC.
 
-    `words` are the caption's dictionary forms, each once, in order of appearance. `caption_score` is the cosine of
-    caption vector and image vector. A failed image has `error` and no vector.
+    `captions` are all that people wrote of it, the first being its `caption`; `generated` is what a captioner said of
+    it beside them, where it was asked to. `words` are the dictionary forms of all of them, each once, in order of
+    appearance. `caption_score` is the cosine of caption vector and image vector. A failed image has `error` and no
+    vector.
     """
 
     id: str
@@ -53,6 +63,8 @@ class ImageRecord:
     caption_score: float | None = None
     captioner: str | None = None
     words: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
+    generated: str | None = None
 
     @property
     def ref(self) -> ImageRef:
@@ -60,9 +72,19 @@ class ImageRecord:
         return ImageRef(self.source, self.key, self.uri, self.etag, self.bytes, self.modified_at)
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is said of the image, what is shown first."""
+        return all_texts(self.caption, self.captions, self.generated)
+
+    @property
     def name(self) -> str:
         """The last part of the key, for people."""
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
+
+
+def all_texts(caption: str | None, captions: tuple[str, ...], generated: str | None) -> tuple[str, ...]:
+    """Each once, in this order, none empty."""
+    return tuple(dict.fromkeys(text for text in (caption, *captions, generated) if text))
 
 
 _TIMES = ("modified_at", "indexed_at", "taken_at")
@@ -76,6 +98,9 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
         if name in payload:
             payload[name] = payload[name].isoformat()
     payload["words"] = list(record.words)
+    payload["captions"] = list(record.captions)
+    if record.width and record.height:
+        payload["aspect"] = record.width / record.height  # for filters alone
     return payload
 
 
@@ -85,20 +110,40 @@ def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:
     for name in _TIMES:
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
-    values["words"] = tuple(values.get("words", ()))
+    for name in ("words", "captions"):
+        values[name] = tuple(values.get(name, ()))
     return ImageRecord(id=image_id, **values)
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A hit in one list: its score there (a cosine, or BM25) and its rank from 1 on, None beyond the list's best."""
+
+    score: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One found image. `score` is the cosine of query and image in [-1, 1]; None where nothing was compared."""
+    """One found image. `score` is the cosine of query and image in [-1, 1]; None where they were not compared.
+
+    `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
+    `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    """
 
     record: ImageRecord
     score: float | None
+    match: float | None = None
+    standings: Mapping[ListName, Standing] = field(default_factory=dict)
+    matched: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as the terminal and programs see it."""
-        return {"id": self.record.id, "score": self.score, **to_payload(self.record)} | {"caption": self.record.caption}
+        """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
+        lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
+        why = {"lists": lists, "words": list(self.matched)}
+        first = {"id": self.record.id, "score": self.score, "match": self.match, "why": why}
+        told = {"caption": self.record.caption, "captions": list(self.record.texts)}
+        return first | to_payload(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,45 +1,73 @@
 """SearchService: Query -> SearchResult, over ports only."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
-from core import models, vectors
-from core.errors import ImageNotIndexed
+from core import models, vectors, words
+from core.errors import ImageNotIndexed, InvalidQuery
+from core.fusion import Probe
 from core.images import DecodeRequest
+from core.order import in_order
 from core.ports import Decoder, Encoder, VectorIndex
-from core.query import INDEXED, ImageTerm, LikeTerm, Query, TextTerm
+from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
+from core.ranking import Question, Ranker
 from core.records import Hit, ImageRecord, SearchResult
 from core.vectors import Vector
+
+MATCHING = 200  # how many of the best matches are sorted where nobody says
 
 
 class SearchService:
     """Answers queries. The encoder and decoder are made at their first use: browsing and filters need no model."""
 
-    def __init__(self, index: VectorIndex, encoder: Callable[[], Encoder], decoder: Callable[[], Decoder]) -> None:
+    def __init__(
+        self,
+        index: VectorIndex,
+        encoder: Callable[[], Encoder],
+        decoder: Callable[[], Decoder],
+        weights: Weights | None = None,
+    ) -> None:
         self._index = index
         self._encoder = encoder
         self._decoder = decoder
+        self._weights = weights or Weights()
+        self._ranker = Ranker(index)
 
     def search(self, query: Query) -> SearchResult:
-        """Raises InvalidQuery, ImageError (a query picture), ImageNotIndexed, ModelError and LibraryError."""
+        """Raises InvalidQuery, ImageError (a query picture), ImageNotIndexed, ModelError and LibraryError.
+
+        What failed to be indexed is found only by a filter that asks for a status, and only by browsing.
+        """
         started = perf_counter()
         timings: dict[str, float] = {}
         notices: list[str] = []
-        passing = INDEXED & query.filter
+        passing = query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
         with _timed(timings, "encode"):
-            vector = self._vector(query, notices) if query.terms else None
+            question = self._question(query, passing, notices) if query.terms else None
         with _timed(timings, "index"):
-            if vector is None:
-                records = self._index.newest(passing, limit=query.limit, offset=query.offset)
-                hits = [Hit(record, None) for record in records]
-            else:
-                hits = self._index.nearest(vector, passing, limit=query.limit, offset=query.offset)
-            total = self._index.count(passing)
+            hits, total = self._browsed(query, passing) if question is None else self._found(query, question)
         timings["total"] = (perf_counter() - started) * 1000
         return SearchResult(tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=timings)
+
+    def _browsed(self, query: Query, passing: Filter) -> tuple[list[Hit], int]:
+        records = self._index.ordered(query.by, passing, limit=query.limit, offset=query.offset, reverse=query.reverse)
+        return [Hit(record, None) for record in records], self._index.count(passing)
+
+    def _found(self, query: Query, question: Question) -> tuple[list[Hit], int]:
+        limit, offset = query.limit, query.offset
+        total = self._index.count(question.passing)
+        if query.by == "match":
+            return self._ranker.page(question, limit=limit, offset=offset), total
+        if question.main.list == "words" and query.within is None:  # whatever holds a word is a match
+            records = self._index.ordered(query.by, question.passing, limit=limit, offset=offset, reverse=query.reverse)
+            return self._ranker.hits(question, records), total
+        best = {hit.record.id: hit for hit in self._ranker.page(question, limit=query.within or MATCHING)}
+        ordered = in_order((hit.record for hit in best.values()), query.by, reverse=query.reverse)
+        return [best[record.id] for record in ordered[offset : offset + limit]], len(best)
 
     def image(self, image_id: str) -> ImageRecord:
         """One image by its id. Raises ImageNotIndexed."""
@@ -48,28 +76,74 @@ class SearchService:
             raise ImageNotIndexed(image_id)
         return found[image_id]
 
-    def _vector(self, query: Query, notices: list[str]) -> Vector:
-        encoder = self._encoder() if any(not isinstance(term, LikeTerm) for term in query.terms) else None
+    def _question(self, query: Query, passing: Filter, notices: list[str]) -> Question:
+        """The lists that the query's terms can be compared with. Words go to all of them, pictures to `image`.
+
+        Beside pictures, the lists of captions count by the words' share of the query.
+        """
+        weights = query.weights or self._weights
+        texts = [term for term in query.terms if isinstance(term, TextTerm)]
+        share = sum(abs(term.weight) for term in texts) / sum(abs(term.weight) for term in query.terms)
+        wanted = tuple(dict.fromkeys(word for term in texts if term.weight > 0 for word in words.analyse(term.text)))
+        spoken = any(term.weight > 0 for term in texts)
+        encoded = self._encoded(query.terms if weights.image else texts if weights.caption and spoken else [], notices)
+        probes = []
+        if weights.image:
+            probes.append(Probe("image", _composed(query.terms, encoded)))
+        if weights.caption and spoken:
+            probes.append(Probe("caption", _composed(texts, encoded)))
+        if weights.words and texts and (wanted or probes):
+            terms = _word_weights(texts)
+            probes += [Probe("words", terms=terms)] if terms else []
+        if not probes:
+            raise InvalidQuery(
+                "weights",
+                weights,
+                "a weight over 0 for a list that the query can be compared with: a picture has no captions' words, "
+                "and words like 'the' are in none",
+            )
+        if texts:
+            weights = replace(weights, caption=weights.caption * share, words=weights.words * share)
+        return Question(tuple(probes), passing, weights, wanted)
+
+    def _encoded(self, terms: Sequence[Term], notices: list[str]) -> dict[Term, Vector]:
+        if not terms:
+            return {}
+        encoder = self._encoder() if any(not isinstance(term, LikeTerm) for term in terms) else None
         remark = encoder.remark if encoder is not None else _remark(self._index.info.model)
         if remark:
             notices.append(remark)
-        parts: list[Vector] = []
-        for term in query.terms:
+        parts: dict[Term, Vector] = {}
+        for term in terms:
             match term:
                 case TextTerm(text=text):
                     assert encoder is not None
-                    parts.append(_encode_text(encoder, text, notices))
+                    parts[term] = _encode_text(encoder, text, notices)
                 case ImageTerm(data=data):
                     assert encoder is not None
                     decoded = self._decoder().submit(data, DecodeRequest(pixels=encoder.pixels)).result()
                     assert decoded.pixels is not None
-                    parts.append(encoder.encode_images(decoded.pixels[np.newaxis])[0])
+                    parts[term] = encoder.encode_images(decoded.pixels[np.newaxis])[0]
                 case LikeTerm(id=image_id):
                     found = self._index.vectors([image_id])
                     if image_id not in found:
                         raise ImageNotIndexed(image_id)
-                    parts.append(found[image_id])
-        return vectors.compose(parts, [term.weight for term in query.terms])
+                    parts[term] = found[image_id]
+        return parts
+
+
+def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:
+    return vectors.compose([encoded[term] for term in terms], [term.weight for term in terms])
+
+
+def _word_weights(texts: Sequence[TextTerm]) -> dict[int, float]:
+    """Each word with the weights of the texts that hold it, in units of the heaviest; without what cancels out."""
+    weights: dict[int, float] = {}
+    for term in texts:
+        for word in words.query_weights(term.text):
+            weights[word] = weights.get(word, 0.0) + term.weight
+    most = max((abs(weight) for weight in weights.values()), default=0.0)
+    return {word: weight / most for word, weight in weights.items() if abs(weight) > 1e-6 * most}
 
 
 def _remark(model: str) -> str | None:

@@ -5,23 +5,26 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import InvalidSetting
 from core.images import ImageLimits
+from core.query import Weights
 
 DEFAULT_MODEL = "clip-ViT-B-32"
 DEFAULT_CAPTIONER = "vit-gpt2"
 DEMO = "demo"
+USER_AGENT = "BucketLens/0.1 (image search; fetches each picture of a list once)"
 
 
 class SourceSetting(BaseModel):
-    """A source as the user names it. In the file a string, or a table with its `path`."""
+    """A source as the user names it. In the file a string, or a table with its `path` and what goes with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1)
+    captions: tuple[str, ...] = Field((), description="files of captions that people wrote of its images")
 
     @model_validator(mode="before")
     @classmethod
@@ -32,6 +35,11 @@ class SourceSetting(BaseModel):
     def name(self) -> str:
         """The path, "~" being the home of who runs it."""
         return os.path.expanduser(self.path)
+
+    @property
+    def caption_files(self) -> tuple[Path, ...]:
+        """The files of captions, "~" being the home of who runs it."""
+        return tuple(Path(name).expanduser() for name in self.captions)
 
 
 class Settings(BaseSettings):
@@ -47,6 +55,7 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="folder that holds everything that is written")
     model: str | None = Field(None, description="encoder: a name of `bucketlens models`, or a folder")
     captioner: str | None = Field(None, description="captioner: a name of `bucketlens models`, or a folder")
+    caption_beams: int = Field(1, ge=1, le=16, description="captions kept in view while one is written; 1: greedy")
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
     decode_workers: int | None = Field(None, ge=1, le=256, description="decoding processes; default: the cores")
@@ -64,9 +73,39 @@ class Settings(BaseSettings):
     s3_readers: int = Field(16, ge=1, le=256, description="objects read at once")
     s3_connect_timeout: float = Field(5.0, gt=0)
     s3_read_timeout: float = Field(30.0, gt=0)
-    s3_patience: float = Field(300.0, gt=0, description="longest wait for a store that answers nothing")
+    s3_patience: float = Field(600.0, gt=0, description="longest wait for a store that answers nothing")
+    list_allow_private: bool = Field(False, description="let lists lead to loopback and private networks")
+    list_recheck: bool = Field(False, description="ask for every picture of a list again, unless it is unchanged")
+    list_readers: int = Field(16, ge=1, le=256, description="pictures of a list fetched at once")
+    list_per_host: int = Field(4, ge=1, le=256, description="of them, from one host")
+    list_redirects: int = Field(5, ge=0, le=20, description="redirections followed")
+    list_connect_timeout: float = Field(5.0, gt=0)
+    list_read_timeout: float = Field(15.0, gt=0)
+    list_total_timeout: float = Field(60.0, gt=0, description="longest fetch of one picture")
+    list_host_patience: float = Field(30.0, gt=0, description="longest wait for a host that has never answered")
+    list_patience: float = Field(300.0, gt=0, description="longest wait for one that has, and for the network")
+    list_user_agent: str = Field(USER_AGENT, min_length=1, pattern=r"^[ -~]+$", description="how hosts are asked")
+    image_weight: float = Field(1.0, ge=0, le=100, description="how much it counts in a ranking what pictures show")
+    caption_weight: float = Field(0.25, ge=0, le=100, description="how much it counts what captions mean, for words")
+    words_weight: float = Field(0.25, ge=0, le=100, description="how much the very words of captions count, for words")
     index_wait: float = Field(2.0, ge=0, description="longest wait for the library while another process writes")
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    @field_validator("data", "model", "captioner", mode="before")
+    @classmethod
+    def _at_home(cls, given: object) -> object:
+        """A folder as a shell would take it: "~" is the home of who runs it."""
+        return os.path.expanduser(given) if isinstance(given, str | Path) else given
+
+    @model_validator(mode="after")
+    def _weighing(self) -> "Settings":
+        if not (self.image_weight or self.caption_weight or self.words_weight):
+            raise ValueError("one of image_weight, caption_weight and words_weight has to be over 0")
+        return self
+
+    @property
+    def weights(self) -> Weights:
+        return Weights(self.image_weight, self.caption_weight, self.words_weight)
 
     @property
     def limits(self) -> ImageLimits:

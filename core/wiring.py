@@ -1,13 +1,27 @@
 """Settings -> adapters: the sole chooser. Vendors are imported when their adapter is made, never before."""
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
 from core.models import ModelCard
-from core.ports import Captioner, Decoder, Encoder, ImageStore, IndexInfo, RunLog, ThumbnailStore, VectorIndex
+from core.ports import (
+    Captioner,
+    Decoder,
+    Encoder,
+    ImageStore,
+    IndexInfo,
+    Nameable,
+    RunLog,
+    ThumbnailStore,
+    VectorIndex,
+    VectorRows,
+)
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
+
+_VECTOR_ROWS = 500  # imported at once
 
 
 class Wiring:
@@ -23,6 +37,11 @@ class Wiring:
     @property
     def thumbnail_folder(self) -> Path:
         return self.settings.data / "thumbnails"
+
+    @property
+    def redo_file(self) -> Path:
+        """Tells how far a renewal of this library's captions is."""
+        return self.settings.data / "redo.json"
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -41,6 +60,7 @@ class Wiring:
             encoder = self.encoder
             EdgeIndex.create(self.index_folder, IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)).close()
             self.last_run.forget()
+            self.redo_file.unlink(missing_ok=True)
         if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:
             del self.__dict__["encoder"]  # of the library that was here before this one
         return self.index
@@ -66,7 +86,8 @@ class Wiring:
         from core.adapters.captioner import load_captioner
 
         default = DEMO if self.encoder.name == DEMO else DEFAULT_CAPTIONER
-        return load_captioner(self.settings.captioner or default, device=self.settings.device)
+        settings = self.settings
+        return load_captioner(settings.captioner or default, device=settings.device, beams=settings.caption_beams)
 
     def model_folder(self, card: ModelCard) -> Path | None:
         """The folder of a model of the table, found without any network; None where it has to be fetched."""
@@ -93,12 +114,21 @@ class Wiring:
         return LastRunFile(self.settings.data / "last_run.json")
 
     def store(self, source: str, *, patience_s: float | None = None) -> ImageStore:
-        """The store of a source as the user names it: a folder, or a URI. Raises SourceNotFound.
+        """The store of a source as the user names it: a folder, list:FILE, or a URI. Raises SourceNotFound.
 
         `patience_s`: how long to wait for a store that answers nothing, if not as long as the settings say.
         """
         from core.adapters.folder_store import FolderStore
 
+        if source.startswith("import://"):
+            from core.adapters.imported_store import ImportedStore
+
+            return ImportedStore(source)
+        if source.startswith("list:"):
+            from core.adapters.list_store import ListStore
+
+            waits = {} if patience_s is None else {"list_patience": patience_s, "list_host_patience": patience_s}
+            return ListStore(source, self.settings.model_copy(update=waits))
         scheme = source.partition("://")[0].lower() if "://" in source else ""
         if scheme == "s3":
             from core.adapters.s3_store import S3Store
@@ -108,12 +138,44 @@ class Wiring:
         if scheme in ("", "file"):
             return FolderStore(source, max_bytes=self.settings.max_image_bytes, exclude=[self.settings.data])
         raise SourceNotFound(
-            source, f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder or s3://BUCKET/PREFIX"
+            source,
+            f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder, s3://BUCKET/PREFIX or "
+            "list:FILE",
         )
+
+    def naming(self, source: str | None) -> Callable[[Path], Nameable]:
+        """What gives the vectors of a file their names: the source that they are of, or one of their own.
+
+        Raises SourceNotFound.
+        """
+        from core.adapters.imported_store import ImportedStore
+
+        if source is None:
+            return ImportedStore.of
+        store = self.store(source)
+        assert isinstance(store, Nameable)
+        return lambda _: store
+
+    def vectors(self, path: Path, names: Path | None, dimension: int) -> Iterator[VectorRows]:
+        """The vectors of a file, some rows at a time. Raises InvalidVectors."""
+        from core.adapters.vector_files import read_vectors
+
+        return read_vectors(path, names, dimension, _VECTOR_ROWS)
+
+    def source_name(self, source: str) -> str:
+        """The canonical name of a source as the user names it; the source need not be there (any more)."""
+        from core.adapters import folder_store, list_store, s3_store
+
+        if source.startswith(list_store.SCHEME):
+            return list_store.source_name(source)
+        scheme = source.partition("://")[0].lower() if "://" in source else ""
+        if scheme == "s3":
+            return s3_store.source_name(source)
+        return folder_store.source_name(source) if scheme in ("", "file") else source
 
     @cached_property
     def search(self) -> SearchService:
-        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder)
+        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder, self.settings.weights)
 
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""

@@ -57,9 +57,9 @@ def sequence(text: str) -> list[str]:
     return [form for token, form in forms if form and not STOPWORDS & {token, form}]
 
 
-def analyse(text: str) -> tuple[str, ...]:
+def analyse(*texts: str) -> tuple[str, ...]:
     """Dictionary forms, each once, in order of appearance: what the payload's `words` holds."""
-    return tuple(dict.fromkeys(sequence(text)))
+    return tuple(dict.fromkeys(form for text in texts for form in sequence(text)))
 
 
 def term_id(word: str) -> int:
@@ -67,9 +67,12 @@ def term_id(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
 
 
-def document_weights(text: str) -> dict[int, float]:
-    """Sparse BM25 document vector of a caption: term id -> saturated term frequency (IDF is the index's part)."""
-    terms = sequence(text)
+def document_weights(*texts: str) -> dict[int, float]:
+    """Sparse BM25 document vector of a caption: term id -> saturated term frequency (IDF is the index's part).
+
+    Several captions are one document: a word that all of them hold weighs more than one that a single one holds.
+    """
+    terms = [form for text in texts for form in sequence(text)]
     length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
     weights: dict[int, float] = {}
     for word, count in Counter(terms).items():

@@ -1,4 +1,4 @@
-"""The command `ingest`."""
+"""The commands `ingest` and `forget`."""
 
 import json
 import random
@@ -6,30 +6,49 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from core.cli import data_option, json_option, printable, printable_lines, wire
 from core.errors import LibraryMissing, UsageError
 from core.wiring import Wiring
+from ingest.caption_cli import caption
+from ingest.import_cli import import_vectors
+from ingest.lock import RunLock
 from ingest.observer import SILENT, Observer
+from ingest.options import captioner_options, store_options
 from ingest.report import Report
 from ingest.runner import Runner
 from ingest.stopping import Signals
+
+if TYPE_CHECKING:
+    from ingest.forget import Forgetting
 
 
 @click.command()
 @click.argument("sources", metavar="[SOURCE]…", nargs=-1)
 @click.option("--model", metavar="NAME|PATH", help="Encoder of a new library: see `bucketlens models`.")
-@click.option("--captioner", metavar="NAME|PATH", help="Captioner: see `bucketlens models`.")
-@click.option("--captions/--no-captions", default=True, help="Caption images, once all of them are searchable.")
+@captioner_options
+@click.option(
+    "--captions",
+    "caption_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Captions that people wrote: COCO, Flickr8k, CSV or TSV. Repeatable.",
+)
+@click.option("--no-captions", is_flag=True, help="Caption no image, only make them searchable.")
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
 @click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")
-@click.option("--endpoint-url", metavar="URL", help="Address of an S3-compatible store (default: Amazon's).")
-@click.option("--profile", metavar="NAME", help="Profile of ~/.aws/config, for s3://…")
-@click.option("--no-sign-request", is_flag=True, help="Read public buckets without credentials.")
-@click.option("--requester-pays", is_flag=True, help="Read buckets whose reader pays.")
-@click.option("--versioned", is_flag=True, help="Read exactly the versions that were listed, in versioned buckets.")
+@store_options
+@click.option(
+    "--recheck",
+    "list_recheck",
+    is_flag=True,
+    default=None,
+    help="Ask for every picture of a list again, unless it is unchanged.",
+)
 @click.option("--every", metavar="TIME", help="Go on, with a run every 30s, 15m, 2h or 1d.")
 @click.option("--cron", metavar="FIELDS", help='Go on, with a run at these times: "0 3 * * *" is every night at three.')
 @click.option("--watch", is_flag=True, help="Go on, and follow what changes in folders within seconds.")
@@ -42,14 +61,12 @@ def ingest(
     sources: tuple[str, ...],
     model: str | None,
     captioner: str | None,
-    captions: bool,
+    beams: int | None,
+    caption_all: bool,
+    caption_files: tuple[Path, ...],
+    no_captions: bool,
     retry_failed: bool,
     confirm_deletes: bool,
-    endpoint_url: str | None,
-    profile: str | None,
-    no_sign_request: bool,
-    requester_pays: bool,
-    versioned: bool,
     every: str | None,
     cron: str | None,
     watch: bool,
@@ -58,70 +75,85 @@ def ingest(
     metrics_host: str,
     data: Path | None,
     as_json: bool,
+    **stores: Any,
 ) -> None:
     """Make the library equal to its sources: add what is new, update what changed, delete what is gone.
 
     A SOURCE is a folder, or s3://BUCKET/PREFIX: everything below PREFIX/ in a bucket of Amazon S3 or of a store that
-    speaks its language. Reading it takes the rights to list the bucket and to get its objects.
+    speaks its language. Reading it takes the rights to list the bucket and to get its objects. Or list:FILE, a CSV,
+    TSV, JSON Lines or Parquet file of web addresses, with captions if there are any.
 
     Without SOURCE: to all the `sources` of bucketlens.toml.
+
+    Images that people have captioned (--captions) are left out by the captioner.
 
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
     With --every, --cron or --watch it goes on until it is stopped, and tells of each run in a line.
     """
-    flags = {
-        "s3_endpoint_url": endpoint_url,
-        "s3_profile": profile,
-        "s3_anonymous": no_sign_request or None,
-        "s3_requester_pays": requester_pays or None,
-        "s3_versioned": versioned or None,
-    }
-    with wire(data=data, model=model, captioner=captioner, **flags) as wiring:
+    with wire(data=data, model=model, captioner=captioner, caption_beams=beams, **stores) as wiring:
         sources = sources or tuple(source.name for source in wiring.settings.sources)
         if not sources:
             raise UsageError(
                 'no source to ingest: name one, as in `bucketlens ingest ~/Pictures`, or put sources = ["~/Pictures"] '
                 "into bucketlens.toml"
             )
-        choices = {"captions": captions, "retry_failed": retry_failed, "confirm_deletes": confirm_deletes}
+        if caption_all and no_captions:
+            raise UsageError("--caption-all and --no-captions exclude each other: give one of them")
+        choices = {
+            "captions": not no_captions,
+            "caption_all": caption_all,
+            "retry_failed": retry_failed,
+            "confirm_deletes": confirm_deletes,
+        }
         going_on = bool(every or cron or watch)
         if every and cron:
             raise UsageError("--every and --cron exclude each other: give one of them")
         if dry_run and (going_on or metrics_port is not None):
             raise UsageError("--dry-run does nothing, so it goes with none of --every, --cron, --watch, --metrics-port")
         if dry_run:
-            sys.exit(_dry_run(wiring, sources, retry_failed, confirm_deletes, as_json=as_json))
+            sys.exit(_dry_run(wiring, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json))
         observer = SILENT if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
         if going_on:
-            sys.exit(_keep_going(wiring, sources, every, cron, watch, choices, observer, as_json=as_json))
-        sys.exit(ingest_sources(wiring, sources, as_json=as_json, observer=observer, **choices))
+            going = _keep_going(wiring, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json)
+            sys.exit(going)
+        sys.exit(ingest_sources(wiring, sources, caption_files, as_json=as_json, observer=observer, **choices))
 
 
 def ingest_sources(
     wiring: Wiring,
     sources: Sequence[str],
+    caption_files: Sequence[Path] = (),
     *,
     captions: bool = True,
+    caption_all: bool = False,
     retry_failed: bool = False,
     confirm_deletes: bool = False,
     as_json: bool = False,
     observer: Observer = SILENT,
 ) -> int:
     """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
-    from ingest.display import show, summary
+    from ingest.display import show, show_remarks, summary
 
-    choices = {"captions": captions, "retry_failed": retry_failed, "confirm_deletes": confirm_deletes}
+    choices = {
+        "captions": captions,
+        "caption_all": caption_all,
+        "retry_failed": retry_failed,
+        "confirm_deletes": confirm_deletes,
+    }
     with Signals() as signals:
-        report = Runner(wiring, sources, signals, show, observer=observer, **choices).full()
+        report = Runner(
+            wiring, sources, signals, show, caption_files=caption_files, observer=observer, **choices
+        ).full()
     click.echo(json.dumps(report.to_dict()) if as_json else summary(report))
     if not as_json:
-        _remarks(report)
+        show_remarks(report)
     return 128 + signals.received if signals.received else report.exit_code
 
 
 def _keep_going(
     wiring: Wiring,
     sources: Sequence[str],
+    caption_files: Sequence[Path],
     every: str | None,
     cron: str | None,
     watch: bool,
@@ -132,7 +164,7 @@ def _keep_going(
 ) -> int:
     """Run until stopped. Returns the exit code: 0 where no run was going on."""
     from ingest import schedule
-    from ingest.display import line, show
+    from ingest.display import line, show, show_remarks
     from ingest.keep import Keeper, SystemClock, watchable
     from ingest.watch import FolderWatch
 
@@ -141,7 +173,7 @@ def _keep_going(
     def tell(report: Report) -> None:
         click.echo(json.dumps(report.to_dict()) if as_json else line(report))
         if not as_json:
-            _remarks(report)
+            show_remarks(report)
 
     def complain(error: str) -> None:
         if as_json:
@@ -149,20 +181,15 @@ def _keep_going(
         click.echo(f"bucketlens: {error}", err=True)
 
     with Signals() as signals:
-        runner = Runner(wiring, sources, signals, show, observer=observer, prompt=watch, **choices)
+        runner = Runner(
+            wiring, sources, signals, show, caption_files=caption_files, observer=observer, prompt=watch, **choices
+        )
         stores = runner.stores()
         watcher = FolderWatch(watchable(stores), [str(wiring.settings.data)]) if watch else None
         with watcher or nullcontext():
             keeper = Keeper(runner, watcher, stores, tell=tell, complain=complain)
             schedule.keep_going(times, keeper, SystemClock(), random.random)
     return 128 + signals.received if keeper.interrupted and signals.received else 0
-
-
-def _remarks(report: Report) -> None:
-    for remark in report.problems + report.notices:
-        click.echo(f"Note: {printable_lines(remark)}", err=True)
-    if report.failed:
-        click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
 
 
 def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
@@ -174,12 +201,22 @@ def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
 
 
 def _dry_run(
-    wiring: Wiring, sources: Sequence[str], retry_failed: bool, confirm_deletes: bool, *, as_json: bool
+    wiring: Wiring,
+    sources: Sequence[str],
+    caption_files: Sequence[Path],
+    retry_failed: bool,
+    confirm_deletes: bool,
+    *,
+    as_json: bool,
 ) -> int:
+    from ingest.caption_files import read_captions
     from ingest.display import table
     from ingest.dry_run import dry_run
 
     stores = [wiring.store(source) for source in sources]
+    own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
+    for path in (*caption_files, *own):
+        read_captions(path)  # raises what a run would
     try:
         index = wiring.index
     except LibraryMissing:
@@ -203,4 +240,51 @@ def _dry_run(
     return done.exit_code
 
 
-COMMANDS: list[click.Command] = [ingest]
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only tell what would go.")
+@data_option
+@json_option
+def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
+    """Remove everything that the library holds of a source: records, captions, thumbnails. The pictures stay.
+
+    SOURCE is named as for `bucketlens ingest`, or as `bucketlens status` lists it. It need not be there any more.
+    """
+    from ingest import forget as forgetting
+
+    with wire(data=data) as wiring, Signals() as signals:
+        index, lock = wiring.index, RunLock(wiring.settings.data)
+        lock.look()
+        found = forgetting.look(index, source, wiring.source_name(source))
+        if yes:
+            with lock:
+                for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
+                    pass
+                if not lock.unclean:
+                    lock.ended_well()
+            if found.done:
+                wiring.last_run.forget(found.source)
+        click.echo(json.dumps(found.to_dict()) if as_json else _told(found, wiring))
+        if signals.received and not found.done:
+            sys.exit(128 + signals.received)
+        if not yes:
+            raise UsageError("nothing was removed: run the same command again with --yes to remove them")
+
+
+def _told(found: "Forgetting", wiring: Wiring) -> str:
+    """For people: what has gone, or what would go."""
+    source = printable(found.source)
+    human = f", {found.human:,} of them with captions that a person wrote" if found.human else ""
+    held = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
+    if found.removed:
+        lines = [f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {held}"]
+        if found.source in map(wiring.source_name, (each.name for each in wiring.settings.sources)):
+            lines.append("it is one of the `sources` of bucketlens.toml: the next ingest reads it again")
+    else:
+        more = found.images + found.failed - len(found.first)
+        lines = [f"from {source} the library holds {held}:", *(f"  {printable(key)}" for key in found.first)]
+        lines += [f"  … {more:,} more"] if more > 0 else []
+    return "\n".join(lines)
+
+
+COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget]

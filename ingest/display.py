@@ -4,19 +4,25 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from core.cli import printable
+from core.cli import printable, printable_lines
 from ingest import report
 from ingest.dry_run import KINDS, DryRun
 from ingest.report import Report, Stage
 
 _LINE_SECONDS = 15.0
 _UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one source a line
-_TITLES: dict[Stage, str] = {"images": "Indexing", "captions": "Captioning"}
+_TITLES: dict[Stage, str] = {
+    "images": "Indexing",
+    "given": "Taking in captions",
+    "captions": "Captioning",
+    "thumbnails": "Thumbnails",
+}
 
 
 def show(run: Iterator[report.Progress]) -> None:
@@ -77,6 +83,20 @@ def summary(done: Report) -> str:
     return "\n".join(_summary(done))
 
 
+def caption_summary(done: Report) -> str:
+    """What was captioned, in a line or two for people."""
+    lines = [f"{done.captioned:,} captioned in {done.seconds:.1f} s"]
+    return "\n".join(lines + _left(done))
+
+
+def show_remarks(done: Report) -> None:
+    """On standard error: what a person should know."""
+    for remark in done.problems + done.notices:
+        click.echo(f"Note: {printable_lines(remark)}", err=True)
+    if done.failed:
+        click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
+
+
 def line(done: Report) -> str:
     """The same in one line, with the time."""
     return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(_summary(done))}"
@@ -108,8 +128,17 @@ def _summary(done: Report) -> list[str]:
     ]
     speed = f", {done.images_per_second:.1f} images/s" if done.images_per_second else ""
     lines = [f"{', '.join(counts)} in {done.seconds:.1f} s{speed}"]
+    if done.human_captions:
+        lines.append(f"{done.human_captions:,} images have new captions of people")
     if done.ignored:
         lines.append(f"{done.ignored:,} files passed over that are no pictures")
+    return lines + _left(done)
+
+
+def _left(done: Report) -> list[str]:
+    lines = []
+    if done.thumbnails:
+        lines.append(f"{done.thumbnails:,} thumbnails that were missing have been made again")
     if done.pending_captions:
         lines.append(f"{done.pending_captions:,} images have no caption yet")
     if done.interrupted:

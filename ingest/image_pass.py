@@ -12,14 +12,16 @@ import numpy as np
 from core.errors import StoreError
 from core.images import DecodeRequest
 from core.ports import Encoder, ImageStore, Point, Remote
+from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Matrix
 from ingest.observer import timed
 from ingest.parts import Parts, patiently
 from ingest.plan import Step
 from ingest.planner import Planner
-from ingest.points import Donors, failed_point, indexed_point
-from ingest.prepare import Failed, Gone, Outcome, Preparer, Ready, Touched, Withheld
+from ingest.points import Donors, adopted_point, failed_point, indexed_point
+from ingest.prepare import Failed, Gone, Outcome, Preparer, Ready, Reworded, Touched, Withheld
 from ingest.report import Progress, Report
+from ingest.wording import Wording, caption_updates
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class ImagePass:
         self._encodings: deque[tuple[list[Ready], Future[tuple[Matrix, float]]]] = deque()
         self._points: list[tuple[Step, Point]] = []
         self._touched: list[Step] = []
+        self._reworded: list[Step] = []
         self._written_at = time.monotonic()
         self._readers = max(parts.options.readers, store.readers if isinstance(store, Remote) else 0)
         self._broken: StoreError | None = None
@@ -76,7 +79,7 @@ class ImagePass:
                 self._look_ahead(readers, prepare)
                 self._gather()
                 self._encode(device, encoder)
-                self._collect(_ENCODINGS if self._under_way else 0)
+                self._collect(encoder, _ENCODINGS if self._under_way else 0)
                 self._write()
                 yield self._progress()
         finally:
@@ -92,7 +95,7 @@ class ImagePass:
                 self._report.image_seconds,
                 self._report.encode_seconds,
             )
-        self._collect(0)
+        self._collect(encoder, 0)
         self._write(whole=True)
         yield self._progress()
         if self._broken is not None:
@@ -142,6 +145,8 @@ class ImagePass:
                     self._batch.append(outcome)
                 case Touched(step):
                     self._touched.append(step)
+                case Reworded(step):
+                    self._reworded.append(step)
                 case Failed():
                     self._fail(outcome)
                 case Withheld(step, reason):
@@ -156,9 +161,12 @@ class ImagePass:
     def _fail(self, failure: Failed) -> None:
         step = failure.step
         _log.info("failed: %s: %s", step.ref.uri, failure.reason)
-        if failure.for_now and step.known is not None and step.known.status == "indexed":
+        known = step.known
+        if known is not None and known.status == "indexed" and (failure.stays or known.etag == UNREAD_ETAG):
             self._report.failed += 1
             self._done += 1
+            if known.etag == UNREAD_ETAG and not failure.for_now:
+                patiently(self._parts.index.set_refs, [(step.id, step.ref)])  # there is no use in reading it again
             self._report.notices.append(f"{step.ref.uri} stays as it was indexed: {failure.reason}")
         else:
             self._points.append((step, failed_point(failure, self._parts.index.info.fingerprint)))
@@ -175,7 +183,8 @@ class ImagePass:
         donors = Donors(self._parts.index, (ready.decoded.content_hash for ready in batch))
         new = []
         for ready in batch:
-            point = donors.point(ready.step, ready.decoded)
+            point = adopted_point(ready.step, ready.decoded, self._parts.index, encoder)
+            point = point or donors.point(ready.step, ready.decoded)
             if point is None:
                 new.append(ready)
             else:
@@ -184,7 +193,7 @@ class ImagePass:
         if new:
             self._encodings.append((new, device.submit(_timed_encode, encoder, new)))
 
-    def _collect(self, most: int) -> None:
+    def _collect(self, encoder: Encoder, most: int) -> None:
         """Make points of finished encodings, waiting while over `most` are under way."""
         while self._encodings and (len(self._encodings) > most or self._encodings[0][1].done()):
             batch, encoding = self._encodings.popleft()
@@ -194,15 +203,17 @@ class ImagePass:
             self._report.encode_seconds += seconds
             self._parts.observer.took("encode", seconds)
             for ready, vector in zip(batch, vectors, strict=True):
-                self._points.append((ready.step, indexed_point(ready.step, ready.decoded, vector, self._parts.index)))
+                point = indexed_point(ready.step, ready.decoded, vector, self._parts.index, encoder)
+                self._points.append((ready.step, point))
 
     def _write(self, *, whole: bool = False) -> None:
         """Write when there is much to write, or some of it has waited; count what has been acknowledged."""
         now = time.monotonic()
-        waiting = len(self._points) + len(self._touched)
+        waiting = len(self._points) + len(self._touched) + len(self._reworded)
         if waiting and (whole or waiting >= _WRITE_POINTS or now - self._written_at > _WRITE_SECONDS):
             self._write_points()
             self._write_touched()
+            self._write_words()
             self._done += waiting
         elif waiting:
             return
@@ -225,6 +236,20 @@ class ImagePass:
         if touched:
             patiently(self._parts.index.set_refs, [(step.id, step.ref) for step in touched])
             self._report.updated += len(touched)
+
+    def _write_words(self) -> None:
+        reworded, self._reworded = self._reworded, []
+        words = [_wording(step.known, step.ref.captions) for step in reworded if step.known is not None]
+        if words:
+            updates = caption_updates(self._parts.index, self._parts.encoder, words)
+            patiently(self._parts.index.set_captions, updates)
+            self._report.human_captions += len(words)
+
+
+def _wording(known: ImageRecord, human: tuple[str, ...]) -> Wording:
+    """A captioner's words make way for people's, unless they were asked for beside them."""
+    both = known.caption_origin == "human"
+    return Wording(known, human, known.generated if both else None, known.captioner if both else None)
 
 
 def _timed_encode(encoder: Encoder, batch: list[Ready]) -> tuple[Matrix, float]:

@@ -20,6 +20,19 @@ class RunLock:
         self._descriptor = -1
         self.unclean = False
 
+    def look(self) -> None:
+        """Raises LibraryBusy where another process holds it. Makes nothing, and keeps nothing."""
+        try:
+            descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return  # there is none yet, or entering will tell
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._busy() from error
+        finally:
+            os.close(descriptor)
+
     def __enter__(self) -> "RunLock":
         try:
             self._data.mkdir(parents=True, exist_ok=True)
@@ -30,12 +43,15 @@ class RunLock:
         except OSError as error:
             self.__exit__()
             if isinstance(error, BlockingIOError):
-                raise LibraryBusy(f"another ingest of {self._data}: the library") from error
+                raise self._busy() from error
             raise disk_fault(self._data, error) from error
         return self
 
     def ended_well(self) -> None:
         self._mark.unlink(missing_ok=True)
+
+    def _busy(self) -> LibraryBusy:
+        return LibraryBusy(f"another ingest of {self._data}: the library")
 
     def __exit__(self, *_: object) -> None:
         if self._descriptor >= 0:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.identity import point_id
 from core.ports import ImageStore, VectorIndex, Watchable
@@ -10,6 +10,7 @@ from core.query import UNCAPTIONED, Filter, Match
 from core.records import ImageRecord, ImageRef
 from ingest.caption_pass import CaptionPass
 from ingest.events import event
+from ingest.human_captions import Given, give_captions
 from ingest.image_pass import ImagePass
 from ingest.parts import Parts, patiently
 from ingest.plan import Absences
@@ -37,13 +38,23 @@ class _Selection:
 
 
 def run_touched(
-    parts: Parts, touched: Mapping[str, Iterable[bytes]], stores: Mapping[str, ImageStore], report: Report
+    parts: Parts,
+    touched: Mapping[str, Iterable[bytes]],
+    stores: Mapping[str, ImageStore],
+    report: Report,
+    *,
+    given: Sequence[Given] = (),
 ) -> Iterator[Progress]:
-    """Bring the touched paths of each source up to date, and fill in `report` as it goes. Raises StoreError."""
+    """Bring the touched paths of each source up to date, and fill in `report` as it goes. Raises StoreError.
+
+    `given`: captions of people for the stores' images.
+    """
     try:
         for source, paths in touched.items():
             if not parts.stop.is_set():
                 yield from _one_source(parts, stores[source], paths, report)
+        if report.added or report.updated:
+            yield from give_captions(parts, given, report, tell=False)
         if parts.options.captions:
             yield from CaptionPass(parts, report).run()
         report.pending_captions = patiently(parts.index.count, UNCAPTIONED)

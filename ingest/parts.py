@@ -20,12 +20,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`batch_size` images are encoded at once; `readers` files are read or decoded at once."""
+    """`batch_size` images are encoded at once; `readers` files are read or decoded at once.
+
+    `caption_all`: the captioner captions those images too that people have captioned.
+    """
 
     batch_size: int = 32
     thumbnail_px: int = 448
     readers: int = 4
     captions: bool = True
+    caption_all: bool = False
     retry_failed: bool = False
     confirm_deletes: bool = False
 

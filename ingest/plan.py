@@ -1,14 +1,15 @@
 """What is to be done: pure decisions from what is listed and what is indexed, tested without a disk."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from core.records import ImageRecord, ImageRef
+from core.records import UNREAD_ETAG, UNTOLD_ETAG, ImageRecord, ImageRef
 
-Kind = Literal["add", "update", "skip", "withheld"]
+Kind = Literal["add", "update", "reword", "skip", "withheld"]
 
 MAX_DELETED_SHARE = 0.10
 ALWAYS_DELETED = 10  # so few may go from a small source without being confirmed
@@ -29,7 +30,8 @@ def plan(
 ) -> list[Step]:
     """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
 
-    What would be worked on if it were not withheld is told apart.
+    What would be worked on if it were not withheld is told apart, and so is an image of which only the captions that
+    its listing has for it are others.
     """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
@@ -40,9 +42,17 @@ def plan(
 def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
     if known is None:
         return "add" if ref.withheld is None else "withheld"
-    if known.etag != ref.etag or (retry_failed and known.status == "failed"):
+    if _has_changed(ref, known) or (retry_failed and known.status == "failed"):
         return "update" if ref.withheld is None else "withheld"
+    if ref.captions and (known.caption_origin, known.captions) != ("human", ref.captions):
+        return "reword"
     return "skip"
+
+
+def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
+    if ref.etag == UNTOLD_ETAG:
+        return ref.again or known.etag in ("", UNREAD_ETAG)
+    return known.etag != ref.etag
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,8 @@ def refusal(absences: Absences, *, confirmed: bool) -> str | None:
         return (
             f"{absences.source} lists no image at all while {absences.held:,} are indexed; nothing was deleted, "
             "because that looks like a disk that is not mounted, or a wrong prefix. See that it is there, then run the "
-            "same command again"
+            "same command again; if it was emptied for good, run "
+            f"`bucketlens forget {shlex.quote(absences.source)}`"
         )
     if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.held):
         return None

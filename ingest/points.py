@@ -6,29 +6,62 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.images import Decoded
-from core.ports import Point, VectorIndex
+from core.ports import Encoder, Point, VectorIndex
 from core.query import INDEXED, Filter, Match
-from core.records import ImageRecord
+from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Vector
+from core.words import analyse
 from ingest.parts import patiently
 from ingest.plan import Step
 from ingest.prepare import Failed
+from ingest.wording import text_vector, written
 
 
-def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
-    """A new point; what a person wrote of the picture stays when its file changes."""
+def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
+    """A new point; what people wrote of the picture stays when its file changes, or can be read again.
+
+    What its listing says that they wrote counts for more.
+    """
     record, known = _decoded_record(step, decoded, index.info.fingerprint), step.known
+    if step.ref.captions:
+        return _captioned_by_listing(record, vector, step.ref.captions, encoder)
     if known is None or known.caption_origin != "human":
         return Point(record, vector)
-    caption = patiently(index.vectors, [known.id], "caption").get(known.id)
+    record = _with_words_of_people(record, known)
+    caption = None
+    if known.generated is None:  # a captioner's words are of the old picture
+        caption = patiently(index.vectors, [known.id], "caption").get(known.id)
+    if caption is None and record.texts:
+        caption = text_vector(encoder, record.texts)
     score = None if caption is None else float(caption @ vector)
-    record = replace(record, caption=known.caption, caption_origin="human", caption_score=score, words=known.words)
+    return Point(replace(record, caption_score=score), vector, caption)
+
+
+def adopted_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
+    """The point of an image whose vector was imported and that is now read for the first time: the vector stays."""
+    known = step.known
+    if known is None or known.etag != UNREAD_ETAG or known.status != "indexed":
+        return None
+    vector = patiently(index.vectors, [known.id]).get(known.id)
+    return None if vector is None else indexed_point(step, decoded, vector, index, encoder)
+
+
+def _captioned_by_listing(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
+    caption = text_vector(encoder, captions)
+    record = replace(_with_captions(record, captions), caption_score=float(caption @ vector))
     return Point(record, vector, caption)
 
 
 def failed_point(failure: Failed, fingerprint: str) -> Point:
-    """A point without a vector. Its etag differs from any where the failure may be over by the next run."""
-    record = _record(failure.step, fingerprint, status="failed", error=failure.reason)
+    """A point without a vector. Its etag differs from any where the failure may be over by the next run.
+
+    What people wrote of the picture stays on record for when it can be read again.
+    """
+    record, known = _record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
+    if failure.step.ref.captions:
+        record = _with_captions(record, failure.step.ref.captions)
+    elif known is not None and known.caption_origin == "human":
+        record = _with_words_of_people(record, known)
     if failure.for_now:
         record = replace(record, etag="")
     return Point(replace(record, content_hash=failure.content_hash), None)
@@ -49,7 +82,7 @@ class Donors:
 
     def point(self, step: Step, decoded: Decoded) -> Point | None:
         """The point of an image whose bytes are known, or None: also where a person's words are to be kept."""
-        if step.known is not None and step.known.caption_origin == "human":
+        if step.ref.captions or (step.known is not None and step.known.caption_origin == "human"):
             return None
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
@@ -61,8 +94,20 @@ class Donors:
             caption_score=donor.caption_score,
             captioner=donor.captioner,
             words=donor.words,
+            captions=donor.captions,
+            generated=donor.generated,
         )
         return Point(record, self._images[donor.id], self._captions.get(donor.id))
+
+
+def _with_words_of_people(record: ImageRecord, known: ImageRecord) -> ImageRecord:
+    captions = written(known)
+    return replace(record, caption=known.caption, caption_origin="human", captions=captions, words=analyse(*captions))
+
+
+def _with_captions(record: ImageRecord, captions: tuple[str, ...]) -> ImageRecord:
+    words = analyse(*captions)
+    return replace(record, caption=captions[0], caption_origin="human", captions=captions, words=words)
 
 
 def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:

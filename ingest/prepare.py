@@ -6,14 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld
+from core.errors import (
+    ImageChanged,
+    ImageError,
+    ImageGone,
+    ImageUnavailable,
+    ImageUnchanged,
+    ImageWithheld,
+    LinkDead,
+)
 from core.images import Decoded, DecodeRequest
-from core.ports import Decoder, ImageStore, ThumbnailStore
+from core.ports import Conditional, Decoder, Fetched, ImageStore, ThumbnailStore
 from ingest.observer import SILENT, Observer, timed
 from ingest.plan import Step
 
 _MAX_HELD_BYTES = 128 * 2**20
 _CHANGES_FOLLOWED = 4
+_UNKNOWN_BYTES = 8 * 2**20  # counted for an image whose listing does not know its size
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +42,28 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Cannot be indexed. `for_now`: it could not be read at all, which may be over by the next run."""
+    """Cannot be indexed. `for_now`: it could not be read at all, which may be over by the next run.
+
+    `stays`: what is indexed of it stays so, if there is anything.
+    """
 
     step: Step
     reason: str
     content_hash: str | None = None
     for_now: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
     """Deleted since it was listed."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """Nothing is to be read: its listing has other captions for it than are on record."""
 
     step: Step
 
@@ -56,7 +76,7 @@ class Withheld:
     reason: str
 
 
-Outcome = Ready | Touched | Failed | Gone | Withheld
+Outcome = Ready | Touched | Reworded | Failed | Gone | Withheld
 
 
 class Preparer:
@@ -79,26 +99,35 @@ class Preparer:
 
     def __call__(self, step: Step) -> Outcome:
         """The outcome for the image as it is when its bytes are read, which its step then refers to."""
+        if step.kind == "reword":
+            return Reworded(step)
         for _ in range(_CHANGES_FOLLOWED):
             try:
                 return self._prepare(step)
             except ImageChanged as error:
                 step = replace(step, ref=error.ref)
-        return Failed(step, "changes again and again while it is read; the next run tries again", for_now=True)
+        return Failed(
+            step, "changes again and again while it is read; the next run tries again", for_now=True, stays=True
+        )
 
     def _prepare(self, step: Step) -> Outcome:
-        with self._budget.hold(step.ref.bytes):
+        with self._budget.hold(step.ref.bytes or _UNKNOWN_BYTES):
             try:
                 with timed(self._observer, "read"):
-                    data = self._store.read(step.ref)
+                    fetched = self._fetch(step)
+            except ImageUnchanged:
+                return Touched(step if step.known is None else replace(step, ref=step.known.ref))
             except ImageGone:
                 return Gone(step)
             except ImageWithheld as error:
                 return Withheld(step, str(error))
             except ImageUnavailable as error:
-                return Failed(step, str(error), for_now=True)
+                return Failed(step, str(error), for_now=True, stays=True)
+            except LinkDead as error:
+                return Failed(step, str(error), stays=True)
             except ImageError as error:
                 return Failed(step, str(error))
+            step, data = replace(step, ref=fetched.ref), fetched.data
             content_hash = hashlib.sha256(data).hexdigest()
             known = step.known
             if known is not None and known.status == "indexed" and known.content_hash == content_hash:
@@ -111,6 +140,12 @@ class Preparer:
         assert decoded.thumbnail is not None
         self._thumbnails.put(step.id, decoded.thumbnail)
         return Ready(step, replace(decoded, thumbnail=None))
+
+    def _fetch(self, step: Step) -> Fetched:
+        if not isinstance(self._store, Conditional):
+            return Fetched(step.ref, self._store.read(step.ref))
+        known = step.known
+        return self._store.fetch(step.ref, known.etag if known is not None and known.status == "indexed" else "")
 
 
 class _ByteBudget:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import unquote_to_bytes
 
+from core.by_name import is_hidden, is_rubbish
 from core.ports import VectorIndex
 from core.query import EVERYTHING, Filter, Match
 from core.records import ImageRecord
@@ -46,6 +48,7 @@ def remove(parts: Parts, absences: Absences, gone: Sequence[str], report: Report
     if reason is not None:
         _log.info(event("deletions_held_back", source=absences.source, gone=len(gone), held=absences.held))
         report.kept += len(gone)
+        report.behind.add(absences.source)
         report.notices.append(reason)
         return
     for start in range(0, len(gone), _PAGE):
@@ -78,18 +81,24 @@ def indexed_sources(index: VectorIndex) -> list[str]:
 
 
 def is_inside(source: str, other: str) -> bool:
-    """Is everything of `source` also of `other`? Buckets' names end with "/", folders' do not, but for the root."""
-    return source != other and source.startswith(other if other.endswith("/") else other + "/")
+    """Is everything of `source` also of `other`? Buckets' names end with "/", folders' do not, but for the root.
+
+    What is hidden in `other`, or rubbish by its name, is not read with it.
+    """
+    base = other if other.endswith("/") else other + "/"
+    if source == other or not source.startswith(base):
+        return False
+    below = source.removeprefix(base).rstrip("/")
+    folders = (unquote_to_bytes(below) if source.startswith("file:") else below.encode()).split(b"/")
+    return not any(is_hidden(folder) or is_rubbish(folder) for folder in folders)
 
 
 def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
     """How many of these have bytes that no listed image of the source has, so that nothing else shows them."""
     wanted = {record.content_hash for record in absent if record.status == "indexed"}
     hashes = tuple(each for each in wanted if each is not None)
-    if not hashes:
-        return 0
-    same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-    found = patiently(index.scroll, same, limit=4 * _PAGE)
+    same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes))) if hashes else None
+    found = [] if same is None else patiently(index.scroll, same, limit=4 * _PAGE)
     missing = set(listed.absent(record.id for record in found))
     there = {record.content_hash for record in found if record.id not in missing}
     return sum(record.status == "indexed" and record.content_hash not in there for record in absent)

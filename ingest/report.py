@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["images", "captions"]
+Stage = Literal["images", "given", "captions", "thumbnails"]
 
 
 @dataclass(slots=True)
@@ -12,9 +12,12 @@ class Report:
     """Counts of images, each counted when the index has acknowledged it. `failed` counts this run's failures alone.
 
     `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures, or
-    archived; `kept` are indexed images that are no longer listed but may not be deleted unconfirmed. `image_seconds` is
-    the time that the first pass took without loading the model. `problems` are what keeps the library from being equal
-    to its sources, `notices` what a person should know.
+    archived; `uncaptioned` are images that could not be captioned for want of their pictures; `human_captions` are
+    images whose captions of people have changed, `captions_unmatched` and `captions_ambiguous` names in caption files
+    that mean no image, or several; `thumbnails` were missing and have been made again; `kept` are indexed images that
+    are no longer listed but may not be deleted unconfirmed, and `behind` the sources that they are of. `image_seconds`
+    is the time that the first pass took without loading the model. `problems` are what keeps the library from being
+    equal to its sources, `notices` what a person should know.
     """
 
     added: int = 0
@@ -23,6 +26,11 @@ class Report:
     deleted: int = 0
     failed: int = 0
     captioned: int = 0
+    uncaptioned: int = 0
+    human_captions: int = 0
+    captions_unmatched: int = 0
+    captions_ambiguous: int = 0
+    thumbnails: int = 0
     reused: int = 0
     ignored: int = 0
     kept: int = 0
@@ -34,6 +42,7 @@ class Report:
     interrupted: bool = False
     problems: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    behind: set[str] = field(default_factory=set)
 
     @property
     def images_per_second(self) -> float:
@@ -44,7 +53,7 @@ class Report:
     def exit_code(self) -> int:
         if self.problems:
             return 1
-        return 3 if self.failed else 0
+        return 3 if self.failed or self.uncaptioned else 0
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -56,6 +65,11 @@ class Report:
             "captioned": self.captioned,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
+            "uncaptioned": self.uncaptioned,
+            "human_captions": self.human_captions,
+            "captions_unmatched": self.captions_unmatched,
+            "captions_ambiguous": self.captions_ambiguous,
+            "thumbnails": self.thumbnails,
             "reused": self.reused,
             "ignored": self.ignored,
             "kept": self.kept,

@@ -10,33 +10,60 @@ from core.ports import ImageStore, Remote, Selective
 from core.query import UNCAPTIONED, Filter, Match
 from ingest.caption_pass import CaptionPass
 from ingest.events import event
+from ingest.human_captions import Given, give_captions
 from ingest.image_pass import ImagePass
 from ingest.parts import Parts, patiently
 from ingest.planner import Planner
+from ingest.redo import RedoMark
 from ingest.removal import indexed_sources, is_inside, remove_absent, sweep_thumbnails
 from ingest.report import Progress, Report
+from ingest.thumbnail_pass import remake_thumbnails
 
 _log = logging.getLogger(__name__)
 
 
 def run_ingest(
-    parts: Parts, stores: Sequence[ImageStore], report: Report, *, sweep: bool = False
+    parts: Parts,
+    stores: Sequence[ImageStore],
+    report: Report,
+    *,
+    given: Sequence[Given] = (),
+    sweep: bool = False,
 ) -> Iterator[Progress]:
     """Makes the library equal to the stores, each of which is listed once, and fills in `report` as it goes.
 
-    `sweep`: look for what a run that was cut off has left over. Raises UsageError before anything is done where a
-    store lies inside a source that is indexed as a whole.
+    `given`: captions of people for the stores' images. `sweep`: look for what a run that was cut off has left over.
+    Raises UsageError before anything is done where a store lies inside a source that is indexed as a whole.
     """
     try:
         for store in distinct(indexed_sources(parts.index), stores, report.notices):
             if not parts.stop.is_set():
                 yield from _one_source(parts, store, report)
+        yield from give_captions(parts, given, report)
         if parts.options.captions:
             yield from CaptionPass(parts, report).run()
         if sweep and not parts.stop.is_set():
             sweep_thumbnails(parts)
+            yield from remake_thumbnails(parts, report)
         report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
-        if (report.added or report.updated or report.captioned) and not parts.stop.is_set():
+        if (report.added or report.updated or report.captioned or report.human_captions) and not parts.stop.is_set():
+            parts.at_once(parts.index.optimize)
+    finally:
+        report.interrupted = parts.stop.is_set()
+        report.seconds = time.monotonic() - report.started
+
+
+def run_captions(parts: Parts, report: Report, redo: RedoMark | None = None) -> Iterator[Progress]:
+    """Captions what has no caption, with a mark also what a captioner has captioned, and fills in `report` as it goes.
+
+    Makes missing thumbnails again. Raises ModelUnavailable where there is something to caption and no captioner.
+    """
+    try:
+        yield from CaptionPass(parts, report, redo, needed=True).run()
+        if not parts.stop.is_set():
+            yield from remake_thumbnails(parts, report)
+        report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
+        if report.captioned and not parts.stop.is_set():
             parts.at_once(parts.index.optimize)
     finally:
         report.interrupted = parts.stop.is_set()

@@ -6,17 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from core.errors import ModelError
 from core.ports import ImageStore
 from core.wiring import Wiring
+from ingest.caption_files import CaptionShelf
 from ingest.events import event
+from ingest.human_captions import Given
 from ingest.lock import RunLock
 from ingest.observer import SILENT, Observer, Outcome
 from ingest.partial import run_touched
 from ingest.parts import Options, Parts
+from ingest.redo import RedoMark
+from ingest.removal import is_inside
 from ingest.report import Progress, Report
-from ingest.run import run_ingest
+from ingest.run import run_captions, run_ingest
 from ingest.stopping import Interrupted, Signals
 
 _log = logging.getLogger(__name__)
@@ -37,7 +42,9 @@ class Runner:
         signals: Signals,
         show: Show,
         *,
+        caption_files: Sequence[Path] = (),
         captions: bool = True,
+        caption_all: bool = False,
         retry_failed: bool = False,
         confirm_deletes: bool = False,
         observer: Observer = SILENT,
@@ -49,12 +56,16 @@ class Runner:
         self._show = show
         self._observer = observer
         self._prompt = prompt
+        self._caption_files = caption_files
+        self._shelf = CaptionShelf()
+        self._named: dict[str, str] = {}
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
             thumbnail_px=settings.thumbnail_px,
             readers=(settings.decode_workers or os.cpu_count() or 1) + 2,
             captions=captions,
+            caption_all=caption_all,
             retry_failed=retry_failed,
             confirm_deletes=confirm_deletes,
         )
@@ -65,18 +76,22 @@ class Runner:
 
     def stores(self) -> list[ImageStore]:
         """Raises SourceNotFound."""
-        return [self._wiring.store(source) for source in self._sources]
+        stores = [self._wiring.store(source) for source in self._sources]
+        self._named = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
+        return stores
 
     def full(self) -> Report:
         """Make the library equal to its sources. Raises BucketLensError where that could not even be begun."""
         report = Report()
         stores = self.stores()
-        self._run("full", report, lambda parts, sweep: run_ingest(parts, stores, report, sweep=sweep))
+        given = self._given()
+        self._run("full", report, lambda parts, sweep: run_ingest(parts, stores, report, given=given, sweep=sweep))
         if report.exit_code != 1 and not report.interrupted:
             ended = datetime.now(UTC)
-            self._observer.completed(ended)
+            if not report.behind:
+                self._observer.completed(ended)
             try:
-                self._wiring.last_run.write(ended, {store.source for store in stores})
+                self._wiring.last_run.write(ended, {store.source for store in stores} - report.behind)
             except OSError as error:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
@@ -87,7 +102,35 @@ class Runner:
         Raises BucketLensError, as where the library has been deleted: only a full run makes one.
         """
         report = Report()
-        self._run("watch", report, lambda parts, _: run_touched(parts, paths, stores, report))
+        given = self._given()
+        self._run("watch", report, lambda parts, _: run_touched(parts, paths, stores, report, given=given))
+        return report
+
+    def caption(self, *, redo: bool) -> Report:
+        """Caption what has no caption; with `redo` renew what a captioner wrote. Raises BucketLensError."""
+        report = Report()
+        mark = RedoMark(self._wiring.redo_file) if redo else None
+        self._run("caption", report, lambda parts, _: run_captions(parts, report, mark))
+        return report
+
+    def _given(self) -> list[Given]:
+        """The captions of people for each source: those of the command, and its own of bucketlens.toml.
+
+        Those of a source that lies inside another, which reads its images, are for that one. Raises InvalidCaptionFile.
+        """
+        own = {source.name: source.caption_files for source in self._wiring.settings.sources}
+        spoken_of: dict[Path, list[str]] = {}
+        for source, name in self._named.items():
+            around = next((other for other in self._named if is_inside(source, other)), source)
+            for path in (*self._caption_files, *own.get(name, ())):
+                spoken_of.setdefault(path, []).append(around)
+        return [Given(self._shelf.read(path), tuple(dict.fromkeys(sources))) for path, sources in spoken_of.items()]
+
+    def importing(self, work: Callable[[Parts, Report], Iterator[Progress]]) -> Report:
+        """Take in vectors from files. Raises BucketLensError where that could not even be begun."""
+        report = Report()
+        self._run("import", report, lambda parts, _: work(parts, report))
+        report.seconds = time.monotonic() - report.started
         return report
 
     def _run(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
@@ -97,7 +140,8 @@ class Runner:
         outcome: Outcome = "failed"
         try:
             self._locked(kind, report, work)
-            outcome = "interrupted" if report.interrupted else "incomplete" if report.exit_code == 1 else "complete"
+            behind = report.behind or report.exit_code == 1
+            outcome = "interrupted" if report.interrupted else "incomplete" if behind else "complete"
         except Interrupted:
             report.interrupted = True
             outcome = "interrupted"
@@ -108,10 +152,12 @@ class Runner:
             _log.info(event("run_ended", kind=kind, outcome=outcome, **counts))
 
     def _locked(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
+        lock = RunLock(self._wiring.settings.data)
         try:
+            lock.look()  # before a model is loaded for nothing
             # may fail for want of a model: nothing is written before it
-            parts = self._parts(create=kind == "full")
-            with RunLock(self._wiring.settings.data) as lock:
+            parts = self._parts(create=kind in ("full", "import"))
+            with lock:
                 sweep = lock.unclean and kind == "full"
                 self._show(self._counting(work(parts, sweep), report))
                 if not report.interrupted and sweep == lock.unclean:

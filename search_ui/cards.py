@@ -6,7 +6,8 @@ from typing import Any
 from core.records import Hit, ImageRecord
 from search_ui.plain import plain
 
-COSINE = "Cosine of question and picture, from -1 to 1. It ranks; it is no percentage."
+COSINE = "Cosine of question and picture, from -1 to 1. It is no percentage."
+CAPTION_COSINE = "Cosine of caption and picture, from -1 to 1. It is no percentage."
 
 
 def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
@@ -37,6 +38,9 @@ def facts(record: ImageRecord, score: float | None, zone: tzinfo) -> list[tuple[
     if record.caption_origin is not None:
         by = "a person" if record.caption_origin == "human" else f"the model {record.captioner or 'of this library'}"
         rows.append(("Caption by", by, ""))
+        rows.extend(("Also", text, "") for text in record.texts[1:])
+    if record.caption_score is not None:
+        rows.append(("Caption fits", f"{record.caption_score:.4f}", CAPTION_COSINE))
     if score is not None:
         rows.append(("Score", f"{score:.4f}", COSINE))
     return rows

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from core.cli import data_option, json_option, printable, wire
-from core.errors import ImageUnreadable
-from core.query import INDEXED, MAX_LIMIT, ImageTerm, Query, Term, TextTerm, caption_words
+from core.query import INDEXED, Query
 from core.records import SearchResult
 from core.wiring import Wiring
+from search_ui.search_options import Asked, query_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,54 +27,32 @@ def model_option(command: F) -> F:
 
 
 @click.command()
-@click.argument("text", required=False)
-@click.option("--image", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Search by this picture.")
-@click.option("--text-weight", type=float, default=1.0, show_default=True, help="Weight of TEXT; negative: away from.")
-@click.option("--image-weight", type=float, default=1.0, show_default=True, help="Weight of the picture.")
-@click.option("--must", metavar="WORD", multiple=True, help="The caption holds this word. Repeatable.")
-@click.option("--any", "any_of", metavar="WORD", multiple=True, help="The caption holds one of these. Repeatable.")
-@click.option("--not", "none_of", metavar="WORD", multiple=True, help="The caption does not hold it. Repeatable.")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True, help="How many pictures.")
-@click.option("--offset", type=click.IntRange(0, MAX_LIMIT), default=0, show_default=True, help="Skip the first ones.")
+@query_options
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
 @model_option
 @data_option
 @json_option
-def search(
-    text: str | None,
-    image: Path | None,
-    text_weight: float,
-    image_weight: float,
-    must: tuple[str, ...],
-    any_of: tuple[str, ...],
-    none_of: tuple[str, ...],
-    limit: int,
-    offset: int,
-    sheet: Path | None,
-    model: str | None,
-    data: Path | None,
-    as_json: bool,
-) -> None:
+def search(sheet: Path | None, model: str | None, data: Path | None, as_json: bool, **options: Any) -> None:
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
-    The score is the cosine of query and picture, from -1 to 1. It ranks; it is no percentage.
+    Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
+    what ranks them, up to 1 for the best of every list; "score" the cosine of query and picture, from -1 to 1.
+    Neither is a percentage.
+
+    Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
+    given = Asked(**options)
     with wire(data=data, model=model) as wiring:
-        terms: list[Term] = []
-        if text is not None:
-            terms.append(TextTerm(text, text_weight))
-        if image is not None:
-            terms.append(ImageTerm(_read(image, wiring.settings.max_image_bytes), image_weight))
-        query = Query(tuple(terms), caption_words(must, any_of, none_of), limit, offset)
+        query = given.query(wiring)
         result = wiring.search.search(query)
         if sheet is not None:
-            _draw(sheet, result, wiring, text or (image.name if image else "newest"), offset)
+            _draw(sheet, result, wiring, given.title, given.offset)
         if as_json:
             click.echo(json.dumps(result.to_dict()))
             return
-        _print(result, offset)
+        _print(result, given.offset)
         if not result.hits:
-            _explain(wiring, result, must, any_of, none_of)
+            _explain(wiring, result, given, query)
 
 
 @click.command()
@@ -106,16 +84,6 @@ def serve(
     run(wiring, host, port, allow_hosts, announce=lambda url: click.echo(f"BucketLens is at {url} (Ctrl-C ends it)"))
 
 
-def _read(image: Path, limit: int) -> bytes:
-    size = image.stat().st_size
-    if size > limit:
-        raise ImageUnreadable(f"{image} has {size:,} bytes, over the limit of {limit:,} (setting max_image_bytes)")
-    try:
-        return image.read_bytes()
-    except OSError as error:
-        raise ImageUnreadable(f"{image} cannot be read: {error.strerror or error}") from error
-
-
 def _print(result: SearchResult, offset: int) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -127,13 +95,19 @@ def _print(result: SearchResult, offset: int) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right", style="dim")
-    if any(hit.score is not None for hit in result.hits):
+    fused = any(len(hit.standings) > 1 for hit in result.hits)
+    if fused:
+        table.add_column("match", justify="right")
+    if scored := any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
     table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
     for rank, hit in enumerate(result.hits, offset + 1):
-        score = [] if hit.score is None else [f"{hit.score:.3f}"]
-        table.add_row(str(rank), *score, Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri)))
+        match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
+        score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
+        table.add_row(
+            str(rank), *match, *score, Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
+        )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNFOLDED
@@ -142,17 +116,23 @@ def _print(result: SearchResult, offset: int) -> None:
     click.echo(f"{len(result.hits)} of {result.total:,} pictures, {took:.0f} ms, {result.backend}", err=True)
 
 
-def _explain(
-    wiring: Wiring, result: SearchResult, must: tuple[str, ...], any_of: tuple[str, ...], none_of: tuple[str, ...]
-) -> None:
+def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
     from search_ui.advice import why_nothing
 
     if result.total:
         click.echo(f"nothing from there on: {result.total:,} pictures pass; use a smaller --offset", err=True)
         return
     click.echo("nothing found", err=True)
-    for reason in why_nothing(wiring.index.count, must, any_of, none_of):
-        click.echo(f"  {reason}", err=True)
+    if wiring.index.count(INDEXED & query.filter):
+        click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
+    else:
+        rest = given.conditions(wiring)
+        for reason in why_nothing(
+            lambda words: wiring.index.count(rest & words), given.must, given.any_of, given.none_of
+        ):
+            click.echo(f"  {reason}", err=True)
+        if rest and wiring.index.count(INDEXED) and not wiring.index.count(INDEXED & rest):
+            click.echo("  no picture passes the filters other than caption words", err=True)
     if not wiring.index.count(INDEXED):
         click.echo(f"  add some: bucketlens ingest FOLDER --data {wiring.settings.data}", err=True)
 

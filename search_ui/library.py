@@ -75,7 +75,7 @@ class Library:
     @cached_property
     def service(self) -> SearchService:
         """Raises LibraryMissing, LibraryBusy; `search` raises what kept the model from loading."""
-        return SearchService(self.index, self._encoder, self._decoder)
+        return SearchService(self.index, self._encoder, self._decoder, self.settings.weights)
 
     def load_model(self) -> None:
         """Begin loading the library's model unless that has begun; returns at once."""

@@ -10,7 +10,7 @@ from search_ui import acts, panels
 from search_ui.library import Library, Outline
 from search_ui.page_state import PageState
 
-_PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+_PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
 _CROSS = ":material/close:"
 
 

@@ -1,10 +1,19 @@
-"""Servers that tests of several kinds share; each starts when the first test asks for it."""
+"""What tests of several kinds share: servers, each started when the first test asks for it, and drawn examples.
+
+Properties are checked on the same examples everywhere, however slow or busy the machine is.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.s3_server import s3_server
+
+settings.register_profile(
+    "bucketlens", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("bucketlens")
 
 
 @pytest.fixture(scope="session")

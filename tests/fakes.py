@@ -16,10 +16,12 @@ from PIL import Image, ImageOps
 
 from core import words
 from core.errors import ImageError, ImageUnreadable
+from core.fusion import Probe, Ranking, Shortlist, by_score
 from core.images import Decoded, DecodeRequest, PixelSpec
+from core.order import in_order
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point, TextEncoding
-from core.query import EVERYTHING, Filter, Keyword
-from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
+from core.query import EVERYTHING, Filter, Keyword, Sort
+from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload, to_payload
 from core.vectors import Matrix, Vector, unit
 
 COLOURS = {
@@ -175,7 +177,7 @@ class MemoryIndex:
                 self._payloads[image_id] = json.loads(json.dumps(to_payload(point.record)))
                 self._set_vector("image", image_id, point.image)
                 self._set_vector("caption", image_id, point.caption)
-                self._set_words(image_id, point.record.caption or "")
+                self._set_words(image_id, point.record.texts)
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         with self._lock:
@@ -183,14 +185,16 @@ class MemoryIndex:
                 if (payload := self._payloads.get(update.id)) is None:
                     continue
                 payload["caption"] = update.text
-                payload["words"] = list(words.analyse(update.text))
+                payload["words"] = list(words.analyse(*update.texts))
+                payload["captions"] = list(update.captions)
                 payload["caption_origin"] = update.origin
-                for name, value in (("captioner", update.captioner), ("caption_score", update.score)):
+                optional = {"captioner": update.captioner, "caption_score": update.score, "generated": update.generated}
+                for name, value in optional.items():
                     payload.pop(name, None)
                     if value is not None:
                         payload[name] = value
                 self._set_vector("caption", update.id, update.vector)
-                self._set_words(update.id, update.text)
+                self._set_words(update.id, update.texts)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         with self._lock:
@@ -220,10 +224,14 @@ class MemoryIndex:
             return [self._record(i) for i in sorted(behind)[:limit]]
 
     def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
+        return self.ordered("modified", filter, limit=limit, offset=offset)
+
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
         with self._lock:
             records = [self._record(i) for i in self._passing(filter)]
-        records.sort(key=lambda record: (-record.modified_at.timestamp(), record.id))
-        return records[offset : offset + limit]
+        return in_order(records, by, reverse=reverse)[offset : offset + limit]
 
     def nearest(
         self,
@@ -235,25 +243,40 @@ class MemoryIndex:
         using: DenseName = "image",
         exact: bool = False,
     ) -> list[Hit]:
-        with self._lock:
-            ids = [i for i in self._passing(filter) if i in self._dense[using]]
-            return self._ranked({i: float(self._dense[using][i] @ vector) for i in ids})[offset : offset + limit]
+        ranking = self.ranking(Probe(using, vector), filter, limit=offset + limit)
+        return [Hit(self._record(i), score) for i, score in ranking[offset:]]
 
     def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+        ranking = self.ranking(Probe("words", terms=weights), filter, limit=limit)
+        return [Hit(self._record(i), score) for i, score in ranking]
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
         with self._lock:
-            total = len(self._words)
-            held = Counter(term for terms in self._words.values() for term in terms)
-            idf = {term: math.log((total - held[term] + 0.5) / (held[term] + 0.5) + 1) for term in weights}
-            scores = {
-                i: sum(
-                    weight * idf[term] * self._words[i][term]
-                    for term, weight in weights.items()
-                    if term in self._words[i]
-                )
-                for i in self._passing(filter)
-                if not weights.keys().isdisjoint(self._words.get(i, {}))
-            }
-            return self._ranked(scores)[:limit]
+            return {probe.list: Shortlist.cut(self.ranking(probe, filter, limit=limit), limit) for probe in probes}
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        with self._lock:
+            return by_score(self._scores(probe, self._passing(filter)))[:limit]
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        with self._lock:
+            return {probe.list: self._scores(probe, ids) for probe in probes}
+
+    def _scores(self, probe: Probe, ids: Sequence[str]) -> dict[str, float]:
+        if probe.list != "words":
+            held = self._dense[probe.list]
+            return {i: float(held[i] @ probe.vector) for i in ids if i in held}
+        total = len(self._words)
+        counts = Counter(term for terms in self._words.values() for term in terms)
+        asked = probe.terms or {}
+        idf = {term: math.log((total - counts[term] + 0.5) / (counts[term] + 0.5) + 1) for term in asked}
+        return {
+            i: sum(weight * idf[term] * self._words[i].get(term, 0.0) for term, weight in asked.items())
+            for i in ids
+            if not asked.keys().isdisjoint(self._words.get(i, {}))
+        }
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._lock:
@@ -283,16 +306,12 @@ class MemoryIndex:
     def _record(self, image_id: str) -> ImageRecord:
         return from_payload(image_id, self._payloads[image_id])
 
-    def _ranked(self, scores: Mapping[str, float]) -> list[Hit]:
-        ids = sorted(scores, key=lambda i: (-scores[i], i))
-        return [Hit(self._record(i), scores[i]) for i in ids]
-
     def _set_vector(self, name: DenseName, image_id: str, vector: Vector | None) -> None:
         self._dense[name].pop(image_id, None)
         if vector is not None:
             self._dense[name][image_id] = np.array(vector, np.float32)
 
-    def _set_words(self, image_id: str, caption: str) -> None:
+    def _set_words(self, image_id: str, texts: Sequence[str]) -> None:
         self._words.pop(image_id, None)
-        if weights := words.document_weights(caption):
+        if weights := words.document_weights(*texts):
             self._words[image_id] = weights

@@ -23,6 +23,7 @@ from core.images import Decoded, DecodeRequest, ImageLimits
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 60.0
+_LAST_SECONDS = 1.0  # from the end of its answers to its own
 _CHUNK = 2**20
 _NO_WORKER = (
     "a decode worker did not start ({}); no image was judged by this: see that there is memory for it and room for "
@@ -170,10 +171,10 @@ class _Worker:
         try:
             self._receive(decode_frames.MAX_HEADER, time.monotonic() + _START_SECONDS)
         except (EOFError, OSError, ValueError) as error:
-            self.kill()
+            how = self._how_it_ended()
             self._errors.seek(0)
             last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise BucketLensError(_NO_WORKER.format(", ".join(last) or self._how_it_ended())) from error
+            raise BucketLensError(_NO_WORKER.format(", ".join(last) or how)) from error
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         deadline = time.monotonic() + self._limits.seconds
@@ -188,7 +189,6 @@ class _Worker:
             self.kill()
             raise DecoderTimeout(self._limits.seconds) from error
         except (EOFError, OSError) as error:
-            self.kill()
             raise DecoderCrashed(f"the decoder died of it ({self._how_it_ended()})") from error
         except Exception as error:  # what a codec that was taken over may send is not for us to list
             self.kill()
@@ -206,6 +206,11 @@ class _Worker:
             stream.close()
 
     def _how_it_ended(self) -> str:
+        """In words. It is given a moment to end by itself, so that it is not our signal that is told of."""
+        self._spent = True
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LAST_SECONDS)
+        self.kill()
         code = self._process.wait()
         if code >= 0:
             return f"exit code {code}"

@@ -55,7 +55,7 @@ class FolderStore:
         self._exclude = [os.fsencode(path) for path in exclude]
         if (found.st_dev, found.st_ino) in self._excluded():
             raise SourceNotFound(str(folder), "is the library's own folder; give it the folder that holds the pictures")
-        self.source = "file://" + quote(self._root)
+        self.source = _source(self._root)
         self.ignored: Counter[str] = Counter()
         self.folder = self._root
         self._max_bytes = max_bytes
@@ -171,6 +171,14 @@ class FolderStore:
         walked.add(place)
         return True
 
+    def named(self, name: str) -> tuple[str, str]:
+        """By path, within the folder or absolute, or by file:// address."""
+        given = unquote_to_bytes(name.removeprefix("file://")) if name.startswith("file://") else os.fsencode(name)
+        path = os.path.relpath(os.path.join(self._root, given), self._root)
+        if path == b"." or path.split(b"/")[0] == b"..":
+            raise ValueError(f"it is not in {self.source}")
+        return _key(path), f"{self.source.removesuffix('/')}/{quote(path)}"
+
     def _ref(self, entry: "os.DirEntry[bytes] | _File", path: bytes) -> ImageRef | None:
         reason = no_picture(entry.name)
         if reason is None:
@@ -194,6 +202,15 @@ class FolderStore:
             bytes=found.st_size,
             modified_at=_time(found.st_mtime_ns),
         )
+
+
+def source_name(folder: str) -> str:
+    """What the source of a folder is called, given as path or file URI. It need not be there. Raises SourceNotFound."""
+    return _source(os.path.realpath(_path(folder)))
+
+
+def _source(root: bytes) -> str:
+    return "file://" + quote(root)
 
 
 def _is_folder(entry: "os.DirEntry[bytes]") -> bool:

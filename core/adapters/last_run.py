@@ -16,16 +16,15 @@ class LastRunFile:
 
     def write(self, ended: datetime, sources: Iterable[str]) -> None:
         """A run over `sources` was complete. Other sources keep their time."""
-        runs = {**self.sources(), **dict.fromkeys(sources, ended)}
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
-        with partial.open("w") as file:
-            json.dump({"sources": {name: _text(time) for name, time in sorted(runs.items())}}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self._path)
+        self._replace({**self.sources(), **dict.fromkeys(sources, ended)})
 
-    def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
+    def forget(self, source: str | None = None) -> None:
+        """Of one source, or of all."""
+        if source is None:
+            self._path.unlink(missing_ok=True)
+        elif source in (runs := dict(self.sources())):
+            del runs[source]
+            self._replace(runs)
 
     def sources(self) -> Mapping[str, datetime]:
         """When each source was last complete."""
@@ -37,6 +36,17 @@ class LastRunFile:
 
     def latest(self) -> datetime | None:
         return max(self.sources().values(), default=None)
+
+    def _replace(self, runs: Mapping[str, datetime]) -> None:
+        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("w") as file:
+                json.dump({"sources": {name: _text(time) for name, time in sorted(runs.items())}}, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, self._path)
+        finally:
+            partial.unlink(missing_ok=True)  # of a full disk
 
 
 def _text(time: datetime) -> str:

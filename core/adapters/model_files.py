@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 PROBE_SECONDS = 5.0
 _OPTION: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner"}
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
+_INDEX = ".index.json"
+CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git")  # `model_type` of those that caption unprompted
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -36,7 +38,12 @@ class ModelFiles:
     @property
     def safetensors(self) -> bool:
         """False only for a line of the table whose pinned revision has pickled weights."""
-        return self.card is None or self.card.weights.endswith(".safetensors")
+        return self.card is None or self.card.safetensors
+
+    @property
+    def kind(self) -> str:
+        """`model_type` of its config.json. Raises OSError, ValueError, AttributeError."""
+        return _kind(self.folder / "config.json")
 
     @property
     def option(self) -> str:
@@ -88,8 +95,20 @@ def locate(name_or_path: str, role: Role) -> ModelFiles:
 def local_folder(card: ModelCard) -> Path | None:
     """The folder that holds the model's files, without any network; None where they are not all here."""
     folder = card.folder or _snapshot(card)
-    complete = (folder / card.weights).is_file() and (folder / card.weights).with_name("config.json").is_file()
+    weights = folder / card.weights
+    complete = weights.is_file() and weights.with_name("config.json").is_file() and _has_shards(weights)
     return folder if complete else None
+
+
+def _has_shards(weights: Path) -> bool:
+    """True too of weights that are one file."""
+    if not weights.name.endswith(_INDEX):
+        return True
+    try:
+        shards = set(json.loads(weights.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return all(weights.with_name(str(shard)).is_file() for shard in shards)
 
 
 def _snapshot(card: ModelCard) -> Path:
@@ -118,7 +137,7 @@ def _fetch(card: ModelCard) -> Path:
         raise ModelUnavailable(card.name, reason, option=option)
     log.info("fetching model=%s repository=%s revision=%s", card.name, card.repository, card.revision)
     try:
-        snapshot_download(card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", card.weights])
+        snapshot_download(card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", *_weights(card)])
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {first_line(error.__cause__ or error)}"
         raise ModelUnavailable(card.name, reason, option=option) from error
@@ -127,6 +146,14 @@ def _fetch(card: ModelCard) -> Path:
         reason = f"{constants.ENDPOINT} has no {card.weights} for {card.repository} at {card.revision}"
         raise ModelUnavailable(card.name, reason, option=option)
     return folder
+
+
+def _weights(card: ModelCard) -> list[str]:
+    """Patterns of the weights files: "model.safetensors.index.json" stands for "model-00001-of-00002.safetensors" …"""
+    if not card.weights.endswith(_INDEX):
+        return [card.weights]
+    whole = Path(card.weights.removesuffix(_INDEX))
+    return [card.weights, str(whole.with_name(f"{whole.stem}-*{whole.suffix}"))]
 
 
 def _trouble_reaching(url: str) -> str | None:
@@ -158,12 +185,12 @@ def _check_folder(files: ModelFiles) -> None:
     if config_path is None:
         raise files.unavailable("the folder holds no config.json, so it is not a saved model")
     try:
-        config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
-        kind = str(config.get("model_type"))
+        kind = _kind(config_path)
     except (ValueError, AttributeError, OSError) as error:
         raise files.unavailable(f"{config_path.name} cannot be read: {first_line(error)}") from error
-    if (kind == "vision-encoder-decoder") != (files.role == "captioner"):
-        takes = "a vision-encoder-decoder model" if files.role == "captioner" else "a CLIP-like encoder"
+    if (kind in CAPTIONER_KINDS) != (files.role == "captioner"):
+        kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
+        takes = f"a {kinds} model" if files.role == "captioner" else "a CLIP-like encoder"
         raise files.unavailable(f"it is a {kind!r} model; {files.option} takes {takes}")
     folder = config_path.parent
     if not any((place / name).is_file() for place in (folder, files.folder) for name in _PROCESSORS):
@@ -176,6 +203,11 @@ def _check_folder(files: ModelFiles) -> None:
             "safetensors: model.save_pretrained(folder)"
         )
     raise files.unavailable(f"{folder} holds no model.safetensors")
+
+
+def _kind(config_path: Path) -> str:
+    config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
+    return str(config.get("model_type"))
 
 
 def _config_paths(folder: Path) -> list[Path]:

@@ -5,7 +5,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from core.errors import StoreError
 
@@ -45,6 +47,7 @@ class Outage:
         self._longest_pause = min(_LONGEST_PAUSE, patience_s / 10)
         self._tells_after = min(_TELLS_AFTER, patience_s / 4)
         self._changed = threading.Condition()
+        self._under_way: set[Future[Any]] = set()
         self._failing: set[str] = set()
         self._failures = 0  # in a row
         self._since: float | None = None  # when the first of them began
@@ -64,7 +67,7 @@ class Outage:
             self._admit()
             began = time.monotonic()
             try:
-                result = attempt()
+                result = self._attempt(attempt)
             except NoAnswer as error:
                 against, seen = self._failed(what, error, began, seen)
                 tries += against
@@ -80,8 +83,35 @@ class Outage:
                 return result
 
     def stop(self) -> None:
-        """End all waiting, with StoreError."""
+        """End all waiting, with StoreError. Attempts that are under way are left behind, and their outcome is lost."""
         self._end("stopped")
+        with self._changed:
+            left, self._under_way = self._under_way, set()
+        for outcome in left:
+            _settle(outcome, StoreError("stopped"))
+
+    def _attempt(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns or raises. It runs in a thread of its own: a service may keep it waiting for long."""
+        outcome: Future[T] = Future()
+        with self._changed:
+            if self._over is not None:
+                raise StoreError(self._over)
+            self._under_way.add(outcome)
+
+        def run() -> None:
+            try:
+                result = attempt()
+            except BaseException as error:
+                _settle(outcome, error)
+            else:
+                _settle(outcome, None, result)
+
+        threading.Thread(target=run, name="attempt", daemon=True).start()
+        try:
+            return outcome.result()
+        finally:
+            with self._changed:
+                self._under_way.discard(outcome)
 
     def _admit(self) -> None:
         """Wait until this caller may try."""
@@ -123,7 +153,7 @@ class Outage:
 
     def _answered(self) -> None:
         with self._changed:
-            if self._told:
+            if self._told and self._over is None:
                 _log.warning("%s answers again", self._service)
                 self._told = False
             self._answers += 1
@@ -145,3 +175,12 @@ class Outage:
     def _length(self, step: int) -> float:
         """Exponential back-off with jitter: half to the whole of a pause that doubles up to the longest."""
         return random.uniform(0.5, 1.0) * min(self._longest_pause, _FIRST_PAUSE * 2.0 ** max(0, min(step, 30)))
+
+
+def _settle(outcome: "Future[Any]", error: BaseException | None, result: object = None) -> None:
+    """The first outcome counts: an attempt that was left behind may still come to one."""
+    with suppress(InvalidStateError):
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)

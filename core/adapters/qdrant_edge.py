@@ -4,7 +4,6 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from core import words
+from core.adapters import qdrant_edge_lists as lists
 from core.adapters.library_lock import LibraryLock
 from core.adapters.qdrant_edge_files import (
     Manifest,
@@ -25,17 +25,18 @@ from core.adapters.qdrant_edge_files import (
     write_manifest,
     write_tally,
 )
-from core.adapters.qdrant_edge_filter import edge_filter, modified_at
-from core.adapters.qdrant_edge_shard import FIELDS, SharedShard, mapped, shared_shard
+from core.adapters.qdrant_edge_filter import Filters
+from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
+from core.adapters.qdrant_edge_upgrade import create_indexes
 from core.errors import ModelMismatch
+from core.fusion import Probe, Ranking, Shortlist
 from core.identity import POINT_ID
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
-from core.query import EVERYTHING, Filter, Keyword
-from core.records import Hit, ImageRecord, ImageRef, from_payload, to_payload
+from core.query import EVERYTHING, Filter, Keyword, Sort
+from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload, to_payload
 from core.vectors import Vector
 
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
@@ -55,6 +56,7 @@ class EdgeIndex:
         self.info = info
         self._folder = folder
         self._shard: SharedShard = shared_shard(folder)
+        self._filters = Filters()
         self._wait_s = wait_s
         self._write_wait_s = max(wait_s, write_wait_s)
         self._closed = False
@@ -103,14 +105,16 @@ class EdgeIndex:
         for update in captions:
             payload = {
                 "caption": update.text,
-                "words": list(words.analyse(update.text)),
+                "captions": list(update.captions),
+                "generated": update.generated,
+                "words": list(words.analyse(*update.texts)),
                 "caption_origin": update.origin,
                 "captioner": update.captioner,
                 "caption_score": update.score,
             }
             _check_text(update.id, payload)
             vector = None if update.vector is None else self._dense(update.vector)
-            changes[update.id] = payload, {"caption": vector, "words": _sparse(update.text)}
+            changes[update.id] = payload, {"caption": vector, "words": _sparse(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
@@ -149,32 +153,34 @@ class EdgeIndex:
     def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
         """`after` need not be there (any more)."""
         offset = None if after is None else str(uuid.UUID(after))
-        request = edge.ScrollRequest(
-            offset=offset, limit=limit + 1, filter=edge_filter(filter), with_payload=True, with_vector=False
-        )
         with self._reading() as shard:
-            found, _ = shard.scroll(request)
+            passing = self._passing(shard, filter)
+            found, _ = shard.scroll(
+                edge.ScrollRequest(offset=offset, limit=limit + 1, filter=passing, with_payload=True, with_vector=False)
+            )
         return [self._record(point) for point in found if str(point.id) != offset][:limit]
 
     def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
+        return self.ordered("modified", filter, limit=limit, offset=offset)
+
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
         wanted = offset + limit
         if limit < 1:
             return []
-        order = edge.OrderBy("modified_at", edge.Direction.Desc)
-        request = edge.ScrollRequest(
-            limit=wanted, filter=edge_filter(filter), order_by=order, with_payload=False, with_vector=False
-        )
         with self._reading() as shard:
-            found, _ = shard.scroll(request)
-            times = {str(point.id): int(point.order_value or 0) for point in found}
-            if len(found) == wanted and found:
-                # The engine leaves equal times in no order, and which of them it cut off is chance.
-                last = min(times.values())
-                times = {image_id: time for image_id, time in times.items() if time > last}
-                at_last = modified_at(filter, (_EPOCH + timedelta(microseconds=last)).isoformat())
-                rest = edge.ScrollRequest(limit=wanted - len(times), filter=at_last, with_payload=False)
-                times |= {str(point.id): last for point in shard.scroll(rest)[0]}
-            page = sorted(times, key=lambda image_id: (-times[image_id], image_id))[offset:wanted]
+            passing = self._passing(shard, filter)
+            match by:
+                case "modified":
+                    ids = lists.by_time(shard, "modified_at", passing, wanted, reverse=reverse)
+                case "taken":
+                    ids = lists.by_taken(shard, passing, wanted, reverse=reverse)
+                case "name":
+                    ids = lists.by_name(shard, passing, wanted, reverse=reverse)
+                case "match":
+                    raise ValueError("a match is no order of records")
+            page = ids[offset:]
             records = self._records(shard, page)
         return [records[image_id] for image_id in page if image_id in records]
 
@@ -188,26 +194,33 @@ class EdgeIndex:
         using: DenseName = "image",
         exact: bool = False,
     ) -> list[Hit]:
-        query = edge.Query.Nearest(self._dense(vector), using=using)
-        params = edge.SearchParams(exact=exact)
-        hits = self._best(query, filter, offset, limit, params)
-        return [Hit(record, min(1.0, max(-1.0, score))) for record, score in hits]
+        return self._hits(Probe(using, self._dense(vector)), filter, limit, offset, exact)
 
     def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        if not weights:
-            return []
-        sparse = edge.SparseVector(list(weights), list(weights.values()))
-        hits = self._best(edge.Query.Nearest(sparse, using="words"), filter, 0, limit, None)
-        return [Hit(record, score) for record, score in hits]
+        return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        with self._reading() as shard:
+            return lists.shortlists(shard, self._checked(probes), self._passing(shard, filter), limit)
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        with self._reading() as shard:
+            return lists.ranking(shard, self._checked([probe])[0], self._passing(shard, filter), limit)
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        with self._reading() as shard:
+            return lists.scores(shard, self._checked(probes), _known(ids))
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
-            return shard.count(edge.CountRequest(exact=True, filter=edge_filter(filter)))
+            return shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter)))
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
-        request = edge.FacetRequest(field, limit=limit, exact=True, filter=edge_filter(filter))
         with self._reading() as shard:
-            hits = shard.facet(request).hits
+            passing = self._passing(shard, filter)
+            hits = shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         counts = [(str(hit.value), hit.count) for hit in hits if hit.count]  # 0: nothing holds the value any more
         return sorted(counts, key=lambda item: (-item[1], item[0]))
 
@@ -270,25 +283,21 @@ class EdgeIndex:
         """What one more point may cost: two vectors and a generous payload, in the log, the segment and its index."""
         return 3 * (2 * 4 * self.info.dimension + 8192)
 
-    def _best(
-        self, query: Any, filter: Filter, offset: int, limit: int, params: "edge.SearchParams | None"
-    ) -> list[tuple[ImageRecord, float]]:
-        """By score, equal scores by id: asks for more until the page ends between two different scores."""
-        wanted = offset + limit
+    def _passing(self, shard: edge.EdgeShard, filter: Filter) -> edge.Filter | None:
+        tally = self._shard.tally
+        return self._filters(filter, shard, tally.stamp if tally.exact else None)
+
+    def _checked(self, probes: Sequence[Probe]) -> list[Probe]:
+        return [probe if probe.vector is None else Probe(probe.list, self._dense(probe.vector)) for probe in probes]
+
+    def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
         if limit < 1:
             return []
-        asked = wanted + 1
         with self._reading() as shard:
-            while True:
-                request = edge.QueryRequest(limit=asked, query=query, filter=edge_filter(filter), params=params)
-                scores = {str(point.id): point.score for point in shard.query(request)}
-                ranked = sorted(scores, key=lambda image_id: (-scores[image_id], image_id))
-                if len(ranked) < asked or scores[ranked[wanted - 1]] > scores[ranked[-1]]:
-                    break
-                asked *= 4
-            page = ranked[offset:wanted]
-            records = self._records(shard, page)
-        return [(records[image_id], scores[image_id]) for image_id in page if image_id in records]
+            passing = self._passing(shard, filter)
+            page = lists.ranking(shard, probe, passing, offset + limit, exact=exact)[offset:]
+            records = self._records(shard, [image_id for image_id, _ in page])
+        return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
 
     def _records(self, shard: edge.EdgeShard, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in shard.retrieve(_known(ids), True, False)}
@@ -308,7 +317,7 @@ class EdgeIndex:
         vectors = {
             name: self._dense(v) for name, v in (("image", point.image), ("caption", point.caption)) if v is not None
         }
-        return _point(record.id, payload, {**vectors, "words": _sparse(record.caption or "")})
+        return _point(record.id, payload, {**vectors, "words": _sparse(record.texts)})
 
     def _dense(self, vector: Vector) -> Any:
         array = np.asarray(vector, np.float32)
@@ -328,8 +337,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
     sparse = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
     config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={"words": sparse})
     shard = edge.EdgeShard.create(str(folder / name), config)
-    for field, kind in FIELDS.items():
-        shard.update(edge.UpdateOperation.create_field_index(field, kind))
+    create_indexes(shard)
     shard.flush()
     shard.close()
     sync_folder(folder / name, deep=True)
@@ -354,8 +362,8 @@ def _point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> e
     )
 
 
-def _sparse(caption: str) -> "edge.SparseVector | None":
-    weights = words.document_weights(caption)
+def _sparse(texts: Sequence[str]) -> "edge.SparseVector | None":
+    weights = words.document_weights(*texts)
     return edge.SparseVector(list(weights), list(weights.values())) if weights else None
 
 

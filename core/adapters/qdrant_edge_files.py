@@ -11,7 +11,7 @@ from typing import Any
 from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
 from core.ports import IndexInfo
 
-FORMAT = 1
+FORMAT = 2  # 2: pictures know their aspect, and keys, sizes and times taken have indexes
 RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
@@ -19,10 +19,11 @@ _TALLY = "tally.json"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which model the index belongs to, and which folder beside it holds the shard now."""
+    """Which model the index belongs to, which folder beside it holds the shard now, and what that can be asked."""
 
     info: IndexInfo
     shard: str
+    format: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ def read_manifest(folder: Path) -> Manifest:
     if raw.get("format", 0) > FORMAT:
         raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
     try:
-        return Manifest(IndexInfo(**raw["info"]), raw["shard"])
-    except (KeyError, TypeError) as error:
+        return Manifest(IndexInfo(**raw["info"]), raw["shard"], int(raw["format"]))
+    except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder, f"{_MANIFEST} lacks {error}") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    _replace(folder / _MANIFEST, {"format": FORMAT, "info": asdict(manifest.info), "shard": manifest.shard})
+    _replace(folder / _MANIFEST, {"format": manifest.format, "info": asdict(manifest.info), "shard": manifest.shard})
 
 
 def read_tally(folder: Path) -> Tally:

@@ -161,7 +161,7 @@ def build(folder: Path, copy: Path) -> None:
         shard = edge.EdgeShard.load(str(copy))
         shard.optimize()
         shard.flush()
-        fault = fault_of(shard, read_tally(folder))
+        fault = fault_of(shard, read_tally(folder), read_manifest(folder))
         shard.close()
         sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:

@@ -18,7 +18,18 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.library_lock import LibraryLock
-from core.adapters.qdrant_edge_files import Tally, check_free_space, damaged, read_manifest, read_tally, write_tally
+from core.adapters.qdrant_edge_files import (
+    FORMAT,
+    Manifest,
+    Tally,
+    check_free_space,
+    damaged,
+    read_manifest,
+    read_tally,
+    write_tally,
+)
+from core.adapters.qdrant_edge_space import make_loadable, stay_loadable
+from core.adapters.qdrant_edge_upgrade import lost_indexes, upgrade
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
 from core.ports import IndexInfo
 
@@ -26,17 +37,6 @@ _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
 _IDLE_S = 30.0
 _FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
-
-# What filters and orders ask by; each has a payload index.
-FIELDS = {
-    "words": edge.PayloadSchemaType.Keyword,
-    "source": edge.PayloadSchemaType.Keyword,
-    "status": edge.PayloadSchemaType.Keyword,
-    "content_hash": edge.PayloadSchemaType.Keyword,
-    "caption_origin": edge.PayloadSchemaType.Keyword,
-    "captioner": edge.PayloadSchemaType.Keyword,
-    "modified_at": edge.PayloadSchemaType.Datetime,
-}
 
 _log = logging.getLogger(__name__)
 _shards: dict[Path, "SharedShard"] = {}
@@ -58,6 +58,7 @@ class SharedShard:
         self._changed = threading.Condition()
         self._writing = threading.RLock()
         self._shard: edge.EdgeShard | None = None
+        self._path = folder  # of the loaded shard
         self._users = 0
         self._busy = False  # being loaded or closed
         self._draining = False  # no further users until it is closed
@@ -218,11 +219,21 @@ class SharedShard:
             self._info, self._tally = manifest.info, read_tally(self._folder)
             if not self._tally.exact:
                 check_free_space(self._folder)  # a writer was killed: loading writes what its log holds
+            make_loadable(self._folder, path)
             shard = edge.EdgeShard.load(str(path))
-            fault = fault_of(shard, self._tally)
+            stay_loadable(self._folder, path)
+            self._path = path
+            fault = fault_of(shard, self._tally, manifest)
         if fault:
             shard.close()
             raise damaged(self._folder, fault)
+        if manifest.format < FORMAT:
+            try:
+                with mapped(self._folder):
+                    upgrade(self._folder, shard, manifest)
+            except BaseException:
+                shard.close()
+                raise
         self._loaded_at = self._used_at = time.monotonic()
         _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
@@ -241,9 +252,12 @@ class SharedShard:
             return
         try:
             with mapped(self._folder):
-                if not self.tally.exact and not self._lock.is_lost:
+                lost = self._lock.is_lost
+                if not self.tally.exact and not lost:
                     self._settle(shard)
                 shard.close()
+                if not lost:
+                    stay_loadable(self._folder, self._path)
         except LibraryError as error:
             _log.error("library closed badly folder=%s error=%s", self._folder, error)
 
@@ -281,13 +295,13 @@ class SharedShard:
                 return
 
 
-def fault_of(shard: edge.EdgeShard, tally: Tally) -> str | None:
+def fault_of(shard: edge.EdgeShard, tally: Tally, manifest: Manifest) -> str | None:
     """What is wrong with a shard that the engine loaded without a word, if anything."""
     found = shard.count(edge.CountRequest(exact=True))
     if found < tally.points or (tally.exact and found != tally.points):
         return f"it holds {found:,} images where {tally.points:,} were written"
-    if lost := set(FIELDS) - set(shard.info().payload_schema):
-        return f"its payload indexes of {', '.join(sorted(lost))} are gone"
+    if lost := lost_indexes(shard, manifest.format):
+        return f"its payload indexes of {', '.join(lost)} are gone"
     return None
 
 

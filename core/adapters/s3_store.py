@@ -57,12 +57,8 @@ class S3Store:
 
     def __init__(self, source: str, settings: Settings) -> None:
         """No request is made. Raises SourceNotFound, InvalidSetting."""
-        bucket, _, prefix = source.partition("://")[2].partition("/")
-        if not bucket:
-            raise SourceNotFound(source, "names no bucket; a source is s3://BUCKET or s3://BUCKET/PREFIX")
-        if prefix and not prefix.endswith("/"):
-            prefix += "/"
-        self.source = f"s3://{bucket}/{prefix}"
+        self.source = source_name(source)
+        bucket, _, prefix = self.source.partition("://")[2].partition("/")
         self.readers = settings.s3_readers
         self.ignored: Counter[str] = Counter()
         self._bucket = bucket
@@ -101,6 +97,15 @@ class S3Store:
             return self._reading.call(ref.key, partial(self._get, ref))
         except NoAnswer as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
+
+    def named(self, name: str) -> tuple[str, str]:
+        """By address, by whole key, or by what stands behind the prefix."""
+        key = name.removeprefix(f"s3://{self._bucket}/")
+        if not key.startswith(self._prefix):
+            if name.startswith("s3://"):
+                raise ValueError(f"it is not of {self.source}")
+            key = self._prefix + key
+        return key, self._uri(key)
 
     def stop(self) -> None:
         self._listing.stop()
@@ -207,6 +212,16 @@ class S3Store:
             bytes=int(answer["ContentLength"]),
             modified_at=_time(answer.get("LastModified")),
         )
+
+
+def source_name(source: str) -> str:
+    """The canonical name of a bucket's or a prefix's source. Raises SourceNotFound where it names no bucket."""
+    bucket, _, prefix = source.partition("://")[2].partition("/")
+    if not bucket:
+        raise SourceNotFound(source, "names no bucket; a source is s3://BUCKET or s3://BUCKET/PREFIX")
+    if prefix and not prefix.endswith("/"):
+        prefix += "/"
+    return f"s3://{bucket}/{prefix}"
 
 
 def _parts(etag: str) -> tuple[str, str | None]:

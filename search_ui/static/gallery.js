@@ -129,7 +129,7 @@ function card(gallery, item) {
   text.append(caption);
   if (item.score !== null) {
     const score = element("span", "score", item.score.toFixed(3));
-    score.title = "Cosine of question and picture, from -1 to 1. It ranks; it is no percentage.";
+    score.title = "Cosine of question and picture, from -1 to 1. It is no percentage.";
     text.append(score);
   }
   node.append(open, like, text);

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from core.adapters.qdrant_edge import EdgeIndex
+from core.conditions import During, KeyGlob
+from core.fusion import Probe
 from core.ports import IndexInfo, Point
-from core.query import INDEXED, Filter, caption_words
+from core.query import INDEXED, Filter, Weights, caption_words, oriented
+from core.ranking import Question, Ranker
 from core.vectors import Matrix, unit
+from core.words import query_weights
 from tests.library import record
 
 IMAGES = 100_000
@@ -26,6 +31,7 @@ COLOURS = ["red", "blue", "green", "white", "black", "yellow", "grey", "pink", "
 KINDS = ["car", "dog", "tree", "house", "boat", "bird", "horse", "flower", "star", "mountain"]
 PLACES = ["snow", "meadow", "night", "desert", "sea"]
 CARS = INDEXED & caption_words(must=["car"])
+LATE = INDEXED & oriented("landscape") & Filter(all=(During("modified_at", datetime(2026, 1, 1, tzinfo=UTC)),))
 RED_CARS = INDEXED & caption_words(must=["red", "car"], none_of=["night"])
 
 
@@ -49,6 +55,12 @@ def _median_ms(question: Callable[[int], object], times: int = 50) -> float:
         question(n)
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds) * 1000
+
+
+def _once_ms(question: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    question()
+    return (time.perf_counter() - started) * 1000
 
 
 @contextmanager
@@ -100,6 +112,26 @@ def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
     rows["top 10, one word"] = f"{ask(CARS):.1f} ms"
     rows["top 10, three words"] = f"{ask(RED_CARS):.1f} ms"
     rows["top 10, no words, exact"] = f"{ask(INDEXED, exact=True):.1f} ms"
+    ranker = Ranker(index)
+
+    def fuse(filter: Filter, offset: int = 0) -> "Callable[[int], object]":
+        def search(n: int) -> object:
+            vector = queries[n % len(queries)]
+            spoken = Probe("words", terms=query_weights("a red car in the snow"))
+            probes = Probe("image", vector), Probe("caption", vector), spoken
+            question = Question(probes, filter, Weights(), ("red", "car", "snow"))
+            return ranker.page(question, limit=10, offset=offset), index.count(filter)
+
+        return search
+
+    rows["fused 10 and count, no words"] = f"{_median_ms(fuse(INDEXED), 20):.1f} ms"
+    rows["fused 10 and count, one word"] = f"{_median_ms(fuse(CARS), 20):.1f} ms"
+    rows["fused, from rank 9,000 on"] = f"{_median_ms(fuse(INDEXED, 9000), 3):.1f} ms"
+    patterned = INDEXED & Filter(all=(KeyGlob("*7.jpg"),))
+    rows["count, by a pattern, at first"] = f"{_once_ms(lambda: index.count(patterned)):.1f} ms"
+    rows["count, by a pattern, again"] = f"{_median_ms(lambda _: index.count(patterned), 5):.1f} ms"
+    rows["count, landscape since 2026"] = f"{_median_ms(lambda _: index.count(LATE)):.1f} ms"
+    rows["by name, 20"] = f"{_median_ms(lambda _: index.ordered('name', INDEXED, limit=20), 2):.1f} ms"
     rows["count, one word"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
     rows["newest 20"] = f"{_median_ms(lambda _: index.newest(INDEXED, limit=20)):.1f} ms"
     rows["facet of words"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"

@@ -36,6 +36,23 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(params=BACKENDS)
+def make_index(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[], VectorIndex]]:
+    """Makes a new, empty index every time, and closes the one before it."""
+    made: list[VectorIndex] = []
+
+    def make() -> VectorIndex:
+        for before in made[-1:]:
+            before.close()
+            shutil.rmtree(folder / str(len(made) - 1), ignore_errors=True)
+        made.append(BACKENDS[request.param](folder / str(len(made))))
+        return made[-1]
+
+    yield make
+    for last in made[-1:]:
+        last.close()
+
+
+@pytest.fixture(params=BACKENDS)
 def index(request: pytest.FixtureRequest, folder: Path) -> Iterator[VectorIndex]:
     made = BACKENDS[request.param](folder)
     yield made

@@ -51,13 +51,7 @@ _captions = st.lists(st.tuples(st.integers(1, 14), st.sampled_from(["a red dog",
 _deletions = st.lists(st.integers(1, 14).map(image_id), max_size=3)
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(_batches, _captions, _deletions, st.lists(FILTERS, min_size=1, max_size=3))
 def test_answers_are_those_of_brute_force(
     real_index: VectorIndex,

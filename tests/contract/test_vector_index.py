@@ -7,8 +7,22 @@ import numpy as np
 import pytest
 
 from core import words
+from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.fusion import Probe
+from core.order import in_order
 from core.ports import CaptionUpdate, Point, VectorIndex
-from core.query import EVERYTHING, FAILED, INDEXED, UNCAPTIONED, Filter, Match, Missing, caption_words
+from core.query import (
+    EVERYTHING,
+    FAILED,
+    INDEXED,
+    PEOPLE_ALONE,
+    UNCAPTIONED,
+    UNTOLD,
+    Filter,
+    Sort,
+    caption_words,
+    oriented,
+)
 from core.records import ImageRef
 from tests.library import START, failed_point, image_id, point, record, vector
 
@@ -190,6 +204,39 @@ def test_captions_are_set_replaced_and_emptied(library: VectorIndex) -> None:
     assert library.count() == 6
 
 
+def test_several_captions_are_all_found_and_the_first_is_the_caption(library: VectorIndex) -> None:
+    told = ("three dogs", "a puppy and two dogs")
+    ids = [image_id(n) for n in (5, 4)]
+    updates = [CaptionUpdate(i, told[0], "human", None, 0.5, vector(77), told, "an animal") for i in ids[:1]]
+    updates.append(CaptionUpdate(ids[1], told[0], "human", None, 0.5, vector(77), told))
+    library.set_captions(updates)
+    both, alone = (library.fetch(ids)[i] for i in ids)
+    assert (both.caption, both.captions, both.generated) == (told[0], told, "an animal")
+    assert both.texts == (*told, "an animal") and alone.texts == told
+    assert both.words == ("three", "dog", "puppy", "two", "animal")
+    for word, found in (("puppy", set(ids)), ("animal", set(ids[:1]))):
+        assert set(_ids(library.scroll(caption_words(must=[word])))) == found
+        assert set(_hits(library.best_words(words.query_weights(word), limit=10))) == found
+    point = Point(alone, vector(4), vector(77))
+    library.upsert([point])
+    assert library.fetch(ids[1:])[ids[1]] == alone
+    assert ids[1] in _hits(library.best_words(words.query_weights("puppy"), limit=10))
+    library.set_captions([CaptionUpdate(ids[0], "a cat", "generated", "blip", None, vector(78))])
+    cat = library.fetch(ids)[ids[0]]
+    assert (cat.texts, cat.captions, cat.generated, cat.words) == (("a cat",), (), None, ("cat",))
+
+
+def test_what_a_captioner_has_and_has_not_captioned_is_told_apart(library: VectorIndex) -> None:
+    library.set_captions(
+        [
+            CaptionUpdate(image_id(1), "mine", "human", None, None, vector(1), ("mine",)),
+            CaptionUpdate(image_id(2), "mine", "human", "blip", None, vector(1), ("mine",), "yours"),
+        ]
+    )
+    assert _ids(library.scroll(UNTOLD)) == [image_id(1), image_id(5)]
+    assert _ids(library.scroll(INDEXED & Filter(none=(PEOPLE_ALONE,)))) == [image_id(n) for n in (2, 3, 4, 5)]
+
+
 def test_references_are_taken_over_and_nothing_else(library: VectorIndex) -> None:
     before = library.fetch([image_id(1)])[image_id(1)]
     later = START + timedelta(days=400, microseconds=7)
@@ -234,6 +281,93 @@ def test_newest_orders_equal_times_by_id_on_every_page(index: VectorIndex, page:
         seen += _ids(records)
     expected = sorted((n for n in range(1, 31) if n != 4), key=lambda n: (-(n % 3), n))
     assert seen == [image_id(n) for n in (4, 31, *expected)]
+
+
+@pytest.mark.parametrize("by", ["modified", "taken", "name"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_order_is_the_same_on_every_page(index: VectorIndex, by: Sort, reverse: bool) -> None:
+    times = [None, START, START - timedelta(days=30_000), START + timedelta(microseconds=1)]
+    points = [
+        point(n, taken_at=times[n % 4], modified_at=START + timedelta(seconds=n % 3), key=f"{n % 2}/IMG_{n % 5}.jpg")
+        for n in range(1, 31)
+    ]
+    index.upsert(points)
+    whole = _ids(in_order([made.record for made in points], by, reverse=reverse))
+    for page in (1, 7, 30, 100):
+        seen: list[str] = []
+        while records := index.ordered(by, limit=page, offset=len(seen), reverse=reverse):
+            seen += _ids(records)
+        assert seen == whole
+    assert index.ordered(by, limit=0) == []
+
+
+@pytest.mark.parametrize(
+    ("filter", "passing"),
+    [
+        (Filter(all=(Between("width", 640, 640),)), {1, 2, 3, 4, 5}),
+        (Filter(all=(Between("height", high=479.5),)), set()),
+        (oriented("landscape"), {1, 2, 3, 4, 5}),
+        (oriented("portrait", "square"), set()),
+        (Filter(none=(Between("aspect", 1.3, 1.4),)), {6}),
+        (Filter(all=(Missing("aspect"),)), {6}),
+        (Filter(all=(KeyPrefix("1"),)), {1}),
+        (Filter(all=(KeyGlob("[2-4]*"),)), {2, 3, 4}),
+        (Filter(none=(KeyGlob("*.jpg"),)), set()),
+        (Filter(all=(KeyGlob("*.png"),)), set()),
+        (Filter(all=(Phrase("A Red Umbrella"),)), {2}),
+        (Filter(all=(Phrase("in the"),)), {3}),
+        (Filter(any=(Phrase("umbrella red"), Phrase("cars"))), {1}),
+        (Filter(none=(Phrase("red cars"), KeyPrefix("2"))), {3, 4, 5, 6}),
+        (Filter(all=(During("modified_at", START + timedelta(minutes=2), START + timedelta(minutes=4)),)), {2, 3}),
+        (Filter(all=(During("taken_at", since=START),)), set()),
+        (Filter(all=(Missing("taken_at"),)), {1, 2, 3, 4, 5, 6}),
+    ],
+)
+def test_filters_by_size_key_time_and_phrase(library: VectorIndex, filter: Filter, passing: set[int]) -> None:
+    ids = [image_id(n) for n in sorted(passing)]
+    for _ in range(2):  # what was read for the first time is kept
+        assert library.count(filter) == len(ids)
+        assert _ids(library.scroll(filter)) == ids
+    assert _ids(library.newest(filter, limit=100)) == ids[::-1]
+
+
+def test_what_is_written_later_passes_the_same_filters(library: VectorIndex) -> None:
+    filters = [Filter(all=(KeyGlob("*.jpg"),)), Filter(all=(Phrase("a red umbrella"),))]
+    assert [library.count(filter) for filter in filters] == [6, 1]
+    library.upsert([point(7, "a red umbrella"), point(2, "a blue umbrella", key="2.png")])
+    assert [library.count(filter) for filter in filters] == [6, 1]
+    library.set_captions([CaptionUpdate(image_id(1), "a RED umbrella", "human", None, None, None)])
+    library.delete([image_id(7)])
+    assert [library.count(filter) for filter in filters] == [5, 1]
+    assert _ids(library.scroll(filters[1])) == [image_id(1)]
+
+
+def test_a_phrase_is_looked_for_in_every_caption_by_itself(library: VectorIndex) -> None:
+    told = ("a dog", "runs on the beach", "a dog on sand")
+    library.set_captions([CaptionUpdate(image_id(1), told[0], "human", None, None, None, told, "a red kite")])
+    for phrase, count in (("on the beach", 1), ("dog on sand", 1), ("red kite", 1), ("dog runs", 0)):
+        assert library.count(Filter(all=(Phrase(phrase),))) == count, phrase
+
+
+def test_shortlists_and_scores_of_every_list(library: VectorIndex) -> None:
+    probes = [
+        Probe("image", vector(2)),
+        Probe("caption", vector(1002)),
+        Probe("words", terms={words.term_id("red"): 1.0, words.term_id("night"): -0.5}),
+    ]
+    short = library.shortlists(probes, caption_words(none_of=["snow"]), limit=3)
+    assert [one.ranking[0][0] for one in (short["image"], short["caption"])] == [image_id(2)] * 2
+    assert short["image"].best == pytest.approx(1.0) and len(short["image"].ranking) == 2
+    assert [found for found, _ in short["words"].ranking] == [image_id(1), image_id(2)]
+    scores = library.scores(probes, [image_id(n) for n in (1, 2, 3, 4, 6)] + [ABSENT, "not-an-id"])
+    assert scores["image"].keys() == {image_id(n) for n in (1, 2, 3, 4)}
+    assert scores["words"] == pytest.approx(dict(short["words"].ranking))
+    assert scores["caption"][image_id(3)] == pytest.approx(float(vector(1003) @ vector(1002)), abs=1e-5)
+    assert library.scores(probes, []) == {"image": {}, "caption": {}, "words": {}}
+    assert library.ranking(probes[0], limit=0) == []
+    for probe in probes:
+        whole = library.ranking(probe, limit=10)
+        assert library.ranking(probe, limit=2) == whole[:2]
 
 
 @pytest.mark.parametrize("exact", [False, True])

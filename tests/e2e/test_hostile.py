@@ -1,9 +1,11 @@
 """Thousands of damaged, odd and malicious files: each is indexed or listed with a reason, and nothing else suffers."""
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ from core.adapters.clip_encoder import load_encoder
 from core.adapters.decode_workers import DecodeWorkers
 from core.adapters.folder_store import FolderStore
 from core.adapters.qdrant_edge import EdgeIndex
-from core.errors import ImageError
-from core.images import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.errors import ImageError, ImageTooLarge, ImageUnreadable
+from core.images import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
 from core.models import DEMO_WEIGHTS
 from core.query import FAILED, INDEXED
 from core.records import ImageRecord
@@ -28,21 +30,39 @@ pytestmark = pytest.mark.skipif(not HOSTILE.is_dir(), reason="needs the sample d
 needs_demo = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
 
 
-def test_every_hostile_file_ends_in_pixels_or_in_an_image_error() -> None:
-    store = FolderStore(HOSTILE, max_bytes=50 * 2**20)
-    refs = list(store.list())
-    files = [path for path in HOSTILE.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    assert len(refs) + sum(store.ignored.values()) == len(files) > 2000
-    sample = refs[::8] + [ref for ref in refs if "bomb" in ref.key or "crash" in ref.key or "timeout" in ref.key]
+OUTCOMES = dict(
+    line.split()
+    for line in Path(__file__).with_name("hostile_outcomes.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+CODES = {  # code -> class of the error, and how its reason begins
+    "empty": (ImageUnreadable, "the file is empty"),
+    "unknown": (ImageUnreadable, "not an image of a known format; JPEG"),
+    "foreign": (ImageUnreadable, r"(a PDF|a Photoshop file|DDS|JPEG 2000); JPEG"),
+    "unsupported": (ImageUnreadable, "of a kind that cannot be read: "),
+    "damaged": (ImageUnreadable, "damaged: "),
+    "pixels": (ImageTooLarge, r"(over the limit of [\d,]+|\d+ × \d+) pixels"),
+}
+
+
+def outcome(future: "Future[Decoded]") -> str:
+    try:
+        decoded = future.result()
+    except ImageError as error:
+        codes = [code for code, (kind, text) in CODES.items() if type(error) is kind and re.match(text, str(error))]
+        return codes[0] if len(codes) == 1 else repr(error)
+    assert decoded.pixels is not None and decoded.thumbnail is not None
+    return f"{decoded.width}x{decoded.height}"
+
+
+def test_every_hostile_file_ends_as_it_should() -> None:
+    paths = {hashlib.sha256(path.read_bytes()).hexdigest()[:16]: path for path in HOSTILE.rglob("*") if path.is_file()}
+    assert paths.keys() == OUTCOMES.keys()
     request = DecodeRequest(PixelSpec(32, "crop", 3), 64)
-    decoded, reasons = 0, set()
     with DecodeWorkers(ImageLimits(), workers=2) as workers:
-        for future in [workers.submit(store.read(ref), request) for ref in sample]:
-            try:
-                decoded += future.result().pixels is not None
-            except ImageError as error:
-                reasons.add(type(error).__name__)
-    assert decoded > 100 and reasons == {"ImageUnreadable", "ImageTooLarge"}
+        futures = {name: workers.submit(path.read_bytes(), request) for name, path in paths.items()}
+        seen = {name: outcome(future) for name, future in futures.items()}
+    assert [(name, paths[name].name, seen[name]) for name in seen if seen[name] != OUTCOMES[name]] == []
 
 
 @needs_demo
@@ -57,6 +77,7 @@ def test_all_nine_orientations_have_one_vector(name: str) -> None:
 
 MEASURED_RUN = """
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import ingest.cli
@@ -96,6 +117,10 @@ def test_the_whole_hostile_folder_with_the_real_command(tmp_path: Path) -> None:
     index.close()
     assert sorted(record.key for record in records) == sorted(listed)
     assert all(record.error for record in records if record.status == "failed")
+    for record in records:
+        size = f"{record.width}x{record.height}" if record.status == "indexed" else record.status
+        expected = OUTCOMES[str(record.content_hash)[:16]]
+        assert size == (expected if expected[0].isdigit() else "failed"), record.key
     assert report["added"] + report["failed"] == len(listed) and report["ignored"] == sum(store.ignored.values())
     assert int(re.findall(r"grown (\d+)", run.stderr)[0]) < 300 * 2**20
 

@@ -1,7 +1,6 @@
 """`bucketlens ingest s3://…` as a process with the demo models, through a proxy that counts what it asks for."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -100,6 +99,24 @@ def test_the_library_follows_the_bucket(s3: Any, proxy: FaultProxy, pictures: li
     assert json.loads(answer.stdout)["hits"][0]["uri"].startswith("s3://follows/in/demo-")
 
 
+@pytest.mark.soak
+def test_ten_thousand_objects_are_read_once(s3: Any, proxy: FaultProxy, pictures: list[Path], tmp_path: Path) -> None:
+    count = 10_000
+    s3.create_bucket(Bucket="many")
+    bodies = [path.read_bytes() for path in pictures]
+    for n in range(count):
+        s3.put_object(Bucket="many", Key=f"in/{n:05d}.jpg", Body=bodies[n % len(bodies)] + b"%d" % n)
+    first = ingest(tmp_path, "s3://many/in", proxy, "--no-captions")
+    assert (first["added"], first["failed"]) == (count, 0)
+    assert proxy.requests == {"GET list": count // 1000, "GET object": count}
+    proxy.forget()
+    second = ingest(tmp_path, "s3://many/in", proxy, "--no-captions")
+    assert second["skipped"] == count
+    assert proxy.requests == {"GET list": count // 1000}
+    sys.stdout.write(f"first run {first['seconds']:.1f} s, second {second['seconds']:.2f} s\n")
+
+
+@pytest.mark.soak
 def test_killed_in_the_middle_and_run_again(s3: Any, proxy: FaultProxy, pictures: list[Path], tmp_path: Path) -> None:
     fill(s3, "killed", pictures[:COUNT])
     ingest(tmp_path, "s3://killed/in", proxy)
@@ -191,12 +208,3 @@ def test_a_million_keys_are_listed_in_little_memory() -> None:
     assert run.returncode == 0, run.stderr
     count, grown = map(int, run.stdout.split())
     assert count == 1_000_000 and grown < 400 * 2**20
-
-
-@pytest.mark.soak
-def test_many_kills_over_a_larger_bucket(s3: Any, proxy: FaultProxy, tmp_path: Path) -> None:
-    many = list(
-        write_pictures(tmp_path / "pictures", int(os.environ.get("BUCKETLENS_SOAK_PICTURES", "5000")), size=128)
-    )
-    fill(s3, "soak", many)
-    kill_and_finish(s3, proxy, many, tmp_path, bucket="soak", kills=60, slowest=12.0)

@@ -154,6 +154,46 @@ def test_idle_it_ends_with_zero_and_leaves_no_mark(home: Path) -> None:
     assert "event=run_ended kind=full outcome=complete added=3" in ingest.errors.read_text()
 
 
+def test_cron_waits_for_its_time(home: Path) -> None:
+    with going_on(home, "pictures", "--cron", "0 0 1 1 *", "--metrics-port", "0") as ingest:
+        deadline = time.monotonic() + PATIENCE
+        while "/metrics" not in ingest.errors.read_text():
+            assert time.monotonic() < deadline and ingest.process.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert ingest.end() == 0
+    assert not (home / "data").exists() and "event=run_started" not in ingest.errors.read_text()
+
+
+@pytest.mark.soak
+def test_cron_runs_at_its_time(home: Path, drawn: list[Path]) -> None:
+    with going_on(home, "pictures", "--cron", "* * * * *") as ingest:
+        for added in (3, 1):
+            time.sleep(61 - time.time() % 60)  # past the next whole minute
+            assert ingest.report()["added"] == added and time.time() % 60 < 40
+            shutil.copy(drawn[3], home / "pictures")
+        assert ingest.end() == 0
+    assert len(keys(home)) == 4
+
+
+def test_a_run_that_held_deletions_back_was_not_complete(home: Path, drawn: list[Path]) -> None:
+    (home / "other").mkdir()
+    shutil.copy(drawn[9], home / "other")
+    for path in drawn:
+        shutil.copy(path, home / "pictures")
+    once(home, "pictures", "other")
+    record = home / "data" / "last_run.json"
+    long_ago = record.read_text().replace("202", "200", 2)
+    record.write_text(long_ago)
+    for path in drawn[:30]:
+        (home / "pictures" / path.name).unlink()
+    assert once(home, "pictures", "other")["kept"] == 30
+    times = {name.rpartition("/")[2]: time for name, time in json.loads(record.read_text())["sources"].items()}
+    assert times["pictures"].startswith("200") and not times["other"].startswith("200")
+    once(home, "pictures", "other", "--confirm-deletes")
+    assert min(json.loads(record.read_text())["sources"].values()) > "202"
+
+
 def test_ended_in_the_middle_of_a_run_nothing_is_lost(home: Path, drawn: list[Path]) -> None:
     for path in drawn:
         shutil.copy(path, home / "pictures")

@@ -5,11 +5,18 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipImageProcessorPil,
     CLIPConfig,
     CLIPImageProcessorPil,
     CLIPModel,
     CLIPProcessor,
     CLIPTokenizer,
+    GitConfig,
+    GitForCausalLM,
     GPT2Config,
     PreTrainedTokenizerFast,
     VisionEncoderDecoderConfig,
@@ -120,3 +127,74 @@ def make_tiny_captioner(folder: Path, *, seed: int = 0, pickled: bool = False) -
     ViTImageProcessorPil(size=size, resample=2).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+_TOWER = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "initializer_range": 0.5,  # random weights that say different things of different pictures
+}
+_TOKENS = {"bos_token_id": 2, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
+
+
+def make_tiny_blip(folder: Path, *, seed: int = 0) -> Path:
+    """The classes of blip-image-captioning-base."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer()
+    text = {**_TOWER, **_TOKENS, "vocab_size": len(tokenizer), "max_position_embeddings": 48, "encoder_hidden_size": 32}
+    vision = {**_TOWER, "image_size": TINY_PIXELS, "patch_size": 8}
+    BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
+    _save_processors(folder, tokenizer)
+    return folder
+
+
+def make_tiny_blip2(
+    folder: Path, *, seed: int = 0, image_token: int | None = 4, shard_bytes: int | None = None
+) -> Path:
+    """The classes of blip2-opt-2.7b: a vision tower, a querying transformer, an OPT."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer()
+    vision = {**_TOWER, "image_size": TINY_PIXELS, "patch_size": 8}
+    language = {
+        "model_type": "opt",
+        **_TOKENS,
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "word_embed_proj_dim": 32,
+        "ffn_dim": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 64,
+        "init_std": 0.5,
+        "tie_word_embeddings": False,
+    }
+    config = Blip2Config(
+        vision_config=vision,
+        qformer_config={**_TOWER, "vocab_size": len(tokenizer), "encoder_hidden_size": 32},
+        text_config=language,
+        num_query_tokens=4,
+        image_token_index=image_token,
+        tie_word_embeddings=False,
+    )
+    model = Blip2ForConditionalGeneration(config)
+    model.save_pretrained(folder, **({} if shard_bytes is None else {"max_shard_size": shard_bytes}))
+    _save_processors(folder, tokenizer)
+    return folder
+
+
+def make_tiny_git(folder: Path, *, seed: int = 0) -> Path:
+    """The classes of git-base-coco: one transformer that reads pixels and words."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer()
+    vision = {**_TOWER, "image_size": TINY_PIXELS, "patch_size": 8}
+    config = GitConfig(vision_config=vision, vocab_size=len(tokenizer), max_position_embeddings=64, **_TOWER, **_TOKENS)
+    GitForCausalLM(config).save_pretrained(folder)
+    _save_processors(folder, tokenizer)
+    return folder
+
+
+def _save_processors(folder: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    BlipImageProcessorPil(size={"height": TINY_PIXELS, "width": TINY_PIXELS}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

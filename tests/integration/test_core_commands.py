@@ -42,6 +42,7 @@ def _point(source: str, key: str, *, caption: str | None = None, error: str | No
         status="failed" if error else "indexed",
         encoder="f00d",
         error=error,
+        content_hash=None if error else "ab",
         caption=caption,
         caption_origin=None if caption is None else "generated",
         words=analyse(caption or ""),

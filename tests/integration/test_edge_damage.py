@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import qdrant_edge as edge
 
 from core.adapters import qdrant_edge, qdrant_edge_files
 from core.adapters.qdrant_edge import EdgeIndex
+from core.adapters.qdrant_edge_files import FORMAT
 from core.adapters.qdrant_edge_shard import mapped, shared_shard
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports import CaptionUpdate, IndexInfo
-from core.query import EVERYTHING
+from core.query import EVERYTHING, oriented
 from tests.library import image_id, point, record, vector
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -105,7 +107,7 @@ def test_a_missing_shard_or_library_is_told_of(folder: Path) -> None:
 
 def test_a_library_of_a_later_version_is_left_alone(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 2}))
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": FORMAT + 1}))
     with pytest.raises(LibraryError, match="newer BucketLens"):
         EdgeIndex.open(folder)
 
@@ -299,3 +301,30 @@ def test_damage_to_any_file_is_noticed_or_harmless(folder: Path, tmp_path: Path)
     files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file() and path.stat().st_size]
     fates = _fates(folder, files, tmp_path / "copy")
     assert all(fate.startswith(("LibraryDamaged", "ok 12 12 12 12 2")) for fate in fates.values()), fates
+
+
+def test_a_library_of_an_earlier_version_is_brought_up_to_date(folder: Path) -> None:
+    """As format 1 was: no aspects, and no indexes of keys, sizes and times taken."""
+    shard = edge.EdgeShard.load(str(_shard(folder)))
+    for field in ("key", "width", "height", "aspect", "taken_at"):
+        shard.update(edge.UpdateOperation.delete_field_index(field))
+    ids = [image_id(n) for n in range(1, 13)]
+    shard.update(edge.UpdateOperation.delete_payload(ids, ["aspect"]))
+    shard.flush()
+    shard.close()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 1}))
+
+    index = EdgeIndex.open(folder)
+    assert index.count(oriented("landscape")) == 12 and index.count(oriented("portrait")) == 0
+    assert len(index.ordered("taken", limit=20)) == 12
+    assert index.fetch(ids[:1]) == {ids[0]: record(1, "a red car")}
+    index.close()
+    assert json.loads((folder / "manifest.json").read_text())["format"] == FORMAT
+
+    shard = edge.EdgeShard.load(str(_shard(folder)))
+    shard.update(edge.UpdateOperation.delete_field_index("aspect"))
+    shard.flush()
+    shard.close()
+    with pytest.raises(LibraryDamaged, match="aspect"):
+        EdgeIndex.open(folder).count()

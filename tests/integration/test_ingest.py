@@ -60,9 +60,12 @@ class World:
     def store(self, source: str) -> ImageStore:
         return FolderStore(source, max_bytes=2**20)
 
+    def options(self, **options: object) -> Options:
+        return replace(Options(batch_size=4, thumbnail_px=64), **options)
+
     def ingest(self, *stores: ImageStore, sweep: bool = False, **options: object) -> Report:
         report = Report()
-        parts = self.parts(replace(Options(batch_size=4, thumbnail_px=64), **options))
+        parts = self.parts(self.options(**options))
         for _ in run_ingest(parts, stores or [self.store(str(self.folder))], report, sweep=sweep):
             pass
         return report
@@ -240,6 +243,29 @@ def test_an_empty_listing_deletes_nothing_even_when_confirmed(world: World) -> N
     world.folder.mkdir()
     report = world.ingest(confirm_deletes=True)
     assert (report.deleted, report.kept, len(world.keys())) == (0, 3, 3)
+
+
+def test_what_is_held_back_is_put_on_record_by_source(world: World) -> None:
+    fill(world, 30)
+    other = world.folder.with_name("other")
+    other.mkdir()
+    world.ingest()
+    for number in range(15):
+        (world.folder / f"{number:02d}.png").unlink()
+    store = world.store(str(world.folder))
+    assert world.ingest(store, world.store(str(other))).behind == {store.source}
+    assert world.ingest(store, confirm_deletes=True).behind == set()
+
+
+def test_a_hidden_folder_is_a_source_of_its_own_beside_the_one_around_it(world: World) -> None:
+    world.picture(".hidden/a.png", "red")
+    world.picture("b.png", "blue")
+    hidden, around = world.store(str(world.folder / ".hidden")), world.store(str(world.folder))
+    assert world.ingest(hidden).added == 1
+    report = world.ingest(around)
+    assert (report.added, report.deleted, report.kept) == (1, 0, 0) and world.keys() == ["a.png", "b.png"]
+    report = world.ingest(around, hidden)
+    assert (report.skipped, report.deleted, report.kept, report.notices) == (2, 0, 0, [])
 
 
 class BrokenStore:

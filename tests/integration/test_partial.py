@@ -12,7 +12,9 @@ from core.adapters.last_run import LastRunFile
 from core.errors import StoreError, UsageError
 from core.ports import ImageStore, IndexInfo
 from core.records import ImageRef
+from ingest.caption_files import CaptionFile
 from ingest.dry_run import DryRun, dry_run
+from ingest.human_captions import Given
 from ingest.partial import run_touched
 from ingest.parts import Options, Parts
 from ingest.report import Report
@@ -47,10 +49,12 @@ class World:
             pass
         return report
 
-    def touched(self, *paths: Path) -> Report:
+    def touched(self, *paths: Path, captions: CaptionFile | None = None) -> Report:
         report = Report()
         source = self.store.source
-        for _ in run_touched(self.parts, {source: [os.fsencode(each) for each in paths]}, {source: self.store}, report):
+        given = [Given(captions, (source,))] if captions else []
+        touched = {source: [os.fsencode(each) for each in paths]}
+        for _ in run_touched(self.parts, touched, {source: self.store}, report, given=given):
             pass
         return report
 
@@ -203,3 +207,11 @@ def test_the_last_complete_run_is_kept_by_source_and_damage_counts_as_never(tmp_
     file.forget()
     file.forget()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_new_picture_has_its_captions_of_people_at_once(world: World) -> None:
+    told = CaptionFile(Path("captions.csv"), {"new.png": ("a boat",), "later.png": ("a barn",)})
+    report = world.touched(world.picture("new.png", "blue"), captions=told)
+    assert (report.added, report.human_captions, report.captioned, report.notices) == (1, 1, 0, [])
+    (record,) = [record for record in world.index.scroll() if record.key == "new.png"]
+    assert record.captions == ("a boat",)

@@ -100,6 +100,10 @@ def test_a_prefix_is_a_folder(s3: Any, bucket: str, s3_endpoint: str) -> None:
         ("file:///a/b", "file:///a", True),
         ("file:///ab", "file:///a", False),
         ("file:///a", "file:///", True),
+        ("file:///a/.hidden/b", "file:///a", False),
+        ("file:///a/%40eaDir", "file:///a", False),
+        ("file:///a/.hidden/b", "file:///a/.hidden", True),
+        ("s3://b/photos/.trash/", "s3://b/photos/", False),
     ],
 )
 def test_sources_inside_one_another(inner: str, outer: str, inside: bool) -> None:

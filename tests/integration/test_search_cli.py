@@ -10,7 +10,17 @@ from PIL import Image
 
 from core.errors import BucketLensError, ImageUnreadable, InvalidQuery, LibraryMissing
 from search_ui.cli import search, ui
-from tests.ui.small_library import HOSTILE_CAPTION, HOSTILE_NAME, UMBRELLAS, SmallLibrary, build
+from tests.ui.small_library import (
+    HOSTILE,
+    HOSTILE_CAPTION,
+    HOSTILE_NAME,
+    TALL,
+    UMBRELLAS,
+    UNCAPTIONED,
+    WIDE,
+    SmallLibrary,
+    build,
+)
 
 COUNT = 20
 UMBRELLA = "three red umbrellas at night"
@@ -133,3 +143,127 @@ def test_errors_are_typed(run: Search, library: SmallLibrary, tmp_path: Path) ->
 def test_help_explains_every_option(command: object) -> None:
     shown = CliRunner().invoke(command, ["--help"])  # type: ignore[arg-type]
     assert shown.exit_code == 0 and "--data" in shown.stdout and "--model" in shown.stdout
+
+
+def _captions(run: Search, *arguments: str) -> list[str]:
+    return [hit["caption"] or "" for hit in json.loads(run(*arguments, "--json").stdout)["hits"]]
+
+
+def test_every_hit_says_why(run: Search, library: SmallLibrary) -> None:
+    first = json.loads(run(UMBRELLA, "--json", "--limit", "1").stdout)["hits"][0]
+    assert first["why"]["words"] == ["three", "red", "umbrella", "night"]
+    assert first["why"]["lists"]["image"] == {"score": first["score"], "rank": 1}
+    assert first["why"]["lists"]["words"]["rank"] == 1
+    assert 0 < first["match"] <= 1
+    header, row = run(UMBRELLA, "--limit", "1").stdout.splitlines()
+    assert header.split() == ["#", "match", "score", "caption", "file"] and row.split()[1] == f"{first['match']:.3f}"
+    assert "match" not in run(UMBRELLA, "--weigh", "words=0", "--weigh", "caption=0").stdout.splitlines()[0].split()
+
+
+def test_words_alone(run: Search) -> None:
+    found = json.loads(run("red umbrellas", "--words-only", "--json", "--limit", "100").stdout)
+    assert found["hits"][0]["caption"] == UMBRELLA and found["hits"][0]["score"] is None
+    assert all({"red", "umbrella"} & set(hit["words"]) for hit in found["hits"])
+    assert found["total"] == len(found["hits"]) < COUNT and found["notices"] == []
+    result = run("zebra", "--words-only")
+    assert result.stdout == "" and "no caption holds any of these words" in result.stderr
+    assert run("red", "--words-only", "--weigh", "image=1").exit_code == 2
+    with pytest.raises(InvalidQuery, match="compared"):
+        run("the", "--words-only")
+
+
+def test_away_from_words_and_pictures(run: Search, library: SmallLibrary) -> None:
+    assert "umbrella" in " ".join(_captions(run, "red", "--words-only"))
+    assert "umbrella" not in _captions(run, "red", "--words-only", "--avoid", "umbrellas")[0]
+    best = library.id_of(UMBRELLAS)
+    hits = json.loads(run("--like", best, "--json", "--limit", "1").stdout)["hits"]
+    assert hits[0]["id"] == best and hits[0]["score"] > 0.99
+    other = library.id_of(1)
+    away = json.loads(run("--like", best, "--unlike", other, "--json").stdout)["hits"]
+    assert away[0]["id"] == best and away[-1]["id"] == other
+    path = str(library.pictures / "scene-001.jpg")
+    same = json.loads(run("--like", best, "--avoid-image", path, "--json").stdout)["hits"]
+    assert same[-1]["id"] == other
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [
+        (["--width", "..319"], {TALL}),
+        (["--height", "120", "--aspect", "2.."], {WIDE}),
+        (["--orientation", "landscape"], {WIDE}),
+        (["--orientation", "landscape", "--orientation", "portrait"], {WIDE, TALL}),
+        (["--aspect", "1:1"], set(range(1, COUNT + 1)) - {WIDE, TALL}),
+        (["--captioned", "no"], {UNCAPTIONED}),
+        (["--captioned", "human"], set()),
+        (["--key", "scene-01[0-2].*"], {10, 11, 12}),
+        (["--prefix", "scene-02"], {20}),
+        (["--modified", "2026-10-01T12:03..2026-10-01T12:04:30"], {3, 4}),
+        (["--modified", "..2026-09"], set()),
+        (["--taken", "2020.."], set()),
+        (["--phrase", "RED umbrellas at Night"], {UMBRELLAS}),
+        (["--phrase", "umbrellas red"], set()),
+        (["--status", "failed"], set()),
+        (["--filter", '{"any": [{"key": "scene-001.jpg"}, {"phrase": "red umbrellas"}]}'], {1, UMBRELLAS}),
+    ],
+)
+def test_filters(run: Search, library: SmallLibrary, options: list[str], passes: set[int]) -> None:
+    found = json.loads(run(*options, "--limit", "100", "--json").stdout)
+    assert {hit["id"] for hit in found["hits"]} == {library.id_of(n) for n in passes}
+    assert found["total"] == len(passes)
+
+
+def test_filters_narrow_what_is_ranked(run: Search, library: SmallLibrary) -> None:
+    found = json.loads(run("red", "--key", "scene-01[0-2].*", "--not", "absent", "--json").stdout)
+    assert {hit["id"] for hit in found["hits"]} == {library.id_of(n) for n in (10, 11, 12)}
+    assert found["total"] == 3 and found["hits"][0]["match"] >= found["hits"][2]["match"]
+
+
+def test_a_source_is_named_as_it_was_given(run: Search, library: SmallLibrary) -> None:
+    for name in (str(library.pictures), f"{library.pictures}/", library.pictures.as_uri()):
+        assert json.loads(run("--source", name, "--json").stdout)["total"] == COUNT
+    with pytest.raises(InvalidQuery, match="pictures") as caught:
+        run("--source", "/nowhere")
+    assert caught.value.field == "source"
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (["--width", "wide"], "width"),
+        (["--taken", "yesterday"], "taken"),
+        (["--aspect", "0:0"], "aspect"),
+        (["--phrase", "!"], "phrase"),
+        (["--key", ""], "key"),
+        (["--filter", "{"], "filter"),
+        (["--filter", '{"colour": "red"}'], "filter field"),
+        (["--weigh", "picture=1"], "weigh"),
+        (["--like", "me"], "like"),
+        (["--reverse", "red"], "reverse"),
+        (["--within", "5"], "within"),
+        (["--sort", "match"], "sort"),
+    ],
+)
+def test_a_wrong_option_is_an_error_that_names_the_field(run: Search, options: list[str], field: str) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        run(*options)
+    assert caught.value.field == field and caught.value.takes
+
+
+def test_sorted_by_name_and_time(run: Search, library: SmallLibrary) -> None:
+    def ids(*arguments: str) -> list[str]:
+        return [hit["id"] for hit in json.loads(run(*arguments, "--json", "--limit", "100").stdout)["hits"]]
+
+    numbers = [n for n in range(1, COUNT + 1) if n != HOSTILE]
+    assert ids("--sort", "name") == [library.id_of(n) for n in (HOSTILE, *numbers)]
+    assert ids("--sort", "modified", "--reverse") == [library.id_of(n) for n in range(1, COUNT + 1)]
+    best = ids(UMBRELLA, "--limit", "5")[:5]
+    found = json.loads(run(UMBRELLA, "--sort", "name", "--within", "5", "--json").stdout)
+    assert found["total"] == 5 and {hit["id"] for hit in found["hits"]} == set(best)
+    names = [hit["key"] for hit in found["hits"]]
+    assert names == sorted(names)
+
+
+def test_filters_other_than_words_are_blamed_too(run: Search) -> None:
+    result = run("--must", "red", "--width", "5000..")
+    assert "no picture passes the filters other than caption words" in result.stderr

@@ -160,7 +160,7 @@ def test_the_large_view_tells_everything_and_leads_on(open_page: Opener, address
     viewer = page.get_by_role("dialog")
     expect(viewer).to_contain_text(f"scene-{UMBRELLAS:03d}.jpg")
     expect(viewer).to_contain_text("320 × 320 pixels")
-    expect(viewer).to_contain_text("it is no percentage")
+    expect(viewer).to_contain_text("It is no percentage")
     expect(viewer.locator(".stage img")).to_have_attribute("src", re.compile("/originals/"))
     expect(page).to_have_url(re.compile(f"view={library.id_of(UMBRELLAS)}"))
     page.keyboard.press("ArrowRight")
@@ -175,6 +175,7 @@ def test_the_large_view_tells_everything_and_leads_on(open_page: Opener, address
     other.get_by_role("dialog").get_by_role("button", name="umbrella").click()
     expect(other.locator(".st-key-active")).to_contain_text("umbrella")
     expect(other.get_by_role("dialog")).to_be_hidden()
+    finished(other)
     assert all("umbrella" in caption for caption in captions(other))
 
 

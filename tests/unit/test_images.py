@@ -45,7 +45,7 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack([ramp, fall, 255 - ramp], axis=2))
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
 def test_every_allowed_format_is_read(kind: str) -> None:
     decoded = decode(encoded(Image.new("RGB", (60, 40), "red"), kind), BOTH, LIMITS)
     assert (decoded.width, decoded.height) == (60, 40)
@@ -55,7 +55,7 @@ def test_every_allowed_format_is_read(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "JPEG2000", "PCX", "SGI"])
 def test_other_formats_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF can be read"):
+    with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC can be read"):
         decode(encoded(Image.new("RGB", (32, 32)), kind), BOTH, LIMITS)
 
 
@@ -64,7 +64,8 @@ def test_other_formats_are_refused_by_name(kind: str) -> None:
     [
         (b"", "the file is empty"),
         (b"hello", "not an image of a known format"),
-        (b"\x00\x00\x00\x18ftypheic" + bytes(40), "HEIC"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(40), "damaged: starts like HEIC"),
+        (encoded(gradient(64, 64), "HEIF")[:-200], "damaged: "),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "damaged: starts like PNG"),
         (encoded(gradient(64, 64), "JPEG")[:500], "damaged: "),
         (encoded(gradient(64, 64))[:90], "damaged: "),
@@ -102,50 +103,9 @@ def test_too_many_bytes_are_refused() -> None:
         decode(bytes(101), BOTH, ImageLimits(max_bytes=100))
 
 
-def test_sixteen_bits_are_scaled_not_clipped() -> None:
-    levels = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(64, 0)
-    seen = pixels_of(Image.fromarray(levels), spec=PixelSpec(64, "squash", Image.Resampling.NEAREST))
-    assert np.abs(seen[0, :, 0].astype(int) - levels[0] // 256).max() == 0
-    assert len(np.unique(seen)) == 64
-
-
-def test_floats_and_wide_integers_are_scaled_to_the_range_that_holds_them() -> None:
-    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None].repeat(64, 0)
-    spec = PixelSpec(64, "squash", Image.Resampling.NEAREST)
-    for image in (Image.fromarray(ramp), Image.fromarray(ramp * 255), Image.fromarray((ramp * 65535).astype(np.int32))):
-        assert np.abs(pixels_of(image, "TIFF", spec)[0, :, 0].astype(int) - ramp[0] * 255).max() <= 1
-    broken = ramp.copy()
-    broken[0, 0], broken[1, 1] = np.nan, np.inf
-    assert pixels_of(Image.fromarray(broken), "TIFF", spec)[0, 63, 0] == 255
-
-
-def test_transparent_pixels_show_white_and_not_their_hidden_colour() -> None:
-    assert colour_of(Image.new("RGBA", (40, 40), (200, 0, 0, 0))) == (255, 255, 255)
-    assert colour_of(Image.new("RGBA", (40, 40), (0, 0, 0, 128)))[0] == pytest.approx(127, abs=2)
-    assert colour_of(Image.new("LA", (40, 40), (0, 0))) == (255, 255, 255)
-    palette = Image.new("P", (40, 40), 1)
-    palette.putpalette([9, 9, 9, 200, 0, 0])
-    assert colour_of(palette) == (200, 0, 0)
-    assert colour_of(palette, transparency=1) == (255, 255, 255)
-    assert colour_of(Image.new("L", (40, 40), 7), transparency=7) == (255, 255, 255)
-    assert colour_of(Image.new("RGB", (40, 40), (1, 2, 3)), transparency=(1, 2, 3)) == (255, 255, 255)
-    assert colour_of(Image.new("I;16", (40, 40), 300), transparency=300) == (255, 255, 255)
-
-
-def test_other_colour_spaces_are_converted() -> None:
-    red = Image.new("RGB", (40, 40), (250, 10, 10))
-    assert np.abs(np.subtract(colour_of(red.convert("CMYK"), "JPEG", quality=95), (250, 10, 10))).max() < 8
-    assert np.abs(np.subtract(colour_of(red.convert("CMYK"), "TIFF"), (250, 10, 10))).max() < 8
-    assert np.abs(np.subtract(colour_of(red.convert("YCbCr"), "TIFF"), (250, 10, 10))).max() < 4
-    assert colour_of(Image.new("1", (40, 40), 1)) == (255, 255, 255)
-    lab = Image.new("LAB", (40, 40), (136, 208, 195))  # CIE L*a*b* of pure red, 8 bits
-    seen = colour_of(lab, "TIFF")
-    assert seen[0] > 200 and max(seen[1:]) < 80
-
-
 def test_the_first_frame_is_taken() -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
-    for kind in ("GIF", "WEBP", "PNG", "TIFF"):
+    for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF", "HEIF"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
         decoded = decode(data, DecodeRequest(CROP), LIMITS)
         assert decoded.pixels is not None and decoded.pixels[16, 16, 0] > 240 > 20 > decoded.pixels[16, 16, 2]
@@ -165,10 +125,10 @@ def oriented(image: Image.Image, orientation: int, kind: str) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = image.transpose(undo[orientation]) if orientation in undo else image
-    return encoded(stored, kind, exif=exif)
+    return encoded(stored, kind, exif=exif.tobytes())
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 99])
 def test_every_orientation_comes_out_upright(orientation: int, kind: str) -> None:
     image = gradient(96, 64)
@@ -271,9 +231,9 @@ def test_thumbnails_carry_no_metadata() -> None:
     assert decoded.thumbnail is not None and not Image.open(io.BytesIO(decoded.thumbnail)).getexif()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
-    st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"]),
+    st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "HEIF"]),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),
     st.integers(0, 3000),
 )

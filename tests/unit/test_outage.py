@@ -106,3 +106,24 @@ def test_stopping_ends_those_who_wait() -> None:
         outage.stop()
         with pytest.raises(StoreError, match="stopped"):
             call.result(timeout=5)
+
+
+def test_stopping_leaves_behind_an_attempt_that_is_kept_waiting() -> None:
+    outage, kept = Outage("it", 60.0), threading.Event()
+    began = threading.Semaphore(0)
+
+    def attempt() -> bool:
+        began.release()
+        return kept.wait(60)
+
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(outage.call, str(n), attempt) for n in range(3)]
+        for _ in calls:
+            began.acquire()
+        outage.stop()
+        for call in calls:
+            with pytest.raises(StoreError, match="stopped"):
+                call.result(timeout=20)
+    kept.set()
+    with pytest.raises(StoreError, match="stopped"):
+        outage.call("late", lambda: pytest.fail("it was tried again"))

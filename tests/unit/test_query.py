@@ -150,11 +150,13 @@ def test_and_means_both(one: Filter, other: Filter, payload: dict[str, Any]) -> 
 
 def test_the_states_of_an_image() -> None:
     failed = {"status": "failed"}
-    captioned = {"status": "indexed", "caption_origin": "generated"}
-    waiting = {"status": "indexed"}
+    captioned = {"status": "indexed", "content_hash": "ab", "caption_origin": "generated"}
+    waiting = {"status": "indexed", "content_hash": "ab"}
+    imported = {"status": "indexed"}
     states = {"indexed": INDEXED, "failed": FAILED, "uncaptioned": UNCAPTIONED}
-    found = [{name for name, state in states.items() if state.matches(p)} for p in (failed, captioned, waiting)]
-    assert found == [{"failed"}, {"indexed"}, {"indexed", "uncaptioned"}]
+    payloads = (failed, captioned, waiting, imported)
+    found = [{name for name, state in states.items() if state.matches(p)} for p in payloads]
+    assert found == [{"failed"}, {"indexed"}, {"indexed", "uncaptioned"}, {"indexed"}]
 
 
 def test_unknown_fields_and_empty_values_are_refused() -> None:

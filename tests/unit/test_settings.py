@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import InvalidSetting
 from core.images import ImageLimits
+from core.query import Weights
 from core.settings import Settings, load_settings
 
 
@@ -78,3 +79,23 @@ def test_sources_are_paths_or_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "bucketlens.toml").write_text('[[sources]]\npath = "one"\ncolour = "red"\n')
     with pytest.raises(InvalidSetting, match="colour"):
         load_settings()
+
+
+def test_weights_are_checked_where_they_are_set() -> None:
+    assert load_settings().weights == Weights()
+    assert load_settings(words_weight=2, image_weight=0).weights == Weights(0, 0.25, 2)
+    for bad in ({"words_weight": -1}, {"image_weight": float("nan")}):
+        with pytest.raises(InvalidSetting, match="weight"):
+            load_settings(**bad)
+    with pytest.raises(InvalidSetting, match="over 0"):
+        load_settings(image_weight=0, caption_weight=0, words_weight=0)
+
+
+def test_a_home_is_found_wherever_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    (tmp_path / "bucketlens.toml").write_text('data = "~/library"\nmodel = "~/models/clip"\n')
+    settings = load_settings()
+    assert (settings.data, settings.model) == (Path("/home/ann/library"), "/home/ann/models/clip")
+    assert load_settings(data=Path("~")).data == Path("/home/ann") and load_settings(data=Path("a~b")).data == Path(
+        "a~b"
+    )

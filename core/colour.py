@@ -1,0 +1,90 @@
+"""Pixels of any mode and colour space -> 8-bit sRGB over white."""
+
+import io
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageCms
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+_WHITE = (255, 255, 255)
+_GREY = ("1", "L", "LA", "La")
+_SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}  # mode -> colour space of a profile that fits
+_CLASSES = ("scnr", "mntr", "prtr", "spac")  # profiles of devices and spaces: those that say how colours look
+
+_BITS_PER_SAMPLE = 258
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """A loaded picture of any mode -> RGB: by its colour profile, 16 bits scaled, white where it is transparent.
+
+    A profile that is damaged, or does not fit the picture, counts as none.
+    """
+    profile = image.info.get("icc_profile")
+    if image.mode == "RGB" and "transparency" not in image.info and not profile:
+        return image
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = _eight_bits(image)
+    plain = image.mode if image.mode in _SPACES else "L" if image.mode in _GREY else "RGB"
+    alpha = None
+    if image.mode in ("RGBa", "La", "PA") or image.has_transparency_data:
+        bitmap = isinstance(image, BmpImageFile)
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        if bitmap and alpha.getextrema() == (0, 0):
+            alpha = None  # Windows' own programs leave it empty, and show such a picture as opaque
+    image = image.convert(plain)
+    image = (_by_profile(image, profile) if profile else None) or image.convert("RGB")
+    if alpha is None:
+        return image
+    white = Image.new("RGB", image.size, _WHITE)
+    white.paste(image, mask=alpha)
+    return white
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """What the profile says that the picture looks like, in sRGB; None where it cannot be used."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        about = source.profile
+        if about.device_class not in _CLASSES or about.xcolor_space != _SPACES[image.mode]:
+            return None
+        if image.mode == "RGB" and (about.profile_description or "").startswith("sRGB"):
+            return image  # as most are: there is nothing to convert
+        return ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey -> L (LA where one value is transparent), without clipping.
+
+    The full scale is that of the samples for up to 16 bits, and otherwise the smallest of 1 (floats), 255, 65535 and
+    the largest value present.
+    """
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        grey = (values >> (_bits(image) - 8)).astype(np.uint8)
+    else:
+        values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+        low, peak = min(0.0, float(values.min())), float(values.max())
+        usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        high = next((top for top in usual if low == 0 and peak <= top), peak)
+        grey = ((values - low) * (255 / max(high - low, 1e-30)) + 0.5).astype(np.uint8)
+    result = Image.fromarray(grey)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        result.putalpha(Image.fromarray(np.where(np.asarray(image) == transparent, 0, 255).astype(np.uint8)))
+    return result
+
+
+def _bits(image: Image.Image) -> int:
+    """Of a 16-bit sample that are used: a TIFF may have 12."""
+    stored = image.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
+    return stored if 8 < stored < 16 else 16

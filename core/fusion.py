@@ -1,0 +1,110 @@
+"""Several ranked lists -> one ranking, the same on every backend.
+
+An index can fuse lists itself (RRF, DBSF), but then tells neither the score nor the rank of a hit in each list, and
+leaves to chance which of equal pictures it cuts off. So it answers list by list, and what is fused is fused here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.query import Weights
+from core.records import ListName, Standing
+from core.vectors import Vector
+
+LISTS: tuple[ListName, ...] = ("image", "caption", "words")
+_EVEN = 1e-6  # scores of a list that lie closer together than this tell nothing apart
+_FAINT = 1e-3  # where the best BM25 score is no higher, no wanted word outweighs the unwanted ones
+_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one list is asked with: a unit vector, or for `words` term weights (see core.words.term_id).
+
+    A word with a negative weight counts against the captions that hold it.
+    """
+
+    list: ListName
+    vector: Vector | None = None
+    terms: Mapping[int, float] | None = None
+
+    @property
+    def seeks(self) -> bool:
+        """Whether it finds anything: unwanted words alone only warn of what others found."""
+        return self.vector is not None or any(weight > 0 for weight in (self.terms or {}).values())
+
+
+Ranking = list[tuple[str, float]]  # ids with their scores, best first, equal scores by id
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """The best of one list, without the group of equals that its end would have cut apart.
+
+    `best` and `last` are the scores it began and would have ended with; None where there was nothing.
+    """
+
+    ranking: Ranking
+    best: float | None = None
+    last: float | None = None
+
+    @classmethod
+    def cut(cls, found: Iterable[tuple[str, float]], limit: int) -> "Shortlist":
+        """From what a list gave when asked for `limit`, in any order of equals."""
+        ranked = by_score(dict(found))
+        if not ranked:
+            return cls([])
+        best, last = ranked[0][1], ranked[-1][1]
+        whole = ranked if len(ranked) < limit else [entry for entry in ranked if entry[1] > last]
+        return cls(whole, best, last)
+
+
+def by_score(scores: Mapping[str, float]) -> Ranking:
+    return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def fused(
+    shortlists: Mapping[ListName, Shortlist], scores: Mapping[ListName, Mapping[str, float]], weights: Weights
+) -> dict[str, float]:
+    """The match of every image that has a score in any list: 1 is the best of every list, below 0 is warned against.
+
+    A convex combination of normalised scores (Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid
+    Retrieval", ACM TOIS 42:1, 2023, section 4: it retrieves better than reciprocal rank fusion, and needs few
+    examples to weigh). A list's scores are scaled so that its best is 1; 0 is the shortlist's last for cosines, of
+    which the lower ones tell nothing, and no word in common for `words`. A list that has no score for an image counts
+    as 0; one that found nothing at all is left out of the sum of the weights.
+
+    nDCG@10 of 360 questions to 1,000 drawn scenes that the demo models never saw: image alone 0.954, caption 0.897,
+    words 0.800; weighted 1, 0.25, 0.25: 0.959; 1, 0.5, 0.5: 0.956, where reciprocal rank fusion reaches 0.951 (k = 2)
+    and 0.945 (k = 60).
+    """
+    total = sum(getattr(weights, name) for name, one in shortlists.items() if one.best is not None)
+    matches: dict[str, float] = {}
+    for name, shortlist in shortlists.items():
+        share = getattr(weights, name) / (total or 1.0)
+        for image_id, score in scores[name].items():
+            matches[image_id] = matches.get(image_id, 0.0) + share * _scaled(name, score, shortlist)
+    return {image_id: round(match, _DIGITS) for image_id, match in matches.items()}
+
+
+def _scaled(name: ListName, score: float, shortlist: Shortlist) -> float:
+    best, last = shortlist.best or 0.0, shortlist.last or 0.0
+    if name == "words":
+        return min(1.0, max(-1.0, score / (best if best > _FAINT else 1.0)))
+    if best - last < _EVEN:
+        return float(score > last - _EVEN)
+    return min(1.0, max(0.0, (score - last) / (best - last)))
+
+
+def standings(
+    image_id: str, scores: Mapping[ListName, Mapping[str, float]], ranks: Mapping[ListName, Mapping[str, int]]
+) -> dict[ListName, Standing]:
+    """How an image stands in every list that has a score for it."""
+    return {
+        name: Standing(scores[name][image_id], ranks[name].get(image_id)) for name in scores if image_id in scores[name]
+    }
+
+
+def ranks_of(ranking: Sequence[tuple[str, float]]) -> dict[str, int]:
+    """From 1 on."""
+    return {image_id: rank for rank, (image_id, _) in enumerate(ranking, 1)}

@@ -1,0 +1,49 @@
+"""The chunks of a PNG: is what makes up the picture whole, and what of the rest may be left away?"""
+
+import zlib
+from collections.abc import Iterator
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_PICTURE = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_LOOKS = (b"tRNS", b"eXIf")  # without these the picture would look otherwise
+
+
+def fault(data: bytes) -> str | None:
+    """What is wrong with the chunks that make up the picture: Pillow reads past some wrong checksums and ends."""
+    last = b""
+    for last, chunk in _chunks(data):
+        if last in _PICTURE and not _is_whole(chunk):
+            return f"the checksum of its {last.decode()} chunk is wrong"
+    return None if last == b"IEND" else "it is cut off"
+
+
+def bare(data: bytes) -> bytes | None:
+    """The picture alone, without texts, colour profile and animation; None where there is nothing to leave away.
+
+    A PNG is to be shown though what stands beside the picture in it is damaged (https://www.w3.org/TR/png-3/, 13.2).
+    """
+    kept = [SIGNATURE]
+    total = 0
+    for name, chunk in _chunks(data):
+        total += 1
+        if name in _PICTURE or (name in _LOOKS and _is_whole(chunk)):
+            kept.append(bytes(chunk))
+    return b"".join(kept) if len(kept) <= total else None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and whole of each up to the end, or to where the data ends."""
+    view = memoryview(data)
+    start, name = len(SIGNATURE), b""
+    while name != b"IEND" and start + 12 <= len(data):
+        end = start + 12 + int.from_bytes(view[start : start + 4], "big")
+        if end > len(data):
+            return
+        name = bytes(view[start + 4 : start + 8])
+        yield name, view[start:end]
+        start = end
+
+
+def _is_whole(chunk: memoryview) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")

@@ -1,0 +1,107 @@
+"""The order of all matches: the fused best of every list, then everything else by one list alone.
+
+Which page is asked for changes nothing of it: the shortlists are always as long, so pages neither repeat nor miss a
+picture, however far they go.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.fusion import LISTS, Probe, Shortlist, by_score, fused, ranks_of, standings
+from core.ports import VectorIndex
+from core.query import Filter, Match, Missing, Weights
+from core.records import Hit, ImageRecord, ListName
+
+SHORTLIST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query ready for the index. `words` are those wanted in captions, in dictionary form."""
+
+    probes: tuple[Probe, ...]
+    filter: Filter
+    weights: Weights
+    words: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.probes and all(getattr(self.weights, probe.list) for probe in self.probes)
+
+    @property
+    def main(self) -> Probe:
+        """The list that what is on no shortlist is ordered by, and that decides what can be found at all."""
+        return min(self.probes, key=lambda probe: LISTS.index(probe.list))
+
+    @property
+    def passing(self) -> Filter:
+        """What can be found: a search by captions alone finds what has one, by words alone what holds one of them."""
+        if self.main.list == "caption":
+            return self.filter & Filter(none=(Missing("words"),))
+        if self.main.list == "words":
+            return self.filter & Filter(all=(Match("words", self.words),))
+        return self.filter
+
+
+class Ranker:
+    def __init__(self, index: VectorIndex, *, shortlist: int = SHORTLIST) -> None:
+        self._index = index
+        self._shortlist = shortlist
+
+    def page(self, question: Question, *, limit: int, offset: int = 0) -> list[Hit]:
+        """Ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone."""
+        short = self._shortlists(question)
+        pool = list(dict.fromkeys(image_id for one in short.values() for image_id, _ in one.ranking))
+        scores = self._index.scores(question.probes, pool)
+        matches = fused(short, scores, question.weights)
+        ranked = [image_id for image_id, _ in by_score({i: matches.get(i, 0.0) for i in pool})]
+        page = ranked[offset : offset + limit]
+        if len(page) < limit:
+            rest = self._rest(question, set(pool), max(0, offset - len(pool)), limit - len(page))
+            found = self._index.scores(question.probes, rest)
+            alone = {name: found[name] if name == question.main.list else {} for name in found}
+            least = min(matches.values(), default=1.0)
+            later = fused(short, alone, question.weights)
+            matches |= {image_id: min(later.get(image_id, 0.0), least) for image_id in rest}
+            scores = {name: {**scores[name], **found[name]} for name in found}
+            page += rest
+        return _hits(question, self._index.fetch(page), page, short, scores, matches)
+
+    def hits(self, question: Question, records: Sequence[ImageRecord]) -> list[Hit]:
+        """These images, in their order, with how they match."""
+        ids = [record.id for record in records]
+        short = self._shortlists(question)
+        scores = self._index.scores(question.probes, ids)
+        known = {record.id: record for record in records}
+        return _hits(question, known, ids, short, scores, fused(short, scores, question.weights))
+
+    def _shortlists(self, question: Question) -> dict[ListName, Shortlist]:
+        seeking = [probe for probe in question.probes if probe.seeks]
+        found = self._index.shortlists(seeking, question.passing, limit=self._shortlist)
+        return {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
+
+    def _rest(self, question: Question, pool: set[str], skip: int, limit: int) -> list[str]:
+        """What is on no shortlist, by the main list."""
+        wanted = len(pool) + skip + limit
+        ranking = self._index.ranking(question.main, question.passing, limit=wanted)
+        return [image_id for image_id, _ in ranking if image_id not in pool][skip : skip + limit]
+
+
+def _hits(
+    question: Question,
+    records: Mapping[str, ImageRecord],
+    page: Sequence[str],
+    short: Mapping[ListName, Shortlist],
+    scores: Mapping[ListName, Mapping[str, float]],
+    matches: Mapping[str, float],
+) -> list[Hit]:
+    """Without images that were deleted meanwhile."""
+    ranks = {name: ranks_of(one.ranking) for name, one in short.items()}
+    hits = []
+    for image_id in page:
+        if (record := records.get(image_id)) is None:
+            continue
+        stands = standings(image_id, scores, ranks)
+        cosine = stands["image"].score if "image" in stands else None
+        matched = tuple(word for word in question.words if word in record.words)
+        hits.append(Hit(record, cosine, matches.get(image_id, 0.0), stands, matched))
+    return hits

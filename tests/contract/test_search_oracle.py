@@ -1,0 +1,256 @@
+"""Random libraries, filters and queries: a search answers as plain numpy over all of the library does."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import words
+from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.errors import InvalidQuery
+from core.order import in_order
+from core.ports import Point, VectorIndex
+from core.query import Condition, Filter, LikeTerm, Query, Sort, TextTerm, Weights, oriented
+from core.records import to_payload
+from core.search import SearchService
+from core.vectors import unit
+from tests.fakes import ColourEncoder, InlineDecoder
+from tests.library import START, image_id, record, vector
+
+VOCABULARY = ["red", "blue", "dogs", "dog", "night", "umbrellas", "the", "on", "two", "Café", "it's"]
+KEYS = ["2024/beach.jpg", "2024/Beach 2.jpg", "2024/beach 10.jpg", "2025/a[1].png", "raw/*.tif", "é/ü.jpg", "top\n.jpg"]
+SIZES = [(640, 480), (480, 640), (500, 500), (501, 500), (1920, 1080), (50_000, 1), (None, None)]
+TIMES = [START, START + timedelta(microseconds=1), START + timedelta(days=1), datetime(1969, 7, 20, 20, 17, tzinfo=UTC)]
+TEXTS = ["red", "blue", "red blue", "green", "a dog at night", "two red umbrellas", "the", "nowhere to be found"]
+COUNT = 24
+
+_captions = st.none() | st.lists(st.sampled_from(VOCABULARY), max_size=6).map(" ".join)
+_vectors = st.integers(0, 7).map(vector) | st.sampled_from(TEXTS[:4]).map(
+    lambda text: ColourEncoder().encode_texts([text]).vectors[0]
+)
+
+
+@st.composite
+def libraries(draw: st.DrawFn) -> list[Point]:
+    """Few vectors, times and names, so that they tie; one image in six failed."""
+    points = []
+    for n in range(1, draw(st.integers(1, COUNT)) + 1):
+        caption = draw(_captions)
+        width, height = draw(st.sampled_from(SIZES))
+        made = replace(
+            record(n, caption),
+            key=draw(st.sampled_from(KEYS)),
+            source=draw(st.sampled_from(["file:///a", "s3://b/c"])),
+            modified_at=draw(st.sampled_from(TIMES)),
+            taken_at=draw(st.none() | st.sampled_from(TIMES)),
+            width=width,
+            height=height,
+        )
+        if caption is not None:
+            made = replace(made, caption_origin=draw(st.sampled_from(["human", "generated"])))
+        if draw(st.integers(0, 5)) == 0:
+            points.append(Point(replace(made, status="failed", error="broken"), None))
+        else:
+            points.append(Point(made, draw(_vectors), draw(_vectors) if made.words else None))
+    return points
+
+
+def _between(field: str, low: float | None, high: float | None) -> Condition:
+    return Between(field, *((low, high) if None in (low, high) or low <= high else (high, low)))  # type: ignore
+
+
+_sizes = st.none() | st.sampled_from([0, 1, 480, 500, 501, 640, 1920, 50_000, 60_000])
+_aspects = st.none() | st.sampled_from([0.5, 0.75, 1, 1.001, 4 / 3, 16 / 9, 50_000])
+_times = st.none() | st.sampled_from(TIMES)
+_simple = st.one_of(
+    st.builds(
+        Match,
+        st.just("words"),
+        st.lists(st.sampled_from(["red", "blue", "dog", "absent"]), min_size=1, max_size=3).map(tuple),
+    ),
+    st.sampled_from(
+        [
+            Match("source", ("s3://b/c",)),
+            Match("source", ("file:///a", "nowhere")),
+            Match("caption_origin", ("human",)),
+            Match("status", ("failed", "indexed")),
+        ]
+    ),
+    st.sampled_from(["words", "caption_origin", "taken_at", "width", "aspect"]).map(Missing),
+    st.tuples(st.sampled_from(["width", "height"]), _sizes, _sizes)
+    .filter(lambda given: given[1:] != (None, None))
+    .map(lambda given: _between(*given)),
+    st.tuples(st.just("aspect"), _aspects, _aspects)
+    .filter(lambda given: given[1:] != (None, None))
+    .map(lambda given: _between(*given)),
+    st.tuples(st.sampled_from(["taken_at", "modified_at"]), _times, _times)
+    .filter(lambda given: given[1:] != (None, None) and (None in given[1:] or given[1] < given[2]))
+    .map(lambda given: During(*given)),
+    st.sampled_from(["2024/", "2024/beach", "é", "raw/*", "nothing"]).map(KeyPrefix),
+    st.sampled_from(
+        ["*", "2024/*", "*.jpg", "*each*", "????/*", "*/[bB]each ?*.jpg", "2025/a[[]1].png", "raw/[*]*", "top*", "["]
+    ).map(KeyGlob),
+    st.sampled_from(["red dogs", "dog", "The CAFE", "on the", "night umbrellas", "blue blue", "its", "it's"]).map(
+        Phrase
+    ),
+    st.lists(st.sampled_from(["landscape", "portrait", "square"]), max_size=2).map(lambda given: oriented(*given)),
+)
+
+
+def _filters(conditions: st.SearchStrategy[Condition]) -> st.SearchStrategy[Filter]:
+    some = st.lists(conditions, max_size=2).map(tuple)
+    return st.builds(Filter, some, some, some)
+
+
+FILTERS = _filters(st.recursive(_simple, _filters, max_leaves=6))
+_weight = st.sampled_from([1.0, 0.5, -0.4, -1.0])
+_terms = st.lists(
+    st.builds(TextTerm, st.sampled_from(TEXTS), _weight)
+    | st.builds(LikeTerm, st.integers(1, COUNT).map(image_id), _weight),
+    min_size=1,
+    max_size=3,
+).filter(lambda terms: any(term.weight > 0 for term in terms))
+_weights = st.sampled_from(
+    [None, Weights(1, 0, 0), Weights(0, 1, 0), Weights(0, 0, 1), Weights(1, 2, 0), Weights(0, 1, 0.5), Weights(3, 1, 2)]
+)
+QUERIES = st.builds(Query, _terms.map(tuple), FILTERS, st.just(10_000), weights=_weights)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a search is to find: the match of every image that can be found, and its score in every list."""
+
+    matches: Mapping[str, float]
+    scores: Mapping[str, Mapping[str, float]]
+
+
+def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
+    told = {point.record.id: words.sequence(point.record.caption or "") for point in points}
+    told = {i: terms for i, terms in told.items() if terms}
+    scores = {}
+    for i, terms in told.items():
+        counts = Counter(terms)
+        for word, weight in asked.items():
+            if word in counts:
+                holding = sum(word in other for other in told.values())
+                rarity = math.log((len(told) - holding + 0.5) / (holding + 0.5) + 1)
+                often = counts[word] * 2.2 / (counts[word] + 1.2 * (0.25 + 0.75 * len(terms) / 8))
+                scores[i] = scores.get(i, 0.0) + weight * rarity * often
+    return scores
+
+
+def _expected(points: list[Point], query: Query) -> Answer:
+    given = query.weights or Weights()
+    known = {point.record.id: point for point in points}
+    texts = [term for term in query.terms if isinstance(term, TextTerm)]
+    spoken = any(term.weight > 0 for term in texts)
+    share = sum(abs(term.weight) for term in texts) / sum(abs(term.weight) for term in query.terms) if texts else 1.0
+    weights = Weights(given.image, given.caption * share, given.words * share)
+
+    def direction(terms: list[TextTerm | LikeTerm]) -> np.ndarray:
+        parts = [
+            ColourEncoder().encode_texts([term.text]).vectors[0] if isinstance(term, TextTerm) else known[term.id].image
+            for term in terms
+        ]
+        return unit(sum(term.weight * part.astype(np.float64) for term, part in zip(terms, parts, strict=True)))
+
+    asked: Counter[str] = Counter()
+    for term in texts:
+        for word in words.analyse(term.text):
+            asked[word] += term.weight
+    most = max((abs(weight) for weight in asked.values()), default=1.0)
+    asked_words = {word: weight / most for word, weight in asked.items() if weight}
+    wanted = {word for term in texts if term.weight > 0 for word in words.analyse(term.text)}
+
+    passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
+    if not weights.image and spoken and weights.caption:
+        passing = [p for p in passing if p.record.words]
+    elif not weights.image:
+        passing = [p for p in passing if wanted & set(p.record.words)]
+    scores: dict[str, dict[str, float]] = {}
+    if weights.image:
+        towards = direction(list(query.terms))
+        scores["image"] = {p.record.id: float(p.image @ towards) for p in passing}
+    if weights.caption and spoken:
+        towards = direction(list(texts))
+        scores["caption"] = {p.record.id: float(p.caption @ towards) for p in passing if p.caption is not None}
+    if weights.words and asked_words:
+        every = _bm25(points, asked_words)
+        scores["words"] = {p.record.id: every[p.record.id] for p in passing if p.record.id in every}
+    seeking = {n: s for n, s in scores.items() if s and (n != "words" or any(w > 0 for w in asked_words.values()))}
+    total = sum(getattr(weights, name) for name in seeking) or 1.0
+    matches = {p.record.id: 0.0 for p in passing}
+    for name, held in scores.items():
+        best, last = (max(held.values()), min(held.values())) if name in seeking else (0.0, 0.0)
+        for i, score in held.items():
+            if name == "words":
+                scaled = min(1.0, max(-1.0, score / (best if best > 1e-3 else 1.0)))
+            else:
+                scaled = (score - last) / (best - last) if best - last > 1e-6 else 1.0
+            matches[i] += getattr(weights, name) / total * scaled
+    return Answer(matches, scores)
+
+
+def _checks(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
+def _filled(make_index: Callable[[], VectorIndex], points: list[Point]) -> tuple[VectorIndex, SearchService]:
+    index = make_index()
+    index.upsert(points)
+    return index, SearchService(index, ColourEncoder, InlineDecoder)
+
+
+@_checks(30)
+@given(libraries(), st.lists(QUERIES, min_size=1, max_size=4))
+def test_searches_find_what_brute_force_finds(
+    make_index: Callable[[], VectorIndex], points: list[Point], queries: list[Query]
+) -> None:
+    _, service = _filled(make_index, points)
+    images = {point.record.id for point in points if point.image is not None}
+    for query in queries:
+        likes = {term.id for term in query.terms if isinstance(term, LikeTerm)}
+        if not likes <= images:
+            continue
+        try:
+            result = service.search(query)
+        except InvalidQuery as error:
+            assert error.field in ("weight", "weights")
+            continue
+        expected = _expected(points, query)
+        assert {hit.record.id for hit in result.hits} == expected.matches.keys()
+        assert (len(result.hits), result.total) == (len(expected.matches), len(expected.matches))
+        for hit in result.hits:
+            assert hit.match == pytest.approx(expected.matches[hit.record.id], abs=1e-4)
+            stands = {name: held[hit.record.id] for name, held in expected.scores.items() if hit.record.id in held}
+            assert {name: one.score for name, one in hit.standings.items()} == pytest.approx(stands, abs=1e-4)
+        matches = [hit.match for hit in result.hits]
+        assert matches == sorted(matches, reverse=True)
+
+
+@_checks(30)
+@given(
+    libraries(),
+    st.lists(FILTERS, min_size=1, max_size=4),
+    st.sampled_from(["modified", "taken", "name"]),
+    st.booleans(),
+)
+def test_browsing_lists_what_passes_in_order(
+    make_index: Callable[[], VectorIndex], points: list[Point], filters: list[Filter], by: Sort, reverse: bool
+) -> None:
+    index, _ = _filled(make_index, points)
+    for filter in filters:
+        records = [point.record for point in points if filter.matches(to_payload(point.record))]
+        assert index.count(filter) == len(records)
+        ordered = in_order(records, by, reverse=reverse)
+        assert index.ordered(by, filter, limit=100, reverse=reverse) == ordered
+        assert index.ordered(by, filter, limit=5, offset=3, reverse=reverse) == ordered[3:8]
