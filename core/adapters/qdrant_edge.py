@@ -52,8 +52,9 @@ class EdgeIndex:
 
     backend = "edge"
 
-    def __init__(self, folder: Path, info: IndexInfo, wait_s: float, write_wait_s: float) -> None:
-        self.info = info
+    def __init__(self, folder: Path, manifest: Manifest, wait_s: float, write_wait_s: float) -> None:
+        self.info = manifest.info
+        self._library = manifest.library
         self._folder = folder
         self._shard: SharedShard = shared_shard(folder)
         self._filters = Filters()
@@ -93,7 +94,7 @@ class EdgeIndex:
         """Raises LibraryMissing, LibraryDamaged."""
         folder = folder.resolve()
         with mapped(folder):
-            return cls(folder, read_manifest(folder).info, wait_s, write_wait_s)
+            return cls(folder, read_manifest(folder), wait_s, write_wait_s)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
@@ -251,7 +252,7 @@ class EdgeIndex:
 
     @contextmanager
     def _writing(self) -> Iterator[edge.EdgeShard]:
-        with self._open(), self._shard.writing(self._write_wait_s, self.info) as shard:
+        with self._open(), self._shard.writing(self._write_wait_s, self.info, self._library) as shard:
             yield shard
 
     def _write(self, points: Sequence[edge.Point]) -> None:
@@ -343,7 +344,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
     sync_folder(folder / name, deep=True)
     sync_folder(folder)
     write_tally(folder, Tally.of(0, exact=True))
-    write_manifest(folder, Manifest(info, name))
+    write_manifest(folder, Manifest(info, name, library=uuid.uuid4().hex))
 
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:

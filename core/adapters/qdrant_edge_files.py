@@ -19,10 +19,14 @@ _TALLY = "tally.json"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which model the index belongs to, which folder beside it holds the shard now, and what that can be asked."""
+    """Which model the index belongs to, which folder beside it holds the shard now, and what that can be asked.
+
+    `library` tells this library from another that is put in its place; those made before it was kept have "".
+    """
 
     info: IndexInfo
     shard: str
+    library: str
     format: int = FORMAT
 
 
@@ -52,13 +56,13 @@ def read_manifest(folder: Path) -> Manifest:
     if raw.get("format", 0) > FORMAT:
         raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
     try:
-        return Manifest(IndexInfo(**raw["info"]), raw["shard"], int(raw["format"]))
+        return Manifest(IndexInfo(**raw["info"]), raw["shard"], str(raw.get("library", "")), int(raw["format"]))
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder, f"{_MANIFEST} lacks {error}") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    _replace(folder / _MANIFEST, {"format": manifest.format, "info": asdict(manifest.info), "shard": manifest.shard})
+    _replace(folder / _MANIFEST, asdict(manifest))
 
 
 def read_tally(folder: Path) -> Tally:

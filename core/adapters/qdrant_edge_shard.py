@@ -65,6 +65,7 @@ class SharedShard:
         self._loaded_at = self._used_at = 0.0
         self._tally: Tally | None = None
         self._info: IndexInfo | None = None
+        self._library = ""
         self._unflushed = 0
 
     @contextmanager
@@ -86,13 +87,16 @@ class SharedShard:
             self._leave(broken)
 
     @contextmanager
-    def writing(self, wait_s: float, info: IndexInfo) -> Iterator[edge.EdgeShard]:
-        """As `reading`, one writer at a time, for writes that keep the number of points or let it grow."""
+    def writing(self, wait_s: float, info: IndexInfo, library: str) -> Iterator[edge.EdgeShard]:
+        """As `reading`, one writer at a time, for writes that keep the number of points or let it grow.
+
+        Raises LibraryError too where another library has taken the place of the one named `library`.
+        """
         if not self._writing.acquire(timeout=wait_s):
             raise LibraryBusy(f"the library {self._folder}", wait_s)
         try:
             with self.reading(wait_s, info) as shard:
-                if self._lock.is_lost:
+                if self._lock.is_lost or library != self._library:
                     raise LibraryError(
                         f"the library {self._folder} was removed or replaced while it was open; run the same command "
                         "again"
@@ -216,7 +220,7 @@ class SharedShard:
             path = self._folder / manifest.shard
             if not path.is_dir():
                 raise damaged(self._folder, f"{path.name} is gone")
-            self._info, self._tally = manifest.info, read_tally(self._folder)
+            self._info, self._library, self._tally = manifest.info, manifest.library, read_tally(self._folder)
             if not self._tally.exact:
                 check_free_space(self._folder)  # a writer was killed: loading writes what its log holds
             make_loadable(self._folder, path)

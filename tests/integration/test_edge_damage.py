@@ -133,10 +133,13 @@ def _replace(folder: Path, info: IndexInfo) -> None:
     other.rename(folder)
 
 
-def test_a_writer_whose_library_is_replaced_does_not_harm_the_new_one(folder: Path) -> None:
+@pytest.mark.parametrize("let_go", [False, True], ids=["while it is held", "after it was let go"])
+def test_a_writer_whose_library_is_replaced_does_not_harm_the_new_one(folder: Path, let_go: bool) -> None:
     index = EdgeIndex.open(folder)
     index.upsert([point(99)])
     _replace(folder, INFO)
+    if let_go:
+        shared_shard(folder).let_go()
     with pytest.raises(LibraryError, match="replaced while it was open"):
         index.upsert([point(100)])
     index.close()
