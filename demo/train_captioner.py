@@ -18,7 +18,7 @@ from transformers import VisionEncoderDecoderModel
 from demo.captions import caption
 from demo.models import CAPTIONER_FOLDER, PAD_ID, new_captioner, save_captioner, tokenizer
 from demo.pool import Pool, load_pool
-from demo.training import CACHE, SHARDS, Plan, looked_at, train
+from demo.training import CACHE, SHARDS, Plan, half_precision, looked_at, train
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Telling:
         """Cross-entropy of the next word of the canonical captions."""
         told = self.told[rows]
         told = told[:, : int((told != PAD_ID).sum(dim=1).max())]
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             seen = self.tokens[rows].float()
             logits = self.captioner.decoder(
                 input_ids=told[:, :-1],

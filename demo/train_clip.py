@@ -24,7 +24,7 @@ from demo.bank import SceneTable, caption_bank, question_bank
 from demo.composition import Scene
 from demo.models import CLIP_FOLDER, new_clip, save_clip, tokenizer
 from demo.pool import Pool, load_pool
-from demo.training import CACHE, SHARDS, Batch, Batches, Heads, Plan, looked_at, train
+from demo.training import CACHE, SHARDS, Batch, Batches, Heads, Plan, half_precision, looked_at, train
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Seeing:
         self.see = torch.compile(vision_tokens)
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision():
             inner, tokens = self.see(self.clip.vision_model, batch.images)
         losses: dict[str, Tensor] = self.heads(inner, tokens, picture_vectors(self.clip, tokens), batch)
         return losses
@@ -136,7 +136,7 @@ class Wording:
         found = torch.empty(0)
         for part in np.array_split(order, 4):
             tokens = self.tokenizer([texts[at] for at in part], return_tensors="pt", padding=True, truncation=True)
-            with torch.autocast("cpu", torch.bfloat16):
+            with half_precision():
                 vectors = self.clip.get_text_features(**tokens).pooler_output
             found = torch.cat([found, vectors.float()])
         return functional.normalize(found[torch.from_numpy(np.argsort(order))], dim=1)

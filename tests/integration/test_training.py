@@ -16,6 +16,8 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "SHARD", 48)
     for module in (train_clip, train_captioner):
         monkeypatch.setattr(module, "SHARDS", 2)
+    monkeypatch.setattr(train_clip, "CAPTIONS", 8)
+    monkeypatch.setattr(train_clip, "QUESTIONS", 24)
     monkeypatch.setattr(torch, "compile", lambda module: module)
 
 
