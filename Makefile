@@ -15,7 +15,7 @@ demo: .venv/installed  ## draw 1,000 pictures, index them, open the search page
 	.venv/bin/bucketlens demo $(ARGS)
 
 test: .venv/installed-dev check  ## everything that decides whether a change is good
-	$(RUN) pytest -m "not soak and not bench" $(ARGS)
+	$(RUN) pytest -m "not soak and not bench" --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 soak: .venv/installed-dev  ## the acceptance runs that take long
 	$(RUN) pytest -m soak $(ARGS)

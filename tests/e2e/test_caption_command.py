@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -27,13 +28,21 @@ pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="ne
 COUNT = 24
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of demo pictures, one of which a person has captioned, indexed and captioned."""
-    paths = list(write_pictures(tmp_path / "Pictures", COUNT, size=96))
-    (tmp_path / "mine.csv").write_text(f"{paths[0].name},my own words\n")
-    run = bucketlens("ingest", "Pictures", "--captions", "mine.csv", "--model", "demo", cwd=tmp_path)
+    folder = tmp_path_factory.mktemp("made")
+    paths = list(write_pictures(folder / "Pictures", COUNT, size=96))
+    (folder / "mine.csv").write_text(f"{paths[0].name},my own words\n")
+    run = bucketlens("ingest", "Pictures", "--captions", "mine.csv", "--model", "demo", cwd=folder)
     assert run.returncode == 0, run.stderr
+    return folder
+
+
+@pytest.fixture
+def library(made: Path, tmp_path: Path) -> Path:
+    """A copy of the library for each test; the pictures stay where they were indexed."""
+    shutil.copytree(made / "data", tmp_path / "data")
     return tmp_path
 
 

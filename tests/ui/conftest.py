@@ -27,6 +27,7 @@ QUIET = [
     "--disable-sync",
 ]
 COUNT = 84
+PATIENCE_MS = 60_000  # the first search of a page loads its model, beside whatever else the machine does
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def address(library: SmallLibrary) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH, none in BUCKETLENS_CHROMIUM")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[f"--{option}" for option in QUIET])
         yield browser
@@ -98,7 +99,7 @@ def open_page(browser: Browser) -> Iterator[Opener]:
 
     def open_page(url: str, *, width: int = 1280, height: int = 860, scheme: str = "light") -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
