@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from core.errors import InvalidCaptionFile
+from core.tables import DELIMITERS, unquoted
 from core.words import is_unicode
 
 MAX_LINE = 2**20  # bytes
@@ -168,14 +169,14 @@ class _Layout:
 
 def _layout(path: Path, number: int, first: str) -> _Layout:
     """Of a table that begins with this line."""
-    for delimiter in "\t,;|":
+    for delimiter in DELIMITERS:
         cells = _split(path, number, first, delimiter)
         names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
         name = next((names.index(column) for column in _NAME_COLUMNS if column in names), None)
         texts = tuple(n for n, column in enumerate(names) if n != name and _CAPTION_COLUMN.fullmatch(column))
         if name is not None and texts:
             return _Layout(delimiter, len(cells), name, texts, header=True)
-    for delimiter in "\t,;|":
+    for delimiter in DELIMITERS:
         cells = _split(path, number, first, delimiter)
         if len(cells) > 1:
             tokens = delimiter == "\t" and _TOKEN.fullmatch(cells[0].strip()) is not None
@@ -219,7 +220,7 @@ def _texts(path: Path, where: str, layout: _Layout, cells: list[str]) -> Iterato
         cells = [*cells[:last], layout.delimiter.join(cells[last:])]
     if len(cells) <= max(layout.name, layout.texts[0]):
         _refuse(path, where, f"it has {len(cells)} of {layout.columns} columns")
-    name = _unquoted(cells[layout.name])
+    name = unquoted(cells[layout.name])
     if layout.tokens:
         match = _TOKEN.fullmatch(name)
         if match is None:
@@ -227,15 +228,7 @@ def _texts(path: Path, where: str, layout: _Layout, cells: list[str]) -> Iterato
         name = match[1]
     for column in layout.texts:
         if column < len(cells) and (column == layout.texts[0] or cells[column].strip()):
-            yield where, name, _unquoted(cells[column])
-
-
-def _unquoted(cell: str) -> str:
-    """A cell of TSV may be quoted as a whole, as spreadsheets do it."""
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] == '"':
-        return cell[1:-1].replace('""', '"').strip()
-    return cell
+            yield where, name, unquoted(cells[column])
 
 
 class _Lines:

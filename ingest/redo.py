@@ -1,12 +1,12 @@
 """Where a renewal of captions is, so that one that was cut off goes on and does nothing twice."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import disk_fault
+from core.whole_file import replace_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,8 @@ class RedoMark:
         """Whole or not at all. Raises LibraryError."""
         self._places[source] = place
         held = {"what": self._what, "sources": {name: asdict(place) for name, place in self._places.items()}}
-        unfinished = self._path.with_name(f".{self._path.name}.partial")
         try:
-            unfinished.write_text(json.dumps(held), encoding="utf-8")
-            os.replace(unfinished, self._path)
+            replace_whole(self._path, json.dumps(held).encode())
         except OSError as error:
             raise disk_fault(self._path.parent, error) from error
 

@@ -95,13 +95,15 @@ def is_inside(source: str, other: str) -> bool:
 
 def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
     """How many of these have bytes that no listed image of the source has, so that nothing else shows them."""
-    wanted = {record.content_hash for record in absent if record.status == "indexed"}
-    hashes = tuple(each for each in wanted if each is not None)
-    same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes))) if hashes else None
-    found = [] if same is None else patiently(index.scroll, same, limit=4 * _PAGE)
+    shown = [record.content_hash for record in absent if record.status == "indexed"]
+    hashes = tuple({each for each in shown if each is not None})
+    if not hashes:
+        return len(shown)
+    same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
+    found = patiently(index.scroll, same, limit=4 * _PAGE)
     missing = set(listed.absent(record.id for record in found))
     there = {record.content_hash for record in found if record.id not in missing}
-    return sum(record.status == "indexed" and record.content_hash not in there for record in absent)
+    return sum(each not in there for each in shown)
 
 
 def _pages(index: VectorIndex, filter: Filter = EVERYTHING) -> Iterator[list[ImageRecord]]:

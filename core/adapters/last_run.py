@@ -1,11 +1,12 @@
 """When a library was last made equal to its sources: a small file beside the index, replaced whole or not at all."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from core.whole_file import replace_whole
 
 
 class LastRunFile:
@@ -38,15 +39,8 @@ class LastRunFile:
         return max(self.sources().values(), default=None)
 
     def _replace(self, runs: Mapping[str, datetime]) -> None:
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("w") as file:
-                json.dump({"sources": {name: _text(time) for name, time in sorted(runs.items())}}, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self._path)
-        finally:
-            partial.unlink(missing_ok=True)  # of a full disk
+        held = {"sources": {name: _text(time) for name, time in sorted(runs.items())}}
+        replace_whole(self._path, json.dumps(held, indent=1).encode())
 
 
 def _text(time: datetime) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from core.adapters.list_columns import Columns, recognise
 from core.errors import StoreError
+from core.tables import DELIMITERS, unquoted
 
 _SAMPLE = 100
 _BATCH = 1000
-_DELIMITERS = "\t,;|"
 _TAKES = "a list is CSV, TSV, JSON Lines or Parquet with a column of http(s) addresses, and captions if you like"
 _PACKED = (
     (b"\x1f\x8b", "gzip"),
@@ -59,7 +59,7 @@ def _separated(path: Path, text: Iterable[str]) -> Iterator[Row]:
     lines = iter(text)
     begin = list(islice(lines, _SAMPLE))
     first = next((line for line in begin if line.strip()), "")
-    found = [each for each in _DELIMITERS if each in first]  # those of the others are parts of addresses
+    found = [each for each in DELIMITERS if each in first]  # those of the others are parts of addresses
     delimiter = max(found, key=lambda each: sum(each in line for line in begin)) if found else "\t"
     tabs = delimiter == "\t"
     # quotation marks in TSV are mostly part of the text; a cell that is quoted as a whole is unquoted below
@@ -89,14 +89,7 @@ def _cells(path: Path, reader: Any, tabs: bool) -> Iterator[tuple[int, list[str]
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield reader.line_num, [_unquoted(cell) for cell in cells] if tabs else cells
-
-
-def _unquoted(cell: str) -> str:
-    cell = cell.strip()
-    if len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', ""):
-        return cell[1:-1].replace('""', '"')
-    return cell
+            yield reader.line_num, [unquoted(cell) for cell in cells] if tabs else cells
 
 
 def _row(number: int, cells: list[str], columns: Columns) -> Row:

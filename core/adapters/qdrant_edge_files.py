@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
 from core.ports import IndexInfo
+from core.whole_file import replace_whole, sync
 
 FORMAT = 2  # 2: pictures know their aspect, and keys, sizes and times taken have indexes
 RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
@@ -109,11 +110,7 @@ def check_free_space(folder: Path, growth: int = 0) -> None:
 def sync_folder(folder: Path, *, deep: bool = False) -> None:
     """Have the folder's own entries on disk; `deep`: all files and folders in it, whole."""
     for path in (*(folder.rglob("*") if deep else ()), folder):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
@@ -131,11 +128,5 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _replace(path: Path, value: dict[str, Any]) -> None:
-    """Atomically and durably: after a crash the file is the old one or the new one, whole. Under the library's lock."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(json.dumps(value, indent=1).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    sync_folder(path.parent)
+    """Under the library's lock."""
+    replace_whole(path, json.dumps(value, indent=1).encode())
