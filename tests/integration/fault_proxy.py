@@ -33,7 +33,10 @@ class Faults:
 
 
 class FaultProxy:
-    """Listens on a port of its own while it is entered. `requests` counts what came, by method and kind of path."""
+    """Listens on a port of its own while it is entered. `requests` counts what came, by method and kind of path.
+
+    `most_delayed`: how many requests waited for their answer at once.
+    """
 
     def __init__(self, upstream: str, seed: int = 1) -> None:
         parts = urlsplit(upstream)
@@ -45,7 +48,7 @@ class FaultProxy:
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
         self.gets: Counter[str] = Counter()
-        self.refused = 0
+        self.refused = self.most_delayed = self._delayed = 0
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def set(self, **faults: object) -> None:
@@ -92,7 +95,7 @@ class FaultProxy:
                 with self._lock:
                     self._open.add(client)
                 return
-            time.sleep(faults.delay)
+            self._wait(faults.delay)
             with client:
                 if self._chance.random() < faults.slow_down:
                     client.sendall(_answer(503, _SLOW_DOWN))
@@ -101,6 +104,14 @@ class FaultProxy:
                 else:
                     cut = faults.cut if is_object and method == "GET" and faults.only in target else None
                     self._forward(client, head, cut)
+
+    def _wait(self, delay: float) -> None:
+        with self._lock:
+            self._delayed += 1
+            self.most_delayed = max(self.most_delayed, self._delayed)
+        time.sleep(delay)
+        with self._lock:
+            self._delayed -= 1
 
     def _count(self, method: str, target: str) -> bool:
         path, _, query = target.partition("?")

@@ -16,11 +16,13 @@ class Endless:
     """Lists one image again and again, for twenty seconds."""
 
     source = "file:///p"
+    over = False
 
     def list(self) -> Iterator[ImageRef]:
         ends = time.monotonic() + 20
         while time.monotonic() < ends:
             yield ImageRef(self.source, "a.png", "file:///p/a.png", "1", 1, NOW)
+        self.over = True
 
     def read(self, ref: ImageRef) -> bytes:
         raise AssertionError(ref)
@@ -35,9 +37,8 @@ class Knowing(MemoryIndex):
 
 
 def test_it_can_be_closed_while_there_is_nothing_to_do_in_a_long_listing() -> None:
-    planner = Planner(Endless(), Knowing(IndexInfo("colours", "colours-1", 16)), retry_failed=False)
+    store = Endless()
+    planner = Planner(store, Knowing(IndexInfo("colours", "colours-1", 16)), retry_failed=False)
     assert planner.next(0.3) is None and not planner.ended
-    started = time.monotonic()
     planner.close()
-    assert time.monotonic() - started < 10
-    assert planner.skipped > 0
+    assert planner.skipped > 0 and not store.over
