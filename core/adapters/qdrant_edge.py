@@ -26,14 +26,14 @@ from core.adapters.qdrant_edge_files import (
     write_tally,
 )
 from core.adapters.qdrant_edge_filter import Filters
+from core.adapters.qdrant_edge_points import check_text, dense, edge_point, known, named, sparse, whole_point
 from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
 from core.adapters.qdrant_edge_upgrade import create_indexes
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
-from core.identity import POINT_ID
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword, Sort
-from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload, to_payload
+from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
@@ -98,7 +98,7 @@ class EdgeIndex:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
-        self._write([self._edge_point(point) for point in points])
+        self._write([edge_point(point, self.info.dimension) for point in points])
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         """Raises ValueError as `upsert` does."""
@@ -113,28 +113,28 @@ class EdgeIndex:
                 "captioner": update.captioner,
                 "caption_score": update.score,
             }
-            _check_text(update.id, payload)
-            vector = None if update.vector is None else self._dense(update.vector)
-            changes[update.id] = payload, {"caption": vector, "words": _sparse(update.texts)}
+            check_text(update.id, payload)
+            vector = None if update.vector is None else dense(update.vector, self.info.dimension)
+            changes[update.id] = payload, {"caption": vector, "words": sparse(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         changes: dict[str, _Change] = {}
         for image_id, ref in refs:
             payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat()}
-            _check_text(image_id, payload)
+            check_text(image_id, payload)
             changes[image_id] = payload, {}
         self._change(changes)
 
     def delete(self, ids: Sequence[str]) -> None:
-        known = list(dict.fromkeys(_known(ids)))
-        if not known:
+        there = list(dict.fromkeys(known(ids)))
+        if not there:
             return
         check_free_space(self._folder)
         with self._writing() as shard:
-            self._shard.expect_fewer(len(known))
-            for start in range(0, len(known), _BATCH):
-                batch = known[start : start + _BATCH]
+            self._shard.expect_fewer(len(there))
+            for start in range(0, len(there), _BATCH):
+                batch = there[start : start + _BATCH]
                 shard.update(edge.UpdateOperation.delete_points(batch))
                 self._shard.wrote(shard, len(batch))
 
@@ -144,7 +144,7 @@ class EdgeIndex:
 
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
         with self._reading() as shard:
-            found = shard.retrieve(_known(ids), False, [name])
+            found = shard.retrieve(known(ids), False, [name])
         return {
             str(point.id): np.array(point.vector[name], np.float32)
             for point in found
@@ -195,7 +195,7 @@ class EdgeIndex:
         using: DenseName = "image",
         exact: bool = False,
     ) -> list[Hit]:
-        return self._hits(Probe(using, self._dense(vector)), filter, limit, offset, exact)
+        return self._hits(Probe(using, dense(vector, self.info.dimension)), filter, limit, offset, exact)
 
     def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
@@ -212,7 +212,7 @@ class EdgeIndex:
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         with self._reading() as shard:
-            return lists.scores(shard, self._checked(probes), _known(ids))
+            return lists.scores(shard, self._checked(probes), known(ids))
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
@@ -265,15 +265,19 @@ class EdgeIndex:
 
     def _change(self, changes: dict[str, _Change]) -> None:
         """Read whole points, change them, write them whole: no point is ever half changed."""
-        known = _known(list(changes))
-        for start in range(0, len(known), _BATCH):
+        there = known(list(changes))
+        for start in range(0, len(there), _BATCH):
             check_free_space(self._folder, _BATCH * self._point_bytes)
             with self._writing() as shard:
                 changed = []
-                for point in shard.retrieve(known[start : start + _BATCH], True, True):
+                for point in shard.retrieve(there[start : start + _BATCH], True, True):
                     payload, vectors = changes[str(point.id)]
                     changed.append(
-                        _point(str(point.id), {**(point.payload or {}), **payload}, {**_named(point.vector), **vectors})
+                        whole_point(
+                            str(point.id),
+                            {**(point.payload or {}), **payload},
+                            {**named(point.vector), **vectors},
+                        )
                     )
                 if changed:
                     shard.update(edge.UpdateOperation.upsert_points(changed))
@@ -289,7 +293,10 @@ class EdgeIndex:
         return self._filters(filter, shard, tally.stamp if tally.exact else None)
 
     def _checked(self, probes: Sequence[Probe]) -> list[Probe]:
-        return [probe if probe.vector is None else Probe(probe.list, self._dense(probe.vector)) for probe in probes]
+        return [
+            probe if probe.vector is None else Probe(probe.list, dense(probe.vector, self.info.dimension))
+            for probe in probes
+        ]
 
     def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
         if limit < 1:
@@ -301,32 +308,13 @@ class EdgeIndex:
         return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
 
     def _records(self, shard: edge.EdgeShard, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        return {str(point.id): self._record(point) for point in shard.retrieve(_known(ids), True, False)}
+        return {str(point.id): self._record(point) for point in shard.retrieve(known(ids), True, False)}
 
     def _record(self, point: edge.Record) -> ImageRecord:
         try:
             return from_payload(str(point.id), point.payload or {})
         except (TypeError, ValueError) as error:
             raise damaged(self._folder, f"what is known of image {point.id} is incomplete ({error})") from error
-
-    def _edge_point(self, point: Point) -> edge.Point:
-        record = point.record
-        if not POINT_ID.fullmatch(record.id):
-            raise ValueError(f"{record.id!r} is not a UUID in lower case")
-        payload = to_payload(record)
-        _check_text(record.id, payload)
-        vectors = {
-            name: self._dense(v) for name, v in (("image", point.image), ("caption", point.caption)) if v is not None
-        }
-        return _point(record.id, payload, {**vectors, "words": _sparse(record.texts)})
-
-    def _dense(self, vector: Vector) -> Any:
-        array = np.asarray(vector, np.float32)
-        if array.shape != (self.info.dimension,):
-            raise ValueError(f"a vector of shape {array.shape}, where this index takes ({self.info.dimension},)")
-        if not abs(float(array @ array) - 1) < 1e-2:  # also refuses NaN
-            raise ValueError("a vector that is not a finite unit vector")
-        return array
 
 
 def _create(folder: Path, info: IndexInfo) -> None:
@@ -345,33 +333,3 @@ def _create(folder: Path, info: IndexInfo) -> None:
     sync_folder(folder)
     write_tally(folder, Tally.of(0, exact=True))
     write_manifest(folder, Manifest(info, name, library=uuid.uuid4().hex))
-
-
-def _check_text(image_id: str, payload: dict[str, Any]) -> None:
-    for value in payload.values():
-        for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str) and not words.is_unicode(text):
-                raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
-
-
-def _point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
-    """Without what is None."""
-    return edge.Point(
-        image_id,
-        {name: vector for name, vector in vectors.items() if vector is not None},
-        {name: value for name, value in payload.items() if value is not None},
-    )
-
-
-def _sparse(texts: Sequence[str]) -> "edge.SparseVector | None":
-    weights = words.document_weights(*texts)
-    return edge.SparseVector(list(weights), list(weights.values())) if weights else None
-
-
-def _known(ids: Sequence[str]) -> list[Any]:
-    """What is no UUID cannot be in the index."""
-    return [image_id for image_id in ids if POINT_ID.fullmatch(image_id)]
-
-
-def _named(vector: Any) -> dict[str, Any]:
-    return vector if isinstance(vector, dict) else {}
