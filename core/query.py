@@ -182,6 +182,7 @@ class Query:
     `weights`: None for those of the settings. `sort`: None for the best match first, or where nothing is compared for
     the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
     Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
+    `min_strength`: weaker hits are left out (core.strength); with it, the best matches alone are looked at.
     """
 
     terms: tuple[Term, ...] = ()
@@ -192,6 +193,7 @@ class Query:
     sort: Sort | None = None
     reverse: bool = False
     within: int | None = None
+    min_strength: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -212,6 +214,10 @@ class Query:
             raise InvalidQuery("within", self.within, f"a number from 1 to {MAX_LIMIT}")
         if self.within is not None and (not self.terms or self.by == "match"):
             raise InvalidQuery("within", self.within, "matches that are sorted by modified, taken or name")
+        if not 0 <= self.min_strength <= 1:  # also refuses NaN
+            raise InvalidQuery("min_strength", self.min_strength, "a number from 0 to 1")
+        if self.min_strength and not self.terms:
+            raise InvalidQuery("min_strength", self.min_strength, "0 where there is nothing to match")
 
     @property
     def by(self) -> Sort:

@@ -129,6 +129,7 @@ class Hit:
 
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    `strength` is how well it really matches, from 0 to 1 (core.strength); None where that is not known.
     """
 
     record: ImageRecord
@@ -136,19 +137,24 @@ class Hit:
     match: float | None = None
     standings: Mapping[ListName, Standing] = field(default_factory=dict)
     matched: tuple[str, ...] = ()
+    strength: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
-        first = {"id": self.record.id, "score": self.score, "match": self.match, "why": why}
+        strength = None if self.strength is None else round(self.strength, 4)
+        first = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength, "why": why}
         told = {"caption": self.record.caption, "captions": list(self.record.texts)}
         return first | to_payload(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to one query; `notices` are sentences for the person who asked."""
+    """The answer to one query; `notices` are sentences for the person who asked.
+
+    `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
+    """
 
     hits: tuple[Hit, ...]
     total: int
@@ -156,11 +162,13 @@ class SearchResult:
     degraded: bool = False
     notices: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    verdict: Literal["strong", "some", "none"] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "hits": [hit.to_dict() for hit in self.hits],
             "total": self.total,
+            "verdict": self.verdict,
             "backend": self.backend,
             "degraded": self.degraded,
             "notices": list(self.notices),

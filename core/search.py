@@ -11,18 +11,25 @@ from core import models, vectors, words
 from core.errors import ImageNotIndexed, InvalidQuery
 from core.fusion import Probe
 from core.images import DecodeRequest
+from core.judging import Judge
 from core.order import in_order
 from core.ports import Decoder, Encoder, VectorIndex
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker
 from core.records import Hit, ImageRecord, SearchResult
-from core.vectors import Vector
+from core.strength import Verdict, encode_bank
+from core.vectors import Matrix, Vector
 
 MATCHING = 200  # how many of the best matches are sorted where nobody says
+LOOKED_AT = 2000  # how many of the best matches are looked at for those that are strong enough
+TELLING = 10  # how many of the best matches a verdict is about
 
 
 class SearchService:
-    """Answers queries. The encoder and decoder are made at their first use: browsing and filters need no model."""
+    """Answers queries. The encoder and decoder are made at their first use: browsing and filters need no model.
+
+    `bank` gives an encoder's prompts (core.strength.encode_bank), which are best kept.
+    """
 
     def __init__(
         self,
@@ -30,11 +37,13 @@ class SearchService:
         encoder: Callable[[], Encoder],
         decoder: Callable[[], Decoder],
         weights: Weights | None = None,
+        bank: Callable[[Encoder], Matrix] = encode_bank,
     ) -> None:
         self._index = index
         self._encoder = encoder
         self._decoder = decoder
         self._weights = weights or Weights()
+        self._bank = bank
         self._ranker = Ranker(index)
 
     def search(self, query: Query) -> SearchResult:
@@ -47,15 +56,44 @@ class SearchService:
         notices: list[str] = []
         passing = query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
         with _timed(timings, "encode"):
-            question = self._question(query, passing, notices) if query.terms else None
+            question, encoded = self._question(query, passing, notices) if query.terms else (None, {})
+        verdict = None
         with _timed(timings, "index"):
-            hits, total = self._browsed(query, passing) if question is None else self._found(query, question)
+            if question is None:
+                hits, total = self._browsed(query, passing)
+            else:
+                judge = Judge(self._index, self._prompts, query.terms, encoded, question.words)
+                hits, total, verdict = self._judged(query, question, judge)
         timings["total"] = (perf_counter() - started) * 1000
-        return SearchResult(tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=timings)
+        return SearchResult(
+            tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=timings, verdict=verdict
+        )
 
     def _browsed(self, query: Query, passing: Filter) -> tuple[list[Hit], int]:
         records = self._index.ordered(query.by, passing, limit=query.limit, offset=query.offset, reverse=query.reverse)
         return [Hit(record, None) for record in records], self._index.count(passing)
+
+    def _judged(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
+        """Judges what is shown and the best, unless what is too weak has to be told from the rest."""
+        if query.min_strength:
+            return self._strong(query, question, judge)
+        found, total = self._found(query, question)
+        hits = judge.judged(found)
+        whole = query.by == "match" and not query.offset and len(hits) >= min(TELLING, total)
+        best = hits[:TELLING] if whole else judge.judged(self._ranker.page(question, limit=TELLING))
+        return hits, total, judge.verdict(best)
+
+    def _strong(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
+        """Of the best matches those that are strong enough, or whose strength is not known. Pages of them join."""
+        looked_at = query.within or (LOOKED_AT if query.by == "match" else MATCHING)
+        best = judge.judged(self._ranker.page(question, limit=looked_at))
+        strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
+        verdict = judge.verdict(best[:TELLING])
+        if query.by != "match":
+            known = {hit.record.id: hit for hit in strong}
+            ordered = in_order((hit.record for hit in strong), query.by, reverse=query.reverse)
+            strong = [known[record.id] for record in ordered]
+        return strong[query.offset : query.offset + query.limit], len(strong), verdict
 
     def _found(self, query: Query, question: Question) -> tuple[list[Hit], int]:
         limit, offset = query.limit, query.offset
@@ -76,7 +114,10 @@ class SearchService:
             raise ImageNotIndexed(image_id)
         return found[image_id]
 
-    def _question(self, query: Query, passing: Filter, notices: list[str]) -> Question:
+    def _prompts(self) -> Matrix:
+        return self._bank(self._encoder())
+
+    def _question(self, query: Query, passing: Filter, notices: list[str]) -> tuple[Question, Mapping[Term, Vector]]:
         """The lists that the query's terms can be compared with. Words go to all of them, pictures to `image`.
 
         Beside pictures, the lists of captions count by the words' share of the query.
@@ -104,7 +145,7 @@ class SearchService:
             )
         if texts:
             weights = replace(weights, caption=weights.caption * share, words=weights.words * share)
-        return Question(tuple(probes), passing, weights, wanted)
+        return Question(tuple(probes), passing, weights, wanted), encoded
 
     def _encoded(self, terms: Sequence[Term], notices: list[str]) -> dict[Term, Vector]:
         if not terms:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
 from core.models import ModelCard
@@ -20,6 +21,10 @@ from core.ports import (
 )
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
+from core.vectors import Matrix
+
+if TYPE_CHECKING:
+    from core.adapters.prompt_bank import PromptBank
 
 _VECTOR_ROWS = 500  # imported at once
 
@@ -175,7 +180,17 @@ class Wiring:
 
     @cached_property
     def search(self) -> SearchService:
-        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder, self.settings.weights)
+        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder, self.settings.weights, self.bank)
+
+    def bank(self, encoder: Encoder) -> Matrix:
+        """The encoded prompts that strengths are measured by; see core.strength."""
+        return self._prompt_bank.of(encoder)
+
+    @cached_property
+    def _prompt_bank(self) -> "PromptBank":
+        from core.adapters.prompt_bank import PromptBank
+
+        return PromptBank(self.settings.data)
 
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""

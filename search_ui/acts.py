@@ -45,6 +45,10 @@ def balanced() -> None:
     change(balance=st.session_state["balance"])
 
 
+def narrowed() -> None:
+    change(least=st.session_state["least"])
+
+
 def filtered(key: str) -> None:
     good, useless = searchable(st.session_state[key])
     st.session_state["useless"] = f"captions cannot be searched for {', '.join(useless)}" if useless else None
@@ -92,7 +96,7 @@ def _widgets(state: PageState) -> dict[str, Any]:
 
 
 def _set_widgets(state: PageState) -> None:
-    for key, value in (_widgets(state) | {"balance": state.balance}).items():
+    for key, value in (_widgets(state) | {"balance": state.balance, "least": state.least}).items():
         st.session_state[key] = value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from core.records import Hit, ImageRecord
 from search_ui.plain import plain
 
+STRENGTH = "How well it matches, from 0 to 1: some match from 0.5, a strong one from 0.8. It is no percentage."
 COSINE = "Cosine of question and picture, from -1 to 1. It is no percentage."
 CAPTION_COSINE = "Cosine of caption and picture, from -1 to 1. It is no percentage."
 
@@ -22,7 +23,8 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "width": record.width,
         "height": record.height,
         "score": None if hit.score is None else round(hit.score, 4),
-        "facts": [[name, plain(value), note] for name, value, note in facts(record, hit.score, zone)],
+        "strength": None if hit.strength is None else round(hit.strength, 2),
+        "facts": [[name, plain(value), note] for name, value, note in [*facts(record, hit.score, zone), *_judged(hit)]],
     }
 
 
@@ -44,6 +46,10 @@ def facts(record: ImageRecord, score: float | None, zone: tzinfo) -> list[tuple[
     if score is not None:
         rows.append(("Score", f"{score:.4f}", COSINE))
     return rows
+
+
+def _judged(hit: Hit) -> list[tuple[str, str, str]]:
+    return [] if hit.strength is None else [("Strength", f"{hit.strength:.2f}", STRENGTH)]
 
 
 def file_size(count: int) -> str:

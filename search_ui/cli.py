@@ -36,8 +36,8 @@ def search(sheet: Path | None, model: str | None, data: Path | None, as_json: bo
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
     Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
-    what ranks them, up to 1 for the best of every list; "score" the cosine of query and picture, from -1 to 1.
-    Neither is a percentage.
+    what ranks them, up to 1 for the best of every list; "strength" tells how well they really match, from 0 to 1;
+    "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
@@ -91,6 +91,8 @@ def _print(result: SearchResult, offset: int) -> None:
 
     for notice in result.notices:
         click.echo(f"note: {printable(notice)}", err=True)
+    if result.verdict == "none" and result.hits:
+        click.echo("note: nothing here matches well; these are merely the nearest", err=True)
     if not result.hits:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -98,16 +100,18 @@ def _print(result: SearchResult, offset: int) -> None:
     fused = any(len(hit.standings) > 1 for hit in result.hits)
     if fused:
         table.add_column("match", justify="right")
+    if judged := any(hit.strength is not None for hit in result.hits):
+        table.add_column("strength", justify="right")
     if scored := any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
     table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
     for rank, hit in enumerate(result.hits, offset + 1):
         match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
+        strength = [f"{hit.strength:.2f}" if hit.strength is not None else "–"] if judged else []
         score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
-        table.add_row(
-            str(rank), *match, *score, Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
-        )
+        caption, file = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
+        table.add_row(str(rank), *match, *strength, *score, caption, file)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNFOLDED
@@ -121,6 +125,9 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
 
     if result.total:
         click.echo(f"nothing from there on: {result.total:,} pictures pass; use a smaller --offset", err=True)
+        return
+    if query.min_strength and wiring.index.count(INDEXED & query.filter):
+        click.echo(f"nothing matches with a strength of {query.min_strength:g}; use a smaller --min-strength", err=True)
         return
     click.echo("nothing found", err=True)
     if wiring.index.count(INDEXED & query.filter):

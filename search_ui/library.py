@@ -75,7 +75,7 @@ class Library:
     @cached_property
     def service(self) -> SearchService:
         """Raises LibraryMissing, LibraryBusy; `search` raises what kept the model from loading."""
-        return SearchService(self.index, self._encoder, self._decoder, self.settings.weights)
+        return SearchService(self.index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank)
 
     def load_model(self) -> None:
         """Begin loading the library's model unless that has begun; returns at once."""
@@ -141,7 +141,7 @@ class Library:
 
     def _load_model(self) -> None:
         try:
-            self._encoder()
+            self._wiring.bank(self._encoder())
         except (LibraryMissing, LibraryBusy):
             self._model = "asleep"
         except BucketLensError as error:

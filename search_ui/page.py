@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
-from core.query import MAX_LIMIT
+from core.query import INDEXED, MAX_LIMIT, caption_words
 from core.records import Hit, SearchResult
 from search_ui import acts, panels
 from search_ui.advice import why_nothing
@@ -71,6 +71,8 @@ def _answer(library: Library, state: PageState) -> None:
     panels.outcome(state, result, [*notices, *result.notices])
     if not result.hits:
         _nothing(library, state)
+    elif result.verdict == "none":
+        panels.remark("Nothing here matches well.", "These are merely the nearest pictures.")
     _gallery(library, state, result)
 
 
@@ -158,6 +160,11 @@ def _empty(library: Library, outline: Outline) -> None:
 
 
 def _nothing(library: Library, state: PageState) -> None:
+    if state.weakest and library.index.count(INDEXED & caption_words(state.must, state.any_of, state.none_of)):
+        panels.message("No picture matches that well", f"None has a strength of {state.weakest / 100:.2f} or more.")
+        with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+            st.button("Show weaker matches too", on_click=acts.change, kwargs={"least": 0})
+        return
     reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):

@@ -22,7 +22,8 @@ class PageState:
 
     `like` is the id of an image of the library, `upload` the name of an uploaded picture (which only the process that
     received it knows). `balance` is the picture's share of the question in per cent, the rest being the words'; it
-    counts only where both are given. `limit` is how many pictures are shown, `view` the id of the one shown large.
+    counts only where both are given. `least` is the strength in hundredths below which nothing is shown, where there is
+    anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
     """
 
     text: str = ""
@@ -32,6 +33,7 @@ class PageState:
     like: str | None = None
     upload: str | None = None
     balance: int = EVEN
+    least: int = 0
     limit: int = PAGE
     view: str | None = None
 
@@ -49,13 +51,18 @@ class PageState:
         """Whether words and a picture are both given, so that `balance` counts."""
         return bool(self.text and (self.like or self.upload))
 
+    @property
+    def weakest(self) -> int:
+        """The `least` that counts."""
+        return self.least if self.asks else 0
+
     def asking(self, **changes: object) -> "PageState":
         """The state after a change of the question: from the first page, with nothing opened."""
         return replace(self, **({"limit": PAGE, "view": None} | changes))  # type: ignore[arg-type]
 
     def question(self) -> "PageState":
         """The part that decides the answer: two states with the same question show the same pictures."""
-        return replace(self, view=None, balance=self.balance if self.blends else EVEN)
+        return replace(self, view=None, balance=self.balance if self.blends else EVEN, least=self.weakest)
 
     def query(self, picture: bytes | None) -> Query:
         """`picture` is the uploaded one's bytes; None leaves it out. Raises InvalidQuery."""
@@ -67,7 +74,12 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        return Query(tuple(terms), caption_words(self.must, self.any_of, self.none_of), limit=self.limit)
+        return Query(
+            tuple(terms),
+            caption_words(self.must, self.any_of, self.none_of),
+            limit=self.limit,
+            min_strength=self.weakest / 100 if terms else 0.0,
+        )
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -80,6 +92,7 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         like=_named(params, "like", POINT_ID),
         upload=_named(params, "picture", _UPLOAD),
         balance=_number(params, "w", EVEN, 0, 100),
+        least=_number(params, "s", 0, 0, 100),
         limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
         view=_named(params, "view", POINT_ID),
     )
@@ -95,6 +108,7 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "like": [state.like] if state.like else [],
         "picture": [state.upload] if state.upload else [],
         "w": [str(state.balance)] if state.balance != EVEN else [],
+        "s": [str(state.least)] if state.least else [],
         "n": [str(state.limit)] if state.limit != PAGE else [],
         "view": [state.view] if state.view else [],
     }

@@ -102,6 +102,11 @@ def message(title: str, *paragraphs: str, commands: Sequence[str] = ()) -> None:
     st.html(f'<section class="bl-message" role="status"><h2>{escape(title)}</h2>{told}{typed}</section>')
 
 
+def remark(said: str, more: str) -> None:
+    """A calm line above the pictures."""
+    st.html(f'<p class="bl-remark" role="status"><b>{escape(said)}</b> {escape(more)}</p>')
+
+
 def note(text: str) -> None:
     """A remark beside the field that it is about."""
     st.html(f'<p class="bl-note" role="alert">{escape(plain(text))}</p>')

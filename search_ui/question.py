@@ -30,7 +30,7 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
 
 
 def _filters(outline: Outline, state: PageState) -> None:
-    count = len(state.must) + len(state.any_of) + len(state.none_of)
+    count = len(state.must) + len(state.any_of) + len(state.none_of) + bool(state.weakest)
     with st.popover(f"Filters · {count}" if count else "Filters", icon=":material/filter_list:", key="filters"):
         st.html('<p class="bl-hint">Words of the caption, in any inflection. Type one and press Enter.</p>')
         for key, label, chosen in (
@@ -44,11 +44,17 @@ def _filters(outline: Outline, state: PageState) -> None:
             )  # fmt: skip
         if problem := st.session_state.get("useless"):
             panels.note(problem)
+        if state.asks:
+            acts.seed("least", state.least)
+            steps = sorted({*range(0, 100, 10), state.least})
+            st.select_slider(
+                "At least this strong a match", steps, key="least", format_func=_strong, on_change=acts.narrowed
+            )
 
 
 def _active_filters(state: PageState) -> None:
     """A chip for every filter that is on; choosing it drops the filter."""
-    if not state.filters:
+    if not state.filters and not state.weakest:
         return
     with st.container(key="active", horizontal=True, gap="small"):
         for field, sign, chips in (
@@ -59,6 +65,8 @@ def _active_filters(state: PageState) -> None:
             for n, chip in enumerate(chips):
                 rest = chips[:n] + chips[n + 1 :]
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", acts.change, {field: rest})
+        if state.weakest:
+            panels.chip(f"strength {_strong(state.weakest)}", "least-chip", acts.change, {"least": 0})
 
 
 def _upload() -> None:
@@ -96,6 +104,10 @@ def _references(library: Library, state: PageState) -> PageState:
             shares = sorted({*range(0, 101, 10), state.balance})
             st.select_slider("Words or picture", shares, key="balance", format_func=_spoken, on_change=acts.balanced)
     return state
+
+
+def _strong(least: int) -> str:
+    return f"{least / 100:.2f} and over" if least else "any"
 
 
 def _spoken(balance: int) -> str:

@@ -84,6 +84,12 @@ def _options() -> list[Callable[[Any], Any]]:
         click.option("--sort", type=click.Choice(SORTS), help="Best match first, latest first, or by name."),
         click.option("--reverse", is_flag=True, help="Earliest first; names from Z."),
         click.option("--within", type=click.IntRange(1, MAX_LIMIT), help="How many of the best matches are sorted."),
+        click.option(
+            "--min-strength",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            help="Leave out what matches less well; 0.5 is some match, 0.8 a strong one.",
+        ),
         click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True, help="How many."),
         click.option(
             "--offset", type=click.IntRange(0, MAX_LIMIT), default=0, show_default=True, help="Skip the first ones."
@@ -131,6 +137,7 @@ class Asked:
     sort: Sort | None
     reverse: bool
     within: int | None
+    min_strength: float
     limit: int
     offset: int
 
@@ -150,6 +157,7 @@ class Asked:
             self.sort,
             self.reverse,
             self.within,
+            self.min_strength,
         )
 
     def conditions(self, wiring: Wiring) -> Filter:

@@ -127,6 +127,14 @@ function card(gallery, item) {
   caption.title = item.caption || item.name;
   caption.dir = "auto";
   text.append(caption);
+  if (item.strength !== null) {
+    const strength = element("span", "strength");
+    strength.style.setProperty("--strength", item.strength);
+    strength.setAttribute("role", "img");
+    strength.setAttribute("aria-label", `strength ${item.strength.toFixed(2)}`);
+    strength.title = `Strength ${item.strength.toFixed(2)}: how well it matches, from 0 to 1. It is no percentage.`;
+    text.append(strength);
+  }
   if (item.score !== null) {
     const score = element("span", "score", item.score.toFixed(3));
     score.title = "Cosine of question and picture, from -1 to 1. It is no percentage.";

@@ -28,7 +28,8 @@ COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
 OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
-MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter")  # in six drawn pictures
+# In six drawn pictures.
+MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength")
 ELSEWHERE = {"git clone <this repository> bucketlens && cd bucketlens", "source .venv/bin/activate"}
 
 

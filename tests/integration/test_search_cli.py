@@ -48,7 +48,7 @@ def test_programs_get_exactly_the_result(run: Search, library: SmallLibrary) -> 
     result = run(UMBRELLA, "--json", "--limit", "3")
     assert result.exit_code == 0 and result.stderr == ""
     found = json.loads(result.stdout)
-    assert set(found) == {"hits", "total", "backend", "degraded", "notices", "timings_ms"}
+    assert set(found) == {"hits", "total", "backend", "degraded", "notices", "timings_ms", "verdict"}
     assert (found["total"], found["backend"], found["degraded"], len(found["hits"])) == (COUNT, "edge", False, 3)
     first = found["hits"][0]
     assert first["id"] == library.id_of(UMBRELLAS)
@@ -156,7 +156,10 @@ def test_every_hit_says_why(run: Search, library: SmallLibrary) -> None:
     assert first["why"]["lists"]["words"]["rank"] == 1
     assert 0 < first["match"] <= 1
     header, row = run(UMBRELLA, "--limit", "1").stdout.splitlines()
-    assert header.split() == ["#", "match", "score", "caption", "file"] and row.split()[1] == f"{first['match']:.3f}"
+    assert (
+        header.split() == ["#", "match", "strength", "score", "caption", "file"]
+        and row.split()[1] == f"{first['match']:.3f}"
+    )
     assert "match" not in run(UMBRELLA, "--weigh", "words=0", "--weigh", "caption=0").stdout.splitlines()[0].split()
 
 
@@ -267,3 +270,23 @@ def test_sorted_by_name_and_time(run: Search, library: SmallLibrary) -> None:
 def test_filters_other_than_words_are_blamed_too(run: Search) -> None:
     result = run("--must", "red", "--width", "5000..")
     assert "no picture passes the filters other than caption words" in result.stderr
+
+
+def test_where_nothing_matches_it_is_said(run: Search) -> None:
+    there, gone = run(UMBRELLA, "--limit", "3"), run("a dog on a skateboard", "--limit", "3")
+    assert "nothing here matches well" not in there.stderr and "nothing here matches well" in gone.stderr
+    assert json.loads(run(UMBRELLA, "--json").stdout)["verdict"] == "strong"
+    assert json.loads(run("a dog on a skateboard", "--json").stdout)["verdict"] == "none"
+    browsed = json.loads(run("--json").stdout)
+    assert (browsed["verdict"], browsed["hits"][0]["strength"]) == (None, None)
+
+
+def test_weak_matches_can_be_left_out(run: Search, library: SmallLibrary) -> None:
+    strong = json.loads(run(UMBRELLA, "--min-strength", "0.8", "--json").stdout)
+    assert strong["total"] == len(strong["hits"]) < COUNT and strong["hits"][0]["id"] == library.id_of(UMBRELLAS)
+    assert all(hit["strength"] >= 0.8 for hit in strong["hits"])
+    nothing = run("a dog on a skateboard", "--min-strength", "0.5")
+    assert nothing.stdout == "" and "use a smaller --min-strength" in nothing.stderr
+    assert run(UMBRELLA, "--min-strength", "2").exit_code == 2
+    with pytest.raises(InvalidQuery, match="min_strength"):
+        run("--min-strength", "0.5")

@@ -26,6 +26,7 @@ states = st.builds(
     like=ids,
     upload=st.none() | st.uuids().map(lambda value: value.hex),
     balance=st.integers(0, 100),
+    least=st.integers(0, 100),
     limit=st.integers(PAGE, MAX_LIMIT),
     view=ids,
 )
@@ -43,7 +44,7 @@ def test_an_untouched_page_has_a_bare_address() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "n", "view"]), st.lists(st.text())
+        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "s", "n", "view"]), st.lists(st.text())
     )
 )
 def test_any_address_opens(params: dict[str, list[str]]) -> None:
@@ -113,3 +114,11 @@ def test_chips_that_no_caption_can_hold_are_told_apart() -> None:
 def test_a_link_with_a_useless_chip_says_so() -> None:
     with pytest.raises(InvalidQuery, match="must"):
         from_params({"must": ["the"]}).query(None)
+
+
+def test_a_least_strength_counts_where_there_is_something_to_compare_with() -> None:
+    assert PageState(text="a dog", least=50).query(None).min_strength == 0.5
+    assert PageState(least=50).query(None).min_strength == 0
+    assert PageState(upload=PICTURE, least=50).query(None).min_strength == 0
+    assert PageState(least=50).question() == PageState().question()
+    assert from_params({"s": ["150"]}).least == 100

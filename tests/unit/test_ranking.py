@@ -139,7 +139,7 @@ def test_pages_of_any_size_join_to_the_same_ranking(shortlist: int, weights: Wei
         Point(record(n, said[n % 4]), vector(n % 7), vector(n % 3) if said[n % 4] else None) for n in range(1, 61)
     ]
     index.upsert([*points, failed_point(61)])
-    probes = SearchService(index, ColourEncoder, InlineDecoder)._question(
+    probes, _ = SearchService(index, ColourEncoder, InlineDecoder)._question(
         Query((TextTerm("red car"),), weights=weights), Filter(), []
     )
     ranker = Ranker(index, shortlist=shortlist)

@@ -87,7 +87,7 @@ def test_a_result_becomes_what_programs_read() -> None:
     hits = (Hit(captioned, 0.25), Hit(BARE, None))
     result = SearchResult(hits, 7, "edge", notices=("so",), timings_ms={"total": 1.23456})
     found = json.loads(json.dumps(result.to_dict()))
-    assert found.keys() == {"hits", "total", "backend", "degraded", "notices", "timings_ms"}
+    assert found.keys() == {"hits", "total", "backend", "degraded", "notices", "timings_ms", "verdict"}
     assert (found["total"], found["backend"], found["degraded"], found["notices"]) == (7, "edge", False, ["so"])
     assert found["timings_ms"] == {"total": 1.23}
     first, second = found["hits"]

@@ -1,0 +1,68 @@
+"""The encoded prompts of core.strength, kept beside the library: large models take seconds for them."""
+
+import hashlib
+import logging
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from core.ports import Encoder
+from core.strength import encode_bank, prompts
+from core.vectors import Matrix
+
+log = logging.getLogger(__name__)
+
+_LENGTH_OFF = 1e-3
+
+
+class PromptBank:
+    """One file in `folder`, of one model and one list of prompts. What cannot be read or written costs time alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._held: tuple[str, Matrix] | None = None
+
+    def of(self, encoder: Encoder) -> Matrix:
+        """(M, D) float32, unit rows. Safe to call from several threads."""
+        with self._lock:
+            if self._held is None or self._held[0] != encoder.fingerprint:
+                self._held = encoder.fingerprint, self._read_or_make(encoder)
+            return self._held[1]
+
+    def _read_or_make(self, encoder: Encoder) -> Matrix:
+        digest = hashlib.sha256("\n".join((encoder.fingerprint, *prompts())).encode()).hexdigest()[:16]
+        path = self._folder / f"prompts-{digest}.npy"
+        with suppress(OSError, ValueError, EOFError):
+            bank = np.load(path, allow_pickle=False)
+            if _sound(bank, encoder.dimension):
+                return np.asarray(bank)
+        bank = encode_bank(encoder)
+        try:
+            self._write(path, bank)
+        except OSError as error:
+            log.info("prompts not kept: %s", error)
+        return bank
+
+    def _write(self, path: Path, bank: Matrix) -> None:
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                np.save(file, bank, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            for old in self._folder.glob("prompts-*.npy"):
+                old.unlink(missing_ok=True)
+            os.replace(partial, path)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _sound(bank: np.ndarray, dimension: int) -> bool:
+    if bank.dtype != np.float32 or bank.ndim != 2 or bank.shape[1] != dimension:
+        return False
+    return bool(np.all(np.abs(np.linalg.norm(bank, axis=1) - 1) < _LENGTH_OFF))

@@ -1,0 +1,207 @@
+"""How well an image matches: the formulas on vectors made for it, and what a search makes of them."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import strength
+from core.adapters.prompt_bank import PromptBank
+from core.errors import InvalidQuery
+from core.ports import IndexInfo, Point, TextEncoding
+from core.query import LikeTerm, Query, TextTerm, Weights
+from core.search import SearchService
+from core.vectors import Matrix, unit
+from tests.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
+from tests.library import image_id, record
+
+ENCODER = ColourEncoder()
+PAIRS = [" ".join(pair) for pair in itertools.combinations(COLOURS, 2)]
+BANK = ENCODER.encode_texts([*COLOURS, *PAIRS]).vectors
+NAMES = list(COLOURS)[:8]
+
+
+def _bank(_: ColourEncoder) -> Matrix:
+    return BANK
+
+
+def _refuse() -> ColourEncoder:
+    raise AssertionError("no model is needed for this")
+
+
+@pytest.fixture
+def index() -> MemoryIndex:
+    """48 pictures of eight colours, six each, with captions that do not say them; one of them told by people."""
+    index = MemoryIndex(IndexInfo("colours", ENCODER.fingerprint, ENCODER.dimension))
+    points = []
+    for n in range(48):
+        colour, trace = NAMES[n % 8], ENCODER.encode_texts([f"picture {n}"]).vectors[0]
+        vector = unit(ENCODER.encode_texts([colour]).vectors[0] + 0.05 * trace)
+        human = n == 5
+        caption = "Rosa at home" if human else "a picture"
+        points.append(Point(record(n, caption, caption_origin="human" if human else "generated"), vector))
+    index.upsert(points)
+    return index
+
+
+@pytest.fixture
+def service(index: MemoryIndex) -> SearchService:
+    return SearchService(index, ColourEncoder, InlineDecoder, Weights(1, 0, 1), _bank)  # type: ignore[arg-type]
+
+
+def _numbers(service: SearchService, query: Query) -> list[int]:
+    return [hit.record.bytes - 1000 for hit in service.search(query).hits]
+
+
+def test_a_text_as_near_as_the_best_prompts_is_strong_and_an_ordinary_one_is_nothing() -> None:
+    images = ENCODER.encode_texts(["red", "blue"]).vectors
+    found = strength.of_text(ENCODER.encode_texts(["red"]).vectors[0], images, BANK)
+    assert found is not None and found[0] > strength.STRONG and found[1] < 0.05
+
+
+def test_the_scale_of_a_models_cosines_does_not_matter() -> None:
+    """A further direction that all share lifts every cosine and squeezes their differences."""
+    rows = np.concatenate([BANK, ENCODER.encode_texts(["red", "blue green"]).vectors])
+    lifted = unit(np.concatenate([0.3 * rows, np.full((len(rows), 1), 1.0)], axis=1))
+    plain = strength.of_text(rows[-2], rows[-2:], rows[:-2])
+    squeezed = strength.of_text(lifted[-2], lifted[-2:], lifted[:-2])
+    assert plain is not None and squeezed is not None
+    np.testing.assert_allclose(squeezed, plain, atol=1e-3)
+
+
+def test_too_small_a_yardstick_tells_nothing() -> None:
+    query, images = BANK[0], BANK[:2]
+    assert strength.of_text(query, images, BANK[:19]) is None
+    assert strength.of_picture(query, images, BANK[:19]) is None
+    same = np.repeat(BANK[:1], 30, axis=0)  # of no width at all
+    found = strength.of_picture(query, images, same)
+    assert found is not None and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(("best", "said"), [([0.1, 0.9], "strong"), ([0.5], "some"), ([0.49], "none"), ([], "none")])
+def test_the_best_match_decides(best: list[float], said: str) -> None:
+    assert strength.verdict(best) == said
+
+
+def test_the_bank_holds_hundreds_of_different_prompts_and_leaves_out_what_a_model_has_no_words_for() -> None:
+    prompts = strength.prompts()
+    assert len(prompts) == len(set(prompts)) > 500 and all(prompt.strip() == prompt != "" for prompt in prompts)
+
+    class Forgetful(ColourEncoder):
+        def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+            encoding = super().encode_texts(texts)
+            return TextEncoding(encoding.vectors, encoding.truncated, tuple(("car",) * ("car" in t) for t in texts))
+
+    known = [prompt for prompt in prompts if "car" not in prompt]
+    np.testing.assert_array_equal(strength.encode_bank(Forgetful()), ENCODER.encode_texts(known).vectors)
+
+
+def test_what_is_there_is_strong_and_what_is_not_is_said_to_be_nothing(service: SearchService) -> None:
+    found = service.search(Query((TextTerm("red"),), limit=8))
+    assert found.verdict == "strong"
+    strengths = [hit.strength or 0 for hit in found.hits]
+    assert min(strengths[:6]) > strength.STRONG > strength.SOME > max(strengths[6:])
+    assert service.search(Query((TextTerm("white"),))).verdict == "none"
+    assert service.search(Query((TextTerm("white"),))).to_dict()["verdict"] == "none"
+
+
+def test_the_verdict_is_about_the_best_whatever_is_shown(service: SearchService) -> None:
+    for shown in ({"offset": 30, "limit": 3}, {"limit": 1}, {"sort": "name"}, {"min_strength": 0.99}):
+        assert service.search(Query((TextTerm("red"),), **shown)).verdict == "strong"  # type: ignore[arg-type]
+        assert service.search(Query((TextTerm("white"),), **shown)).verdict == "none"  # type: ignore[arg-type]
+
+
+def test_without_a_question_nothing_is_strong_or_weak(service: SearchService) -> None:
+    found = service.search(Query(limit=1))
+    assert (found.verdict, found.hits[0].strength) == (None, None)
+
+
+def test_weak_hits_are_left_out_and_pages_join(service: SearchService) -> None:
+    asked = (TextTerm("red"), TextTerm("blue"))
+    whole = service.search(Query(asked, limit=48, min_strength=0.3))
+    assert 0 < whole.total == len(whole.hits) < 48
+    assert min(hit.strength or 0 for hit in whole.hits) >= 0.3
+    pages = [service.search(Query(asked, limit=5, offset=start, min_strength=0.3)) for start in range(0, 20, 5)]
+    assert [hit for page in pages for hit in page.hits] == list(whole.hits)
+    assert {page.total for page in pages} == {whole.total}
+    everything = service.search(Query(asked, limit=48))
+    assert [hit for hit in everything.hits if (hit.strength or 0) >= 0.3] == list(whole.hits)
+    by_name = service.search(Query(asked, limit=48, min_strength=0.3, sort="name", within=48))
+    assert sorted(hit.record.id for hit in by_name.hits) == sorted(hit.record.id for hit in whole.hits)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan")])
+def test_a_least_strength_lies_between_0_and_1(least: float) -> None:
+    with pytest.raises(InvalidQuery, match="min_strength"):
+        Query((TextTerm("red"),), min_strength=least)
+
+
+def test_a_least_strength_takes_a_question() -> None:
+    with pytest.raises(InvalidQuery, match="min_strength"):
+        Query(min_strength=0.5)
+
+
+def test_more_like_this_is_judged_without_a_model(index: MemoryIndex) -> None:
+    service = SearchService(index, _refuse, InlineDecoder)
+    found = service.search(Query((LikeTerm(image_id(0)),), limit=10))
+    assert found.verdict is not None and found.hits[0].strength is not None
+    assert found.hits[0].strength > (found.hits[-1].strength or 0)
+
+
+def test_a_picture_of_the_library_does_not_vouch_for_itself(index: MemoryIndex) -> None:
+    alone = unit(np.eye(ENCODER.dimension)[10])
+    index.upsert([Point(record(99), alone)])
+    found = SearchService(index, _refuse, InlineDecoder).search(Query((LikeTerm(image_id(99)),)))
+    assert found.hits[0].strength is not None and found.hits[0].strength > strength.STRONG
+    assert found.verdict == "none"
+
+
+def test_what_is_avoided_takes_its_share(service: SearchService) -> None:
+    wanted = service.search(Query((TextTerm("red"),), limit=6)).hits
+    torn = service.search(Query((TextTerm("red"), TextTerm("red orange", -0.5)), limit=48)).hits
+    less = {hit.record.id: hit.strength or 0 for hit in torn}
+    assert all(less[hit.record.id] < (hit.strength or 0) for hit in wanted)
+
+
+def test_what_people_said_is_a_match_that_the_picture_does_not_show(service: SearchService) -> None:
+    found = service.search(Query((TextTerm("Rosa"),), limit=48))
+    told = {hit.record.bytes - 1000: hit.strength or 0 for hit in found.hits}
+    assert told[5] >= strength.SOME > max(strength for n, strength in told.items() if n != 5)
+    assert found.verdict == "some"
+
+
+def test_captions_words_alone_are_judged_by_how_many_of_them_are_held(index: MemoryIndex) -> None:
+    service = SearchService(index, _refuse, InlineDecoder)
+    found = service.search(Query((TextTerm("rosa abroad"),), weights=Weights(0, 0, 1)))
+    assert [hit.strength for hit in found.hits] == [0.5] and found.verdict == "some"
+
+
+def test_prompts_are_encoded_once_a_model_and_kept(tmp_path: Path) -> None:
+    asked = []
+
+    class Counting(ColourEncoder):
+        def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+            asked.append(len(texts))
+            return TextEncoding(super().encode_texts(texts).vectors, (False,) * len(texts), ((),) * len(texts))
+
+    encoder = Counting()
+    kept = PromptBank(tmp_path)
+    first = kept.of(encoder)
+    assert kept.of(encoder) is first and len(asked) == 1
+    np.testing.assert_array_equal(PromptBank(tmp_path).of(encoder), first)
+    assert len(asked) == 1
+    (file,) = tmp_path.iterdir()
+    for damage in (b"", b"nonsense", file.read_bytes()[:-100]):
+        file.write_bytes(damage)
+        np.testing.assert_array_equal(PromptBank(tmp_path).of(encoder), first)
+    assert len(asked) == 4
+    encoder.fingerprint = "colours-2"
+    kept.of(encoder)
+    assert len(asked) == 5 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
+    bank = PromptBank(tmp_path / "nowhere").of(ENCODER)
+    np.testing.assert_array_equal(bank, strength.encode_bank(ENCODER))
