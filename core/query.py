@@ -182,6 +182,7 @@ class Query:
     `weights`: None for those of the settings. `sort`: None for the best match first, or where nothing is compared for
     the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
     Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
+    `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
     """
 
     terms: tuple[Term, ...] = ()
@@ -192,6 +193,7 @@ class Query:
     sort: Sort | None = None
     reverse: bool = False
     within: int | None = None
+    fold: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -217,3 +219,8 @@ class Query:
     def by(self) -> Sort:
         """What the answer is sorted by."""
         return self.sort or ("match" if self.terms else "modified")
+
+    @property
+    def folds(self) -> bool:
+        """Not where a filter asks for content hashes, that is for copies, or for a status: every failure is told."""
+        return self.fold and not (self.filter.asks_for("content_hash") or self.filter.asks_for("status"))

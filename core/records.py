@@ -129,6 +129,7 @@ class Hit:
 
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    `copies` is how many found pictures it stands for, itself among them: those of the very same bytes.
     """
 
     record: ImageRecord
@@ -136,19 +137,23 @@ class Hit:
     match: float | None = None
     standings: Mapping[ListName, Standing] = field(default_factory=dict)
     matched: tuple[str, ...] = ()
+    copies: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
-        first = {"id": self.record.id, "score": self.score, "match": self.match, "why": why}
+        first = {"id": self.record.id, "score": self.score, "match": self.match, "copies": self.copies, "why": why}
         told = {"caption": self.record.caption, "captions": list(self.record.texts)}
         return first | to_payload(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to one query; `notices` are sentences for the person who asked."""
+    """The answer to one query; `notices` are sentences for the person who asked.
+
+    `total` counts pictures, every copy of one too: the `copies` of all hits of all pages add up to it.
+    """
 
     hits: tuple[Hit, ...]
     total: int

@@ -100,20 +100,24 @@ def _print(result: SearchResult, offset: int) -> None:
         table.add_column("match", justify="right")
     if scored := any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
+    if folded := any(hit.copies > 1 for hit in result.hits):
+        table.add_column("copies", justify="right", no_wrap=True)
     table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
     for rank, hit in enumerate(result.hits, offset + 1):
         match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
         score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
-        table.add_row(
-            str(rank), *match, *score, Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
-        )
+        copies = [f"{hit.copies} copies" if hit.copies > 1 else ""] if folded else []
+        caption, uri = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
+        table.add_row(str(rank), *match, *score, *copies, caption, uri)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNFOLDED
     console.print(table)
     took = result.timings_ms.get("total", 0.0)
-    click.echo(f"{len(result.hits)} of {result.total:,} pictures, {took:.0f} ms, {result.backend}", err=True)
+    shown = sum(hit.copies for hit in result.hits)
+    also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
+    click.echo(f"{shown} of {result.total:,} pictures{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:

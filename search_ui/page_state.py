@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from core.errors import InvalidQuery
 from core.identity import POINT_ID
-from core.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, Term, TextTerm, caption_words
+from core.query import MAX_LIMIT, MAX_TEXT, Filter, ImageTerm, LikeTerm, Match, Query, Term, TextTerm, caption_words
 
 PAGE = 60
 EVEN = 50
 MAX_CHIPS = 20
 MAX_CHIP = 100
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
@@ -23,6 +24,7 @@ class PageState:
     `like` is the id of an image of the library, `upload` the name of an uploaded picture (which only the process that
     received it knows). `balance` is the picture's share of the question in per cent, the rest being the words'; it
     counts only where both are given. `limit` is how many pictures are shown, `view` the id of the one shown large.
+    `copies` is a content hash: only files of these bytes, each for itself.
     """
 
     text: str = ""
@@ -34,6 +36,7 @@ class PageState:
     balance: int = EVEN
     limit: int = PAGE
     view: str | None = None
+    copies: str | None = None
 
     @property
     def asks(self) -> bool:
@@ -42,7 +45,7 @@ class PageState:
 
     @property
     def filters(self) -> bool:
-        return bool(self.must or self.any_of or self.none_of)
+        return bool(self.must or self.any_of or self.none_of or self.copies)
 
     @property
     def blends(self) -> bool:
@@ -67,7 +70,10 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        return Query(tuple(terms), caption_words(self.must, self.any_of, self.none_of), limit=self.limit)
+        passing = caption_words(self.must, self.any_of, self.none_of)
+        if self.copies:
+            passing &= Filter(all=(Match("content_hash", (self.copies,)),))
+        return Query(tuple(terms), passing, limit=self.limit)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -82,6 +88,7 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         balance=_number(params, "w", EVEN, 0, 100),
         limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
         view=_named(params, "view", POINT_ID),
+        copies=_named(params, "copies", _HASH),
     )
 
 
@@ -97,6 +104,7 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "w": [str(state.balance)] if state.balance != EVEN else [],
         "n": [str(state.limit)] if state.limit != PAGE else [],
         "view": [state.view] if state.view else [],
+        "copies": [state.copies] if state.copies else [],
     }
     return {name: values for name, values in params.items() if values}
 

@@ -59,6 +59,8 @@ def _active_filters(state: PageState) -> None:
             for n, chip in enumerate(chips):
                 rest = chips[:n] + chips[n + 1 :]
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", acts.change, {field: rest})
+        if state.copies:
+            panels.chip("copies of one picture", "copies-0", acts.change, {"copies": None})
 
 
 def _upload() -> None:

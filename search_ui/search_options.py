@@ -84,6 +84,9 @@ def _options() -> list[Callable[[Any], Any]]:
         click.option("--sort", type=click.Choice(SORTS), help="Best match first, latest first, or by name."),
         click.option("--reverse", is_flag=True, help="Earliest first; names from Z."),
         click.option("--within", type=click.IntRange(1, MAX_LIMIT), help="How many of the best matches are sorted."),
+        click.option(
+            "--fold/--no-fold", default=True, show_default=True, help="Files of the same bytes are one hit, counted."
+        ),
         click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True, help="How many."),
         click.option(
             "--offset", type=click.IntRange(0, MAX_LIMIT), default=0, show_default=True, help="Skip the first ones."
@@ -131,6 +134,7 @@ class Asked:
     sort: Sort | None
     reverse: bool
     within: int | None
+    fold: bool
     limit: int
     offset: int
 
@@ -150,6 +154,7 @@ class Asked:
             self.sort,
             self.reverse,
             self.within,
+            self.fold,
         )
 
     def conditions(self, wiring: Wiring) -> Filter:
