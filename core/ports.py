@@ -257,6 +257,10 @@ class VectorIndex(Protocol):
         """The records of those ids that are there."""
         ...
 
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        """The content hashes of those ids that have one."""
+        ...
+
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
         """The named vectors of those ids that have one."""
         ...
@@ -307,6 +311,10 @@ class VectorIndex(Protocol):
         ...
 
     def count(self, filter: Filter = EVERYTHING) -> int: ...
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        """How many images of each of these content hashes pass; without those of which none does."""
+        ...
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
         """Values of a keyword field, counted over what passes the filter; most frequent first, then by value."""

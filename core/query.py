@@ -183,6 +183,7 @@ class Query:
     the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
     Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
     `min_strength`: weaker hits are left out (core.strength); with it, the best matches alone are looked at.
+    `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
     """
 
     terms: tuple[Term, ...] = ()
@@ -194,6 +195,7 @@ class Query:
     reverse: bool = False
     within: int | None = None
     min_strength: float = 0.0
+    fold: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -223,3 +225,8 @@ class Query:
     def by(self) -> Sort:
         """What the answer is sorted by."""
         return self.sort or ("match" if self.terms else "modified")
+
+    @property
+    def folds(self) -> bool:
+        """Not where a filter asks for content hashes, that is for copies, or for a status: every failure is told."""
+        return self.fold and not (self.filter.asks_for("content_hash") or self.filter.asks_for("status"))

@@ -1,12 +1,13 @@
 """The order of all matches: the fused best of every list, then everything else by one list alone.
 
 Which page is asked for changes nothing of it: the shortlists are always as long, so pages neither repeat nor miss a
-picture, however far they go.
+picture, however far they go. Copies are folded in this order, from its beginning on.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.folding import folded
 from core.fusion import LISTS, Probe, Shortlist, by_score, fused, ranks_of, standings
 from core.ports import VectorIndex
 from core.query import Filter, Match, Missing, Weights
@@ -47,23 +48,30 @@ class Ranker:
         self._index = index
         self._shortlist = shortlist
 
-    def page(self, question: Question, *, limit: int, offset: int = 0) -> list[Hit]:
-        """Ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone."""
+    def page(self, question: Question, *, limit: int, offset: int = 0, fold: bool = False) -> list[Hit]:
+        """Ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone.
+
+        `fold`: of copies, the best match alone has a rank.
+        """
         short = self._shortlists(question)
         pool = list(dict.fromkeys(image_id for one in short.values() for image_id, _ in one.ranking))
         scores = self._index.scores(question.probes, pool)
         matches = fused(short, scores, question.weights)
         ranked = [image_id for image_id, _ in by_score({i: matches.get(i, 0.0) for i in pool})]
-        page = ranked[offset : offset + limit]
-        if len(page) < limit:
-            rest = self._rest(question, set(pool), max(0, offset - len(pool)), limit - len(page))
+
+        def first(count: int) -> list[str]:
+            rest = self._rest(question, set(pool), count - len(ranked)) if count > len(ranked) else []
+            return ranked[:count] + rest
+
+        order = folded(first, self._hashes, offset + limit) if fold else first(offset + limit)
+        page = order[offset:]
+        if rest := [image_id for image_id in page if image_id not in matches]:
             found = self._index.scores(question.probes, rest)
             alone = {name: found[name] if name == question.main.list else {} for name in found}
             least = min(matches.values(), default=1.0)
             later = fused(short, alone, question.weights)
             matches |= {image_id: min(later.get(image_id, 0.0), least) for image_id in rest}
             scores = {name: {**scores[name], **found[name]} for name in found}
-            page += rest
         return _hits(question, self._index.fetch(page), page, short, scores, matches)
 
     def hits(self, question: Question, records: Sequence[ImageRecord]) -> list[Hit]:
@@ -79,11 +87,14 @@ class Ranker:
         found = self._index.shortlists(seeking, question.passing, limit=self._shortlist)
         return {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
 
-    def _rest(self, question: Question, pool: set[str], skip: int, limit: int) -> list[str]:
-        """What is on no shortlist, by the main list."""
-        wanted = len(pool) + skip + limit
-        ranking = self._index.ranking(question.main, question.passing, limit=wanted)
-        return [image_id for image_id, _ in ranking if image_id not in pool][skip : skip + limit]
+    def _rest(self, question: Question, pool: set[str], limit: int) -> list[str]:
+        """The first of what is on no shortlist, by the main list."""
+        ranking = self._index.ranking(question.main, question.passing, limit=len(pool) + limit)
+        return [image_id for image_id, _ in ranking if image_id not in pool][:limit]
+
+    def _hashes(self, ids: Sequence[str]) -> list[str | None]:
+        found = self._index.hashes(ids)
+        return [found.get(image_id) for image_id in ids]
 
 
 def _hits(

@@ -130,6 +130,7 @@ class Hit:
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
     `strength` is how well it really matches, from 0 to 1 (core.strength); None where that is not known.
+    `copies` is how many found pictures it stands for, itself among them: those of the very same bytes.
     """
 
     record: ImageRecord
@@ -138,15 +139,16 @@ class Hit:
     standings: Mapping[ListName, Standing] = field(default_factory=dict)
     matched: tuple[str, ...] = ()
     strength: float | None = None
+    copies: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
         strength = None if self.strength is None else round(self.strength, 4)
-        first = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength, "why": why}
+        ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
         told = {"caption": self.record.caption, "captions": list(self.record.texts)}
-        return first | to_payload(self.record) | told
+        return ranked | {"copies": self.copies, "why": why} | to_payload(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class SearchResult:
     """The answer to one query; `notices` are sentences for the person who asked.
 
     `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
+    `total` counts pictures, every copy of one too: the `copies` of all hits of all pages add up to it.
     """
 
     hits: tuple[Hit, ...]

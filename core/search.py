@@ -9,6 +9,7 @@ import numpy as np
 
 from core import models, vectors, words
 from core.errors import ImageNotIndexed, InvalidQuery
+from core.folding import counted, folded
 from core.fusion import Probe
 from core.images import DecodeRequest
 from core.judging import Judge
@@ -70,8 +71,20 @@ class SearchService:
         )
 
     def _browsed(self, query: Query, passing: Filter) -> tuple[list[Hit], int]:
-        records = self._index.ordered(query.by, passing, limit=query.limit, offset=query.offset, reverse=query.reverse)
-        return [Hit(record, None) for record in records], self._index.count(passing)
+        records = self._ordered(query, passing)
+        hits = [Hit(record, None) for record in records]
+        return counted(self._index, hits, passing) if query.folds else hits, self._index.count(passing)
+
+    def _ordered(self, query: Query, passing: Filter) -> list[ImageRecord]:
+        """The records of one page, sorted otherwise than by match."""
+        limit, offset = query.limit, query.offset
+
+        def first(count: int) -> list[ImageRecord]:
+            return self._index.ordered(query.by, passing, limit=count, reverse=query.reverse)
+
+        if query.folds:
+            return folded(first, _hashes, offset + limit)[offset:]
+        return self._index.ordered(query.by, passing, limit=limit, offset=offset, reverse=query.reverse)
 
     def _judged(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
         """Judges what is shown and the best, unless what is too weak has to be told from the rest."""
@@ -80,32 +93,38 @@ class SearchService:
         found, total = self._found(query, question)
         hits = judge.judged(found)
         whole = query.by == "match" and not query.offset and len(hits) >= min(TELLING, total)
-        best = hits[:TELLING] if whole else judge.judged(self._ranker.page(question, limit=TELLING))
+        best = hits[:TELLING] if whole else judge.judged(self._ranker.page(question, limit=TELLING, fold=query.folds))
         return hits, total, judge.verdict(best)
 
     def _strong(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
         """Of the best matches those that are strong enough, or whose strength is not known. Pages of them join."""
         looked_at = query.within or (LOOKED_AT if query.by == "match" else MATCHING)
-        best = judge.judged(self._ranker.page(question, limit=looked_at))
+        best = judge.judged(self._ranker.page(question, limit=looked_at, fold=query.folds))
         strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
+        if query.folds:
+            strong = counted(self._index, strong, question.passing)
         verdict = judge.verdict(best[:TELLING])
         if query.by != "match":
             known = {hit.record.id: hit for hit in strong}
             ordered = in_order((hit.record for hit in strong), query.by, reverse=query.reverse)
             strong = [known[record.id] for record in ordered]
-        return strong[query.offset : query.offset + query.limit], len(strong), verdict
+        total = sum(hit.copies for hit in strong)
+        return strong[query.offset : query.offset + query.limit], total, verdict
 
     def _found(self, query: Query, question: Question) -> tuple[list[Hit], int]:
-        limit, offset = query.limit, query.offset
-        total = self._index.count(question.passing)
+        limit, offset, fold = query.limit, query.offset, query.folds
         if query.by == "match":
-            return self._ranker.page(question, limit=limit, offset=offset), total
-        if question.main.list == "words" and query.within is None:  # whatever holds a word is a match
-            records = self._index.ordered(query.by, question.passing, limit=limit, offset=offset, reverse=query.reverse)
-            return self._ranker.hits(question, records), total
-        best = {hit.record.id: hit for hit in self._ranker.page(question, limit=query.within or MATCHING)}
-        ordered = in_order((hit.record for hit in best.values()), query.by, reverse=query.reverse)
-        return [best[record.id] for record in ordered[offset : offset + limit]], len(best)
+            hits = self._ranker.page(question, limit=limit, offset=offset, fold=fold)
+        elif question.main.list == "words" and query.within is None:  # whatever holds a word is a match
+            hits = self._ranker.hits(question, self._ordered(query, question.passing))
+        else:
+            best = self._ranker.page(question, limit=query.within or MATCHING, fold=fold)
+            best = counted(self._index, best, question.passing) if fold else best
+            known = {hit.record.id: hit for hit in best}
+            ordered = in_order((hit.record for hit in best), query.by, reverse=query.reverse)
+            page = [known[record.id] for record in ordered[offset : offset + limit]]
+            return page, sum(hit.copies for hit in best)
+        return counted(self._index, hits, question.passing) if fold else hits, self._index.count(question.passing)
 
     def image(self, image_id: str) -> ImageRecord:
         """One image by its id. Raises ImageNotIndexed."""
@@ -171,6 +190,10 @@ class SearchService:
                         raise ImageNotIndexed(image_id)
                     parts[term] = found[image_id]
         return parts
+
+
+def _hashes(records: Sequence[ImageRecord]) -> list[str | None]:
+    return [record.content_hash for record in records]
 
 
 def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:

@@ -87,6 +87,8 @@ def acted() -> None:
             change(like=image_id, text="", upload=None)
         case "word" if isinstance(word, str):
             change(must=(*state.must, word))
+        case "copies":
+            change(copies=act.get("hash"))
         case "more":
             _go(replace(state, limit=min(state.limit + PAGE, MAX_LIMIT), view=None))
 

@@ -22,17 +22,24 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "words": [plain(word) for word in record.words],
         "width": record.width,
         "height": record.height,
+        "copies": hit.copies,
+        "hash": record.content_hash,
         "score": None if hit.score is None else round(hit.score, 4),
         "strength": None if hit.strength is None else round(hit.strength, 2),
-        "facts": [[name, plain(value), note] for name, value, note in [*facts(record, hit.score, zone), *_judged(hit)]],
+        "facts": [
+            [name, plain(value), note]
+            for name, value, note in [*facts(record, hit.score, zone, hit.copies), *_judged(hit)]
+        ],
     }
 
 
-def facts(record: ImageRecord, score: float | None, zone: tzinfo) -> list[tuple[str, str, str]]:
+def facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 1) -> list[tuple[str, str, str]]:
     """Rows of (name, value, remark) that a person may want to know of an image."""
     rows = [("File", record.name, ""), ("Address", record.uri, "")]
     size = f"{record.width:,} × {record.height:,} pixels, " if record.width and record.height else ""
     rows.append(("Size", size + file_size(record.bytes), ""))
+    if copies > 1:
+        rows.append(("Copies", f"{copies:,} files of the same bytes", ""))
     if record.taken_at is not None:
         rows.append(("Taken", _when(record.taken_at, zone), ""))
     rows.append(("Changed", _when(record.modified_at, zone), ""))

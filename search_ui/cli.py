@@ -11,6 +11,7 @@ from core.cli import data_option, json_option, printable, wire
 from core.query import INDEXED, Query
 from core.records import SearchResult
 from core.wiring import Wiring
+from search_ui.duplicates_cli import duplicates
 from search_ui.search_options import Asked, query_options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -104,20 +105,25 @@ def _print(result: SearchResult, offset: int) -> None:
         table.add_column("strength", justify="right")
     if scored := any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
+    if folded := any(hit.copies > 1 for hit in result.hits):
+        table.add_column("copies", justify="right", no_wrap=True)
     table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
     for rank, hit in enumerate(result.hits, offset + 1):
         match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
         strength = [f"{hit.strength:.2f}" if hit.strength is not None else "–"] if judged else []
         score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
+        copies = [f"{hit.copies} copies" if hit.copies > 1 else ""] if folded else []
         caption, file = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
-        table.add_row(str(rank), *match, *strength, *score, caption, file)
+        table.add_row(str(rank), *match, *strength, *score, *copies, caption, file)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNFOLDED
     console.print(table)
     took = result.timings_ms.get("total", 0.0)
-    click.echo(f"{len(result.hits)} of {result.total:,} pictures, {took:.0f} ms, {result.backend}", err=True)
+    shown = sum(hit.copies for hit in result.hits)
+    also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
+    click.echo(f"{shown} of {result.total:,} pictures{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
@@ -158,4 +164,4 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     click.echo(f"drawn: {path}", err=True)
 
 
-COMMANDS: list[click.Command] = [search, ui]
+COMMANDS: list[click.Command] = [search, duplicates, ui]

@@ -18,6 +18,8 @@ from search_ui.library import Library, Outline
 from search_ui.page_state import PAGE, PageState
 from search_ui.question import ask, record
 
+_UNFILTERED = {"must": (), "any_of": (), "none_of": (), "copies": None}
+
 
 def show() -> None:
     st.set_page_config(page_title="BucketLens", page_icon=str(panels.ICON), layout="wide")
@@ -103,12 +105,17 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
     panels.gallery(
         [card(hit, zone) for hit in result.hits],
         question=repr(replace(state.question(), limit=PAGE)),
-        left=max(0, min(result.total, MAX_LIMIT) - len(result.hits)),
+        left=_left(result),
         view=state.view,
         detail=detail,
         turn=st.session_state.get("turn", 0),
         on_act=acts.acted,
     )
+
+
+def _left(result: SearchResult) -> int:
+    """How many pictures can still be shown."""
+    return max(0, min(result.total - sum(hit.copies for hit in result.hits), MAX_LIMIT - len(result.hits)))
 
 
 def _zone() -> tzinfo:
@@ -168,7 +175,7 @@ def _nothing(library: Library, state: PageState) -> None:
     reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
-        st.button("Drop all filters", on_click=acts.change, kwargs={"must": (), "any_of": (), "none_of": ()})
+        st.button("Drop all filters", on_click=acts.change, kwargs=_UNFILTERED)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from core.errors import InvalidQuery
 from core.identity import POINT_ID
-from core.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, Term, TextTerm, caption_words
+from core.query import MAX_LIMIT, MAX_TEXT, Filter, ImageTerm, LikeTerm, Match, Query, Term, TextTerm, caption_words
 
 PAGE = 60
 EVEN = 50
 MAX_CHIPS = 20
 MAX_CHIP = 100
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
@@ -24,6 +25,7 @@ class PageState:
     received it knows). `balance` is the picture's share of the question in per cent, the rest being the words'; it
     counts only where both are given. `least` is the strength in hundredths below which nothing is shown, where there is
     anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
+    `copies` is a content hash: only files of these bytes, each for itself.
     """
 
     text: str = ""
@@ -36,6 +38,7 @@ class PageState:
     least: int = 0
     limit: int = PAGE
     view: str | None = None
+    copies: str | None = None
 
     @property
     def asks(self) -> bool:
@@ -44,7 +47,7 @@ class PageState:
 
     @property
     def filters(self) -> bool:
-        return bool(self.must or self.any_of or self.none_of)
+        return bool(self.must or self.any_of or self.none_of or self.copies)
 
     @property
     def blends(self) -> bool:
@@ -74,12 +77,11 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        return Query(
-            tuple(terms),
-            caption_words(self.must, self.any_of, self.none_of),
-            limit=self.limit,
-            min_strength=self.weakest / 100 if terms else 0.0,
-        )
+        passing = caption_words(self.must, self.any_of, self.none_of)
+        if self.copies:
+            passing &= Filter(all=(Match("content_hash", (self.copies,)),))
+        least = self.weakest / 100 if terms else 0.0
+        return Query(tuple(terms), passing, limit=self.limit, min_strength=least)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -95,6 +97,7 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         least=_number(params, "s", 0, 0, 100),
         limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
         view=_named(params, "view", POINT_ID),
+        copies=_named(params, "copies", _HASH),
     )
 
 
@@ -111,6 +114,7 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "s": [str(state.least)] if state.least else [],
         "n": [str(state.limit)] if state.limit != PAGE else [],
         "view": [state.view] if state.view else [],
+        "copies": [state.copies] if state.copies else [],
     }
     return {name: values for name, values in params.items() if values}
 

@@ -67,6 +67,8 @@ def _active_filters(state: PageState) -> None:
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", acts.change, {field: rest})
         if state.weakest:
             panels.chip(f"strength {_strong(state.weakest)}", "least-chip", acts.change, {"least": 0})
+        if state.copies:
+            panels.chip("copies of one picture", "copies-0", acts.change, {"copies": None})
 
 
 def _upload() -> None:

@@ -36,20 +36,22 @@ _LISTS = ("image", "caption", "words")
 _PICTURE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
+def _words(*names: str, help: str, metavar: str = "WORD") -> Callable[[Any], Any]:
+    return click.option(*names, metavar=metavar, multiple=True, help=help + " Repeatable.")
+
+
+def _span(name: str, variable: str, help: str) -> Callable[[Any], Any]:
+    return click.option(name, variable, metavar="RANGE", help=help)
+
+
 def _options() -> list[Callable[[Any], Any]]:
-    def words(*names: str, help: str, metavar: str = "WORD") -> Callable[[Any], Any]:
-        return click.option(*names, metavar=metavar, multiple=True, help=help + " Repeatable.")
-
-    def span(name: str, variable: str, help: str) -> Callable[[Any], Any]:
-        return click.option(name, variable, metavar="RANGE", help=help)
-
     return [
         click.argument("text", required=False),
         click.option("--image", "images", type=_PICTURE, multiple=True, help="Search by this picture. Repeatable."),
-        words("--like", "likes", metavar="ID", help="Search by this picture of the library."),
-        words("--avoid", "avoided", metavar="TEXT", help="Away from what these words say."),
+        _words("--like", "likes", metavar="ID", help="Search by this picture of the library."),
+        _words("--avoid", "avoided", metavar="TEXT", help="Away from what these words say."),
         click.option("--avoid-image", "avoided_images", type=_PICTURE, multiple=True, help="Away from this picture."),
-        words("--unlike", "unlikes", metavar="ID", help="Away from this picture of the library."),
+        _words("--unlike", "unlikes", metavar="ID", help="Away from this picture of the library."),
         click.option(
             "--text-weight", type=float, default=1.0, show_default=True, help="Weight of TEXT; negative: away from."
         ),
@@ -61,26 +63,7 @@ def _options() -> list[Callable[[Any], Any]]:
             help="How much a list counts: image, caption or words; the others as set. Repeatable.",
         ),
         click.option("--words-only", is_flag=True, help="Rank by the words of captions alone; needs no model."),
-        words("--must", help="The caption holds this word."),
-        words("--any", "any_of", help="The caption holds one of these."),
-        words("--not", "none_of", help="The caption does not hold it."),
-        words("--phrase", "phrases", metavar="TEXT", help="The caption says exactly this, word by word."),
-        words("--source", "sources", metavar="SOURCE", help="From this folder or bucket; of several, from any."),
-        click.option("--prefix", metavar="KEY", help="The path within the source begins with this."),
-        click.option("--key", metavar="PATTERN", help="The path within the source fits it: * ? [abc]; * takes in /."),
-        span("--taken", "taken", "When the picture was taken, such as 2024 or 2023-06..2024."),
-        span("--modified", "modified", "When the file was changed last."),
-        span("--width", "width", "In pixels, such as 1920.. or 640..1920."),
-        span("--height", "height", "In pixels."),
-        span("--aspect", "aspect", "Width to height, such as 16:9 (within 1 %) or 1.3..1.8."),
-        click.option(
-            "--orientation", "orientations", type=click.Choice(get_args(Orientation)), multiple=True, help="Repeatable."
-        ),
-        click.option("--captioned", type=click.Choice(["generated", "human", "no"]), help="Who wrote the caption."),
-        click.option("--status", type=click.Choice(["indexed", "failed", "any"]), help="Failed files too, or alone."),
-        click.option(
-            "--filter", "filter_json", metavar="JSON", help='Such as {"any": [{"word": "dog"}, {"key": "*.png"}]}.'
-        ),
+        *_filters(),
         click.option("--sort", type=click.Choice(SORTS), help="Best match first, latest first, or by name."),
         click.option("--reverse", is_flag=True, help="Earliest first; names from Z."),
         click.option("--within", type=click.IntRange(1, MAX_LIMIT), help="How many of the best matches are sorted."),
@@ -90,9 +73,37 @@ def _options() -> list[Callable[[Any], Any]]:
             default=0.0,
             help="Leave out what matches less well; 0.5 is some match, 0.8 a strong one.",
         ),
+        click.option(
+            "--fold/--no-fold", default=True, show_default=True, help="Files of the same bytes are one hit, counted."
+        ),
         click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True, help="How many."),
         click.option(
             "--offset", type=click.IntRange(0, MAX_LIMIT), default=0, show_default=True, help="Skip the first ones."
+        ),
+    ]
+
+
+def _filters() -> list[Callable[[Any], Any]]:
+    return [
+        _words("--must", help="The caption holds this word."),
+        _words("--any", "any_of", help="The caption holds one of these."),
+        _words("--not", "none_of", help="The caption does not hold it."),
+        _words("--phrase", "phrases", metavar="TEXT", help="The caption says exactly this, word by word."),
+        _words("--source", "sources", metavar="SOURCE", help="From this folder or bucket; of several, from any."),
+        click.option("--prefix", metavar="KEY", help="The path within the source begins with this."),
+        click.option("--key", metavar="PATTERN", help="The path within the source fits it: * ? [abc]; * takes in /."),
+        _span("--taken", "taken", "When the picture was taken, such as 2024 or 2023-06..2024."),
+        _span("--modified", "modified", "When the file was changed last."),
+        _span("--width", "width", "In pixels, such as 1920.. or 640..1920."),
+        _span("--height", "height", "In pixels."),
+        _span("--aspect", "aspect", "Width to height, such as 16:9 (within 1 %) or 1.3..1.8."),
+        click.option(
+            "--orientation", "orientations", type=click.Choice(get_args(Orientation)), multiple=True, help="Repeatable."
+        ),
+        click.option("--captioned", type=click.Choice(["generated", "human", "no"]), help="Who wrote the caption."),
+        click.option("--status", type=click.Choice(["indexed", "failed", "any"]), help="Failed files too, or alone."),
+        click.option(
+            "--filter", "filter_json", metavar="JSON", help='Such as {"any": [{"word": "dog"}, {"key": "*.png"}]}.'
         ),
     ]
 
@@ -104,42 +115,50 @@ def query_options(command: F) -> F:
     return command
 
 
+def filter_options(command: F) -> F:
+    """Those of them that say which pictures are meant, and not what is looked for."""
+    for option in reversed(_filters()):
+        command = option(command)
+    return command
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """The options as they were given."""
 
-    text: str | None
-    images: tuple[Path, ...]
-    likes: tuple[str, ...]
-    avoided: tuple[str, ...]
-    avoided_images: tuple[Path, ...]
-    unlikes: tuple[str, ...]
-    text_weight: float
-    image_weight: float
-    weigh: tuple[str, ...]
-    words_only: bool
-    must: tuple[str, ...]
-    any_of: tuple[str, ...]
-    none_of: tuple[str, ...]
-    phrases: tuple[str, ...]
-    sources: tuple[str, ...]
-    prefix: str | None
-    key: str | None
-    taken: str | None
-    modified: str | None
-    width: str | None
-    height: str | None
-    aspect: str | None
-    orientations: tuple[Orientation, ...]
-    captioned: str | None
-    status: str | None
-    filter_json: str | None
-    sort: Sort | None
-    reverse: bool
-    within: int | None
-    min_strength: float
-    limit: int
-    offset: int
+    text: str | None = None
+    images: tuple[Path, ...] = ()
+    likes: tuple[str, ...] = ()
+    avoided: tuple[str, ...] = ()
+    avoided_images: tuple[Path, ...] = ()
+    unlikes: tuple[str, ...] = ()
+    text_weight: float = 1.0
+    image_weight: float = 1.0
+    weigh: tuple[str, ...] = ()
+    words_only: bool = False
+    must: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    prefix: str | None = None
+    key: str | None = None
+    taken: str | None = None
+    modified: str | None = None
+    width: str | None = None
+    height: str | None = None
+    aspect: str | None = None
+    orientations: tuple[Orientation, ...] = ()
+    captioned: str | None = None
+    status: str | None = None
+    filter_json: str | None = None
+    sort: Sort | None = None
+    reverse: bool = False
+    within: int | None = None
+    min_strength: float = 0.0
+    fold: bool = True
+    limit: int = 20
+    offset: int = 0
 
     @property
     def title(self) -> str:
@@ -158,6 +177,7 @@ class Asked:
             self.reverse,
             self.within,
             self.min_strength,
+            self.fold,
         )
 
     def conditions(self, wiring: Wiring) -> Filter:

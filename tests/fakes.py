@@ -214,6 +214,11 @@ class MemoryIndex:
         with self._lock:
             return {i: self._record(i) for i in ids if i in self._payloads}
 
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._lock:
+            held = {i: self._payloads[i].get("content_hash") for i in ids if i in self._payloads}
+            return {i: content_hash for i, content_hash in held.items() if content_hash is not None}
+
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
         with self._lock:
             return {i: self._dense[name][i].copy() for i in ids if i in self._dense[name]}
@@ -281,6 +286,11 @@ class MemoryIndex:
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._lock:
             return len(self._passing(filter))
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        with self._lock:
+            held = [self._payloads[image_id].get("content_hash") for image_id in self._passing(filter)]
+        return dict(Counter(one for one in held if one in hashes))
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
         counts: Counter[str] = Counter()

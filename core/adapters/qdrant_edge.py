@@ -29,6 +29,7 @@ from core.adapters.qdrant_edge_filter import Filters
 from core.adapters.qdrant_edge_points import check_text, dense, edge_point, known, named, sparse, whole_point
 from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
 from core.adapters.qdrant_edge_upgrade import create_indexes
+from core.conditions import Match
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
@@ -142,6 +143,11 @@ class EdgeIndex:
         with self._reading() as shard:
             return self._records(shard, ids)
 
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._reading() as shard:
+            found = shard.retrieve(known(ids), ["content_hash"], False)
+        return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
+
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
         with self._reading() as shard:
             found = shard.retrieve(known(ids), False, [name])
@@ -217,6 +223,17 @@ class EdgeIndex:
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
             return shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter)))
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        held = list(dict.fromkeys(hashes))
+        if not held:
+            return {}
+        with self._reading() as shard:
+            same = self._passing(shard, filter & Filter(all=(Match("content_hash", tuple(held)),)))
+            if (found := lists.copies(shard, same, most=1000 + 4 * len(held))) is not None:
+                return found
+        counts = {one: self.count(filter & Filter(all=(Match("content_hash", (one,)),))) for one in held}
+        return {one: count for one, count in counts.items() if count}
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
         with self._reading() as shard:

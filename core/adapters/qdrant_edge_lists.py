@@ -1,5 +1,6 @@
 """The lists of an embedded library: what is near a vector, what shares words, what is latest."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,6 +101,15 @@ def by_name(shard: edge.EdgeShard, filter: edge.Filter | None, wanted: int, *, r
     keys.sort()
     keys.sort(key=lambda entry: name_key(entry[1]), reverse=reverse)
     return [image_id for image_id, _ in keys[:wanted]]
+
+
+def copies(shard: edge.EdgeShard, filter: edge.Filter | None, most: int) -> dict[str, int] | None:
+    """Content hashes that pass, counted; None where that are more than `most` images. A facet took 70 times as long."""
+    request = edge.ScrollRequest(limit=most + 1, filter=filter, with_payload=["content_hash"], with_vector=False)
+    found, _ = shard.scroll(request)
+    if len(found) > most:
+        return None
+    return dict(Counter(str((point.payload or {})["content_hash"]) for point in found))
 
 
 def _query(probe: Probe) -> Any:

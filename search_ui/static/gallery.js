@@ -140,6 +140,13 @@ function card(gallery, item) {
     score.title = "Cosine of question and picture, from -1 to 1. It is no percentage.";
     text.append(score);
   }
+  if (item.copies > 1) {
+    const copies = element("button", "copies", `${item.copies.toLocaleString("en")} copies`);
+    copies.type = "button";
+    copies.title = "Files of the same bytes: show them all";
+    copies.addEventListener("click", () => gallery.send("copies", { hash: item.hash }));
+    text.append(copies);
+  }
   node.append(open, like, text);
   return node;
 }

@@ -38,7 +38,7 @@ _vectors = st.integers(0, 7).map(vector) | st.sampled_from(TEXTS[:4]).map(
 
 @st.composite
 def libraries(draw: st.DrawFn) -> list[Point]:
-    """Few vectors, times and names, so that they tie; one image in six failed."""
+    """Few vectors, times, names and contents, so that they tie; one image in six failed."""
     points = []
     for n in range(1, draw(st.integers(1, COUNT)) + 1):
         caption = draw(_captions)
@@ -51,6 +51,7 @@ def libraries(draw: st.DrawFn) -> list[Point]:
             taken_at=draw(st.none() | st.sampled_from(TIMES)),
             width=width,
             height=height,
+            content_hash=draw(st.none() | st.sampled_from(["aa", "bb", "cc"])),
         )
         if caption is not None:
             made = replace(made, caption_origin=draw(st.sampled_from(["human", "generated"])))
@@ -119,7 +120,7 @@ _terms = st.lists(
 _weights = st.sampled_from(
     [None, Weights(1, 0, 0), Weights(0, 1, 0), Weights(0, 0, 1), Weights(1, 2, 0), Weights(0, 1, 0.5), Weights(3, 1, 2)]
 )
-QUERIES = st.builds(Query, _terms.map(tuple), FILTERS, st.just(10_000), weights=_weights)
+QUERIES = st.builds(Query, _terms.map(tuple), FILTERS, st.just(10_000), weights=_weights, fold=st.just(False))
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,34 @@ def test_searches_find_what_brute_force_finds(
             assert {name: one.score for name, one in hit.standings.items()} == pytest.approx(stands, abs=1e-4)
         matches = [hit.match for hit in result.hits]
         assert matches == sorted(matches, reverse=True)
+
+
+@_checks(20)
+@given(libraries(), st.lists(QUERIES, min_size=1, max_size=3), st.sampled_from([None, "taken", "name"]), st.booleans())
+def test_copies_are_folded_in_the_order_that_they_have_unfolded(
+    make_index: Callable[[], VectorIndex], points: list[Point], queries: list[Query], sort: Sort | None, browse: bool
+) -> None:
+    _, service = _filled(make_index, points)
+    images = {point.record.id for point in points if point.image is not None}
+    for query in queries:
+        if not {term.id for term in query.terms if isinstance(term, LikeTerm)} <= images:
+            continue
+        query = replace(query, terms=(), weights=None, sort=sort) if browse else replace(query, sort=None)
+        try:
+            whole = service.search(query)
+        except InvalidQuery:
+            continue
+        expected: dict[str, list[str]] = {}
+        for hit in whole.hits:
+            expected.setdefault(hit.record.content_hash or hit.record.id, []).append(hit.record.id)
+        if not replace(query, fold=True).folds:
+            expected = {hit.record.id: [hit.record.id] for hit in whole.hits}
+        result = service.search(replace(query, fold=True))
+        assert [hit.record.id for hit in result.hits] == [same[0] for same in expected.values()]
+        assert [hit.copies for hit in result.hits] == [len(same) for same in expected.values()]
+        assert result.total == whole.total == sum(hit.copies for hit in result.hits)
+        pages = [service.search(replace(query, fold=True, limit=3, offset=n)).hits for n in range(0, COUNT, 3)]
+        assert [hit for page in pages for hit in page] == list(result.hits)
 
 
 @_checks(30)

@@ -172,6 +172,21 @@ def test_filters_mean_the_same_everywhere(library: VectorIndex, filter: Filter, 
     assert dict(library.facet("content_hash", filter)) == {f"{n:064x}": 1 for n in passing}
 
 
+@pytest.mark.parametrize("many", [3, 1010])
+def test_copies_are_counted_however_many(index: VectorIndex, many: int) -> None:
+    """Over a thousand, the embedded index counts them in another way."""
+    same = [point(n, "a red car" if n % 2 else None, content_hash="ab") for n in range(1, many + 1)]
+    alone = point(5000, content_hash="cd")
+    index.upsert([*same, alone, point(5001, content_hash=None)])
+    assert index.hashes([image_id(1), image_id(5000), image_id(5001), ABSENT]) == {
+        image_id(1): "ab",
+        image_id(5000): "cd",
+    }
+    assert index.copies(["ab", "cd", "ef", "ab"]) == {"ab": many, "cd": 1}
+    assert index.copies(["ab", "cd"], caption_words(must=["red"])) == {"ab": (many + 1) // 2}
+    assert index.copies([]) == {}
+
+
 def test_captions_are_set_replaced_and_emptied(library: VectorIndex) -> None:
     before = library.fetch([image_id(5), image_id(1)])
     library.set_captions(

@@ -20,6 +20,7 @@ from tests.ui.small_library import (
     WIDE,
     SmallLibrary,
     build,
+    take_for_copies,
 )
 
 COUNT = 20
@@ -290,3 +291,27 @@ def test_weak_matches_can_be_left_out(run: Search, library: SmallLibrary) -> Non
     assert run(UMBRELLA, "--min-strength", "2").exit_code == 2
     with pytest.raises(InvalidQuery, match="min_strength"):
         run("--min-strength", "0.5")
+
+
+def test_copies_are_one_hit_that_counts_them(tmp_path: Path) -> None:
+    library = build(tmp_path, 5)
+    take_for_copies(library, 2, 4, 5)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(search, [*arguments, "--data", str(library.data)], catch_exceptions=False)
+
+    found = json.loads(run("--json").stdout)
+    assert [(hit["id"], hit["copies"]) for hit in found["hits"]] == [
+        (library.id_of(5), 3),
+        (library.id_of(3), 1),
+        (library.id_of(1), 1),
+    ]
+    assert found["total"] == 5
+    shown = run("--limit", "2")
+    assert "3 copies" in shown.stdout
+    assert "4 of 5 pictures (2 of them copies: --no-fold lists them)" in shown.stderr
+    assert len(json.loads(run("--json", "--no-fold").stdout)["hits"]) == 5
+    same = json.dumps({"content_hash": found["hits"][0]["content_hash"]})
+    copies = json.loads(run("--json", "--filter", same).stdout)["hits"]
+    assert [hit["id"] for hit in copies] == [library.id_of(n) for n in (5, 4, 2)]
+    assert {hit["copies"] for hit in copies} == {1}

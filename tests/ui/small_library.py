@@ -1,7 +1,7 @@
 """A small library of drawn scenes in a data folder, made with the real adapters and the demo encoder."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,6 +70,15 @@ def build(folder: Path, count: int) -> SmallLibrary:
     return library
 
 
+def take_for_copies(library: SmallLibrary, *numbers: int) -> None:
+    """Put on record that these scenes have the bytes of the first."""
+    with Wiring(load_settings(data=library.data)) as wiring:
+        index, ids = wiring.index, [library.id_of(number) for number in numbers]
+        records, vectors = index.fetch(ids), index.vectors(ids)
+        same = records[ids[0]].content_hash
+        index.upsert([Point(replace(records[i], content_hash=same), vectors[i]) for i in ids])
+
+
 def _write(path: Path, number: int) -> None:
     picture = draw(library_scene(number), 320)
     if number == WIDE:
@@ -99,6 +108,7 @@ def _record(ref: ImageRef, told: str | None, info: IndexInfo, decoded: Decoded) 
         info.fingerprint,
         width=decoded.width,
         height=decoded.height,
+        content_hash=decoded.content_hash,
         caption=told,
         caption_origin="generated" if told else None,
         captioner="demo" if told else None,

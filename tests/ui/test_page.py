@@ -6,6 +6,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -13,8 +14,17 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from demo.scenes import draw, library_scene
-from tests.ui.conftest import COUNT, Opener, until
-from tests.ui.small_library import HOSTILE, HOSTILE_CAPTION, HOSTILE_NAME, UMBRELLAS, UNCAPTIONED, SmallLibrary
+from tests.ui.conftest import COUNT, Opener, serving, until
+from tests.ui.small_library import (
+    HOSTILE,
+    HOSTILE_CAPTION,
+    HOSTILE_NAME,
+    UMBRELLAS,
+    UNCAPTIONED,
+    SmallLibrary,
+    build,
+    take_for_copies,
+)
 
 FIRST = 60
 UMBRELLA = "three red umbrellas at night"
@@ -197,6 +207,21 @@ def test_more_pictures_come_below_the_others(open_page: Opener, address: str) ->
     expect(cards(page)).to_have_count(COUNT)
     assert captions(page)[:FIRST] == before
     expect(page.locator(".more")).to_have_count(0)
+
+
+def test_copies_are_one_card_that_leads_to_them(open_page: Opener, tmp_path: Path) -> None:
+    library = build(tmp_path, 4)
+    take_for_copies(library, 2, 4)
+    with serving(library.data) as address:
+        page = open_page(address)
+        expect(cards(page)).to_have_count(3)
+        expect(outcome(page)).to_contain_text("4 pictures")
+        expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+        page.get_by_role("button", name="2 copies").click()
+        expect(cards(page)).to_have_count(2)
+        assert asked(page).keys() == {"copies"}
+        page.get_by_role("button", name="copies of one picture").click()
+        expect(cards(page)).to_have_count(3)
 
 
 def test_what_looks_like_markup_is_shown_as_it_is_written(

@@ -29,6 +29,7 @@ states = st.builds(
     least=st.integers(0, 100),
     limit=st.integers(PAGE, MAX_LIMIT),
     view=ids,
+    copies=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
 
 
@@ -44,7 +45,8 @@ def test_an_untouched_page_has_a_bare_address() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "s", "n", "view"]), st.lists(st.text())
+        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "s", "n", "view", "copies"]),
+        st.lists(st.text()),
     )
 )
 def test_any_address_opens(params: dict[str, list[str]]) -> None:
