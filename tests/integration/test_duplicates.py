@@ -113,7 +113,7 @@ def test_hidden_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
     shown = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path)])
     assert shown.exit_code == 0 and shown.stdout.count("2 pictures, nearly the same") == round(found * 25)
     none = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path), "--threshold", "1"])
-    assert none.stdout == "" and "0 groups of 0 pictures, among 175" in none.stderr
+    assert none.stdout == "No picture is there twice.\n" and "0 groups of 0 pictures, among 175" in none.stderr
 
 
 @pytest.mark.soak
