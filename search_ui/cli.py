@@ -11,6 +11,7 @@ from core.cli import data_option, json_option, printable, wire
 from core.query import INDEXED, Query
 from core.records import SearchResult
 from core.wiring import Wiring
+from search_ui.facets_cli import facets
 from search_ui.search_options import Asked, query_options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -151,4 +152,4 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     click.echo(f"drawn: {path}", err=True)
 
 
-COMMANDS: list[click.Command] = [search, ui]
+COMMANDS: list[click.Command] = [search, facets, ui]

@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
 from core.query import MAX_LIMIT
 from core.records import Hit, SearchResult
-from search_ui import acts, panels
+from search_ui import acts, facet_panel, panels
 from search_ui.advice import why_nothing
 from search_ui.cards import card
 from search_ui.holder import held
@@ -158,10 +158,12 @@ def _empty(library: Library, outline: Outline) -> None:
 
 
 def _nothing(library: Library, state: PageState) -> None:
-    reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of)
+    others = [(facet_panel.spoken(*pick), state.unpicked(pick).picked) for pick in (*state.only, *state.without)]
+    reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of, state.picked, others)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
+    none: dict[str, tuple[()]] = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ())
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
-        st.button("Drop all filters", on_click=acts.change, kwargs={"must": (), "any_of": (), "none_of": ()})
+        st.button("Drop all filters", on_click=acts.change, kwargs=none)
 
 
 if __name__ == "__main__":
