@@ -35,12 +35,16 @@ class Question:
 
     @property
     def passing(self) -> Filter:
-        """What can be found: a search by captions alone finds what has one, by words alone what holds one of them."""
-        if self.main.list == "caption":
-            return self.filter & Filter(none=(Missing("words"),))
-        if self.main.list == "words":
-            return self.filter & Filter(all=(Match("words", self.words),))
-        return self.filter
+        return findable(self.main.list, self.filter, self.words)
+
+
+def findable(main: ListName, filter: Filter, words: tuple[str, ...]) -> Filter:
+    """What can be found: a search by captions alone finds what has one, by words alone what holds one of them."""
+    if main == "caption":
+        return filter & Filter(none=(Missing("words"),))
+    if main == "words":
+        return filter & Filter(all=(Match("words", words),))
+    return filter
 
 
 class Ranker:

@@ -1,6 +1,6 @@
 """SearchService: Query -> SearchResult, over ports only."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -9,6 +9,7 @@ import numpy as np
 
 from core import models, vectors, words
 from core.errors import ImageNotIndexed, InvalidQuery
+from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
 from core.images import DecodeRequest
@@ -16,7 +17,7 @@ from core.judging import Judge
 from core.order import in_order
 from core.ports import Decoder, Encoder, VectorIndex
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
-from core.ranking import Question, Ranker
+from core.ranking import Question, Ranker, findable
 from core.records import Hit, ImageRecord, SearchResult
 from core.strength import Verdict, encode_bank
 from core.vectors import Matrix, Vector
@@ -55,7 +56,7 @@ class SearchService:
         started = perf_counter()
         timings: dict[str, float] = {}
         notices: list[str] = []
-        passing = query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
+        passing = _passing(query)
         with _timed(timings, "encode"):
             question, encoded = self._question(query, passing, notices) if query.terms else (None, {})
         verdict = None
@@ -126,6 +127,19 @@ class SearchService:
             return page, sum(hit.copies for hit in best)
         return counted(self._index, hits, question.passing) if fold else hits, self._index.count(question.passing)
 
+    def facets(self, query: Query, fields: Iterable[FacetField], *, limit: int = 20) -> dict[FacetField, Facet]:
+        """Facets of everything that the query can find, as `total` counts it; see core.facets.facet for the errors.
+
+        What pictures show has no end of matches, so words and pictures narrow nothing down: the filter does, and by
+        captions alone having one, by words alone holding one of them.
+        """
+        passing = _passing(query)
+        if query.terms and (weights := query.weights or self._weights).image == 0:
+            texts = [term for term in query.terms if isinstance(term, TextTerm)]
+            spoken = any(term.weight > 0 for term in texts)
+            passing = findable("caption" if weights.caption and spoken else "words", passing, _wanted(texts))
+        return {field: facet(self._index, field, passing, limit=limit) for field in fields}
+
     def image(self, image_id: str) -> ImageRecord:
         """One image by its id. Raises ImageNotIndexed."""
         found = self._index.fetch([image_id])
@@ -144,7 +158,7 @@ class SearchService:
         weights = query.weights or self._weights
         texts = [term for term in query.terms if isinstance(term, TextTerm)]
         share = sum(abs(term.weight) for term in texts) / sum(abs(term.weight) for term in query.terms)
-        wanted = tuple(dict.fromkeys(word for term in texts if term.weight > 0 for word in words.analyse(term.text)))
+        wanted = _wanted(texts)
         spoken = any(term.weight > 0 for term in texts)
         encoded = self._encoded(query.terms if weights.image else texts if weights.caption and spoken else [], notices)
         probes = []
@@ -194,6 +208,15 @@ class SearchService:
 
 def _hashes(records: Sequence[ImageRecord]) -> list[str | None]:
     return [record.content_hash for record in records]
+
+
+def _passing(query: Query) -> Filter:
+    """Failed files only where the query browses and asks for them."""
+    return query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
+
+
+def _wanted(texts: Sequence[TextTerm]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for term in texts if term.weight > 0 for word in words.analyse(term.text)))
 
 
 def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:

@@ -93,6 +93,22 @@ def acted() -> None:
             _go(replace(state, limit=min(state.limit + PAGE, MAX_LIMIT), view=None))
 
 
+def picked() -> None:
+    """A value of a facet was chosen or left out; see facets.js. What was chosen before is dropped."""
+    act = st.session_state["facets"]["act"]
+    if not isinstance(act, dict):
+        return
+    state: PageState = st.session_state["state"]
+    pick = (str(act.get("field")), str(act.get("value")))
+    rest = state.unpicked(pick)
+    match act.get("kind"):
+        case "only" if pick not in state.only:
+            rest = replace(rest, only=(*rest.only, pick))
+        case "without" if pick not in state.without:
+            rest = replace(rest, without=(*rest.without, pick))
+    change(only=rest.only, without=rest.without)
+
+
 def _widgets(state: PageState) -> dict[str, Any]:
     return {"q": state.text, "must": list(state.must), "any": list(state.any_of), "not": list(state.none_of)}
 

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from core.query import INDEXED, Filter, caption_words
+from core.query import EVERYTHING, INDEXED, Filter, caption_words
 
 
 def why_nothing(
-    count: Callable[[Filter], int], must: Sequence[str], any_of: Sequence[str], none_of: Sequence[str]
+    count: Callable[[Filter], int],
+    must: Sequence[str],
+    any_of: Sequence[str],
+    none_of: Sequence[str],
+    rest: Filter = EVERYTHING,
+    others: Sequence[tuple[str, Filter]] = (),
 ) -> list[str]:
     """Sentences on why no image passes the filters: the library is empty, or which filter to drop for how many.
 
-    `count` counts the images that pass a filter. Costs one count a filter entry.
+    `count` counts the images that pass a filter. `rest` is the filter beside the caption words, `others` what is left
+    of it without each of its parts, by their names. Costs one count a filter entry.
     """
     if not count(INDEXED):
         return ["the library holds no pictures yet"]
-    found = [(name, count(INDEXED & rest)) for name, rest in _without_one(must, any_of, none_of)]
+    left = [(name, words & rest) for name, words in _without_one(must, any_of, none_of)]
+    left += [(f"“{name}”", caption_words(must, any_of, none_of) & other) for name, other in others]
+    found = [(name, count(INDEXED & one)) for name, one in left]
     helpful = sorted((pair for pair in found if pair[1]), key=lambda pair: -pair[1])
     if helpful:
         return [f"without {name} there {_pictures(number)}" for name, number in helpful]

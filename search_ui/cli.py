@@ -12,6 +12,8 @@ from core.query import INDEXED, Query
 from core.records import SearchResult
 from core.wiring import Wiring
 from search_ui.duplicates_cli import duplicates
+from search_ui.facets_cli import facets
+from search_ui.filter_options import with_options
 from search_ui.search_options import Asked, query_options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +30,7 @@ def model_option(command: F) -> F:
 
 
 @click.command()
-@query_options
+@with_options(query_options())
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
 @model_option
 @data_option
@@ -164,4 +166,4 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     click.echo(f"drawn: {path}", err=True)
 
 
-COMMANDS: list[click.Command] = [search, duplicates, ui]
+COMMANDS: list[click.Command] = [search, facets, duplicates, ui]

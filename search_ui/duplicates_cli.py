@@ -11,8 +11,7 @@ from rich.progress import track
 
 from core.cli import data_option, json_option, printable, wire
 from core.duplicates import THRESHOLD, Duplicates, Group
-from core.query import caption_words
-from search_ui.search_options import Asked, filter_options
+from search_ui.filter_options import AskedFilter, filter_options, with_options
 
 
 @click.command()
@@ -24,7 +23,7 @@ from search_ui.search_options import Asked, filter_options
     show_default=True,
     help="Least cosine of two pictures that are compared; 1: files of the same bytes alone.",
 )
-@filter_options
+@with_options(filter_options())
 @data_option
 @json_option
 def duplicates(threshold: float, data: Path | None, as_json: bool, **options: Any) -> None:
@@ -33,10 +32,9 @@ def duplicates(threshold: float, data: Path | None, as_json: bool, **options: An
     Each picture is compared with its nearest neighbours; what has a cosine of T or more and a thumbnail that agrees is
     the same picture. Of every group the largest picture comes first.
     """
-    given = Asked(**options)
+    given = AskedFilter(**options)
     with wire(data=data) as wiring:
-        passing = caption_words(given.must, given.any_of, given.none_of) & given.conditions(wiring)
-        found = Duplicates(wiring.index, wiring.thumbnails.get, passing, threshold)
+        found = Duplicates(wiring.index, wiring.thumbnails.get, given.passing(wiring), threshold)
         looked = _look(found)
         if as_json:
             _print_json(found, looked)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
-from core.query import INDEXED, MAX_LIMIT, caption_words
+from core.query import INDEXED, MAX_LIMIT
 from core.records import Hit, SearchResult
-from search_ui import acts, panels
+from search_ui import acts, facet_panel, panels
 from search_ui.advice import why_nothing
 from search_ui.cards import card
 from search_ui.holder import held
@@ -18,7 +18,7 @@ from search_ui.library import Library, Outline
 from search_ui.page_state import PAGE, PageState
 from search_ui.question import ask, record
 
-_UNFILTERED = {"must": (), "any_of": (), "none_of": (), "copies": None}
+_UNFILTERED = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ()) | {"copies": None}
 
 
 def show() -> None:
@@ -167,12 +167,14 @@ def _empty(library: Library, outline: Outline) -> None:
 
 
 def _nothing(library: Library, state: PageState) -> None:
-    if state.weakest and library.index.count(INDEXED & caption_words(state.must, state.any_of, state.none_of)):
+    if state.weakest and library.index.count(INDEXED & state.filter):
         panels.message("No picture matches that well", f"None has a strength of {state.weakest / 100:.2f} or more.")
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
             st.button("Show weaker matches too", on_click=acts.change, kwargs={"least": 0})
         return
-    reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of)
+    others = [(facet_panel.spoken(*pick), state.unpicked(pick).rest) for pick in (*state.only, *state.without)]
+    others += [("copies of one picture", replace(state, copies=None).rest)] if state.copies else []
+    reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of, state.rest, others)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
         st.button("Drop all filters", on_click=acts.change, kwargs=_UNFILTERED)

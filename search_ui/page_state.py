@@ -5,33 +5,54 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import InvalidQuery
+from core.facets import holding
 from core.identity import POINT_ID
-from core.query import MAX_LIMIT, MAX_TEXT, Filter, ImageTerm, LikeTerm, Match, Query, Term, TextTerm, caption_words
+from core.query import (
+    MAX_LIMIT,
+    MAX_TEXT,
+    Condition,
+    Filter,
+    ImageTerm,
+    LikeTerm,
+    Match,
+    Query,
+    Term,
+    TextTerm,
+    caption_words,
+)
 
 PAGE = 60
 EVEN = 50
 MAX_CHIPS = 20
 MAX_CHIP = 100
+MAX_PICK = 2000
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
+
+
+Pick = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
     """Everything that a link to the page carries.
 
-    `like` is the id of an image of the library, `upload` the name of an uploaded picture (which only the process that
-    received it knows). `balance` is the picture's share of the question in per cent, the rest being the words'; it
-    counts only where both are given. `least` is the strength in hundredths below which nothing is shown, where there is
-    anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
-    `copies` is a content hash: only files of these bytes, each for itself.
+    `only` and `without` are values of facets, as (field, value): words that captions hold or do not hold, and sources,
+    years and orientations, of each of which one has to be true and none may be. `copies` is a content hash: only files
+    of these bytes, each for itself. `like` is the id of an image of the library, `upload` the name of an uploaded
+    picture (which only the process that received it knows). `balance` is the picture's share of the question in per
+    cent, the rest being the words'; it counts only where both are given. `least` is the strength in hundredths below
+    which nothing is shown, where there is anything to compare with. `limit` is how many pictures are shown, `view` the
+    id of the one shown large.
     """
 
     text: str = ""
     must: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     none_of: tuple[str, ...] = ()
+    only: tuple[Pick, ...] = ()
+    without: tuple[Pick, ...] = ()
     like: str | None = None
     upload: str | None = None
     balance: int = EVEN
@@ -47,7 +68,25 @@ class PageState:
 
     @property
     def filters(self) -> bool:
-        return bool(self.must or self.any_of or self.none_of or self.copies)
+        return bool(self.must or self.any_of or self.none_of or self.only or self.without or self.copies)
+
+    @property
+    def filter(self) -> Filter:
+        """Everything a picture has to pass."""
+        return caption_words(self.must, self.any_of, self.none_of) & self.rest
+
+    @property
+    def rest(self) -> Filter:
+        """The filter beside the caption words: `only`, `without` and `copies`."""
+        alike: dict[str, list[Condition]] = {}
+        for field, value in self.only:
+            alike.setdefault(field, []).append(holding(field, value))
+        words = alike.pop("word", [])
+        copies = [Match("content_hash", (self.copies,))] if self.copies else []
+        return Filter(
+            all=(*words, *copies, *(Filter(any=tuple(conditions)) for conditions in alike.values())),
+            none=tuple(holding(field, value) for field, value in self.without),
+        )
 
     @property
     def blends(self) -> bool:
@@ -67,6 +106,10 @@ class PageState:
         """The part that decides the answer: two states with the same question show the same pictures."""
         return replace(self, view=None, balance=self.balance if self.blends else EVEN, least=self.weakest)
 
+    def unpicked(self, pick: Pick) -> "PageState":
+        only, without = (tuple(one for one in picks if one != pick) for picks in (self.only, self.without))
+        return replace(self, only=only, without=without)
+
     def query(self, picture: bytes | None) -> Query:
         """`picture` is the uploaded one's bytes; None leaves it out. Raises InvalidQuery."""
         share = self.balance / 100 if self.blends else 1.0
@@ -77,11 +120,8 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        passing = caption_words(self.must, self.any_of, self.none_of)
-        if self.copies:
-            passing &= Filter(all=(Match("content_hash", (self.copies,)),))
         least = self.weakest / 100 if terms else 0.0
-        return Query(tuple(terms), passing, limit=self.limit, min_strength=least)
+        return Query(tuple(terms), self.filter, limit=self.limit, min_strength=least)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -91,6 +131,8 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         must=_chips(params.get("must", ())),
         any_of=_chips(params.get("any", ())),
         none_of=_chips(params.get("not", ())),
+        only=_picks(params.get("only", ())),
+        without=_picks(params.get("without", ())),
         like=_named(params, "like", POINT_ID),
         upload=_named(params, "picture", _UPLOAD),
         balance=_number(params, "w", EVEN, 0, 100),
@@ -108,6 +150,8 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "must": list(state.must),
         "any": list(state.any_of),
         "not": list(state.none_of),
+        "only": [":".join(pick) for pick in state.only],
+        "without": [":".join(pick) for pick in state.without],
         "like": [state.like] if state.like else [],
         "picture": [state.upload] if state.upload else [],
         "w": [str(state.balance)] if state.balance != EVEN else [],
@@ -148,6 +192,19 @@ def _number(params: Mapping[str, Sequence[str]], name: str, default: int, low: i
     if not (value.isascii() and value.isdigit() and len(value) < 8):
         return default
     return min(max(int(value), low), high)
+
+
+def _picks(values: Sequence[str]) -> tuple[Pick, ...]:
+    picks: list[Pick] = []
+    for value in values:
+        field, _, chosen = value.partition(":")
+        try:
+            holding(field, chosen)
+        except InvalidQuery:
+            continue
+        if 0 < len(chosen) <= MAX_PICK:
+            picks.append((field, chosen))
+    return tuple(dict.fromkeys(picks))[:MAX_CHIPS]
 
 
 def _chips(values: Sequence[str]) -> tuple[str, ...]:

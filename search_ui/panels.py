@@ -32,6 +32,11 @@ def _gallery() -> Callable[..., Any]:
     return st.components.v2.component("bucketlens_gallery", css=_asset("gallery.css"), js=_asset("gallery.js"))
 
 
+@cache
+def _facets() -> Callable[..., Any]:
+    return st.components.v2.component("bucketlens_facets", css=_asset("facets.css"), js=_asset("facets.js"))
+
+
 def style() -> None:
     st.html(f"<style>{_asset('page.css')}</style>")
 
@@ -93,6 +98,11 @@ def gallery(
     """
     data = {"question": question, "items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
     _gallery()(key="gallery", data=data, on_act_change=on_act)
+
+
+def facets(found: Sequence[Mapping[str, Any]], on_act: Callable[[], None]) -> None:
+    """Groups of values with their counts: {field, label, values: [{value, shown, count, chosen}]}."""
+    _facets()(key="facets", data={"facets": list(found)}, on_act_change=on_act)
 
 
 def message(title: str, *paragraphs: str, commands: Sequence[str] = ()) -> None:

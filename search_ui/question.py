@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import ImageNotIndexed
 from core.records import ImageRecord
-from search_ui import acts, panels
+from search_ui import acts, facet_panel, panels
 from search_ui.library import Library, Outline
 from search_ui.page_state import PageState
 
@@ -24,6 +24,7 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
         )  # fmt: skip
         with st.container(key="tools", horizontal=True, width="content", gap="small"):
             _filters(outline, state)
+            facet_panel.narrow(library, state)
             _upload()
     _active_filters(state)
     return _references(library, state)
@@ -69,6 +70,10 @@ def _active_filters(state: PageState) -> None:
             panels.chip(f"strength {_strong(state.weakest)}", "least-chip", acts.change, {"least": 0})
         if state.copies:
             panels.chip("copies of one picture", "copies-0", acts.change, {"copies": None})
+        for kind, sign, picks in (("only", "", state.only), ("without", "not ", state.without)):
+            for n, (field, value) in enumerate(picks):
+                left = picks[:n] + picks[n + 1 :]
+                panels.chip(f"{sign}{facet_panel.spoken(field, value)}", f"{kind}-{n}", acts.change, {kind: left})
 
 
 def _upload() -> None:

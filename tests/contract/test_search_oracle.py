@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from core import words
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
 from core.errors import InvalidQuery
+from core.facets import FACETS, FacetField, holding
 from core.order import in_order
 from core.ports import Point, VectorIndex
-from core.query import Condition, Filter, LikeTerm, Query, Sort, TextTerm, Weights, oriented
+from core.query import INDEXED, Condition, Filter, LikeTerm, Query, Sort, TextTerm, Weights, oriented
 from core.records import to_payload
 from core.search import SearchService
 from core.vectors import unit
@@ -283,3 +285,40 @@ def test_browsing_lists_what_passes_in_order(
         ordered = in_order(records, by, reverse=reverse)
         assert index.ordered(by, filter, limit=100, reverse=reverse) == ordered
         assert index.ordered(by, filter, limit=5, offset=3, reverse=reverse) == ordered[3:8]
+
+
+@_checks(15)
+@given(libraries(), st.lists(FILTERS, min_size=1, max_size=3))
+def test_facets_count_what_passes(
+    make_index: Callable[[], VectorIndex], points: list[Point], filters: list[Filter]
+) -> None:
+    index, service = _filled(make_index, points)
+    for filter in filters:
+        passing = filter if filter.asks_for("status") else INDEXED & filter
+        payloads = [made for point in points if passing.matches(made := to_payload(point.record))]
+        found = service.facets(Query(filter=filter), FACETS, limit=1000)
+        for field, values in found.items():
+            assert dict(values) == _counted(field, payloads)
+            assert all(index.count(passing & Filter((holding(field, value),))) == count for value, count in values)
+            years = field in ("taken", "modified")
+            assert values == sorted(values, key=lambda one: (-int(one[0]),) if years else (-one[1], one[0]))
+            assert service.facets(Query(filter=filter), [field], limit=1)[field] == values[:1]
+
+
+def _counted(field: FacetField, payloads: list[dict[str, Any]]) -> dict[str, int]:
+    def values(held: dict[str, Any]) -> list[str]:
+        match field:
+            case "word":
+                return list(held["words"])
+            case "source":
+                return [held["source"]]
+            case "taken" | "modified":
+                time = held.get(f"{field}_at")
+                return [time[:4]] if time else []
+            case "orientation":
+                aspect = held.get("aspect")
+                return (
+                    [] if aspect is None else ["square" if aspect == 1 else "landscape" if aspect > 1 else "portrait"]
+                )
+
+    return dict(Counter(value for held in payloads for value in values(held)))

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from core.errors import BucketLensError, ImageUnreadable, InvalidQuery, LibraryMissing
-from search_ui.cli import search, ui
+from search_ui.cli import facets, search, ui
 from tests.ui.small_library import (
     HOSTILE,
     HOSTILE_CAPTION,
@@ -315,3 +315,20 @@ def test_copies_are_one_hit_that_counts_them(tmp_path: Path) -> None:
     copies = json.loads(run("--json", "--filter", same).stdout)["hits"]
     assert [hit["id"] for hit in copies] == [library.id_of(n) for n in (5, 4, 2)]
     assert {hit["copies"] for hit in copies} == {1}
+
+
+def test_facets_count_what_passes_the_filters(library: SmallLibrary, run: Search) -> None:
+    def facets_of(*arguments: str) -> Result:
+        return CliRunner().invoke(facets, [*arguments, "--data", str(library.data)])
+
+    found = json.loads(facets_of("--must", "red", "--json").stdout)["facets"]
+    assert list(found) == ["word", "source", "taken", "modified", "orientation"]
+    first = found["word"][0]
+    total = json.loads(run("--must", "red", "--json").stdout)["total"]
+    assert first == {"value": "red", "count": total} and total > 1
+    for one in found["word"]:
+        assert json.loads(run("--must", "red", "--must", one["value"], "--json").stdout)["total"] == one["count"]
+    assert found["source"][0]["count"] == total and found["modified"] == [{"value": "2026", "count": total}]
+    printed = facets_of("--field", "orientation").stdout.split()
+    assert printed == ["orientation", str(COUNT - 2), "square", "1", "landscape", "1", "portrait"]
+    assert facets_of("--limit", "0").exit_code == 2

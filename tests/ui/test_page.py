@@ -125,6 +125,29 @@ def test_caption_words_filter_in_three_ways(open_page: Opener, address: str) -> 
     assert all("boat" in caption or "rocket" in caption for caption in captions(either))
 
 
+def test_facets_narrow_down_with_a_click(open_page: Opener, address: str) -> None:
+    page = open_page(f"{address}/?n=120")
+    expect(cards(page)).to_have_count(COUNT)
+    told = [caption.split() for caption in captions(page)]
+    red, night = (sum(word in caption for caption in told) for word in ("red", "night"))
+    both = sum("red" in caption and "night" in caption for caption in told)
+    assert both and red > both
+    page.get_by_role("button", name="Narrow down").click()
+    page.get_by_role("button", name=f"red {red}", exact=True).click()
+    expect(cards(page)).to_have_count(red)
+    assert asked(page) == {"only": ["word:red"]}
+    expect(page.locator(".st-key-active")).to_contain_text("red")
+    page.get_by_role("button", name="Without night").click()
+    expect(cards(page)).to_have_count(red - both)
+    expect(page.locator(".st-key-active")).to_contain_text("not night")
+    assert asked(page) == {"only": ["word:red"], "without": ["word:night"]}
+    page.get_by_role("button", name=f"red {red - both}", exact=True).click()
+    expect(outcome(page)).to_contain_text(f"{COUNT - night} pictures")
+    assert asked(page) == {"without": ["word:night"]}
+    nothing = open_page(f"{address}/?only=modified:1999&only=word:red")
+    expect(nothing.locator(".bl-message")).to_contain_text(f"Without “changed in 1999” there are {red} pictures")
+
+
 def test_too_narrow_filters_tell_which_one(open_page: Opener, address: str) -> None:
     page = open_page(f"{address}/?must=red&must=zebra")
     expect(page.locator(".bl-message")).to_contain_text("No picture passes these filters")

@@ -17,12 +17,21 @@ ids = st.none() | st.uuids().map(str)
 chips = st.lists(
     st.text(min_size=1, max_size=40).map(lambda text: " ".join(text.split())).filter(bool), max_size=5, unique=True
 ).map(tuple)
+picks = st.lists(
+    st.tuples(st.sampled_from(["word", "source"]), st.text(min_size=1, max_size=40))
+    | st.tuples(st.sampled_from(["taken", "modified"]), st.integers(1, 9999).map("{:04}".format))
+    | st.tuples(st.just("orientation"), st.sampled_from(["landscape", "portrait", "square"])),
+    max_size=5,
+    unique=True,
+).map(tuple)
 states = st.builds(
     PageState,
     text=st.text(max_size=200).map(str.strip),
     must=chips,
     any_of=chips,
     none_of=chips,
+    only=picks,
+    without=picks,
     like=ids,
     upload=st.none() | st.uuids().map(lambda value: value.hex),
     balance=st.integers(0, 100),
@@ -45,7 +54,9 @@ def test_an_untouched_page_has_a_bare_address() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "must", "any", "not", "like", "picture", "w", "s", "n", "view", "copies"]),
+        st.sampled_from(
+            ["q", "must", "any", "not", "only", "without", "like", "picture", "w", "s", "n", "view", "copies"]
+        ),
         st.lists(st.text()),
     )
 )
@@ -68,6 +79,8 @@ def test_any_address_opens(params: dict[str, list[str]]) -> None:
         ({"view": [ID.upper().replace("0", "A")]}, "view", None),
         ({"picture": ["abc"]}, "upload", None),
         ({"must": [" red  car ", "red car", ""]}, "must", ("red car",)),
+        ({"only": ["taken:24", "taken:0000", "colour:red", "word", "word:", "taken:²024"]}, "only", ()),
+        ({"without": ["orientation:round", "source:s3://b/c:d"]}, "without", (("source", "s3://b/c:d"),)),
         ({"q": ["first", "last"]}, "text", "last"),
     ],
 )
@@ -88,6 +101,20 @@ def test_words_and_pictures_share_the_question() -> None:
 @pytest.mark.parametrize(("balance", "term"), [(0, TextTerm("at night")), (100, LikeTerm(ID))])
 def test_at_the_end_of_the_scale_one_of_them_counts(balance: int, term: TextTerm | LikeTerm) -> None:
     assert PageState(text="at night", like=ID, balance=balance).query(None).terms == (term,)
+
+
+def test_picks_narrow_down() -> None:
+    picked = PageState(
+        must=("blue",),
+        only=(("word", "red"), ("word", "dog"), ("taken", "2023"), ("taken", "2024")),
+        without=(("orientation", "square"),),
+    )
+    passing = picked.query(None).filter
+    seen = {"words": ["red", "dog", "blue"], "taken_at": "2024-02-03T00:00:00+00:00", "aspect": 1.5}
+    assert passing.matches(seen)
+    for change in ({"words": ["red", "blue"]}, {"taken_at": "2025-01-01T00:00:00+00:00"}, {"aspect": 1.0}):
+        assert not passing.matches(seen | change)
+    assert picked.unpicked(("word", "dog")).only == (("word", "red"), ("taken", "2023"), ("taken", "2024"))
 
 
 def test_nothing_asked_browses() -> None:
