@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
-from core import words
+from core.adapters import engine_lists
 from core.adapters import qdrant_edge_lists as lists
 from core.adapters.library_lock import LibraryLock
+from core.adapters.point_checks import caption_payload, dense, known, ref_payload
 from core.adapters.qdrant_edge_files import (
     Manifest,
     Tally,
@@ -26,7 +27,7 @@ from core.adapters.qdrant_edge_files import (
     write_tally,
 )
 from core.adapters.qdrant_edge_filter import Filters
-from core.adapters.qdrant_edge_points import check_text, dense, edge_point, known, named, sparse, whole_point
+from core.adapters.qdrant_edge_points import edge_point, named, sparse, whole_point
 from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
 from core.adapters.qdrant_edge_upgrade import create_indexes
 from core.conditions import Match
@@ -105,27 +106,13 @@ class EdgeIndex:
         """Raises ValueError as `upsert` does."""
         changes: dict[str, _Change] = {}
         for update in captions:
-            payload = {
-                "caption": update.text,
-                "captions": list(update.captions),
-                "generated": update.generated,
-                "words": list(words.analyse(*update.texts)),
-                "caption_origin": update.origin,
-                "captioner": update.captioner,
-                "caption_score": update.score,
-            }
-            check_text(update.id, payload)
+            payload = caption_payload(update)
             vector = None if update.vector is None else dense(update.vector, self.info.dimension)
             changes[update.id] = payload, {"caption": vector, "words": sparse(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
-        changes: dict[str, _Change] = {}
-        for image_id, ref in refs:
-            payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat()}
-            check_text(image_id, payload)
-            changes[image_id] = payload, {}
-        self._change(changes)
+        self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})
 
     def delete(self, ids: Sequence[str]) -> None:
         there = list(dict.fromkeys(known(ids)))
@@ -177,17 +164,8 @@ class EdgeIndex:
         if limit < 1:
             return []
         with self._reading() as shard:
-            passing = self._passing(shard, filter)
-            match by:
-                case "modified":
-                    ids = lists.by_time(shard, "modified_at", passing, wanted, reverse=reverse)
-                case "taken":
-                    ids = lists.by_taken(shard, passing, wanted, reverse=reverse)
-                case "name":
-                    ids = lists.by_name(shard, passing, wanted, reverse=reverse)
-                case "match":
-                    raise ValueError("a match is no order of records")
-            page = ids[offset:]
+            listing = lists.EdgeListing(shard, self._passing(shard, filter))
+            page = engine_lists.ordered(by, listing, wanted, reverse=reverse)[offset:]
             records = self._records(shard, page)
         return [records[image_id] for image_id in page if image_id in records]
 
