@@ -24,6 +24,9 @@
     │   └── ModelMismatch
     └── LibraryError            the index on disk, or its server, is at fault
         ├── LibraryMissing
+        ├── ServerLibraryMissing
+        ├── LibraryUnreachable  (exit 69)
+        ├── LibraryRefused
         ├── LibraryBusy         (exit 75)
         ├── LibraryDamaged
         ├── ImageNotIndexed
@@ -200,6 +203,35 @@ class LibraryMissing(LibraryError):
     def __init__(self, data: Path) -> None:
         super().__init__(f"there is no library in {data}: make one with `bucketlens ingest FOLDER --data {data}`")
         self.data = data
+
+
+class ServerLibraryMissing(LibraryError):
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"there is no such library on the Qdrant server {address} ({reason}): ingest into it first")
+        self.address = address
+        self.reason = reason
+
+
+class LibraryUnreachable(LibraryError):
+    """The server does not answer, or has too much to do."""
+
+    exit_code = 69  # EX_UNAVAILABLE of sysexits.h
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"the Qdrant server {address} does not answer ({reason}); see that it runs and can be reached from here"
+        )
+        self.address = address
+        self.reason = reason
+
+
+class LibraryRefused(LibraryError):
+    """The server answers, and does not let us do this."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"the Qdrant server {address} refuses this ({reason}); check the API key and what it allows")
+        self.address = address
+        self.reason = reason
 
 
 class LibraryBusy(LibraryError):

@@ -1,5 +1,6 @@
 """The backends that the contract is put to."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +25,26 @@ def _edge(folder: Path) -> VectorIndex:
     return EdgeIndex.create(folder / "index", INFO)
 
 
-BACKENDS: dict[str, Callable[[Path], VectorIndex]] = {"memory": _memory, "edge": _edge}
+def _client(folder: Path) -> VectorIndex:
+    """Through qdrant-client, whose own memory stands in for a server."""
+    from qdrant_client import QdrantClient
+
+    from core.adapters.qdrant_server import QdrantIndex
+    from core.adapters.qdrant_server_calls import Server
+
+    return QdrantIndex.create(Server(QdrantClient(":memory:"), "in memory"), "library", INFO)
+
+
+def _server(folder: Path) -> VectorIndex:
+    """A library of its own on the server of BUCKETLENS_TEST_QDRANT_URL, as strict as servers get."""
+    from tests.contract.real_server import StrictIndex
+
+    return StrictIndex.made(INFO)
+
+
+BACKENDS: dict[str, Callable[[Path], VectorIndex]] = {"memory": _memory, "edge": _edge, "client": _client}
+if os.environ.get("BUCKETLENS_TEST_QDRANT_URL"):
+    BACKENDS["server"] = _server
 
 
 @pytest.fixture

@@ -1,0 +1,385 @@
+"""The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from core import words
+from core.adapters import engine_lists
+from core.adapters.engine_lists import scored
+from core.adapters.point_checks import caption_payload, checked_payload, dense, dense_vectors, known, ref_payload
+from core.adapters.qdrant_server_calls import Server
+from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
+from core.conditions import Match
+from core.errors import LibraryDamaged, ModelMismatch, ServerLibraryMissing
+from core.fusion import Probe, Ranking, Shortlist
+from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
+from core.query import EVERYTHING, Filter, Keyword, Sort
+from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
+from core.vectors import Vector
+
+_BATCH = 256  # points in one request at most
+_BATCH_BYTES = 8 * 2**20  # and bytes, as JSON: a server takes 32 MiB where nobody says otherwise
+_NUMBER_BYTES = 12  # of a float32 in JSON
+_PAGE = 1000
+_EXACT = models.SearchParams(exact=True)
+_OURS = "bucketlens"  # under which a collection's metadata holds what it belongs to
+
+_Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
+
+T = TypeVar("T")
+
+
+class QdrantIndex:
+    """A collection for every model, of which an alias, the library's name, leads to the one in use.
+
+    An index keeps to the collection that the alias led to when it was opened, and so to its model. Writes wait until
+    they are searchable. Captions and references are changed by reading whole points and writing them whole: of two
+    processes that change one image at once, the last one's point stays.
+    """
+
+    backend = "server"
+
+    def __init__(self, server: Server, collection: str, info: IndexInfo) -> None:
+        self.info = info
+        self._server = server
+        self.collection = collection
+
+    @classmethod
+    def create(cls, server: Server, name: str, info: IndexInfo) -> "QdrantIndex":
+        """A new library of this name, or the one that is there for the same model. Raises ModelMismatch, LibraryError.
+
+        The alias is made last: killed before it, there is no library, and the next call goes on.
+        """
+        try:
+            index = cls.open(server, name)
+        except ServerLibraryMissing:
+            collection = f"{name}-{_digest(info.fingerprint)}"
+            if not server.ask(lambda client: client.collection_exists(collection)):
+                server.ask(lambda client: _create(client, collection, info))
+            held = server.ask(lambda client: client.get_collection(collection)).payload_schema
+            for field in FIELDS.keys() - held.keys():
+                server.ask(lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field]))  # type: ignore[misc]
+            alias = models.CreateAlias(collection_name=collection, alias_name=name)
+            operation = models.CreateAliasOperation(create_alias=alias)
+            server.ask(lambda client: client.update_collection_aliases([operation]))
+            index = cls.open(server, name)
+        if index.info.fingerprint != info.fingerprint:
+            raise ModelMismatch(index.info.model, info.model)
+        return index
+
+    @classmethod
+    def open(cls, server: Server, name: str) -> "QdrantIndex":
+        """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises."""
+        if not server.ask(lambda client: client.collection_exists(name)):
+            raise ServerLibraryMissing(server.address, f"nothing is called {name}")
+        held = server.ask(lambda client: client.get_collection(name)).config.metadata or {}
+        try:
+            ours = held[_OURS]
+            info = IndexInfo(str(ours["model"]), str(ours["fingerprint"]), int(ours["dimension"]))
+            return cls(server, str(ours["collection"]), info)
+        except (KeyError, TypeError, ValueError) as error:
+            raise LibraryDamaged(
+                f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
+                "it was not made by BucketLens. Choose another name"
+            ) from error
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
+        self._write([_point(point, self.info.dimension) for point in points])
+
+    def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        changes: dict[str, _Change] = {}
+        for update in captions:
+            vector = None if update.vector is None else dense(update.vector, self.info.dimension).tolist()
+            changes[update.id] = caption_payload(update), {"caption": vector, "words": _sparse(update.texts)}
+        self._change(changes)
+
+    def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
+        self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})
+
+    def delete(self, ids: Sequence[str]) -> None:
+        there = list(dict.fromkeys(known(ids)))
+        for start in range(0, len(there), _PAGE):
+            these = models.PointIdsList(points=there[start : start + _PAGE])
+            self._ask(lambda client, name, these=these: client.delete(name, these, wait=True))  # type: ignore[misc]
+
+    def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return {str(point.id): self._record(point) for point in self._retrieve(ids, payload=True)}
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        found = self._retrieve(ids, payload=["content_hash"])
+        return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
+
+    def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
+        found = self._retrieve(ids, payload=False, vectors=[name])
+        held = {str(point.id): _named(point.vector).get(name) for point in found}
+        return {image_id: np.array(vector, np.float32) for image_id, vector in held.items() if vector is not None}
+
+    def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
+        """`after` need not be there (any more)."""
+        offset = None if after is None else str(UUID(after))
+        found, _ = self._scroll(self._passing(filter), limit + 1, offset=offset, payload=True)
+        return [self._record(point) for point in found if str(point.id) != offset][:limit]
+
+    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
+        return self.ordered("modified", filter, limit=limit, offset=offset)
+
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        if limit < 1:
+            return []
+        listing = _Listing(self, self._passing(filter))
+        page = engine_lists.ordered(by, listing, offset + limit, reverse=reverse)[offset:]
+        records = self.fetch(page)
+        return [records[image_id] for image_id in page if image_id in records]
+
+    def nearest(
+        self,
+        vector: Vector,
+        filter: Filter = EVERYTHING,
+        *,
+        limit: int,
+        offset: int = 0,
+        using: DenseName = "image",
+        exact: bool = False,
+    ) -> list[Hit]:
+        return self._hits(Probe(using, vector), filter, limit, offset, exact)
+
+    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+        return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        found = self._query(probes, self._passing(filter), limit, exact=False)
+        return {probe.list: Shortlist.cut(one, limit) for probe, one in zip(probes, found, strict=True)}
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        return self._ranking(probe, self._passing(filter), limit, exact=True)
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        these = set(known(ids))
+        if not these:
+            return {probe.list: {} for probe in probes}
+        found = self._query(probes, among(these), len(these), exact=True)
+        return {probe.list: dict(one) for probe, one in zip(probes, found, strict=True)}
+
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        counted = self._passing(filter)
+        return self._ask(lambda client, name: client.count(name, counted, exact=True)).count
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        held = list(dict.fromkeys(hashes))
+        if not held:
+            return {}
+        same = self._passing(filter & Filter(all=(Match("content_hash", tuple(held)),)))
+        return dict(Counter(value for _, value in _Listing(self, same).values("content_hash")))
+
+    def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        counted = self._passing(filter)
+        hits = self._ask(
+            lambda client, name: client.facet(name, field, facet_filter=counted, limit=limit, exact=True)
+        ).hits
+        counts = [(str(hit.value), hit.count) for hit in hits if hit.count]
+        return sorted(counts, key=lambda item: (-item[1], item[0]))
+
+    def optimize(self) -> None:
+        """The server does so by itself."""
+
+    def size_bytes(self) -> int:
+        """Of vectors and a usual payload; what the server's disk holds beside them it does not tell."""
+        return self.count() * (2 * 4 * self.info.dimension + 2048)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _ask(self, call: Callable[[QdrantClient, str], T]) -> T:
+        return self._server.ask(lambda client: call(client, self.collection))
+
+    def _write(self, points: Sequence[models.PointStruct]) -> None:
+        for batch in _batches(points, self.info.dimension):
+            self._ask(lambda client, name, batch=batch: client.upsert(name, batch, wait=True))  # type: ignore[misc]
+
+    def _change(self, changes: dict[str, _Change]) -> None:
+        ids = list(changes)
+        for start in range(0, len(ids), _BATCH):
+            changed = []
+            for point in self._retrieve(ids[start : start + _BATCH], payload=True, vectors=True):
+                payload, vectors = changes[str(point.id)]
+                named = {**_named(point.vector), **vectors}
+                changed.append(_whole(str(point.id), {**(point.payload or {}), **payload}, named))
+            self._write(changed)
+
+    def _passing(self, filter: Filter) -> models.Filter | None:
+        return passing(filter, self._read)
+
+    def _read(self, filter: models.Filter | None, fields: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        offset: Any = None
+        while True:
+            found, offset = self._scroll(filter, _PAGE, offset=offset, payload=fields)
+            yield from ((str(point.id), point.payload or {}) for point in found)
+            if offset is None:
+                return
+
+    def _scroll(
+        self,
+        filter: models.Filter | None,
+        limit: int,
+        *,
+        offset: Any = None,
+        payload: bool | list[str] = False,
+        order_by: models.OrderBy | None = None,
+    ) -> tuple[list[models.Record], Any]:
+        return self._ask(
+            lambda client, name: client.scroll(
+                name, filter, limit=limit, order_by=order_by, offset=offset, with_payload=payload, with_vectors=False
+            )
+        )
+
+    def _retrieve(
+        self, ids: Sequence[str], *, payload: bool | list[str], vectors: bool | list[str] = False
+    ) -> Iterator[models.Record]:
+        there = list(dict.fromkeys(known(ids)))
+        for start in range(0, len(there), _PAGE):
+            page = there[start : start + _PAGE]
+            yield from self._ask(
+                lambda client, name, page=page: client.retrieve(  # type: ignore[misc]
+                    name, page, with_payload=payload, with_vectors=vectors
+                )
+            )
+
+    def _query(
+        self, probes: Sequence[Probe], filter: models.Filter | None, limit: int, *, exact: bool
+    ) -> list[Ranking]:
+        requests = [
+            models.QueryRequest(
+                query=self._sought(probe),
+                using=probe.list,
+                filter=filter,
+                limit=limit,
+                params=_EXACT if exact and probe.vector is not None else None,
+            )
+            for probe in probes
+        ]
+        answers = self._ask(lambda client, name: client.query_batch_points(name, requests))
+        return [
+            scored(probe, ((str(point.id), point.score) for point in answer.points))
+            for probe, answer in zip(probes, answers, strict=True)
+        ]
+
+    def _sought(self, probe: Probe) -> Any:
+        if probe.vector is not None:
+            return dense(probe.vector, self.info.dimension).tolist()
+        terms = probe.terms or {}
+        return models.SparseVector(indices=list(terms), values=list(terms.values()))
+
+    def _ranking(self, probe: Probe, filter: models.Filter | None, limit: int, *, exact: bool) -> Ranking:
+        return engine_lists.whole(lambda count: self._query([probe], filter, count, exact=exact)[0], limit)
+
+    def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
+        if limit < 1:
+            return []
+        page = self._ranking(probe, self._passing(filter), offset + limit, exact=exact)[offset:]
+        records = self.fetch([image_id for image_id, _ in page])
+        return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
+
+    def _record(self, point: models.Record) -> ImageRecord:
+        try:
+            return from_payload(str(point.id), point.payload or {})
+        except (TypeError, ValueError) as error:
+            raise LibraryDamaged(
+                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error}): "
+                "delete the point, and ingest its source again"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What passes a filter, for core.adapters.engine_lists."""
+
+    index: QdrantIndex
+    filter: models.Filter | None
+
+    def by_value(self, field: str, limit: int, *, reverse: bool) -> dict[str, int]:
+        order = models.OrderBy(key=field, direction=models.Direction.ASC if reverse else models.Direction.DESC)
+        found, _ = self.index._scroll(self.filter, limit, order_by=order)
+        return {str(point.id): int(point.order_value or 0) for point in found}
+
+    def at(self, field: str, time: str, limit: int) -> Iterable[str]:
+        found, _ = self.index._scroll(same_time(self.filter, field, time), limit)
+        return [str(point.id) for point in found]
+
+    def lacking(self, field: str) -> "_Listing":
+        return _Listing(self.index, empty(self.filter, field))
+
+    def values(self, field: str) -> Iterator[tuple[str, Any]]:
+        for image_id, payload in self.index._read(self.filter, [field]):
+            yield image_id, payload.get(field)
+
+
+def _create(client: QdrantClient, collection: str, info: IndexInfo) -> None:
+    dense = models.VectorParams(size=info.dimension, distance=models.Distance.DOT)
+    client.create_collection(
+        collection,
+        vectors_config={"image": dense, "caption": dense},
+        sparse_vectors_config={"words": models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        metadata={
+            _OURS: {
+                "model": info.model,
+                "fingerprint": info.fingerprint,
+                "dimension": info.dimension,
+                "collection": collection,
+            }
+        },
+    )
+
+
+def _point(point: Point, dimension: int) -> models.PointStruct:
+    vectors = {name: vector.tolist() for name, vector in dense_vectors(point, dimension).items()}
+    return _whole(point.record.id, checked_payload(point), {**vectors, "words": _sparse(point.record.texts)})
+
+
+def _whole(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> models.PointStruct:
+    """Without what is None."""
+    return models.PointStruct(
+        id=image_id,
+        vector={name: vector for name, vector in vectors.items() if vector is not None},
+        payload={name: value for name, value in payload.items() if value is not None},
+    )
+
+
+def _sparse(texts: Sequence[str]) -> models.SparseVector | None:
+    weights = words.document_weights(*texts)
+    return models.SparseVector(indices=list(weights), values=list(weights.values())) if weights else None
+
+
+def _batches(points: Sequence[models.PointStruct], dimension: int) -> Iterator[list[models.PointStruct]]:
+    batch: list[models.PointStruct] = []
+    size = 0
+    for point in points:
+        bytes_ = len(json.dumps(point.payload)) + 2 * dimension * _NUMBER_BYTES
+        if batch and (len(batch) == _BATCH or size + bytes_ > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(point)
+        size += bytes_
+    if batch:
+        yield batch
+
+
+def _named(vector: Any) -> dict[str, Any]:
+    return vector if isinstance(vector, dict) else {}
+
+
+def _digest(fingerprint: str) -> str:
+    return hashlib.blake2b(fingerprint.encode(), digest_size=6).hexdigest()
