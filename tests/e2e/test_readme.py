@@ -19,6 +19,7 @@ from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
 from tests.e2e.commands import BUCKETLENS, ROOT, environment
+from tests.e2e.warm_commands import WarmCommands
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
 
@@ -62,15 +63,31 @@ def store(home: Path, s3_endpoint: str) -> str:
     return s3_endpoint
 
 
-def run(line: str, home: Path, store: str) -> "subprocess.Popen[str]":
-    settings = {"HOME": str(home), "BUCKETLENS_MODEL": "demo", "BUCKETLENS_CAPTIONER": "demo"}
-    settings |= {"BUCKETLENS_LIST_ALLOW_PRIVATE": "1"}
-    settings |= ENVIRONMENT | {"BUCKETLENS_S3_ENDPOINT_URL": store}
+def settings(home: Path, store: str) -> dict[str, str]:
+    given = {"HOME": str(home), "BUCKETLENS_MODEL": "demo", "BUCKETLENS_CAPTIONER": "demo"}
+    given |= {"BUCKETLENS_LIST_ALLOW_PRIVATE": "1"}
+    return given | ENVIRONMENT | {"BUCKETLENS_S3_ENDPOINT_URL": store}
+
+
+def words_of(line: str, home: Path, store: str) -> list[str]:
     here = {"~/Pictures": str(home / "Pictures"), STORE: store}
-    words = [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)]
-    return subprocess.Popen(
-        [*BUCKETLENS, *words[1:]], cwd=home, env=environment() | settings, text=True, stdout=subprocess.PIPE
-    )
+    return [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)[1:]]
+
+
+def ask_to_end(command: list[str], home: Path, store: str) -> tuple[int, str]:
+    """Runs what goes on until it is asked to end; asks it as soon as it says that it works."""
+    with subprocess.Popen(
+        [*BUCKETLENS, *command], cwd=home, env=environment() | settings(home, store), text=True, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        try:
+            first = process.stdout.readline()
+            assert ("BucketLens is at http://" if command[0] == "ui" else " added, ") in first
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    return process.returncode, first + rest
 
 
 def test_every_line_of_a_console_block_is_tested_here() -> None:
@@ -79,22 +96,17 @@ def test_every_line_of_a_console_block_is_tested_here() -> None:
 
 
 def test_every_command_runs(home: Path, store: str) -> None:
-    for line in OWN:
-        with run(line, home, store) as process:
-            assert process.stdout is not None
-            try:
-                if line.startswith("bucketlens ui"):
-                    assert "BucketLens is at http://" in process.stdout.readline()
-                    process.send_signal(signal.SIGINT)
-                if "--every" in line or "--watch" in line:
-                    assert " added, " in process.stdout.readline()
-                    process.send_signal(signal.SIGINT)
-                printed, _ = process.communicate(timeout=120)
-            finally:
-                process.kill()
-        assert process.returncode == 0, f"{line}: exit {process.returncode}"
-        silent = line.startswith("bucketlens ui") or "--every" in line or any(sign in line for sign in MAY_FIND_NOTHING)
-        assert printed or silent, line
+    with WarmCommands() as warm:
+        for line in OWN:
+            command = words_of(line, home, store)
+            if command[0] == "ui" or {"--every", "--watch"} & set(command):
+                code, printed = ask_to_end(command, home, store)
+            else:
+                output = home / "printed"
+                code = warm.run(command, cwd=home, env=settings(home, store), output=output)
+                printed = output.read_text()
+            assert code == 0, f"{line}: exit {code}"
+            assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
     assert (home / "similar.png").stat().st_size > 1000
 
 
