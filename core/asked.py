@@ -7,7 +7,7 @@ from typing import Any
 
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Number, Phrase, Time
 from core.errors import InvalidQuery
-from core.query import Condition, Filter, caption_words, oriented
+from core.query import MAX_TEXT, Condition, Filter, caption_words, oriented
 
 MAX_CONDITIONS = 500
 _MAX_DEPTH = 20
@@ -84,14 +84,18 @@ class _Reader:
 
 def _texts(field: str, value: object) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, list | tuple) or not texts:
         raise InvalidQuery(field, value, "a text, or a list of texts")
-    return tuple(texts)
+    if len(texts) > MAX_CONDITIONS:
+        raise InvalidQuery(field, f"{len(texts)} texts", f"at most {MAX_CONDITIONS}")
+    return tuple(_text(field, text) for text in texts)
 
 
 def _text(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidQuery(field, value, "a text")
+    if len(value) > MAX_TEXT:
+        raise InvalidQuery(field, f"{len(value)} characters", f"at most {MAX_TEXT}")
     return value
 
 

@@ -1,7 +1,7 @@
 """What may be asked: Query and Filter, validated once, here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from core import words
@@ -62,6 +62,14 @@ UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
+
+
+def of_indexed(filter: Filter) -> Filter:
+    """The same, said of images that are indexed."""
+    if filter == INDEXED:
+        return EVERYTHING
+    parts = (of_indexed(part) if isinstance(part, Filter) else part for part in filter.all)
+    return replace(filter, all=tuple(part for part in parts if part != EVERYTHING))
 
 
 def _passes(condition: Condition, payload: Mapping[str, Any]) -> bool:

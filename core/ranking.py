@@ -59,7 +59,7 @@ class Ranker:
         """
         short = self._shortlists(question)
         pool = list(dict.fromkeys(image_id for one in short.values() for image_id, _ in one.ranking))
-        scores = self._index.scores(question.probes, pool)
+        scores = self._scores(question, short, pool)
         matches = fused(short, scores, question.weights)
         ranked = [image_id for image_id, _ in by_score({i: matches.get(i, 0.0) for i in pool})]
 
@@ -90,6 +90,17 @@ class Ranker:
         seeking = [probe for probe in question.probes if probe.seeks]
         found = self._index.shortlists(seeking, question.passing, limit=self._shortlist)
         return {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
+
+    def _scores(
+        self, question: Question, short: Mapping[ListName, Shortlist], pool: Sequence[str]
+    ) -> dict[ListName, dict[str, float]]:
+        """Of the pool in every list; a shortlist has told its own."""
+        scores: dict[ListName, dict[str, float]] = {}
+        for probe in question.probes:
+            told = dict(short[probe.list].ranking)
+            others = [image_id for image_id in pool if image_id not in told]
+            scores |= {name: told | found for name, found in self._index.scores([probe], others).items()}
+        return scores
 
     def _rest(self, question: Question, pool: set[str], limit: int) -> list[str]:
         """The first of what is on no shortlist, by the main list."""

@@ -1,9 +1,8 @@
 """SearchService: Query -> SearchResult, over ports only."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from time import perf_counter
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,16 +14,18 @@ from core.fusion import Probe
 from core.images import DecodeRequest
 from core.judging import Judge
 from core.order import in_order
-from core.ports import Decoder, Encoder, VectorIndex
+from core.ports import Decoder, Encoder, TextEncoding, VectorIndex
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
 from core.records import Hit, ImageRecord, SearchResult
+from core.stages import Stages, go_on
 from core.strength import Verdict, encode_bank
 from core.vectors import Matrix, Vector
 
 MATCHING = 200  # how many of the best matches are sorted where nobody says
 LOOKED_AT = 2000  # how many of the best matches are looked at for those that are strong enough
 TELLING = 10  # how many of the best matches a verdict is about
+_TEXTS = 256  # encoded ones that are kept: every further page of an answer asks for the same
 
 
 class SearchService:
@@ -47,34 +48,37 @@ class SearchService:
         self._weights = weights or Weights()
         self._bank = bank
         self._ranker = Ranker(index)
+        self._encoded_text = lru_cache(_TEXTS)(self._encode_anew)
 
-    def search(self, query: Query) -> SearchResult:
+    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
         """Raises InvalidQuery, ImageError (a query picture), ImageNotIndexed, ModelError and LibraryError.
 
-        What failed to be indexed is found only by a filter that asks for a status, and only by browsing.
+        What failed to be indexed is found only by a filter that asks for a status, and only by browsing. `going` is
+        called before every part of the work, and ends it by raising.
         """
-        started = perf_counter()
-        timings: dict[str, float] = {}
+        stages = Stages(going)
         notices: list[str] = []
         passing = _passing(query)
-        with _timed(timings, "encode"):
+        with stages.timed("encode"):
             question, encoded = self._question(query, passing, notices) if query.terms else (None, {})
         verdict = None
-        with _timed(timings, "index"):
-            if question is None:
-                hits, total = self._browsed(query, passing)
-            else:
-                judge = Judge(self._index, self._prompts, query.terms, encoded, question.words)
-                hits, total, verdict = self._judged(query, question, judge)
-        timings["total"] = (perf_counter() - started) * 1000
+        if question is None:
+            hits, total = self._browsed(query, passing, stages)
+        else:
+            judge = Judge(self._index, self._prompts, query.terms, encoded, question.words)
+            hits, total, verdict = self._judged(query, question, judge, stages)
         return SearchResult(
-            tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=timings, verdict=verdict
+            tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=stages.all(), verdict=verdict
         )
 
-    def _browsed(self, query: Query, passing: Filter) -> tuple[list[Hit], int]:
-        records = self._ordered(query, passing)
-        hits = [Hit(record, None) for record in records]
-        return counted(self._index, hits, passing) if query.folds else hits, self._index.count(passing)
+    def _browsed(self, query: Query, passing: Filter, stages: Stages) -> tuple[list[Hit], int]:
+        with stages.timed("rank"):
+            hits = [Hit(record, None) for record in self._ordered(query, passing)]
+        return self._counted(query, hits, passing, stages)
+
+    def _counted(self, query: Query, hits: list[Hit], passing: Filter, stages: Stages) -> tuple[list[Hit], int]:
+        with stages.timed("count"):
+            return counted(self._index, hits, passing) if query.folds else hits, self._index.count(passing)
 
     def _ordered(self, query: Query, passing: Filter) -> list[ImageRecord]:
         """The records of one page, sorted otherwise than by match."""
@@ -87,23 +91,37 @@ class SearchService:
             return folded(first, _hashes, offset + limit)[offset:]
         return self._index.ordered(query.by, passing, limit=limit, offset=offset, reverse=query.reverse)
 
-    def _judged(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
+    def _judged(
+        self, query: Query, question: Question, judge: Judge, stages: Stages
+    ) -> tuple[list[Hit], int, Verdict | None]:
         """Judges what is shown and the best, unless what is too weak has to be told from the rest."""
         if query.min_strength:
-            return self._strong(query, question, judge)
-        found, total = self._found(query, question)
-        hits = judge.judged(found)
-        whole = query.by == "match" and not query.offset and len(hits) >= min(TELLING, total)
-        best = hits[:TELLING] if whole else judge.judged(self._ranker.page(question, limit=TELLING, fold=query.folds))
-        return hits, total, judge.verdict(best)
+            return self._strong(query, question, judge, stages)
+        found, total = self._found(query, question, stages)
+        with stages.timed("judge"):
+            hits = judge.judged(found)
+        if query.by == "match" and not query.offset and len(hits) >= min(TELLING, total):
+            return hits, total, judge.verdict(hits[:TELLING])
+        best = self._best(query, question, TELLING, stages)
+        with stages.timed("judge"):
+            return hits, total, judge.verdict(judge.judged(best))
 
-    def _strong(self, query: Query, question: Question, judge: Judge) -> tuple[list[Hit], int, Verdict | None]:
+    def _best(self, query: Query, question: Question, count: int, stages: Stages) -> list[Hit]:
+        with stages.timed("rank"):
+            return self._ranker.page(question, limit=count, fold=query.folds)
+
+    def _strong(
+        self, query: Query, question: Question, judge: Judge, stages: Stages
+    ) -> tuple[list[Hit], int, Verdict | None]:
         """Of the best matches those that are strong enough, or whose strength is not known. Pages of them join."""
         looked_at = query.within or (LOOKED_AT if query.by == "match" else MATCHING)
-        best = judge.judged(self._ranker.page(question, limit=looked_at, fold=query.folds))
+        best = self._best(query, question, looked_at, stages)
+        with stages.timed("judge"):
+            best = judge.judged(best)
         strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
         if query.folds:
-            strong = counted(self._index, strong, question.passing)
+            with stages.timed("count"):
+                strong = counted(self._index, strong, question.passing)
         verdict = judge.verdict(best[:TELLING])
         if query.by != "match":
             known = {hit.record.id: hit for hit in strong}
@@ -112,22 +130,28 @@ class SearchService:
         total = sum(hit.copies for hit in strong)
         return strong[query.offset : query.offset + query.limit], total, verdict
 
-    def _found(self, query: Query, question: Question) -> tuple[list[Hit], int]:
-        limit, offset, fold = query.limit, query.offset, query.folds
+    def _found(self, query: Query, question: Question, stages: Stages) -> tuple[list[Hit], int]:
+        limit, offset = query.limit, query.offset
         if query.by == "match":
-            hits = self._ranker.page(question, limit=limit, offset=offset, fold=fold)
+            with stages.timed("rank"):
+                hits = self._ranker.page(question, limit=limit, offset=offset, fold=query.folds)
         elif question.main.list == "words" and query.within is None:  # whatever holds a word is a match
-            hits = self._ranker.hits(question, self._ordered(query, question.passing))
+            with stages.timed("rank"):
+                hits = self._ranker.hits(question, self._ordered(query, question.passing))
         else:
-            best = self._ranker.page(question, limit=query.within or MATCHING, fold=fold)
-            best = counted(self._index, best, question.passing) if fold else best
+            best = self._best(query, question, query.within or MATCHING, stages)
+            if query.folds:
+                with stages.timed("count"):
+                    best = counted(self._index, best, question.passing)
             known = {hit.record.id: hit for hit in best}
             ordered = in_order((hit.record for hit in best), query.by, reverse=query.reverse)
             page = [known[record.id] for record in ordered[offset : offset + limit]]
             return page, sum(hit.copies for hit in best)
-        return counted(self._index, hits, question.passing) if fold else hits, self._index.count(question.passing)
+        return self._counted(query, hits, question.passing, stages)
 
-    def facets(self, query: Query, fields: Iterable[FacetField], *, limit: int = 20) -> dict[FacetField, Facet]:
+    def facets(
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+    ) -> dict[FacetField, Facet]:
         """Facets of everything that the query can find, as `total` counts it; see core.facets.facet for the errors.
 
         What pictures show has no end of matches, so words and pictures narrow nothing down: the filter does, and by
@@ -138,7 +162,11 @@ class SearchService:
             texts = [term for term in query.terms if isinstance(term, TextTerm)]
             spoken = any(term.weight > 0 for term in texts)
             passing = findable("caption" if weights.caption and spoken else "words", passing, _wanted(texts))
-        return {field: facet(self._index, field, passing, limit=limit) for field in fields}
+        found: dict[FacetField, Facet] = {}
+        for field in fields:
+            going()
+            found[field] = facet(self._index, field, passing, limit=limit)
+        return found
 
     def image(self, image_id: str) -> ImageRecord:
         """One image by its id. Raises ImageNotIndexed."""
@@ -192,7 +220,7 @@ class SearchService:
             match term:
                 case TextTerm(text=text):
                     assert encoder is not None
-                    parts[term] = _encode_text(encoder, text, notices)
+                    parts[term] = self._encode_text(encoder, text, notices)
                 case ImageTerm(data=data):
                     assert encoder is not None
                     decoded = self._decoder().submit(data, DecodeRequest(pixels=encoder.pixels)).result()
@@ -204,6 +232,18 @@ class SearchService:
                         raise ImageNotIndexed(image_id)
                     parts[term] = found[image_id]
         return parts
+
+    def _encode_text(self, encoder: Encoder, text: str, notices: list[str]) -> Vector:
+        encoding = self._encoded_text(encoder.fingerprint, text)
+        if encoding.truncated[0]:
+            notices.append("the text is longer than the model reads: its end was not used")
+        if encoding.unknown[0]:
+            notices.append(f"the {encoder.name} model does not know: {', '.join(encoding.unknown[0])}")
+        vector: Vector = encoding.vectors[0]
+        return vector
+
+    def _encode_anew(self, _model: str, text: str) -> TextEncoding:
+        return self._encoder().encode_texts([text])
 
 
 def _hashes(records: Sequence[ImageRecord]) -> list[str | None]:
@@ -237,20 +277,3 @@ def _remark(model: str) -> str | None:
     """What the table says of a model that need not be loaded to compare its vectors."""
     card = models.find(model, "encoder")
     return card.remark if card else None
-
-
-def _encode_text(encoder: Encoder, text: str, notices: list[str]) -> Vector:
-    encoding = encoder.encode_texts([text])
-    if encoding.truncated[0]:
-        notices.append("the text is longer than the model reads: its end was not used")
-    if encoding.unknown[0]:
-        notices.append(f"the {encoder.name} model does not know: {', '.join(encoding.unknown[0])}")
-    vector: Vector = encoding.vectors[0]
-    return vector
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    started = perf_counter()
-    yield
-    timings[name] = (perf_counter() - started) * 1000

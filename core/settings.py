@@ -5,7 +5,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from core.errors import InvalidSetting
@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     caption_weight: float = Field(0.25, ge=0, le=100, description="how much it counts what captions mean, for words")
     words_weight: float = Field(0.25, ge=0, le=100, description="how much the very words of captions count, for words")
     index_wait: float = Field(2.0, ge=0, description="longest wait for the library while another process writes")
+    api_token: SecretStr | None = Field(None, min_length=8, description="asked for by the API and its metrics")
+    api_rate: float = Field(100.0, ge=0, le=1e6, description="requests a second from one address; 0: no limit")
+    api_body_bytes: int = Field(32 * 2**20, ge=1024, description="largest body of a request")
+    api_workers: int = Field(4, ge=1, le=64, description="searches at once")
+    api_waiting: int = Field(64, ge=0, le=10_000, description="searches that may wait for their turn")
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     @field_validator("data", "model", "captioner", mode="before")

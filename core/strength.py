@@ -42,6 +42,7 @@ SOME = 0.5
 STRONG = 0.8
 _FEWEST = 20  # prompts or pictures; fewer are no yardstick
 _BEST = 5
+_PAGE = 200
 _CLOSE = 0.99
 _TEXT = (0.76, 0.05)  # the reach whose strength is a half, and the width of the logistic function
 _PICTURE = (1.42, 0.09)
@@ -69,7 +70,7 @@ def of_text(query: Vector, images: Matrix, bank: Matrix) -> NDArray[np.float64] 
     """Strengths (N,) of images (N, D) for a text (D,); None where the bank (M, D) is too small to tell."""
     if len(bank) < _FEWEST:
         return None
-    others = np.sort(images.astype(np.float64) @ bank.T.astype(np.float64), axis=1)  # (N, M)
+    others = np.sort(_cosines(images.astype(np.float64), bank.astype(np.float64)), axis=1)  # (N, M)
     usual, best = np.median(others, axis=1), others[:, -_BEST:].mean(axis=1)
     return _strengths((images @ query - usual) / np.maximum(best - usual, _TINY), *_TEXT)
 
@@ -85,6 +86,11 @@ def of_picture(query: Vector, images: Matrix, sample: Matrix) -> NDArray[np.floa
     usual, close = np.quantile(pairs, [0.5, _CLOSE])
     width = min(close - usual, (1 - usual) / _SAME)
     return _strengths((images @ query - usual) / max(width, _TINY), *_PICTURE)
+
+
+def _cosines(images: NDArray[np.float64], bank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, D), (M, D) -> (N, M). A page's few by one thread: to wake BLAS's on a busy machine takes far longer."""
+    return np.asarray(images @ bank.T if len(images) > _PAGE else np.einsum("nd,md->nm", images, bank))
 
 
 def verdict(strengths: Sequence[float]) -> Verdict:

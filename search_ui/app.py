@@ -1,6 +1,5 @@
-"""The ASGI app: the page, and beside it the pictures and a health check, in one process."""
+"""The ASGI app: the page, and beside it the API, the pictures and a health check, in one process."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,18 +14,21 @@ from starlette.routing import Route
 
 from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMissing
 from search_ui import holder
+from search_ui.api import Api
 from search_ui.library import Library
 from search_ui.shields import Shields, content_policy
+from search_ui.tagged import tagged
 
 PAGE_SCRIPT = Path(__file__).with_name("page.py")
 
-_RECHECK = "private, no-cache"
 _NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="#8884"/></svg>'
 
 
 def make_app(library: Library, allowed_hosts: list[str]) -> st.App:
     """`allowed_hosts` are the names under which the app answers; ["*"] for any."""
+    api = Api(library)
     routes = [
+        *api.routes(),
         Route("/thumbnails/{image_id:uuid}.jpg", partial(_thumbnail, library)),
         Route("/originals/{image_id:uuid}", partial(_original, library)),
         Route("/healthz", partial(_health, library)),
@@ -34,16 +36,17 @@ def make_app(library: Library, allowed_hosts: list[str]) -> st.App:
     middleware = [
         Middleware(Shields, policy=content_policy(), hosts=frozenset(allowed_hosts)),
     ]
-    return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, library), routes=routes, middleware=middleware)
+    return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, library, api), routes=routes, middleware=middleware)
 
 
 @asynccontextmanager
-async def _lifespan(library: Library, app: Any) -> AsyncIterator[None]:
+async def _lifespan(library: Library, api: Api, app: Any) -> AsyncIterator[None]:
     holder.hold(library)
     library.load_model()
     try:
         yield
     finally:
+        api.close()
         holder.hold(None)
 
 
@@ -55,7 +58,7 @@ def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response
     jpeg = library.thumbnail(image_id)
     if jpeg is None:
         return Response(_NOTHING, 404, {"Cache-Control": "no-store"}, media_type="image/svg+xml")
-    return _picture(jpeg, "image/jpeg", request)
+    return tagged(jpeg, "image/jpeg", request)
 
 
 def _original(library: Library, request: Request) -> Response:
@@ -70,15 +73,7 @@ def _original(library: Library, request: Request) -> Response:
     except BucketLensError:
         return _thumbnail_of(library, image_id, request)
     kind = shown_by_browsers(data)
-    return _picture(data, kind, request) if kind else _thumbnail_of(library, image_id, request)
-
-
-def _picture(data: bytes, kind: str, request: Request) -> Response:
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": _RECHECK, "Content-Disposition": "inline"}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(data, headers=headers, media_type=kind)
+    return tagged(data, kind, request) if kind else _thumbnail_of(library, image_id, request)
 
 
 def _health(library: Library, request: Request) -> Response:

@@ -14,6 +14,7 @@ from core.adapters import engine_lists
 from core.adapters import qdrant_edge_lists as lists
 from core.adapters.library_lock import LibraryLock
 from core.adapters.point_checks import caption_payload, dense, known, ref_payload
+from core.adapters.qdrant_edge_counts import Counts
 from core.adapters.qdrant_edge_files import (
     Manifest,
     Tally,
@@ -34,7 +35,7 @@ from core.conditions import Match
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
-from core.query import EVERYTHING, Filter, Keyword, Sort
+from core.query import EVERYTHING, Filter, Keyword, Sort, of_indexed
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
@@ -60,6 +61,7 @@ class EdgeIndex:
         self._folder = folder
         self._shard: SharedShard = shared_shard(folder)
         self._filters = Filters()
+        self._counts = Counts()
         self._wait_s = wait_s
         self._write_wait_s = max(wait_s, write_wait_s)
         self._closed = False
@@ -188,11 +190,12 @@ class EdgeIndex:
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:
         with self._reading() as shard:
-            return lists.shortlists(shard, self._checked(probes), self._passing(shard, filter), limit)
+            asked = [(probe, self._listed(shard, probe, filter)) for probe in self._checked(probes)]
+            return lists.shortlists(shard, asked, limit)
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
         with self._reading() as shard:
-            return lists.ranking(shard, self._checked([probe])[0], self._passing(shard, filter), limit)
+            return lists.ranking(shard, self._checked([probe])[0], self._listed(shard, probe, filter), limit)
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         with self._reading() as shard:
@@ -200,7 +203,11 @@ class EdgeIndex:
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
-            return shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter)))
+            return self._counts(
+                filter,
+                self._stamp,
+                lambda: shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter))),
+            )
 
     def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
         held = list(dict.fromkeys(hashes))
@@ -284,8 +291,17 @@ class EdgeIndex:
         return 3 * (2 * 4 * self.info.dimension + 8192)
 
     def _passing(self, shard: edge.EdgeShard, filter: Filter) -> edge.Filter | None:
+        return self._filters(filter, shard, self._stamp)
+
+    def _listed(self, shard: edge.EdgeShard, probe: Probe, filter: Filter) -> edge.Filter | None:
+        """What passes, for a list: only what is indexed has an image vector, and to ask each for that takes time."""
+        return self._passing(shard, of_indexed(filter) if probe.list == "image" else filter)
+
+    @property
+    def _stamp(self) -> str | None:
+        """Another after every write, None while one goes on. Only while reading."""
         tally = self._shard.tally
-        return self._filters(filter, shard, tally.stamp if tally.exact else None)
+        return tally.stamp if tally.exact else None
 
     def _checked(self, probes: Sequence[Probe]) -> list[Probe]:
         return [

@@ -57,11 +57,12 @@ class EdgeListing:
 
 
 def shortlists(
-    shard: edge.EdgeShard, probes: Sequence[Probe], filter: edge.Filter | None, limit: int
+    shard: edge.EdgeShard, asked: Sequence[tuple[Probe, edge.Filter | None]], limit: int
 ) -> dict[ListName, Shortlist]:
-    requests = [edge.QueryRequest(limit=limit, query=_query(probe), filter=filter) for probe in probes]
+    """Each list is asked with a filter of its own."""
+    requests = [edge.QueryRequest(limit=limit, query=_query(probe), filter=filter) for probe, filter in asked]
     found = shard.query_batch(edge.QueryBatchRequest(requests))
-    return {probe.list: Shortlist.cut(_scored(probe, one), limit) for probe, one in zip(probes, found, strict=True)}
+    return {probe.list: Shortlist.cut(_scored(probe, one), limit) for (probe, _), one in zip(asked, found, strict=True)}
 
 
 def ranking(

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tomllib
@@ -22,11 +23,13 @@ from tests.e2e.commands import BUCKETLENS, ROOT, environment
 from tests.e2e.warm_commands import WarmCommands
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
+from tests.ui.small_library import build
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
 OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
+CURL = [line for line in COMMANDS if line.startswith("curl ")]
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
 # In six drawn pictures.
@@ -91,7 +94,7 @@ def ask_to_end(command: list[str], home: Path, store: str) -> tuple[int, str]:
 
 
 def test_every_line_of_a_console_block_is_tested_here() -> None:
-    assert {line for line in COMMANDS if line not in OWN and line not in MAKE} == ELSEWHERE
+    assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL)} == ELSEWHERE
     assert len(OWN) >= 8
 
 
@@ -108,6 +111,23 @@ def test_every_command_runs(home: Path, store: str) -> None:
             assert code == 0, f"{line}: exit {code}"
             assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
     assert (home / "similar.png").stat().st_size > 1000
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")
+def test_every_question_of_a_program_is_answered(tmp_path: Path) -> None:
+    command = [*BUCKETLENS, "ui", "--port", "0", "--data", str(build(tmp_path, 6).data)]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            address = re.search(r"http://(\S+)", process.stdout.readline())
+            assert address and CURL
+            for line in CURL:
+                asked = shlex.split(line.replace("localhost:8501", address[1]))
+                patient = ["--fail", "--silent", "--show-error", "--retry", "60"]  # 503 while the model is loaded
+                told = subprocess.run([*asked, *patient], capture_output=True, text=True, timeout=120, check=False)
+                assert told.returncode == 0 and told.stdout, (line, told.stderr)
+        finally:
+            process.terminate()
 
 
 def test_make_knows_every_target() -> None:

@@ -82,7 +82,7 @@ def test_words_find_the_picture(service: SearchService) -> None:
     assert result.hits[0].record.name == "blue"
     assert result.hits[0].score is not None and result.hits[0].score > 0.9
     assert (result.total, result.backend, result.degraded, result.notices) == (4, "memory", False, ())
-    assert result.timings_ms.keys() == {"encode", "index", "total"}
+    assert result.timings_ms.keys() == {"encode", "rank", "judge", "count", "total"}
 
 
 def test_a_picture_finds_the_picture(service: SearchService) -> None:
@@ -175,3 +175,47 @@ def test_one_image_by_its_id(service: SearchService) -> None:
     assert service.image(_id("broken")).error == "damaged"
     with pytest.raises(ImageNotIndexed):
         service.image(_id("gone"))
+
+
+def test_a_text_is_encoded_once_for_all_pages_of_its_answer(index: MemoryIndex) -> None:
+    class Counting(ColourEncoder):
+        asked: list[str] = []  # noqa: RUF012
+
+        def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+            self.asked += texts
+            return super().encode_texts(texts)
+
+    encoder = Counting()
+    service = SearchService(index, lambda: encoder, InlineDecoder, bank=lambda _: np.zeros((0, encoder.dimension)))
+    first = service.search(Query((TextTerm("mauve"),), limit=1))
+    again = service.search(Query((TextTerm("mauve"),), limit=1, offset=1))
+    assert encoder.asked == ["mauve"]
+    assert first.notices == again.notices == ("the colours model does not know: mauve",)
+
+
+@pytest.mark.parametrize("last", range(1, 5))
+def test_a_search_ends_before_the_part_that_it_may_not_do(service: SearchService, last: int) -> None:
+    allowed = iter(range(last))
+
+    def going() -> None:
+        if next(allowed, None) is None:
+            raise TimeoutError
+
+    query = Query((TextTerm("blue"),))
+    if last < 4:
+        with pytest.raises(TimeoutError):
+            service.search(query, going)
+    else:
+        assert service.search(query, going).hits
+    assert next(allowed, None) is None
+
+
+def test_facets_end_before_the_field_that_they_may_not_count(service: SearchService) -> None:
+    allowed = iter(range(1))
+
+    def going() -> None:
+        if next(allowed, None) is None:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        service.facets(Query(), ["word", "source"], going=going)

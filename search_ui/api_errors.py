@@ -1,0 +1,97 @@
+"""Every error that the HTTP API answers with: {"error": {"code", "field", "message", "what_to_do"}}."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from core import errors
+from core.errors import BucketLensError, InvalidQuery
+
+_SHOWN = 200  # characters of what was given
+_ASK = "tell who runs the server: its log has the details"
+_LATER = "ask again in a moment"
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """An answer with an error. `retry_after` is in seconds."""
+
+    status: int
+    code: str
+    message: str
+    what_to_do: str
+    field: str | None = None
+    retry_after: int | None = None
+    headers: Mapping[str, str] | None = None
+
+    def response(self) -> Response:
+        told = {"code": self.code, "field": self.field, "message": self.message, "what_to_do": self.what_to_do}
+        headers = {"Cache-Control": "no-store", **(self.headers or {})}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        return json_response({"error": told}, self.status, headers)
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """In ASCII, so that text of any origin can be sent."""
+    return Response(json.dumps(content, allow_nan=False), status, headers, media_type="application/json")
+
+
+def of_shape(error: ValidationError) -> Refusal:
+    """Of a body that is JSON of another shape: its first fault."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    told = first["msg"].removeprefix("Value error, ")
+    what = (
+        f"give {field} as /api/openapi.json describes it" if field else "give a body as /api/openapi.json describes it"
+    )
+    return Refusal(422, "invalid_request", f"{field or 'body'}: {told}", what, field or None)
+
+
+def of(error: BucketLensError) -> Refusal:
+    """Of what the core raises."""
+    told = str(error)
+    match error:
+        case InvalidQuery(field=field, takes=takes):
+            given = repr(error.given)
+            given = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
+            return Refusal(422, "invalid_query", f"{field}: got {given}, takes {takes}", f"give {field} {takes}", field)
+        case errors.ImageTooLarge():
+            return Refusal(413, "image_too_large", told, "send a smaller picture", "image")
+        case errors.ImageError():
+            what = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+            return Refusal(422, "image_unreadable", told, what, "image")
+        case errors.ImageNotIndexed():
+            return Refusal(422, "image_not_indexed", told, "compare with an image of the library", "like")
+        case errors.ModelError():
+            what = "see to the model on the server, and start it again; searches by words of captions alone need none"
+            return Refusal(503, "model_unavailable", told, what)
+        case errors.LibraryBusy():
+            return Refusal(503, "library_busy", told, _LATER, retry_after=2)
+        case errors.LibraryMissing():
+            return Refusal(
+                503, "library_missing", told, "make a library on the server: `bucketlens ingest`", retry_after=5
+            )
+        case errors.LibraryError():
+            return Refusal(503, "library_unavailable", told, "see to the library on the server")
+    return Refusal(500, "internal", told, _ASK)
+
+
+def not_found(what: str) -> Refusal:
+    return Refusal(404, "not_found", f"there is no {what}", "see /api/openapi.json for what there is")
+
+
+def loading() -> Refusal:
+    return Refusal(503, "model_loading", "the model is still being loaded", _LATER, retry_after=2)
+
+
+def overloaded() -> Refusal:
+    return Refusal(503, "overloaded", "too many searches wait already", _LATER, retry_after=1)
+
+
+def internal() -> Refusal:
+    return Refusal(500, "internal", "something went wrong", _ASK)
