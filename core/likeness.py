@@ -53,7 +53,8 @@ def difference(one: Small, other: Small) -> float:
     Mean absolute difference of the channels, in the worst of 6 × 6 blocks, as one of the two is laid over the best
     fitting part of the other. An object that is moved or exchanged spoils its blocks, however alike the rest.
 
-    Between 5,000 drawn scenes and 500 changed copies of them, see tests/integration/test_duplicates.py.
+    250 demo scenes that were re-encoded or halved differed from themselves by up to 6, cropped by up to 16; of 1,034
+    pairs of scenes whose cosine is over 0.7 none by less than 20.
     """
     if not 1 / _SHAPES < one.aspect / other.aspect < _SHAPES:
         return float("inf")

@@ -190,6 +190,8 @@ class Query:
     `weights`: None for those of the settings. `sort`: None for the best match first, or where nothing is compared for
     the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
     Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
+    `diversity`: from 0 (the best match first) to 1 (as unlike each other as can be), in what order the best of the hits
+    come (core.diversity); only where they are sorted by match.
     `min_strength`: weaker hits are left out (core.strength); with it, the best matches alone are looked at.
     `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
     """
@@ -204,6 +206,7 @@ class Query:
     within: int | None = None
     min_strength: float = 0.0
     fold: bool = True
+    diversity: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -228,6 +231,10 @@ class Query:
             raise InvalidQuery("min_strength", self.min_strength, "a number from 0 to 1")
         if self.min_strength and not self.terms:
             raise InvalidQuery("min_strength", self.min_strength, "0 where there is nothing to match")
+        if not 0 <= self.diversity <= 1:  # also refuses NaN
+            raise InvalidQuery("diversity", self.diversity, "a number from 0 to 1")
+        if self.diversity and self.by != "match":
+            raise InvalidQuery("diversity", self.diversity, f"0 where hits are sorted by {self.by}, not by match")
 
     @property
     def by(self) -> Sort:

@@ -7,6 +7,7 @@ picture, however far they go. Copies are folded in this order, from its beginnin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from core.diversity import REACH, varied
 from core.folding import folded
 from core.fusion import LISTS, Probe, Shortlist, by_score, fused, ranks_of, standings
 from core.ports import VectorIndex
@@ -52,11 +53,16 @@ class Ranker:
         self._index = index
         self._shortlist = shortlist
 
-    def page(self, question: Question, *, limit: int, offset: int = 0, fold: bool = False) -> list[Hit]:
+    def page(
+        self, question: Question, *, limit: int, offset: int = 0, fold: bool = False, diversity: float = 0.0
+    ) -> list[Hit]:
         """Ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone.
 
-        `fold`: of copies, the best match alone has a rank.
+        `fold`: of copies, the best match alone has a rank. `diversity`: of what has a rank, the best in another order.
         """
+        if diversity and offset < REACH:
+            best = self.page(question, limit=max(REACH, offset + limit), fold=fold)
+            return varied(best, self._index.vectors, diversity)[offset : offset + limit]
         short = self._shortlists(question)
         pool = list(dict.fromkeys(image_id for one in short.values() for image_id, _ in one.ranking))
         scores = self._scores(question, short, pool)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from core import models, vectors, words
+from core.diversity import varied
 from core.errors import ImageNotIndexed, InvalidQuery
 from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
@@ -100,7 +101,8 @@ class SearchService:
         found, total = self._found(query, question, stages)
         with stages.timed("judge"):
             hits = judge.judged(found)
-        if query.by == "match" and not query.offset and len(hits) >= min(TELLING, total):
+        ranked = query.by == "match" and not query.diversity
+        if ranked and not query.offset and len(hits) >= min(TELLING, total):
             return hits, total, judge.verdict(hits[:TELLING])
         best = self._best(query, question, TELLING, stages)
         with stages.timed("judge"):
@@ -127,6 +129,7 @@ class SearchService:
             known = {hit.record.id: hit for hit in strong}
             ordered = in_order((hit.record for hit in strong), query.by, reverse=query.reverse)
             strong = [known[record.id] for record in ordered]
+        strong = varied(strong, self._index.vectors, query.diversity)
         total = sum(hit.copies for hit in strong)
         return strong[query.offset : query.offset + query.limit], total, verdict
 
@@ -134,7 +137,9 @@ class SearchService:
         limit, offset = query.limit, query.offset
         if query.by == "match":
             with stages.timed("rank"):
-                hits = self._ranker.page(question, limit=limit, offset=offset, fold=query.folds)
+                hits = self._ranker.page(
+                    question, limit=limit, offset=offset, fold=query.folds, diversity=query.diversity
+                )
         elif question.main.list == "words" and query.within is None:  # whatever holds a word is a match
             with stages.timed("rank"):
                 hits = self._ranker.hits(question, self._ordered(query, question.passing))

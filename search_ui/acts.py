@@ -49,6 +49,10 @@ def narrowed() -> None:
     change(least=st.session_state["least"])
 
 
+def varied() -> None:
+    change(variety=st.session_state["variety"])
+
+
 def filtered(key: str) -> None:
     good, useless = searchable(st.session_state[key])
     st.session_state["useless"] = f"captions cannot be searched for {', '.join(useless)}" if useless else None
@@ -114,8 +118,14 @@ def _widgets(state: PageState) -> dict[str, Any]:
 
 
 def _set_widgets(state: PageState) -> None:
-    for key, value in (_widgets(state) | {"balance": state.balance, "least": state.least}).items():
+    sliders = {"balance": state.balance, "least": state.least, "variety": state.variety}
+    for key, value in (_widgets(state) | sliders).items():
         st.session_state[key] = value
+
+
+def show(key: str, value: Any) -> None:
+    """Tell a widget its value in every run: what is folded away misses the one that set it."""
+    st.session_state[key] = value
 
 
 def seed(key: str, value: Any) -> None:

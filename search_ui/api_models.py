@@ -86,6 +86,7 @@ class SearchBody(AskedBody):
     within: int | None = Field(None, ge=1, le=MAX_LIMIT, description="how many of the best matches are sorted")
     min_strength: float = Field(0.0, ge=0, le=1, description="weaker hits are left out")
     fold: bool = Field(True, description="pictures of the same bytes are one hit")
+    diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that hits are unlike each other")
 
     def query(self) -> Query:
         """Raises InvalidQuery."""
@@ -98,6 +99,7 @@ class SearchBody(AskedBody):
             within=self.within,
             min_strength=self.min_strength,
             fold=self.fold,
+            diversity=self.diversity,
         )
 
 

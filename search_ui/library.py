@@ -14,6 +14,7 @@ from core.query import FAILED, INDEXED
 from core.search import SearchService
 from core.settings import Settings
 from core.wiring import Wiring
+from search_ui.duplicate_search import DuplicateSearch
 from search_ui.pictures import Picture, Pictures
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Library:
         self._model_error: BucketLensError | None = None
         self._outline: tuple[float, Outline] | None = None
         self.pictures = Pictures()
+        self.duplicates = DuplicateSearch(lambda: self.index, self.thumbnail)
 
     @property
     def settings(self) -> Settings:
@@ -126,6 +128,7 @@ class Library:
         return self.pictures.keep(data, preview)
 
     def close(self) -> None:
+        self.duplicates.stop()
         self._wiring.close()
 
     def _encoder(self) -> Encoder:

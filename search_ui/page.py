@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
 from core.query import INDEXED, MAX_LIMIT
 from core.records import Hit, SearchResult
-from search_ui import acts, facet_panel, panels
+from search_ui import acts, duplicates_view, facet_panel, panels
 from search_ui.advice import why_nothing
 from search_ui.cards import card
 from search_ui.holder import held
@@ -35,7 +35,9 @@ def show() -> None:
     library.load_model()
     try:
         state = ask(library, outline, state)
-        if outline.images:
+        if state.duplicates:
+            duplicates_view.show(library.duplicates, state.limit)
+        elif outline.images:
             _answer(library, state)
         else:
             _empty(library, outline)

@@ -43,8 +43,9 @@ class PageState:
     of these bytes, each for itself. `like` is the id of an image of the library, `upload` the name of an uploaded
     picture (which only the process that received it knows). `balance` is the picture's share of the question in per
     cent, the rest being the words'; it counts only where both are given. `least` is the strength in hundredths below
-    which nothing is shown, where there is anything to compare with. `limit` is how many pictures are shown, `view` the
-    id of the one shown large.
+    which nothing is shown, `variety` in hundredths how unlike each other the first matches are to be, both where there
+    is anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
+    `duplicates`: what is there twice is shown instead of an answer, `limit` groups of it.
     """
 
     text: str = ""
@@ -57,9 +58,11 @@ class PageState:
     upload: str | None = None
     balance: int = EVEN
     least: int = 0
+    variety: int = 0
     limit: int = PAGE
     view: str | None = None
     copies: str | None = None
+    duplicates: bool = False
 
     @property
     def asks(self) -> bool:
@@ -98,13 +101,19 @@ class PageState:
         """The `least` that counts."""
         return self.least if self.asks else 0
 
+    @property
+    def varied(self) -> int:
+        """The `variety` that counts."""
+        return self.variety if self.asks else 0
+
     def asking(self, **changes: object) -> "PageState":
         """The state after a change of the question: from the first page, with nothing opened."""
-        return replace(self, **({"limit": PAGE, "view": None} | changes))  # type: ignore[arg-type]
+        return replace(self, **({"limit": PAGE, "view": None, "duplicates": False} | changes))  # type: ignore[arg-type]
 
     def question(self) -> "PageState":
         """The part that decides the answer: two states with the same question show the same pictures."""
-        return replace(self, view=None, balance=self.balance if self.blends else EVEN, least=self.weakest)
+        balance = self.balance if self.blends else EVEN
+        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied)
 
     def unpicked(self, pick: Pick) -> "PageState":
         only, without = (tuple(one for one in picks if one != pick) for picks in (self.only, self.without))
@@ -120,8 +129,8 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        least = self.weakest / 100 if terms else 0.0
-        return Query(tuple(terms), self.filter, limit=self.limit, min_strength=least)
+        least, diversity = (self.weakest / 100, self.varied / 100) if terms else (0.0, 0.0)
+        return Query(tuple(terms), self.filter, limit=self.limit, min_strength=least, diversity=diversity)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -137,9 +146,11 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         upload=_named(params, "picture", _UPLOAD),
         balance=_number(params, "w", EVEN, 0, 100),
         least=_number(params, "s", 0, 0, 100),
+        variety=_number(params, "v", 0, 0, 100),
         limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
         view=_named(params, "view", POINT_ID),
         copies=_named(params, "copies", _HASH),
+        duplicates=_first(params, "show") == "duplicates",
     )
 
 
@@ -156,9 +167,11 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "picture": [state.upload] if state.upload else [],
         "w": [str(state.balance)] if state.balance != EVEN else [],
         "s": [str(state.least)] if state.least else [],
+        "v": [str(state.variety)] if state.variety else [],
         "n": [str(state.limit)] if state.limit != PAGE else [],
         "view": [state.view] if state.view else [],
         "copies": [state.copies] if state.copies else [],
+        "show": ["duplicates"] if state.duplicates else [],
     }
     return {name: values for name, values in params.items() if values}
 

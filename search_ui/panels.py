@@ -67,9 +67,10 @@ def outcome(state: PageState, result: SearchResult, notices: Sequence[str]) -> N
     """How many, how long, and what a person should know of this answer."""
     parts = [f"<b>{result.total:,}</b> picture{'' if result.total == 1 else 's'}"]
     if state.asks:
-        parts.append("best match first")
+        parts.append("good matches that differ first" if state.varied else "best match first")
     else:
         parts.append("newest first")
+        parts.append('<a href="/?show=duplicates" target="_self">find duplicates</a>')
     if "total" in result.timings_ms:
         parts.append(f"{result.timings_ms['total']:.0f} ms")
     if result.degraded:

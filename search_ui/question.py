@@ -31,7 +31,7 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
 
 
 def _filters(outline: Outline, state: PageState) -> None:
-    count = len(state.must) + len(state.any_of) + len(state.none_of) + bool(state.weakest)
+    count = len(state.must) + len(state.any_of) + len(state.none_of) + bool(state.weakest) + bool(state.varied)
     with st.popover(f"Filters · {count}" if count else "Filters", icon=":material/filter_list:", key="filters"):
         st.html('<p class="bl-hint">Words of the caption, in any inflection. Type one and press Enter.</p>')
         for key, label, chosen in (
@@ -39,6 +39,7 @@ def _filters(outline: Outline, state: PageState) -> None:
             ("any", "At least one of these", state.any_of),
             ("not", "None of these", state.none_of),
         ):
+            acts.show(key, list(chosen))
             st.multiselect(
                 label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=acts.filtered, args=(key,),
                 accept_new_options=True, select_all=False, placeholder="word",
@@ -46,16 +47,19 @@ def _filters(outline: Outline, state: PageState) -> None:
         if problem := st.session_state.get("useless"):
             panels.note(problem)
         if state.asks:
-            acts.seed("least", state.least)
+            acts.show("least", state.least)
             steps = sorted({*range(0, 100, 10), state.least})
             st.select_slider(
                 "At least this strong a match", steps, key="least", format_func=_strong, on_change=acts.narrowed
             )
+            acts.show("variety", state.variety)
+            steps = sorted({*range(0, 101, 10), state.variety})
+            st.select_slider("Variety", steps, key="variety", format_func=_various, on_change=acts.varied)
 
 
 def _active_filters(state: PageState) -> None:
     """A chip for every filter that is on; choosing it drops the filter."""
-    if not state.filters and not state.weakest:
+    if not (state.filters or state.weakest or state.varied):
         return
     with st.container(key="active", horizontal=True, gap="small"):
         for field, sign, chips in (
@@ -68,6 +72,8 @@ def _active_filters(state: PageState) -> None:
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", acts.change, {field: rest})
         if state.weakest:
             panels.chip(f"strength {_strong(state.weakest)}", "least-chip", acts.change, {"least": 0})
+        if state.varied:
+            panels.chip(f"variety {state.varied / 100:g}", "variety-chip", acts.change, {"variety": 0})
         if state.copies:
             panels.chip("copies of one picture", "copies-0", acts.change, {"copies": None})
         for kind, sign, picks in (("only", "", state.only), ("without", "not ", state.without)):
@@ -115,6 +121,10 @@ def _references(library: Library, state: PageState) -> PageState:
 
 def _strong(least: int) -> str:
     return f"{least / 100:.2f} and over" if least else "any"
+
+
+def _various(variety: int) -> str:
+    return {0: "best match first", 100: "as unlike as can be"}.get(variety, f"{variety / 100:g}")
 
 
 def _spoken(balance: int) -> str:

@@ -45,6 +45,12 @@ def query_options() -> list[Option]:
             help="Leave out what matches less well; 0.5 is some match, 0.8 a strong one.",
         ),
         click.option(
+            "--diversity",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            help="How unlike each other the first hits are to be; 0: the best match first.",
+        ),
+        click.option(
             "--fold/--no-fold", default=True, show_default=True, help="Files of the same bytes are one hit, counted."
         ),
         click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True, help="How many."),
@@ -72,6 +78,7 @@ class Asked(AskedFilter):
     reverse: bool
     within: int | None
     min_strength: float
+    diversity: float
     fold: bool
     limit: int
     offset: int
@@ -93,6 +100,7 @@ class Asked(AskedFilter):
             self.within,
             self.min_strength,
             self.fold,
+            self.diversity,
         )
 
     def _terms(self, most_bytes: int) -> tuple[Term, ...]:

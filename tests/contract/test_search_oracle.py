@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +18,8 @@ from core.errors import InvalidQuery
 from core.facets import FACETS, FacetField, holding
 from core.order import in_order
 from core.ports import Point, VectorIndex
-from core.query import INDEXED, Condition, Filter, LikeTerm, Query, Sort, TextTerm, Weights, oriented
-from core.records import to_payload
+from core.query import INDEXED, Condition, Filter, LikeTerm, Query, Sort, Term, TextTerm, Weights, oriented
+from core.records import Hit, to_payload
 from core.search import SearchService
 from core.vectors import unit
 from tests.fakes import ColourEncoder, InlineDecoder
@@ -122,7 +122,15 @@ _terms = st.lists(
 _weights = st.sampled_from(
     [None, Weights(1, 0, 0), Weights(0, 1, 0), Weights(0, 0, 1), Weights(1, 2, 0), Weights(0, 1, 0.5), Weights(3, 1, 2)]
 )
-QUERIES = st.builds(Query, _terms.map(tuple), FILTERS, st.just(10_000), weights=_weights, fold=st.just(False))
+QUERIES = st.builds(
+    Query,
+    _terms.map(tuple),
+    FILTERS,
+    st.just(10_000),
+    weights=_weights,
+    fold=st.just(False),
+    diversity=st.sampled_from([0.0, 0.0, 0.2, 0.5, 0.8, 1.0]),
+)
 
 
 @dataclass(frozen=True)
@@ -200,6 +208,25 @@ def _expected(points: list[Point], query: Query) -> Answer:
     return Answer(matches, scores)
 
 
+def _are_varied(hits: Sequence[Hit], matches: Mapping[str, float], points: list[Point], by: float) -> bool:
+    """Whether each hit is, but for rounding, the best next one by maximal marginal relevance; without it, by match."""
+    seen = {point.record.id: point.image.astype(np.float64) for point in points if point.image is not None}
+    ids = [hit.record.id for hit in hits]
+    cosine = {(one, other): float(seen[one] @ seen[other]) for one in ids for other in ids}
+    least = min(cosine.values(), default=0.0)
+    apart = 1 - least if 1 - least > 1e-5 else math.inf
+
+    def worth(one: str, before: list[str]) -> float:
+        likest = max(((cosine[one, other] - least) / apart for other in before), default=0.0)
+        return (1 - by) * matches[one] - (by * likest if before else 0.0)
+
+    first = not ids or matches[ids[0]] >= max(matches[one] for one in ids) - 1e-4
+    return first and all(
+        worth(one, ids[:rank]) >= max(worth(other, ids[:rank]) for other in ids[rank:]) - 1e-3
+        for rank, one in enumerate(ids[1:], 1)
+    )
+
+
 def _checks(examples: int) -> settings:
     return settings(
         max_examples=examples,
@@ -236,8 +263,34 @@ def test_searches_find_what_brute_force_finds(
             assert hit.match == pytest.approx(expected.matches[hit.record.id], abs=1e-4)
             stands = {name: held[hit.record.id] for name, held in expected.scores.items() if hit.record.id in held}
             assert {name: one.score for name, one in hit.standings.items()} == pytest.approx(stands, abs=1e-4)
-        matches = [hit.match for hit in result.hits]
-        assert matches == sorted(matches, reverse=True)
+        assert _are_varied(result.hits, expected.matches, points, query.diversity)
+        if not query.diversity:
+            matches = [hit.match for hit in result.hits]
+            assert matches == sorted(matches, reverse=True)
+        strong = service.search(replace(query, min_strength=0.3)).hits
+        assert _are_varied(strong, expected.matches, points, query.diversity)
+        passing = {hit.record.id for hit in result.hits if hit.strength is None or hit.strength >= 0.3}
+        assert {hit.record.id for hit in strong} == passing
+
+
+@_checks(15)
+@given(
+    libraries(),
+    st.lists(st.tuples(_terms.map(tuple), st.sampled_from([0.3, 0.5, 0.7, 0.9, 1.0])), min_size=3, max_size=6),
+)
+def test_varied_hits_follow_maximal_marginal_relevance(
+    make_index: Callable[[], VectorIndex], points: list[Point], asked: list[tuple[tuple[Term, ...], float]]
+) -> None:
+    _, service = _filled(make_index, points)
+    images = {point.record.id for point in points if point.image is not None}
+    for terms, by in asked:
+        if not {term.id for term in terms if isinstance(term, LikeTerm)} <= images:
+            continue
+        query = Query(terms, limit=COUNT, diversity=by, fold=False)
+        hits = service.search(query).hits
+        assert _are_varied(hits, _expected(points, query).matches, points, by)
+        pages = [service.search(replace(query, limit=5, offset=start)).hits for start in range(0, COUNT, 5)]
+        assert [hit for page in pages for hit in page] == list(hits)
 
 
 @_checks(20)
@@ -250,9 +303,9 @@ def test_copies_are_folded_in_the_order_that_they_have_unfolded(
     for query in queries:
         if not {term.id for term in query.terms if isinstance(term, LikeTerm)} <= images:
             continue
-        query = replace(query, terms=(), weights=None, sort=sort) if browse else replace(query, sort=None)
+        query = replace(query, terms=(), weights=None, sort=sort, diversity=0.0) if browse else query
         try:
-            whole = service.search(query)
+            whole = service.search(replace(query, diversity=0.0))
         except InvalidQuery:
             continue
         expected: dict[str, list[str]] = {}
@@ -261,8 +314,13 @@ def test_copies_are_folded_in_the_order_that_they_have_unfolded(
         if not replace(query, fold=True).folds:
             expected = {hit.record.id: [hit.record.id] for hit in whole.hits}
         result = service.search(replace(query, fold=True))
-        assert [hit.record.id for hit in result.hits] == [same[0] for same in expected.values()]
-        assert [hit.copies for hit in result.hits] == [len(same) for same in expected.values()]
+        copies = {same[0]: len(same) for same in expected.values()}
+        assert {hit.record.id: hit.copies for hit in result.hits} == copies
+        if query.diversity:
+            matches = {hit.record.id: hit.match or 0.0 for hit in whole.hits}
+            assert _are_varied(result.hits, matches, points, query.diversity)
+        else:
+            assert [hit.record.id for hit in result.hits] == list(copies)
         assert result.total == whole.total == sum(hit.copies for hit in result.hits)
         pages = [service.search(replace(query, fold=True, limit=3, offset=n)).hits for n in range(0, COUNT, 3)]
         assert [hit for page in pages for hit in page] == list(result.hits)

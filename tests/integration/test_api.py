@@ -142,6 +142,7 @@ def test_an_image_and_its_thumbnail_are_asked_for_once(api: Served, library: Sma
         ({"sort": "match"}, 422, "invalid_query", "sort"),
         ({"min_strength": 1.5, "terms": [{"text": "a"}]}, 422, "invalid_request", "min_strength"),
         ({"min_strength": 0.5}, 422, "invalid_query", "min_strength"),
+        ({"diversity": 0.5}, 422, "invalid_query", "diversity"),
         ({"fold": 1}, 422, "invalid_request", "fold"),
         ({"filter": {"width": "wide"}}, 422, "invalid_query", "width"),
         ({"filter": {"width": 10**400}}, 422, "invalid_query", "width"),

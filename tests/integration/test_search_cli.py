@@ -293,6 +293,19 @@ def test_weak_matches_can_be_left_out(run: Search, library: SmallLibrary) -> Non
         run("--min-strength", "0.5")
 
 
+def test_the_first_hits_can_be_unlike_each_other(run: Search) -> None:
+    def found(*options: str) -> list[str]:
+        return [hit["id"] for hit in json.loads(run(UMBRELLA, "--json", *options).stdout)["hits"]]
+
+    usual, varied = found(), found("--diversity", "0.8")
+    assert varied[0] == usual[0] and varied != usual and sorted(varied) == sorted(usual)
+    assert found("--diversity", "0") == usual
+    assert found("--diversity", "0.8", "--limit", "4", "--offset", "3") == varied[3:7]
+    with pytest.raises(InvalidQuery, match="diversity"):
+        run("--diversity", "0.8")
+    assert run(UMBRELLA, "--diversity", "1.5").exit_code == 2
+
+
 def test_copies_are_one_hit_that_counts_them(tmp_path: Path) -> None:
     library = build(tmp_path, 5)
     take_for_copies(library, 2, 4, 5)

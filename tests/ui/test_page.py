@@ -245,6 +245,61 @@ def test_copies_are_one_card_that_leads_to_them(open_page: Opener, tmp_path: Pat
         assert asked(page).keys() == {"copies"}
         page.get_by_role("button", name="copies of one picture").click()
         expect(cards(page)).to_have_count(3)
+        page.get_by_role("link", name="find duplicates").click()
+        group = page.locator(".bl-groups section")
+        expect(group).to_have_count(1)
+        expect(group.locator("h3")).to_have_text("2 pictures, the same bytes")
+        assert asked(page) == {"show": ["duplicates"]}
+        expect(outcome(page)).to_contain_text("1 group of 2 pictures · among 4")
+        page.get_by_role("button", name="Look again").click()
+        expect(group).to_have_count(1)
+        group.get_by_role("link").first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_where_nothing_is_there_twice_it_is_said_and_the_page_goes_on(open_page: Opener, address: str) -> None:
+    page = open_page(f"{address}/?show=duplicates")
+    expect(page.locator(".bl-message")).to_contain_text("No picture is there twice")
+    expect(outcome(page)).to_contain_text(f"0 groups of 0 pictures · among {COUNT}")
+    ask(page, UMBRELLA)
+    expect(cards(page)).to_have_count(FIRST)
+    assert asked(page) == {"q": [UMBRELLA]}
+
+
+def test_variety_is_a_slider_and_part_of_the_address(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    page.get_by_role("button", name="Filters").click()
+    expect(page.get_by_text("None of these")).to_be_visible()
+    expect(page.get_by_role("slider", name="Variety")).to_have_count(0)
+    page.keyboard.press("Escape")
+    ask(page, UMBRELLA)
+    usual = captions(page)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("slider", name="Variety").press("End")
+    expect(page).to_have_url(re.compile("v=100"))
+    expect(page.locator(".st-key-active")).to_contain_text("variety 1")
+    finished(page)
+    varied = captions(page)
+    assert varied[0] == usual[0] and varied != usual
+    other = open_page(page.url)
+    expect(other.locator(".card .caption").first).to_have_text(varied[0])
+    assert captions(other) == varied
+    other.get_by_role("button", name="Filters").click()
+    expect(other.get_by_role("slider", name="Variety")).to_have_value("10")
+    other.keyboard.press("Escape")
+    other.get_by_role("button", name="variety 1").click()
+    expect(other).not_to_have_url(re.compile("v="))
+    until(lambda: captions(other) == usual)
+
+
+def test_a_slider_that_is_folded_away_keeps_its_value_while_the_model_is_loaded(
+    open_page: Opener, library: SmallLibrary
+) -> None:
+    with serving(library.data) as address:
+        page = open_page(f"{address}/?q=umbrella&v=50")
+        expect(cards(page)).to_have_count(FIRST)
+        page.get_by_role("button", name="Filters").click()
+        expect(page.get_by_role("slider", name="Variety")).to_have_value("5")
 
 
 def test_what_looks_like_markup_is_shown_as_it_is_written(

@@ -36,9 +36,11 @@ states = st.builds(
     upload=st.none() | st.uuids().map(lambda value: value.hex),
     balance=st.integers(0, 100),
     least=st.integers(0, 100),
+    variety=st.integers(0, 100),
     limit=st.integers(PAGE, MAX_LIMIT),
     view=ids,
     copies=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
+    duplicates=st.booleans(),
 )
 
 
@@ -54,9 +56,7 @@ def test_an_untouched_page_has_a_bare_address() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(
-            ["q", "must", "any", "not", "only", "without", "like", "picture", "w", "s", "n", "view", "copies"]
-        ),
+        st.sampled_from("q must any not only without like picture w s v n view copies show".split()),
         st.lists(st.text()),
     )
 )
@@ -151,3 +151,13 @@ def test_a_least_strength_counts_where_there_is_something_to_compare_with() -> N
     assert PageState(upload=PICTURE, least=50).query(None).min_strength == 0
     assert PageState(least=50).question() == PageState().question()
     assert from_params({"s": ["150"]}).least == 100
+
+
+def test_variety_counts_where_there_is_something_to_compare_with() -> None:
+    assert PageState(text="a dog", variety=70).query(None).diversity == 0.7
+    assert PageState(variety=70).query(None).diversity == 0
+    assert PageState(upload=PICTURE, variety=70).query(None).diversity == 0
+    assert PageState(variety=70).question() == PageState().question()
+    assert PageState(text="a dog", variety=70).question() != PageState(text="a dog").question()
+    assert PageState(text="a dog", variety=70).asking(text="a cat").variety == 70
+    assert from_params({"v": ["150"]}).variety == 100
