@@ -22,6 +22,8 @@
     ├── ModelError
     │   ├── ModelUnavailable
     │   └── ModelMismatch
+    ├── PackageMissing          an optional package is not installed
+    ├── NothingKnown            there is nothing to measure a search by (exit 2)
     └── LibraryError            the index on disk, or its server, is at fault
         ├── LibraryMissing
         ├── ServerLibraryMissing
@@ -193,6 +195,29 @@ class ModelMismatch(ModelError):
         super().__init__(says)
         self.library = library
         self.wanted = wanted
+
+
+class PackageMissing(BucketLensError):
+    def __init__(self, package: str, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} takes the package {package}, which is not installed: `pip install {package}`, or install "
+            f"BucketLens with its extra, `pip install 'bucketlens[{extra}]'`"
+        )
+        self.package = package
+
+
+class NothingKnown(BucketLensError):
+    """A library of which nothing is known by which its searches could be judged."""
+
+    exit_code = 2
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(
+            f"no picture of the library in {data} has a caption that people wrote, so there is nothing to judge its "
+            f"searches by: give it some with `bucketlens ingest SOURCE --captions FILE --data {data}`, or leave --data "
+            "away where there is no library, to judge the demo's"
+        )
+        self.data = data
 
 
 class LibraryError(BucketLensError):

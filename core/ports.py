@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.fusion import Probe, Ranking, Shortlist
 from core.images import Decoded, DecodeRequest, PixelSpec
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import CaptionOrigin, Hit, ImageRecord, ImageRef, ListName, all_texts
+from core.retrieval_figures import Figures
 from core.vectors import Matrix, Vector
 
 
@@ -180,6 +182,24 @@ class ThumbnailStore(Protocol):
 
     def ids(self) -> Iterator[str]:
         """Every id that has a thumbnail, in any order."""
+        ...
+
+
+class Drawing(Protocol):
+    """A figure of matplotlib's."""
+
+    def savefig(self, fname: str | Path) -> None:
+        """In the format that the name ends with. Raises OSError, and ValueError where that is none."""
+        ...
+
+
+class Plots(Protocol):
+    def pictures(self, hits: Sequence[tuple[Hit, bytes | None]], columns: int) -> Drawing:
+        """Hits with their thumbnails, in a grid."""
+        ...
+
+    def evaluation(self, rows: Sequence[tuple[str, Figures]], title: str) -> Drawing:
+        """How well each of several ways to search finds what it should."""
         ...
 
 

@@ -14,6 +14,7 @@ from core.ports import (
     ImageStore,
     IndexInfo,
     Nameable,
+    Plots,
     RunLog,
     ThumbnailStore,
     VectorIndex,
@@ -111,6 +112,13 @@ class Wiring:
         from core.adapters.thumbnails import ThumbnailFiles
 
         return ThumbnailFiles(self.thumbnail_folder)
+
+    @cached_property
+    def plots(self) -> Plots:
+        """Raises PackageMissing."""
+        from core.adapters.plots import MatplotlibPlots
+
+        return MatplotlibPlots()
 
     @property
     def last_run(self) -> RunLog:

@@ -1,16 +1,19 @@
-"""The command `demo`: draw sample pictures, index them with the demo models, open the page."""
+"""The commands `demo` (draw sample pictures, index them, open the page) and `eval`, which falls back on such."""
 
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import click
 
 from core.cli import data_option, wire
 from core.errors import LibraryMissing
+from core.evaluation import Known
 from core.settings import DEMO
+from core.wiring import Wiring
 from ingest.cli import ingest_sources
 from search_ui.cli import DEFAULT_PORT, serve
+from search_ui.eval_cli import Demo, eval_command
 
 
 @click.command()
@@ -23,11 +26,13 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
 
     Needs no network. Run it again: what is there already is kept.
     """
+    from demo.scenes import PICTURES
+
     with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
         with suppress(LibraryMissing):
             if wiring.index.info.model != DEMO:
                 _ = wiring.encoder  # raises ModelMismatch, before anything is drawn into somebody's library
-        pictures = wiring.settings.data / "demo-pictures"
+        pictures = wiring.settings.data / PICTURES
         _draw(pictures, count)
         code = ingest_sources(wiring, [str(pictures)])
         if code:
@@ -48,4 +53,16 @@ def _draw(folder: Path, count: int) -> None:
     click.echo(f"{count:,} drawn pictures are in {folder}", err=True)
 
 
-COMMANDS: list[click.Command] = [demo]
+def _made() -> AbstractContextManager[tuple[Wiring, Known]]:
+    from demo.eval_demo import made
+
+    return made()
+
+
+def _known(wiring: Wiring) -> Known | None:
+    from demo.eval_demo import known_of
+
+    return known_of(wiring)
+
+
+COMMANDS: list[click.Command] = [demo, eval_command(Demo(_made, _known))]

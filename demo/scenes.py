@@ -11,6 +11,7 @@ what is said of it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -27,11 +28,12 @@ from demo.painting import draw
 from demo.palette import COLOURS
 
 __all__ = [
-    "BACKGROUNDS", "COLOURS", "KINDS", "LIBRARY_SEED", "PLANTED", "Group", "Placed", "Scene", "caption", "draw",
-    "layout",    "library_scene", "paraphrase", "random_scene", "short_queries", "write_pictures",
+    "BACKGROUNDS", "COLOURS", "KINDS", "LIBRARY_SEED", "PICTURES", "PLANTED", "Group", "Placed", "Scene", "caption",
+    "draw", "layout", "library_scene", "number_of", "paraphrase", "random_scene", "short_queries", "write_pictures",
 ]  # fmt: skip
 
 LIBRARY_SEED = 1_000_000
+PICTURES = "demo-pictures"  # the folder of them within that of a library
 PLANTED = frozenset({17, 170, 333, 512, 700, 941})  # where three red umbrellas at night stand, whatever the seed
 
 
@@ -40,6 +42,12 @@ def library_scene(number: int, seed: int = LIBRARY_SEED) -> Scene:
     if number in PLANTED:
         return Scene("night", (Group("umbrella", "red", 3),), None, seed + number)
     return random_scene(seed + number)
+
+
+def number_of(name: str) -> int | None:
+    """The picture's number, from the name of its file."""
+    found = re.fullmatch(r"demo-(\d{5,7})\.jpg", name)
+    return int(found[1]) if found else None
 
 
 def write_pictures(folder: Path, count: int, seed: int = LIBRARY_SEED, size: int = 512) -> Iterator[Path]:

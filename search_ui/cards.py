@@ -3,8 +3,8 @@
 from datetime import datetime, tzinfo
 from typing import Any
 
+from core.plain import plain
 from core.records import Hit, ImageRecord
-from search_ui.plain import plain
 
 STRENGTH = "How well it matches, from 0 to 1: some match from 0.5, a strong one from 0.8. It is no percentage."
 COSINE = "Cosine of question and picture, from -1 to 1. It is no percentage."

@@ -6,11 +6,11 @@ from html import escape
 import streamlit as st
 
 from core.duplicates import Group
+from core.plain import plain
 from search_ui import panels
 from search_ui.cards import file_size
 from search_ui.duplicate_search import DuplicateSearch, Look
 from search_ui.page_state import PAGE
-from search_ui.plain import plain
 
 
 def show(search: DuplicateSearch, limit: int) -> None:

@@ -8,11 +8,11 @@ import streamlit as st
 
 from core.errors import InvalidQuery
 from core.facets import FACETS, Facet, FacetField
+from core.plain import plain
 from core.query import Query
 from search_ui import acts, panels
 from search_ui.library import Library
 from search_ui.page_state import PageState
-from search_ui.plain import plain
 
 LABELS: dict[FacetField, str] = {
     "word": "Words of the captions",

@@ -12,10 +12,10 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BucketLensError
+from core.plain import plain
 from core.records import ImageRecord, SearchResult
 from search_ui.page_state import PageState
 from search_ui.pictures import Picture
-from search_ui.plain import plain
 
 _STATIC = Path(__file__).parent / "static"
 _MARKS = re.compile(r"[!-/:-@\[-`{-~]")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from core.errors import ImageUnreadable, InvalidQuery
+from core.errors import InvalidQuery
 from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
+from core.query_picture import picture_bytes
 from core.wiring import Wiring
 from search_ui.filter_options import AskedFilter, Option, filter_options, repeatable
 
@@ -105,10 +106,10 @@ class Asked(AskedFilter):
 
     def _terms(self, most_bytes: int) -> tuple[Term, ...]:
         terms: list[Term] = [] if self.text is None else [TextTerm(self.text, self.text_weight)]
-        terms += [ImageTerm(_read(image, most_bytes), self.image_weight) for image in self.images]
+        terms += [ImageTerm(picture_bytes(image, most_bytes), self.image_weight) for image in self.images]
         terms += [LikeTerm(image_id, self.image_weight) for image_id in self.likes]
         terms += [TextTerm(text, -1.0) for text in self.avoided]
-        terms += [ImageTerm(_read(image, most_bytes), -1.0) for image in self.avoided_images]
+        terms += [ImageTerm(picture_bytes(image, most_bytes), -1.0) for image in self.avoided_images]
         terms += [LikeTerm(image_id, -1.0) for image_id in self.unlikes]
         return tuple(terms)
 
@@ -129,13 +130,3 @@ class Asked(AskedFilter):
                     "weigh", given, "image=1.5, caption=0 or the like (lists: image, caption, words)"
                 ) from error
         return Weights(**weights)
-
-
-def _read(image: Path, limit: int) -> bytes:
-    size = image.stat().st_size
-    if size > limit:
-        raise ImageUnreadable(f"{image} has {size:,} bytes, over the limit of {limit:,} (setting max_image_bytes)")
-    try:
-        return image.read_bytes()
-    except OSError as error:
-        raise ImageUnreadable(f"{image} cannot be read: {error.strerror or error}") from error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.plain import plain
 from core.records import Hit
-from search_ui.plain import plain
 
 _CELL = 256
 _GAP = 24

@@ -52,3 +52,12 @@ def test_nothing_is_drawn_into_a_library_of_another_model(tmp_path: Path) -> Non
     refused = bucketlens("demo", "--count", "3", "--no-ui", cwd=tmp_path)
     assert refused.returncode == 1 and "built with the model clip-ViT-B-32" in refused.stderr
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["index"]
+
+
+def test_its_searches_are_judged_by_what_was_drawn(demo: Path) -> None:
+    judged = bucketlens("eval", "--json", cwd=demo)
+    assert judged.returncode == 0, judged.stderr
+    found = json.loads(judged.stdout)
+    usual = next(row for row in found["text_to_image"] if row["name"].startswith("as set"))
+    assert found["pictures"] == usual["questions"] == COUNT and usual["recall_at_10"] == 1.0
+    assert "drawing" not in judged.stderr

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_every_question_of_a_program_is_answered(tmp_path: Path) -> None:
                 assert told.returncode == 0 and told.stdout, (line, told.stderr)
         finally:
             process.terminate()
+
+
+def test_the_python_shown_runs(home: Path, store: str) -> None:
+    ingest = words_of("bucketlens ingest ~/Pictures --data ./photos", home, store)
+    subprocess.run([*BUCKETLENS, *ingest], cwd=home, env=environment() | settings(home, store), timeout=120, check=True)
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    ran = subprocess.run(
+        [sys.executable, "-c", block], cwd=home, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    *hits, last = ran.stdout.splitlines()
+    assert len(hits) >= 6 and all("://" in hit for hit in hits)
+    assert last.split()[0] in ("strong", "some", "none")
 
 
 def test_make_knows_every_target() -> None:

@@ -439,3 +439,26 @@ def test_headers_health_and_closed_doors(fetch: Fetch) -> None:
     assert fetch("/_stcore/metrics")[0] == 404
     assert fetch("/_stcore/agent/openapi.json")[0] == 404
     assert fetch("/healthz", Host="elsewhere.example")[0] == 400
+
+
+def test_where_nothing_matches_well_the_page_says_so(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    ask(page, UMBRELLA)
+    expect(cards(page).first.locator(".strength")).to_be_visible()
+    expect(page.locator(".bl-remark")).to_have_count(0)
+    ask(page, "a dog on a skateboard")
+    expect(page.locator(".bl-remark")).to_contain_text("Nothing here matches well")
+    expect(cards(page)).to_have_count(FIRST)
+
+
+def test_weak_matches_can_be_left_out_and_brought_back(open_page: Opener, address: str) -> None:
+    page = open_page(f"{address}/?q={quote(UMBRELLA)}&s=80")
+    expect(page.locator(".card .caption").first).to_have_text(UMBRELLA)
+    assert cards(page).count() < FIRST
+    page.get_by_role("button", name="strength 0.80 and over").click()
+    expect(cards(page)).to_have_count(FIRST)
+    assert "s" not in asked(page)
+    weak = open_page(f"{address}/?q=dog&s=80")
+    expect(weak.locator(".bl-message")).to_contain_text("No picture matches that well")
+    weak.get_by_role("button", name="Show weaker matches too").click()
+    expect(cards(weak)).to_have_count(FIRST)

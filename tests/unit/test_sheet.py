@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageFont
 
+from core.plain import plain
 from core.records import Hit, ImageRecord
 from search_ui import sheet
-from search_ui.plain import plain
 from search_ui.sheet import Cell, cells_of, draw_sheet
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

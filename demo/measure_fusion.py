@@ -1,0 +1,137 @@
+"""Measure whether the three lists together rank better than each alone, and what "X, not Y" keeps out.
+
+    python -m demo.measure_fusion [--pictures 2000] [--skip 0] [--questions 500] [--cases 200]
+
+The library is a real one of scenes never trained on, its captions written by the demo captioner. `--skip` takes later
+scenes: for choosing weights, which must not see those that they are measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+
+import numpy as np
+
+from core.evaluation import Gallery
+from core.query import Query, TextTerm, Weights
+from core.retrieval_figures import Figures
+from core.search import SearchService
+from demo.bank import COLOUR_LIST, KIND_LIST, PLACE_LIST, SceneTable
+from demo.captions import SHORT, Asked, Question, short_question, worded
+from demo.composition import Scene
+from demo.drawn_library import DrawnLibrary, drawn_library, known, retold
+from demo.pool import evaluation_scenes
+
+TOP = 10
+ENOUGH = 10  # pictures with X and without Y: as many as are looked at
+SOME = 3  # pictures with both, else there is nothing to keep out
+PAIRS = ("two kinds", "two colour+kinds", "relation")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of every weighing by its name the figures of full captions and of short questions."""
+
+    captions: Mapping[str, Figures]
+    short: Mapping[str, Figures]
+    cases: int
+    kept_out: float
+
+
+def weighings(steps: Sequence[float] = (0.25, 0.5, 1.0)) -> dict[str, Weights]:
+    named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
+    named["as set"] = Weights()
+    for caption in steps:
+        for words in steps:
+            named[f"1, {caption:g}, {words:g}"] = Weights(1, caption, words)
+    return named
+
+
+def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping[str, Weights]) -> Measured:
+    """At most so many questions of either sort, and so many cases of "X, not Y"."""
+    dice = random.Random("fusion")
+    wiring, scenes = library.wiring, list(library.scenes.values())
+    gallery = Gallery(wiring.index, len(scenes))
+    asked = retold(dice.sample(scenes, min(questions, len(scenes))), dice)
+    captions, short = (
+        gallery.by_text(wiring.encoder, gallery.asked(known(library.scenes, some)), compared)
+        for some in (asked, _short(scenes, questions, dice))
+    )
+    pairs = _cases(scenes, cases, dice)
+    kept = sum(_kept_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
+    return Measured(captions, short, len(pairs), kept / max(1, len(pairs)))
+
+
+def _short(scenes: Sequence[Scene], number: int, dice: random.Random) -> dict[str, Question]:
+    """As many short questions of every sort, each with a scene that answers it."""
+    found: dict[str, Question] = {}
+    for sort in SHORT:
+        fit = [scene for scene in scenes if _has(scene, sort)]
+        asked = [short_question(dice.choice(fit), sort, dice) for _ in range(number // len(SHORT))]
+        found |= {worded(question, dice): question for question in asked}
+    return found
+
+
+def _has(scene: Scene, sort: str) -> bool:
+    """Whether the scene has what a question of this sort asks about."""
+    if sort in PAIRS:
+        return len(scene.groups) == 2
+    return not sort.startswith("size") or scene.groups[0].size != "medium"
+
+
+def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tuple[Question, Question]]:
+    """Pairs of what is looked for (a kind) and what is not to come: a place, a colour or another kind, by turns."""
+    table = SceneTable.of(scenes)
+    kinds = [Question((Asked(kind),)) for kind in KIND_LIST]
+    unwanted = [
+        [Question(background=place) for place in PLACE_LIST],
+        [Question((Asked(None, colour),)) for colour in COLOUR_LIST],
+        kinds,
+    ]
+    wanted = table.answers(kinds).T  # (kinds, N)
+    by_sort = []
+    for questions in unwanted:
+        avoided = table.answers(questions).T
+        both = wanted.astype(int) @ avoided.T.astype(int)
+        alone = wanted.sum(axis=1)[:, None] - both
+        good = np.argwhere((both >= SOME) & (alone >= ENOUGH))
+        pairs = [(kinds[x], questions[y]) for x, y in good if kinds[x] != questions[y]]
+        by_sort.append(iter(dice.sample(pairs, len(pairs))))
+    turns = (pair for turn in zip_longest(*by_sort) for pair in turn if pair)
+    return list(islice(turns, number))
+
+
+def _kept_out(
+    service: SearchService, scenes: Mapping[str, Scene], wanted: Question, unwanted: Question, dice: random.Random
+) -> bool:
+    """Whether the first ten pictures found for "X, not Y" are without Y."""
+    terms = TextTerm(worded(wanted, dice)), TextTerm(worded(unwanted, dice), -1.0)
+    hits = service.search(Query(terms, limit=TOP, fold=False)).hits
+    return not any(unwanted.fits(scenes[hit.record.id]) for hit in hits)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name, usual in (("pictures", 2000), ("skip", 0), ("questions", 500), ("cases", 200)):
+        parser.add_argument(f"--{name}", type=int, default=usual)
+    given = parser.parse_args()
+    with drawn_library(evaluation_scenes(given.skip + given.pictures)[given.skip :]) as library:
+        found = measure(library, given.questions, given.cases, weighings())
+    first = next(iter(found.captions.values())).questions, next(iter(found.short.values())).questions
+    lines = [f"{first[0]} full captions and {first[1]} short questions, asked of {given.pictures} pictures"]
+    lines.append(f"{'image, caption, words':<24}{'captions: nDCG@10':>20}{'R@1':>8}{'short: nDCG@10':>18}{'R@1':>8}")
+    lines += [
+        f"{name:<24}{one.ndcg_at_10:>20.4f}{one.recall_at_1:>8.3f}{two.ndcg_at_10:>18.4f}{two.recall_at_1:>8.3f}"
+        for (name, one), two in zip(found.captions.items(), found.short.values(), strict=True)
+    ]
+    lines.append(f'"X, not Y": no Y among the first {TOP} in {found.kept_out:.1%} of {found.cases} cases')
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
