@@ -24,7 +24,7 @@ _EVERYWHERE = {"0.0.0.0", "::", ""}
 
 def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]) -> None:
     """Serve until interrupted; `announce` gets the address once the socket listens. Raises InvalidSetting."""
-    listening = _listen(host, port)
+    listening = listen(host, port)
     with listening:
         port = listening.getsockname()[1]
         configure(wiring.settings, host, port)
@@ -102,9 +102,11 @@ def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, obj
     }
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one. Raises InvalidSetting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # Told that it is TCP, asyncio sends at once; else an answer's body waits 40 ms for its head to be acknowledged.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))

@@ -35,7 +35,7 @@ from core.conditions import Match
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
-from core.query import EVERYTHING, Filter, Keyword, Sort, of_indexed
+from core.query import EVERYTHING, FAILED, Filter, Keyword, Sort, of_indexed
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
@@ -203,11 +203,7 @@ class EdgeIndex:
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
-            return self._counts(
-                filter,
-                self._stamp,
-                lambda: shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter))),
-            )
+            return self._count(shard, filter)
 
     def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
         held = list(dict.fromkeys(hashes))
@@ -294,8 +290,16 @@ class EdgeIndex:
         return self._filters(filter, shard, self._stamp)
 
     def _listed(self, shard: edge.EdgeShard, probe: Probe, filter: Filter) -> edge.Filter | None:
-        """What passes, for a list: only what is indexed has an image vector, and to ask each for that takes time."""
-        return self._passing(shard, of_indexed(filter) if probe.list == "image" else filter)
+        """What passes, for a list: where all that can be in it are indexed, none is asked for that: it takes time."""
+        all_indexed = probe.list == "image" or not self._count(shard, FAILED)
+        return self._passing(shard, of_indexed(filter) if all_indexed else filter)
+
+    def _count(self, shard: edge.EdgeShard, filter: Filter) -> int:
+        return self._counts(
+            filter,
+            self._stamp,
+            lambda: shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter))),
+        )
 
     @property
     def _stamp(self) -> str | None:

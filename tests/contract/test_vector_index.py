@@ -385,6 +385,21 @@ def test_shortlists_and_scores_of_every_list(library: VectorIndex) -> None:
         assert library.ranking(probe, limit=2) == whole[:2]
 
 
+def test_what_failed_is_in_no_list_of_what_is_indexed_whatever_people_said_of_it(library: VectorIndex) -> None:
+    words_of_red = Probe("words", terms={words.term_id("red"): 1.0})
+    probes = [Probe("image", vector(2)), Probe("caption", vector(1002)), words_of_red]
+    before = library.shortlists(probes, INDEXED, limit=10)
+    library.upsert([failed_point(9)])
+    library.set_captions([CaptionUpdate(image_id(9), "a red car", "human", None, None, vector(1002))])
+    assert image_id(9) in dict(library.shortlists(probes, limit=10)["caption"].ranking)
+    after = library.shortlists(probes, INDEXED, limit=10)
+    for name, shortlist in before.items():
+        assert [found for found, _ in after[name].ranking] == [found for found, _ in shortlist.ranking]
+    library.delete([image_id(9)])
+    again = library.shortlists(probes, INDEXED & caption_words(must=["red"]), limit=10)
+    assert image_id(9) not in dict(again["caption"].ranking) and again["caption"].ranking
+
+
 @pytest.mark.parametrize("exact", [False, True])
 def test_nearest_are_the_nearest_with_their_cosines(library: VectorIndex, exact: bool) -> None:
     cosines = {image_id(n): float(vector(n) @ vector(42)) for n in range(1, 6)}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import load_settings
-from search_ui.server import allowed_hosts, streamlit_options
+from search_ui.server import allowed_hosts, listen, streamlit_options
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAMLITS_OWN = (
@@ -101,3 +101,11 @@ def test_no_module_hides_another_package() -> None:
     """Streamlit puts the folder of the page script first on sys.path."""
     ours = {path.stem for path in (ROOT / "search_ui").glob("*.py")} - {"__init__"}
     assert not ours & (sys.stdlib_module_names | packages_distributions().keys())
+
+
+def test_what_asyncio_sends_leaves_at_once() -> None:
+    """It sets TCP_NODELAY only on sockets that say that they are TCP, as those that are accepted by one do."""
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
