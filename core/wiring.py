@@ -202,6 +202,7 @@ class Wiring:
 
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""
+        self.__dict__.pop("search", None)  # it holds the index
         self._close("index")
 
     def close(self) -> None:

@@ -122,15 +122,19 @@ def main() -> None:
     given = parser.parse_args()
     with drawn_library(evaluation_scenes(given.skip + given.pictures)[given.skip :]) as library:
         found = measure(library, given.questions, given.cases, weighings())
+    sys.stdout.write(table(found, given.pictures) + "\n")
+
+
+def table(found: Measured, pictures: int) -> str:
     first = next(iter(found.captions.values())).questions, next(iter(found.short.values())).questions
-    lines = [f"{first[0]} full captions and {first[1]} short questions, asked of {given.pictures} pictures"]
+    lines = [f"{first[0]} full captions and {first[1]} short questions, asked of {pictures} pictures"]
     lines.append(f"{'image, caption, words':<24}{'captions: nDCG@10':>20}{'R@1':>8}{'short: nDCG@10':>18}{'R@1':>8}")
     lines += [
         f"{name:<24}{one.ndcg_at_10:>20.4f}{one.recall_at_1:>8.3f}{two.ndcg_at_10:>18.4f}{two.recall_at_1:>8.3f}"
         for (name, one), two in zip(found.captions.items(), found.short.values(), strict=True)
     ]
     lines.append(f'"X, not Y": no Y among the first {TOP} in {found.kept_out:.1%} of {found.cases} cases')
-    sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
