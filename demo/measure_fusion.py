@@ -119,8 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     for name, usual in (("pictures", 2000), ("skip", 0), ("questions", 500), ("cases", 200)):
         parser.add_argument(f"--{name}", type=int, default=usual)
+    parser.add_argument("--unseen", action="store_true", help="scenes with pairs of colour and kind never trained on")
     given = parser.parse_args()
-    with drawn_library(evaluation_scenes(given.skip + given.pictures)[given.skip :]) as library:
+    scenes = evaluation_scenes(given.skip + given.pictures, with_unseen=given.unseen)[given.skip :]
+    with drawn_library(scenes) as library:
         found = measure(library, given.questions, given.cases, weighings())
     sys.stdout.write(table(found, given.pictures) + "\n")
 
