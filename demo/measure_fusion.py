@@ -1,6 +1,6 @@
 """Measure whether the three lists together rank better than each alone, and what "X, not Y" keeps out.
 
-    python -m demo.measure_fusion [--pictures 2000] [--skip 0] [--questions 500] [--cases 200]
+    python -m demo.measure_fusion [--pictures 2000] [--skip 0] [--questions 500] [--cases 200] [--unseen]
 
 The library is a real one of scenes never trained on, its captions written by the demo captioner. `--skip` takes later
 scenes: for choosing weights, which must not see those that they are measured on.
