@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,12 @@ async def _until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def _run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """In a thread of its own: an open browser keeps a loop going in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(scenario())).result(timeout=2 * WAIT)
+
+
 def test_who_hangs_up_before_the_turn_costs_nothing() -> None:
     go, done = threading.Event(), []
 
@@ -51,7 +59,7 @@ def test_who_hangs_up_before_the_turn_costs_nothing() -> None:
         await _until(lambda: pool.held == 0)
         pool.close()
 
-    asyncio.run(scenario())
+    _run(scenario)
     assert done == ["third"]
 
 
@@ -77,7 +85,7 @@ def test_who_hangs_up_later_costs_no_more_than_the_part_at_work() -> None:
         await _until(lambda: pool.held == 0)
         pool.close()
 
-    asyncio.run(scenario())
+    _run(scenario)
     assert parts == ["first"]
 
 
@@ -95,7 +103,7 @@ def test_an_error_of_the_work_is_raised_and_leaves_room() -> None:
         with pytest.raises(Refusal):
             await pool.run(fail, _stays)
 
-    asyncio.run(scenario())
+    _run(scenario)
 
 
 def test_a_rate_lets_bursts_through_and_then_so_many_a_second() -> None:
