@@ -19,6 +19,7 @@ test: .venv/installed-dev check  ## everything that decides whether a change is 
 
 soak: .venv/installed-dev  ## the acceptance runs that take long
 	$(RUN) pytest -m soak $(ARGS)
+	BUCKETLENS_TEST_EXAMPLES=20 $(RUN) pytest tests/contract
 
 bench: .venv/installed-dev  ## measure; print tables, assert nothing
 	$(RUN) pytest -m bench -s $(ARGS)

@@ -1,6 +1,7 @@
 """Random libraries, filters and queries: a search answers as plain numpy over all of the library does."""
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -229,7 +230,7 @@ def _are_varied(hits: Sequence[Hit], matches: Mapping[str, float], points: list[
 
 def _checks(examples: int) -> settings:
     return settings(
-        max_examples=examples,
+        max_examples=examples * int(os.environ.get("BUCKETLENS_TEST_EXAMPLES", "1")),
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
 
@@ -240,7 +241,7 @@ def _filled(make_index: Callable[[], VectorIndex], points: list[Point]) -> tuple
     return index, SearchService(index, ColourEncoder, InlineDecoder)
 
 
-@_checks(30)
+@_checks(12)
 @given(libraries(), st.lists(QUERIES, min_size=1, max_size=4))
 def test_searches_find_what_brute_force_finds(
     make_index: Callable[[], VectorIndex], points: list[Point], queries: list[Query]
@@ -273,7 +274,7 @@ def test_searches_find_what_brute_force_finds(
         assert {hit.record.id for hit in strong} == passing
 
 
-@_checks(15)
+@_checks(6)
 @given(
     libraries(),
     st.lists(st.tuples(_terms.map(tuple), st.sampled_from([0.3, 0.5, 0.7, 0.9, 1.0])), min_size=3, max_size=6),
@@ -293,7 +294,7 @@ def test_varied_hits_follow_maximal_marginal_relevance(
         assert [hit for page in pages for hit in page] == list(hits)
 
 
-@_checks(20)
+@_checks(8)
 @given(libraries(), st.lists(QUERIES, min_size=1, max_size=3), st.sampled_from([None, "taken", "name"]), st.booleans())
 def test_copies_are_folded_in_the_order_that_they_have_unfolded(
     make_index: Callable[[], VectorIndex], points: list[Point], queries: list[Query], sort: Sort | None, browse: bool
@@ -326,7 +327,7 @@ def test_copies_are_folded_in_the_order_that_they_have_unfolded(
         assert [hit for page in pages for hit in page] == list(result.hits)
 
 
-@_checks(30)
+@_checks(12)
 @given(
     libraries(),
     st.lists(FILTERS, min_size=1, max_size=4),
@@ -345,7 +346,7 @@ def test_browsing_lists_what_passes_in_order(
         assert index.ordered(by, filter, limit=5, offset=3, reverse=reverse) == ordered[3:8]
 
 
-@_checks(15)
+@_checks(6)
 @given(libraries(), st.lists(FILTERS, min_size=1, max_size=3))
 def test_facets_count_what_passes(
     make_index: Callable[[], VectorIndex], points: list[Point], filters: list[Filter]

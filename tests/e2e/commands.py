@@ -1,9 +1,12 @@
 """Runs `bucketlens` as its users do: as a process of its own, offline, in a folder of its own."""
 
+import atexit
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.e2e.warm_commands import WarmCommands
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "data"
@@ -14,6 +17,9 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default"}
 
 
+_warm = WarmCommands()
+atexit.register(_warm.close)
+
+
 def bucketlens(*arguments: str | Path, cwd: Path, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
-    command = [*BUCKETLENS, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=timeout)
+    return _warm.run([str(argument) for argument in arguments], cwd=cwd, env=environment(), timeout=timeout)

@@ -16,12 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import bucketlens
+import bucketlens as command_line
 from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
-from tests.e2e.commands import BUCKETLENS, ROOT, environment
-from tests.e2e.warm_commands import WarmCommands
+from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
 from tests.ui.small_library import build
@@ -78,10 +77,10 @@ def words_of(line: str, home: Path, store: str) -> list[str]:
     return [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)[1:]]
 
 
-def ask_to_end(command: list[str], home: Path, store: str) -> tuple[int, str]:
+def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
     """Runs what goes on until it is asked to end; asks it as soon as it says that it works."""
     with subprocess.Popen(
-        [*BUCKETLENS, *command], cwd=home, env=environment() | settings(home, store), text=True, stdout=subprocess.PIPE
+        [*BUCKETLENS, *command], cwd=home, env=environment(), text=True, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         try:
@@ -99,18 +98,18 @@ def test_every_line_of_a_console_block_is_tested_here() -> None:
     assert len(OWN) >= 8
 
 
-def test_every_command_runs(home: Path, store: str) -> None:
-    with WarmCommands() as warm:
-        for line in OWN:
-            command = words_of(line, home, store)
-            if command[0] == "ui" or {"--every", "--watch"} & set(command):
-                code, printed = ask_to_end(command, home, store)
-            else:
-                output = home / "printed"
-                code = warm.run(command, cwd=home, env=settings(home, store), output=output)
-                printed = output.read_text()
-            assert code == 0, f"{line}: exit {code}"
-            assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
+def test_every_command_runs(home: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings(home, store).items():
+        monkeypatch.setenv(name, value)
+    for line in OWN:
+        command = words_of(line, home, store)
+        if command[0] == "ui" or {"--every", "--watch"} & set(command):
+            code, printed = ask_to_end(command, home)
+        else:
+            ran = bucketlens(*command, cwd=home, timeout=120)
+            code, printed = ran.returncode, ran.stdout
+        assert code == 0, f"{line}: exit {code}"
+        assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
     assert (home / "similar.png").stat().st_size > 1000
 
 
@@ -131,9 +130,8 @@ def test_every_question_of_a_program_is_answered(tmp_path: Path) -> None:
             process.terminate()
 
 
-def test_the_python_shown_runs(home: Path, store: str) -> None:
-    ingest = words_of("bucketlens ingest ~/Pictures --data ./photos", home, store)
-    subprocess.run([*BUCKETLENS, *ingest], cwd=home, env=environment() | settings(home, store), timeout=120, check=True)
+def test_the_python_shown_runs(home: Path) -> None:
+    bucketlens("ingest", home / "Pictures", "--model", "demo", "--data", "photos", cwd=home, timeout=120)
     (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
     ran = subprocess.run(
         [sys.executable, "-c", block], cwd=home, env=environment(), capture_output=True, text=True, timeout=120
@@ -151,7 +149,7 @@ def test_make_knows_every_target() -> None:
 
 def test_the_table_lists_every_command() -> None:
     listed = re.findall(r"^\| `bucketlens (\w+)", README, re.M)
-    assert sorted(listed) == sorted(bucketlens.commands.commands)
+    assert sorted(listed) == sorted(command_line.commands.commands)
 
 
 def test_the_settings_shown_are_valid() -> None:

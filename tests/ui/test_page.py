@@ -171,7 +171,7 @@ def test_a_picture_finds_itself_alone_and_with_words(open_page: Opener, address:
     for weight in (40, 30, 20, 10, 0):
         page.get_by_role("slider").press("ArrowLeft")
         expect(page).to_have_url(re.compile(f"w={weight}$"))
-    finished(page)
+        finished(page)
     words_alone = open_page(f"{address}/?q=a+yellow+boat")
     expect(cards(words_alone).first).to_be_visible()
     assert captions(page) == captions(words_alone)
