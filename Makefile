@@ -1,7 +1,6 @@
 # Every target makes and reuses .venv itself. Python 3.11 or later as `python3`, or: make PYTHON=python3.12 …
 PYTHON ?= python3
-# Compiled is what is imported, when it is: compiling all of torch and its like takes longer than installing it.
-PIP = .venv/bin/pip install --disable-pip-version-check --quiet --no-compile --constraint constraints.txt
+PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 RUN = .venv/bin/python -m
 
 .DEFAULT_GOAL := help
