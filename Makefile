@@ -41,13 +41,16 @@ clean:  ## remove what make made (the libraries stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
 
 # torch first and by its exact pin: a range, or another package's need of it, may bring gigabytes of GPU libraries.
-.venv/installed: pyproject.toml constraints.txt
+.venv/torch: constraints.txt
 	@echo "Installing into .venv (the first time takes a few minutes) …"
 	$(PYTHON) -m venv .venv
 	$(PIP) $$(grep '^torch==' constraints.txt)
+	@touch $@
+
+.venv/installed: .venv/torch pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: .venv/torch pyproject.toml
 	$(PIP) --editable '.[dev]'
-	@touch $@
+	@touch .venv/installed $@

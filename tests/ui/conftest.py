@@ -27,7 +27,7 @@ QUIET = [
     "--disable-sync",
 ]
 COUNT = 84
-PATIENCE_MS = 60_000  # the first search of a page loads its model, beside whatever else the machine does
+PATIENCE_MS = 120_000  # the first search of a page loads its model, beside whatever else the machine does
 
 
 @contextmanager
