@@ -4,7 +4,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint con
 RUN = .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench demo-models clean
+.PHONY: help setup demo test pytest soak check format bench demo-models clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -14,7 +14,10 @@ setup: .venv/installed  ## install BucketLens into .venv
 demo: .venv/installed  ## draw 1,000 pictures, index them, open the search page
 	.venv/bin/bucketlens demo $(ARGS)
 
-test: .venv/installed-dev check  ## everything that decides whether a change is good
+test: .venv/installed-dev  ## everything that decides whether a change is good
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest: .venv/installed-dev
 	$(RUN) pytest -m "not soak and not bench" --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 soak: .venv/installed-dev  ## the acceptance runs that take long
