@@ -81,6 +81,7 @@ def state(mark: Path) -> bytes:
         return b""
 
 
+@pytest.mark.soak
 def test_killed_again_and_again_it_gets_to_its_end(library: Path) -> None:
     before = captions(library)
     chance, batches = random.Random(3), {"BUCKETLENS_BATCH_SIZE": "3"}

@@ -113,6 +113,7 @@ def test_every_command_runs(home: Path, store: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")
+@pytest.mark.soak
 def test_every_question_of_a_program_is_answered(tmp_path: Path) -> None:
     command = [*BUCKETLENS, "ui", "--port", "0", "--data", str(build(tmp_path, 6).data)]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE) as process:

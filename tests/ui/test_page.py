@@ -292,6 +292,7 @@ def test_variety_is_a_slider_and_part_of_the_address(open_page: Opener, address:
     until(lambda: captions(other) == usual)
 
 
+@pytest.mark.soak
 def test_a_slider_that_is_folded_away_keeps_its_value_while_the_model_is_loaded(
     open_page: Opener, library: SmallLibrary
 ) -> None:
