@@ -64,6 +64,7 @@ def test_weights_are_small_half_precision_safetensors(folder: Path) -> None:
     assert {tensor["dtype"] for name, tensor in tensors.items() if name != "__metadata__"} == {"F16"}
 
 
+@pytest.mark.soak
 def test_words_in_every_caption_and_question_are_known_and_others_are_not(gallery: Gallery) -> None:
     shipped = gallery.clip.tokenizer
     dice = random.Random(4)
@@ -77,11 +78,13 @@ def test_words_in_every_caption_and_question_are_known_and_others_are_not(galler
     assert STRANGE_WORD not in vocabulary()
 
 
+@pytest.mark.soak
 def test_shipped_tokenizers_are_the_ones_the_code_builds(gallery: Gallery) -> None:
     text = "Two violet umbrellas, left of a zebra"
     assert gallery.clip.tokenizer(text)["input_ids"] == tokenizer()(text)["input_ids"]
 
 
+@pytest.mark.soak
 def test_text_is_text_and_vectors_have_256_numbers(gallery: Gallery) -> None:
     vectors = encode_texts(gallery.clip, ["a red car", "A red car.", "a blue star"])
     assert vectors.shape == (3, 256)
@@ -89,6 +92,7 @@ def test_text_is_text_and_vectors_have_256_numbers(gallery: Gallery) -> None:
     assert vectors[0] @ vectors[2] < 0.9
 
 
+@pytest.mark.soak
 def test_captions_find_their_pictures(gallery: Gallery) -> None:
     dice = random.Random(5)
     scores, right = gallery.ask_whole(gallery.scenes[:SEEN], dice)
@@ -97,6 +101,7 @@ def test_captions_find_their_pictures(gallery: Gallery) -> None:
     assert recall(*gallery.ask_whole(gallery.scenes[SEEN:], dice), 1) >= 0.85
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("sort", "floor"),
     [("kind", 0.95), ("colour+kind", 0.9), ("count+kind", 0.8), ("background", 0.98)],
@@ -105,15 +110,18 @@ def test_short_questions_find_their_pictures(gallery: Gallery, sort: str, floor:
     assert r_precision(*gallery.ask_short(sort, 150, random.Random(6))) >= floor
 
 
+@pytest.mark.soak
 def test_colours_are_bound_to_the_right_object(gallery: Gallery) -> None:
     assert preferred(gallery, exchanged_colours(gallery)) >= 0.9
 
 
+@pytest.mark.soak
 def test_an_unknown_word_matches_less_than_a_known_one(gallery: Gallery) -> None:
     known, strange = encode_texts(gallery.clip, ["a red car", "a red dinosaur"]) @ gallery.vectors.T
     assert strange.max() < known.max() - 0.1
 
 
+@pytest.mark.soak
 def test_captioner_names_what_is_there(held_out: list[Image.Image]) -> None:
     scenes = evaluation_scenes(SEEN)
     told = measure_captions(scenes, tell(held_out[:SEEN]))
@@ -121,10 +129,12 @@ def test_captioner_names_what_is_there(held_out: list[Image.Image]) -> None:
     assert told.exact >= 0.88
 
 
+@pytest.mark.soak
 def test_captioner_says_the_same_of_one_picture_alone(held_out: list[Image.Image]) -> None:
     assert tell(held_out[:1]) == tell(held_out[:3])[:1]
 
 
+@pytest.mark.soak
 def test_a_picture_finds_itself_at_another_size(gallery: Gallery) -> None:
     smaller = [draw(scene, 256) for scene in gallery.scenes[:20]]
     vectors = np.asarray(gallery.clip.encode(smaller, normalize_embeddings=True))
