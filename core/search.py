@@ -126,9 +126,7 @@ class SearchService:
                 strong = counted(self._index, strong, question.passing)
         verdict = judge.verdict(best[:TELLING])
         if query.by != "match":
-            known = {hit.record.id: hit for hit in strong}
-            ordered = in_order((hit.record for hit in strong), query.by, reverse=query.reverse)
-            strong = [known[record.id] for record in ordered]
+            strong = _sorted(strong, query)
         strong = varied(strong, self._index.vectors, query.diversity)
         total = sum(hit.copies for hit in strong)
         return strong[query.offset : query.offset + query.limit], total, verdict
@@ -148,10 +146,7 @@ class SearchService:
             if query.folds:
                 with stages.timed("count"):
                     best = counted(self._index, best, question.passing)
-            known = {hit.record.id: hit for hit in best}
-            ordered = in_order((hit.record for hit in best), query.by, reverse=query.reverse)
-            page = [known[record.id] for record in ordered[offset : offset + limit]]
-            return page, sum(hit.copies for hit in best)
+            return _sorted(best, query)[offset : offset + limit], sum(hit.copies for hit in best)
         return self._counted(query, hits, question.passing, stages)
 
     def facets(
@@ -249,6 +244,12 @@ class SearchService:
 
     def _encode_anew(self, _model: str, text: str) -> TextEncoding:
         return self._encoder().encode_texts([text])
+
+
+def _sorted(hits: Sequence[Hit], query: Query) -> list[Hit]:
+    """In the query's order, which is not that of the match."""
+    known = {hit.record.id: hit for hit in hits}
+    return [known[record.id] for record in in_order((hit.record for hit in hits), query.by, reverse=query.reverse)]
 
 
 def _hashes(records: Sequence[ImageRecord]) -> list[str | None]:

@@ -1,8 +1,8 @@
 """The encoded prompts of core.strength, kept beside the library: large models take seconds for them."""
 
 import hashlib
+import io
 import logging
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from core.ports import Encoder
 from core.strength import encode_bank, prompts
 from core.vectors import Matrix
+from core.whole_file import replace_whole
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +49,12 @@ class PromptBank:
         return bank
 
     def _write(self, path: Path, bank: Matrix) -> None:
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.save(file, bank, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            for old in self._folder.glob("prompts-*.npy"):
-                old.unlink(missing_ok=True)
-            os.replace(partial, path)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        """Other processes may write the same: whatever comes out of that is checked before it is used."""
+        data = io.BytesIO()
+        np.save(data, bank, allow_pickle=False)
+        replace_whole(path, data.getvalue())
+        for old in set(self._folder.glob("prompts-*.npy")) - {path}:
+            old.unlink(missing_ok=True)
 
 
 def _sound(bank: np.ndarray, dimension: int) -> bool:
