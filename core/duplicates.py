@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import InvalidQuery
 from core.likeness import SAME, Small, difference
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import INDEXED, Filter
 from core.records import ImageRecord, to_payload
 
@@ -50,7 +50,7 @@ class Duplicates:
 
     def __init__(
         self,
-        index: VectorIndex,
+        index: SearchableIndex,
         thumbnail: Callable[[str], bytes | None],
         filter: Filter,
         threshold: float = THRESHOLD,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core import words
 from core.fusion import LISTS, Shortlist, by_score, fused
-from core.ports import Encoder, VectorIndex
+from core.ports import Encoder, SearchableIndex
 from core.query import INDEXED, Filter, Match, Weights
 from core.ranking import SHORTLIST
 from core.records import ImageRecord, ListName
@@ -54,7 +54,7 @@ class Asked:
 class Gallery:
     """Searchable pictures of a library with all that they are ranked by, in memory; rows are in the order of ids."""
 
-    def __init__(self, index: VectorIndex, most: int) -> None:
+    def __init__(self, index: SearchableIndex, most: int) -> None:
         """`most` pictures, first those that people captioned, then as their ids are, which are hashes."""
         found: list[tuple[ImageRecord, Vector, Vector | None]] = []
         for passing in (INDEXED & Filter(all=(_TOLD,)), INDEXED & Filter(none=(_TOLD,))):
@@ -164,7 +164,7 @@ def people_wrote(record: ImageRecord) -> tuple[str, ...]:
 
 
 def _with_vectors(
-    index: VectorIndex, passing: Filter, most: int
+    index: SearchableIndex, passing: Filter, most: int
 ) -> Iterator[tuple[ImageRecord, Vector, Vector | None]]:
     """The first `most` that pass, with their image and caption vectors."""
     after, left = None, most

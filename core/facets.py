@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from core.conditions import During, Match, Missing, Time
 from core.errors import InvalidQuery
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import Condition, Filter, Orientation, Sort, oriented
 
 FacetField = Literal["word", "source", "taken", "modified", "orientation"]
@@ -18,7 +18,7 @@ _SORTS: dict[Time, Sort] = {"taken_at": "taken", "modified_at": "modified"}
 Facet = list[tuple[str, int]]  # values, each with the number of pictures that have it
 
 
-def facet(index: VectorIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
+def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
     """The values of a field over what passes, without those of none: the commonest `limit`, of years the latest.
 
     `word` is in dictionary form; `taken` and `modified` are years in UTC. Pictures without a value are not counted.
@@ -49,7 +49,7 @@ def holding(field: str, value: str) -> Condition:
     return _CONDITIONS[field](value)
 
 
-def _years(index: VectorIndex, field: Time, passing: Filter, limit: int) -> Facet:
+def _years(index: SearchableIndex, field: Time, passing: Filter, limit: int) -> Facet:
     """Year by year from the latest picture's on; what lies between two pictures far apart is leapt over."""
     found: Facet = []
     year = _latest(index, field, passing & Filter(none=(Missing(field),)))
@@ -64,7 +64,7 @@ def _years(index: VectorIndex, field: Time, passing: Filter, limit: int) -> Face
     return found
 
 
-def _latest(index: VectorIndex, field: Time, passing: Filter) -> int | None:
+def _latest(index: SearchableIndex, field: Time, passing: Filter) -> int | None:
     latest = index.ordered(_SORTS[field], passing, limit=1)
     time: datetime | None = getattr(latest[0], field) if latest else None
     return None if time is None else time.astimezone(UTC).year

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import Filter
 from core.records import Hit
 
@@ -34,7 +34,7 @@ def folded(
         asked *= 2
 
 
-def counted(index: VectorIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
+def counted(index: SearchableIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
     """The hits with how many pictures that pass the filter each stands for."""
     held = [hit.record.content_hash for hit in hits if hit.record.content_hash is not None]
     if not held:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import strength, words
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import INDEXED, LikeTerm, Term, TextTerm
 from core.records import Hit
 from core.vectors import Matrix, Vector
@@ -24,7 +24,7 @@ class Judge:
 
     def __init__(
         self,
-        index: VectorIndex,
+        index: SearchableIndex,
         bank: Callable[[], Matrix],
         terms: Sequence[Term],
         encoded: Mapping[Term, Vector],

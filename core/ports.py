@@ -249,29 +249,14 @@ class CaptionUpdate:
 DenseName = Literal["image", "caption"]
 
 
-class VectorIndex(Protocol):
-    """The library: one point an image. The only state of ingestion.
+class SearchableIndex(Protocol):
+    """What answers queries: the library itself, or a copy of it.
 
-    What is acknowledged (the call returned) survives kill -9. Every method may raise a LibraryError, LibraryBusy and
-    LibraryDamaged among them; writing ones DiskFull. Safe to call from several threads.
+    Every method may raise a LibraryError, LibraryBusy and LibraryDamaged among them. Safe to call from several threads.
     """
 
     backend: str
     info: IndexInfo
-
-    def upsert(self, points: Sequence[Point]) -> None:
-        """Write whole points, replacing what was there under their ids."""
-        ...
-
-    def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
-        """Write caption, words and caption vectors, leaving the rest; ids that are gone are passed over."""
-        ...
-
-    def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
-        """Take over etag, bytes and modified_at of (id, ref) for images whose content proved unchanged."""
-        ...
-
-    def delete(self, ids: Sequence[str]) -> None: ...
 
     def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """The records of those ids that are there."""
@@ -340,10 +325,35 @@ class VectorIndex(Protocol):
         """Values of a keyword field, counted over what passes the filter; most frequent first, then by value."""
         ...
 
-    def optimize(self) -> None:
-        """Build or extend the approximate index where that pays; search goes on meanwhile."""
-        ...
-
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
+
+
+class VectorIndex(SearchableIndex, Protocol):
+    """The library: one point an image. The only state of ingestion.
+
+    What is acknowledged (the call returned) survives kill -9. Writing methods may raise DiskFull too.
+    """
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write whole points, replacing what was there under their ids."""
+        ...
+
+    def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
+        """Write caption, words and caption vectors, leaving the rest; ids that are gone are passed over."""
+        ...
+
+    def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
+        """Take over etag, bytes and modified_at of (id, ref) for images whose content proved unchanged."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None: ...
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """Every image's id, in any order, with the version of its point: another number after every write of it."""
+        ...
+
+    def optimize(self) -> None:
+        """Build or extend the approximate index where that pays; search goes on meanwhile."""
+        ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core.diversity import REACH, varied
 from core.folding import folded
 from core.fusion import LISTS, Probe, Shortlist, by_score, fused, ranks_of, standings
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import Filter, Match, Missing, Weights
 from core.records import Hit, ImageRecord, ListName
 
@@ -49,7 +49,7 @@ def findable(main: ListName, filter: Filter, words: tuple[str, ...]) -> Filter:
 
 
 class Ranker:
-    def __init__(self, index: VectorIndex, *, shortlist: int = SHORTLIST) -> None:
+    def __init__(self, index: SearchableIndex, *, shortlist: int = SHORTLIST) -> None:
         self._index = index
         self._shortlist = shortlist
 

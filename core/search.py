@@ -15,7 +15,7 @@ from core.fusion import Probe
 from core.images import DecodeRequest
 from core.judging import Judge
 from core.order import in_order
-from core.ports import Decoder, Encoder, TextEncoding, VectorIndex
+from core.ports import Decoder, Encoder, SearchableIndex, TextEncoding
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
 from core.records import Hit, ImageRecord, SearchResult
@@ -37,7 +37,7 @@ class SearchService:
 
     def __init__(
         self,
-        index: VectorIndex,
+        index: SearchableIndex,
         encoder: Callable[[], Encoder],
         decoder: Callable[[], Decoder],
         weights: Weights | None = None,

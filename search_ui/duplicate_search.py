@@ -9,7 +9,7 @@ from itertools import islice
 
 from core.duplicates import Duplicates, Group
 from core.errors import BucketLensError, LibraryBusy
-from core.ports import VectorIndex
+from core.ports import SearchableIndex
 from core.query import EVERYTHING
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Look:
 class DuplicateSearch:
     """`progress` is how many pictures have been compared, of how many; `error` why the last look failed."""
 
-    def __init__(self, index: Callable[[], VectorIndex], thumbnail: Callable[[str], bytes | None]) -> None:
+    def __init__(self, index: Callable[[], SearchableIndex], thumbnail: Callable[[str], bytes | None]) -> None:
         self._index = index
         self._thumbnail = thumbnail
         self._starting = threading.Lock()

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 import math
 import threading
@@ -169,11 +170,14 @@ class MemoryIndex:
         self._payloads: dict[str, dict[str, Any]] = {}
         self._dense: dict[DenseName, dict[str, Vector]] = {"image": {}, "caption": {}}
         self._words: dict[str, dict[int, float]] = {}
+        self._versions: dict[str, int] = {}
+        self._writes = itertools.count(1)
 
     def upsert(self, points: Sequence[Point]) -> None:
         with self._lock:
             for point in points:
                 image_id = point.record.id
+                self._versions[image_id] = next(self._writes)
                 self._payloads[image_id] = json.loads(json.dumps(to_payload(point.record)))
                 self._set_vector("image", image_id, point.image)
                 self._set_vector("caption", image_id, point.caption)
@@ -184,6 +188,7 @@ class MemoryIndex:
             for update in captions:
                 if (payload := self._payloads.get(update.id)) is None:
                     continue
+                self._versions[update.id] = next(self._writes)
                 payload["caption"] = update.text
                 payload["words"] = list(words.analyse(*update.texts))
                 payload["captions"] = list(update.captions)
@@ -200,6 +205,7 @@ class MemoryIndex:
         with self._lock:
             for image_id, ref in refs:
                 if (payload := self._payloads.get(image_id)) is not None:
+                    self._versions[image_id] = next(self._writes)
                     payload |= {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat()}
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -207,6 +213,7 @@ class MemoryIndex:
             for image_id in ids:
                 self._payloads.pop(image_id, None)
                 self._words.pop(image_id, None)
+                self._versions.pop(image_id, None)
                 for vectors in self._dense.values():
                     vectors.pop(image_id, None)
 
@@ -299,6 +306,10 @@ class MemoryIndex:
                 value = self._payloads[image_id].get(field, ())
                 counts.update([value] if isinstance(value, str) else set(value))
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        with self._lock:
+            return iter(list(self._versions.items()))
 
     def optimize(self) -> None:
         self.optimized += 1

@@ -1,5 +1,6 @@
 """What every index takes and refuses: ids, vectors, texts."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +12,15 @@ from core.ports import CaptionUpdate, Point
 from core.records import ImageRef, to_payload
 from core.vectors import Vector
 
+VERSION = "version"  # the payload field that every write of a point sets anew; 0 stands for one that lacks it
+
 
 def checked_payload(point: Point) -> dict[str, Any]:
     """The point's payload. Raises ValueError for an id or a text that no index takes."""
     record = point.record
     if not POINT_ID.fullmatch(record.id):
         raise ValueError(f"{record.id!r} is not a UUID in lower case")
-    payload = to_payload(record)
+    payload = to_payload(record) | {VERSION: _version()}
     _check_text(record.id, payload)
     return payload
 
@@ -38,6 +41,7 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
         "caption_origin": update.origin,
         "captioner": update.captioner,
         "caption_score": update.score,
+        VERSION: _version(),
     }
     _check_text(update.id, payload)
     return payload
@@ -45,7 +49,7 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
 
 def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
     """As `caption_payload`."""
-    payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat()}
+    payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat(), VERSION: _version()}
     _check_text(image_id, payload)
     return payload
 
@@ -70,3 +74,8 @@ def _check_text(image_id: str, payload: dict[str, Any]) -> None:
         for text in value if isinstance(value, list) else (value,):
             if isinstance(text, str) and not words.is_unicode(text):
                 raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+
+
+def _version() -> int:
+    """Nanoseconds since 1970: no two writes of a point have the same."""
+    return time.time_ns()

@@ -13,7 +13,7 @@ import qdrant_edge as edge
 from core.adapters import engine_lists
 from core.adapters import qdrant_edge_lists as lists
 from core.adapters.library_lock import LibraryLock
-from core.adapters.point_checks import caption_payload, dense, known, ref_payload
+from core.adapters.point_checks import VERSION, caption_payload, dense, known, ref_payload
 from core.adapters.qdrant_edge_counts import Counts
 from core.adapters.qdrant_edge_files import (
     Manifest,
@@ -222,6 +222,16 @@ class EdgeIndex:
             hits = shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         counts = [(str(hit.value), hit.count) for hit in hits if hit.count]  # 0: nothing holds the value any more
         return sorted(counts, key=lambda item: (-item[1], item[0]))
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """The library is let go between pages, so what is written meanwhile may be told or not."""
+        after: str | None = None
+        while True:
+            with self._reading() as shard:
+                page, after = lists.page_of(shard, VERSION, after)
+            yield from ((image_id, version or 0) for image_id, version in page)
+            if after is None:
+                return
 
     def optimize(self) -> None:
         from core.adapters.qdrant_edge_optimize import optimize

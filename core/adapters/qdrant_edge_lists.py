@@ -46,14 +46,20 @@ class EdgeListing:
         """Some 3 µs each."""
         offset: Any = None
         while True:
-            found, offset = self.shard.scroll(
-                edge.ScrollRequest(
-                    offset=offset, limit=_PAGE, filter=self.filter, with_payload=[field], with_vector=False
-                )
-            )
-            yield from ((str(point.id), (point.payload or {}).get(field)) for point in found)
+            page, offset = page_of(self.shard, field, offset, self.filter)
+            yield from page
             if offset is None:
                 return
+
+
+def page_of(
+    shard: edge.EdgeShard, field: str, offset: Any, filter: edge.Filter | None = None
+) -> tuple[list[tuple[str, Any]], Any]:
+    """Ids with the value of the field from an offset on, and where to go on; None at the end."""
+    found, behind = shard.scroll(
+        edge.ScrollRequest(offset=offset, limit=_PAGE, filter=filter, with_payload=[field], with_vector=False)
+    )
+    return [(str(point.id), (point.payload or {}).get(field)) for point in found], behind
 
 
 def shortlists(

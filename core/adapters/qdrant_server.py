@@ -14,7 +14,15 @@ from qdrant_client import QdrantClient, models
 from core import words
 from core.adapters import engine_lists
 from core.adapters.engine_lists import scored
-from core.adapters.point_checks import caption_payload, checked_payload, dense, dense_vectors, known, ref_payload
+from core.adapters.point_checks import (
+    VERSION,
+    caption_payload,
+    checked_payload,
+    dense,
+    dense_vectors,
+    known,
+    ref_payload,
+)
 from core.adapters.qdrant_server_calls import Server
 from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
 from core.conditions import Match
@@ -192,6 +200,9 @@ class QdrantIndex:
         ).hits
         counts = [(str(hit.value), hit.count) for hit in hits if hit.count]
         return sorted(counts, key=lambda item: (-item[1], item[0]))
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        return ((image_id, version or 0) for image_id, version in _Listing(self, None).values(VERSION))
 
     def optimize(self) -> None:
         """The server does so by itself."""

@@ -444,6 +444,19 @@ def test_facets_count_each_image_once_and_order_ties_by_value(index: VectorIndex
     assert index.facet("caption_origin") == [("generated", 4)]
 
 
+def test_every_write_of_an_image_gives_it_another_version(library: VectorIndex) -> None:
+    before = dict(library.versions())
+    assert before.keys() == {one.id for one in library.scroll()}
+    moved = replace(library.fetch([image_id(3)])[image_id(3)].ref, etag="other")
+    library.upsert([point(1, "a red car")])
+    library.set_captions([CaptionUpdate(image_id(2), "a boat", "human", None, None, vector(9))])
+    library.set_refs([(image_id(3), moved)])
+    library.delete([image_id(4)])
+    after = dict(library.versions())
+    assert after.keys() == before.keys() - {image_id(4)}
+    assert {one for one in after if after[one] != before[one]} == {image_id(1), image_id(2), image_id(3)}
+
+
 def test_optimizing_changes_no_answer(library: VectorIndex) -> None:
     before = library.scroll(), library.nearest(vector(3), limit=10)
     library.optimize()
