@@ -32,6 +32,8 @@
         ├── LibraryBusy         (exit 75)
         ├── LibraryDamaged
         ├── ImageNotIndexed
+        ├── MirrorMissing       there is no copy to answer from
+        ├── MirrorDamaged
         └── DiskFull
 
 A message says what happened, why, and what to do next. Adapters map their vendor's exceptions to these.
@@ -269,6 +271,24 @@ class LibraryBusy(LibraryError):
 
 class LibraryDamaged(LibraryError):
     """What is on disk is not what was written."""
+
+
+class MirrorMissing(LibraryError):
+    def __init__(self, folder: Path, reason: str = "none was made yet") -> None:
+        super().__init__(
+            f"there is no copy of the library in {folder} ({reason}): make one with `bucketlens mirror build`"
+        )
+        self.folder = folder
+        self.reason = reason
+
+
+class MirrorDamaged(LibraryError):
+    """A copy of the library is not what was written; the one before it may be."""
+
+    def __init__(self, generation: Path, what: str) -> None:
+        super().__init__(f"the copy {generation} is damaged ({what}): make another with `bucketlens mirror build`")
+        self.generation = generation
+        self.what = what
 
 
 class ImageNotIndexed(LibraryError):

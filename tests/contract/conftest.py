@@ -35,6 +35,12 @@ def _client(folder: Path) -> VectorIndex:
     return QdrantIndex.create(Server(QdrantClient(":memory:"), "in memory"), "library", INFO)
 
 
+def _mirror(folder: Path) -> VectorIndex:
+    from tests.mirrored_index import MirroredIndex
+
+    return MirroredIndex(folder / "mirror", INFO)
+
+
 def _server(folder: Path) -> VectorIndex:
     """A library of its own on the server of BUCKETLENS_TEST_QDRANT_URL, as strict as servers get."""
     from tests.contract.real_server import StrictIndex
@@ -42,7 +48,12 @@ def _server(folder: Path) -> VectorIndex:
     return StrictIndex.made(INFO)
 
 
-BACKENDS: dict[str, Callable[[Path], VectorIndex]] = {"memory": _memory, "edge": _edge, "client": _client}
+BACKENDS: dict[str, Callable[[Path], VectorIndex]] = {
+    "memory": _memory,
+    "edge": _edge,
+    "client": _client,
+    "mirror": _mirror,
+}
 if os.environ.get("BUCKETLENS_TEST_QDRANT_URL"):
     BACKENDS["server"] = _server
 
