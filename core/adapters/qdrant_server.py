@@ -1,7 +1,5 @@
 """The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,20 +9,13 @@ from uuid import UUID
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from core import words
 from core.adapters import engine_lists
 from core.adapters.engine_lists import scored
-from core.adapters.point_checks import (
-    VERSION,
-    caption_payload,
-    checked_payload,
-    dense,
-    dense_vectors,
-    known,
-    ref_payload,
-)
+from core.adapters.point_checks import VERSION, caption_payload, dense, known, ref_payload
 from core.adapters.qdrant_server_calls import Server
+from core.adapters.qdrant_server_collection import collection_name, create_collection, described
 from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
+from core.adapters.qdrant_server_points import BATCH, batches, named, server_point, sparse, whole_point
 from core.conditions import Match
 from core.errors import LibraryDamaged, ModelMismatch, ServerLibraryMissing
 from core.fusion import Probe, Ranking, Shortlist
@@ -33,12 +24,8 @@ from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
-_BATCH = 256  # points in one request at most
-_BATCH_BYTES = 8 * 2**20  # and bytes, as JSON: a server takes 32 MiB where nobody says otherwise
-_NUMBER_BYTES = 12  # of a float32 in JSON
 _PAGE = 1000
 _EXACT = models.SearchParams(exact=True)
-_OURS = "bucketlens"  # under which a collection's metadata holds what it belongs to
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
@@ -69,9 +56,9 @@ class QdrantIndex:
         try:
             index = cls.open(server, name)
         except ServerLibraryMissing:
-            collection = f"{name}-{_digest(info.fingerprint)}"
+            collection = collection_name(name, info.fingerprint)
             if not server.ask(lambda client: client.collection_exists(collection)):
-                server.ask(lambda client: _create(client, collection, info))
+                server.ask(lambda client: create_collection(client, collection, info))
             held = server.ask(lambda client: client.get_collection(collection)).payload_schema
             for field in FIELDS.keys() - held.keys():
                 server.ask(lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field]))  # type: ignore[misc]
@@ -88,11 +75,9 @@ class QdrantIndex:
         """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises."""
         if not server.ask(lambda client: client.collection_exists(name)):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
-        held = server.ask(lambda client: client.get_collection(name)).config.metadata or {}
+        held = server.ask(lambda client: client.get_collection(name)).config.metadata
         try:
-            ours = held[_OURS]
-            info = IndexInfo(str(ours["model"]), str(ours["fingerprint"]), int(ours["dimension"]))
-            return cls(server, str(ours["collection"]), info)
+            return cls(server, *described(held))
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
@@ -101,14 +86,14 @@ class QdrantIndex:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
-        self._write([_point(point, self.info.dimension) for point in points])
+        self._write([server_point(point, self.info.dimension) for point in points])
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         """Raises ValueError as `upsert` does."""
         changes: dict[str, _Change] = {}
         for update in captions:
             vector = None if update.vector is None else dense(update.vector, self.info.dimension).tolist()
-            changes[update.id] = caption_payload(update), {"caption": vector, "words": _sparse(update.texts)}
+            changes[update.id] = caption_payload(update), {"caption": vector, "words": sparse(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
@@ -129,7 +114,7 @@ class QdrantIndex:
 
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
         found = self._retrieve(ids, payload=False, vectors=[name])
-        held = {str(point.id): _named(point.vector).get(name) for point in found}
+        held = {str(point.id): named(point.vector).get(name) for point in found}
         return {image_id: np.array(vector, np.float32) for image_id, vector in held.items() if vector is not None}
 
     def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
@@ -218,17 +203,17 @@ class QdrantIndex:
         return self._server.ask(lambda client: call(client, self.collection))
 
     def _write(self, points: Sequence[models.PointStruct]) -> None:
-        for batch in _batches(points, self.info.dimension):
+        for batch in batches(points, self.info.dimension):
             self._ask(lambda client, name, batch=batch: client.upsert(name, batch, wait=True))  # type: ignore[misc]
 
     def _change(self, changes: dict[str, _Change]) -> None:
         ids = list(changes)
-        for start in range(0, len(ids), _BATCH):
+        for start in range(0, len(ids), BATCH):
             changed = []
-            for point in self._retrieve(ids[start : start + _BATCH], payload=True, vectors=True):
+            for point in self._retrieve(ids[start : start + BATCH], payload=True, vectors=True):
                 payload, vectors = changes[str(point.id)]
-                named = {**_named(point.vector), **vectors}
-                changed.append(_whole(str(point.id), {**(point.payload or {}), **payload}, named))
+                whole = {**named(point.vector), **vectors}
+                changed.append(whole_point(str(point.id), {**(point.payload or {}), **payload}, whole))
             self._write(changed)
 
     def _passing(self, filter: Filter) -> models.Filter | None:
@@ -336,61 +321,3 @@ class _Listing:
     def values(self, field: str) -> Iterator[tuple[str, Any]]:
         for image_id, payload in self.index._read(self.filter, [field]):
             yield image_id, payload.get(field)
-
-
-def _create(client: QdrantClient, collection: str, info: IndexInfo) -> None:
-    dense = models.VectorParams(size=info.dimension, distance=models.Distance.DOT)
-    client.create_collection(
-        collection,
-        vectors_config={"image": dense, "caption": dense},
-        sparse_vectors_config={"words": models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        metadata={
-            _OURS: {
-                "model": info.model,
-                "fingerprint": info.fingerprint,
-                "dimension": info.dimension,
-                "collection": collection,
-            }
-        },
-    )
-
-
-def _point(point: Point, dimension: int) -> models.PointStruct:
-    vectors = {name: vector.tolist() for name, vector in dense_vectors(point, dimension).items()}
-    return _whole(point.record.id, checked_payload(point), {**vectors, "words": _sparse(point.record.texts)})
-
-
-def _whole(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> models.PointStruct:
-    """Without what is None."""
-    return models.PointStruct(
-        id=image_id,
-        vector={name: vector for name, vector in vectors.items() if vector is not None},
-        payload={name: value for name, value in payload.items() if value is not None},
-    )
-
-
-def _sparse(texts: Sequence[str]) -> models.SparseVector | None:
-    weights = words.document_weights(*texts)
-    return models.SparseVector(indices=list(weights), values=list(weights.values())) if weights else None
-
-
-def _batches(points: Sequence[models.PointStruct], dimension: int) -> Iterator[list[models.PointStruct]]:
-    batch: list[models.PointStruct] = []
-    size = 0
-    for point in points:
-        bytes_ = len(json.dumps(point.payload)) + 2 * dimension * _NUMBER_BYTES
-        if batch and (len(batch) == _BATCH or size + bytes_ > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(point)
-        size += bytes_
-    if batch:
-        yield batch
-
-
-def _named(vector: Any) -> dict[str, Any]:
-    return vector if isinstance(vector, dict) else {}
-
-
-def _digest(fingerprint: str) -> str:
-    return hashlib.blake2b(fingerprint.encode(), digest_size=6).hexdigest()

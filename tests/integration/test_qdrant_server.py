@@ -15,10 +15,11 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from core.adapters import qdrant_server
 from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import Server, connect
+from core.adapters.qdrant_server_collection import create_collection
 from core.adapters.qdrant_server_filter import passing
+from core.adapters.qdrant_server_points import server_point
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
 from core.errors import (
     LibraryDamaged,
@@ -61,7 +62,7 @@ def test_a_library_is_an_alias_of_its_models_collection(client: QdrantClient) ->
 def test_a_collection_without_its_alias_is_taken_up(client: QdrantClient) -> None:
     made = QdrantIndex.create(_server(client), "pictures", INFO)
     client.delete_collection(made.collection)
-    qdrant_server._create(client, made.collection, INFO)
+    create_collection(client, made.collection, INFO)
     index = QdrantIndex.create(_server(client), "pictures", INFO)
     index.upsert([point(1)])
     assert (index.collection, index.count()) == (made.collection, 1)
@@ -163,7 +164,7 @@ def test_what_is_asked_is_the_same_over_grpc() -> None:
     assert made is not None
     there_and_back = GrpcToRest.convert_filter(RestToGrpc.convert_filter(made))
     assert _said(there_and_back) == _said(made)
-    sent = qdrant_server._point(point(1, "a red car", taken_at=START), 16)
+    sent = server_point(point(1, "a red car", taken_at=START), 16)
     received = GrpcToRest.convert_point_struct(RestToGrpc.convert_point_struct(sent))
     assert received.payload == sent.payload and received.id == sent.id
     assert np.float32(received.vector["image"]).tolist() == np.float32(sent.vector["image"]).tolist()
