@@ -20,13 +20,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PAGE = 1000
 _ALL_SOURCES = 1_000_000
+_FLAGS = "bucketlens.flags"
 _DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
 
 
 def data_option(command: F) -> F:
-    return click.option(
+    """Adds --data, and --qdrant-url, which `wire` finds in click's context."""
+    server = click.option(
+        "--qdrant-url",
+        metavar="URL",
+        expose_value=False,
+        callback=_remember,
+        help="Qdrant server that holds the library (default: the folder does).",
+    )
+    folder = click.option(
         "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the library (default: ./data)."
-    )(command)
+    )
+    return folder(server(command))
+
+
+def _remember(context: click.Context, parameter: click.Parameter, given: str | None) -> None:
+    context.meta[f"{_FLAGS}.{parameter.name}"] = given
 
 
 def json_option(command: F) -> F:
@@ -42,7 +56,9 @@ class OneLine(logging.Formatter):
 
 def wire(**flags: Any) -> Wiring:
     """Wiring from command-line flags (None: not given), with logging set as the settings say."""
-    settings = load_settings(**flags)
+    context = click.get_current_context(silent=True)
+    url = context.meta.get(f"{_FLAGS}.qdrant_url") if context else None
+    settings = load_settings(**{"qdrant_url": url, **flags})
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("time=%(asctime)s level=%(levelname)s logger=%(name)s event=%(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
@@ -67,7 +83,8 @@ def status(data: Path | None, as_json: bool) -> None:
             in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
             click.echo(f"  {printable(entry['source'])}: {in_all}")
         click.echo(f"last complete run: {found['last_complete_run'] or 'none yet'}")
-        click.echo(f"model {printable(found['model'])}, index {found['backend']}")
+        place = f" {wiring.settings.qdrant_url}" if wiring.settings.qdrant_url else ""
+        click.echo(f"model {printable(found['model'])}, index {found['backend']}{place}")
         click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
 
 

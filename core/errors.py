@@ -26,9 +26,10 @@
     ├── NothingKnown            there is nothing to measure a search by (exit 2)
     └── LibraryError            the index on disk, or its server, is at fault
         ├── LibraryMissing
-        ├── ServerLibraryMissing
+        │   └── ServerLibraryMissing
         ├── LibraryUnreachable  (exit 69)
         ├── LibraryRefused
+        │   └── LibraryReadOnly
         ├── LibraryBusy         (exit 75)
         ├── LibraryDamaged
         ├── ImageNotIndexed
@@ -232,9 +233,13 @@ class LibraryMissing(LibraryError):
         self.data = data
 
 
-class ServerLibraryMissing(LibraryError):
+class ServerLibraryMissing(LibraryMissing):
     def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"there is no such library on the Qdrant server {address} ({reason}): ingest into it first")
+        LibraryError.__init__(
+            self,
+            f"there is no such library on the Qdrant server {address} ({reason}): make one with `bucketlens ingest "
+            f"FOLDER --qdrant-url {address}`",
+        )
         self.address = address
         self.reason = reason
 
@@ -246,7 +251,8 @@ class LibraryUnreachable(LibraryError):
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(
-            f"the Qdrant server {address} does not answer ({reason}); see that it runs and can be reached from here"
+            f"the Qdrant server {address} does not answer ({reason}); what has been done stays: see that the server "
+            "runs and can be reached from here, then run the same command again"
         )
         self.address = address
         self.reason = reason
@@ -256,7 +262,23 @@ class LibraryRefused(LibraryError):
     """The server answers, and does not let us do this."""
 
     def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"the Qdrant server {address} refuses this ({reason}); check the API key and what it allows")
+        super().__init__(
+            f"the Qdrant server {address} refuses this ({reason}); give it a key that it takes as the setting "
+            "qdrant_api_key (BUCKETLENS_QDRANT_API_KEY), or qdrant_read_api_key for what only reads"
+        )
+        self.address = address
+        self.reason = reason
+
+
+class LibraryReadOnly(LibraryRefused):
+    """The server knows the key, and lets it read alone."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        LibraryError.__init__(
+            self,
+            f"the Qdrant server {address} lets this key read alone ({reason}), and this writes; give a key that may "
+            "write as the setting qdrant_api_key (BUCKETLENS_QDRANT_API_KEY)",
+        )
         self.address = address
         self.reason = reason
 

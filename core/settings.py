@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -64,6 +66,31 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(50_000_000, ge=1)
     decode_seconds: float = Field(20.0, gt=0)
     decode_memory: int = Field(1536 * 2**20, ge=64 * 2**20)
+    qdrant_url: str | None = Field(
+        None, description="Qdrant server that holds the library, http(s)://HOST:6333; default: the data folder does"
+    )
+    qdrant_collection: str = Field(
+        "bucketlens", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="name of the library on that server: an alias"
+    )
+    qdrant_api_key: SecretStr | None = Field(None, min_length=1)
+    qdrant_read_api_key: SecretStr | None = Field(
+        None, min_length=1, description="used by all that only reads, where it is set"
+    )
+    qdrant_grpc: bool = Field(True, description="ask over gRPC, and over REST only where its port is closed")
+    qdrant_grpc_port: int = Field(6334, ge=1, le=65535)
+    qdrant_timeout: float = Field(10.0, ge=1, description="longest wait for one answer")
+    qdrant_patience: float = Field(600.0, ge=0, description="longest wait of what writes for a server that is away")
+    qdrant_scale: Literal["small", "large"] = Field(
+        "small",
+        description="of a new library. small: vectors in the server's memory, 4 KB a picture at 512 dimensions, the "
+        "fastest. large: vectors on its disk and a quarter of them, as int8, in memory, 1 KB a picture; takes a fast "
+        "disk, and what is exact (deep pages, eval) reads from it",
+    )
+    qdrant_shards: int | None = Field(None, ge=1, le=1024, description="of a new library; default: the server's")
+    qdrant_replicas: int | None = Field(None, ge=1, le=64, description="of a new library; default: the server's")
+    qdrant_write_consistency: int | None = Field(
+        None, ge=1, le=64, description="replicas that have to acknowledge a write, of a new library"
+    )
     s3_endpoint_url: str | None = Field(None, description="address of an S3-compatible store; default: Amazon's")
     s3_profile: str | None = Field(None, description="profile of ~/.aws/config")
     s3_region: str | None = None
@@ -102,11 +129,29 @@ class Settings(BaseSettings):
         """A folder as a shell would take it: "~" is the home of who runs it."""
         return os.path.expanduser(given) if isinstance(given, str | Path) else given
 
+    @field_validator("qdrant_url")
+    @classmethod
+    def _address(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        parts = urlsplit(given)  # raises ValueError for what is no port
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("the address of a Qdrant server, such as http://localhost:6333 or https://qdrant.my.net")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("an address without a user, a password or a query; its key is the setting qdrant_api_key")
+        return given.rstrip("/")
+
     @model_validator(mode="after")
     def _weighing(self) -> "Settings":
         if not (self.image_weight or self.caption_weight or self.words_weight):
             raise ValueError("one of image_weight, caption_weight and words_weight has to be over 0")
         return self
+
+    @property
+    def library_options(self) -> str:
+        """What commands are told to mean this library, for a shell."""
+        server = f" --qdrant-url {quote(self.qdrant_url)}" if self.qdrant_url else ""
+        return f"--data {quote(str(self.data))}{server}"
 
     @property
     def weights(self) -> Weights:

@@ -1,6 +1,8 @@
 """Settings -> adapters: the sole chooser. Vendors are imported when their adapter is made, never before."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ from core.vectors import Matrix
 
 if TYPE_CHECKING:
     from core.adapters.prompt_bank import PromptBank
+    from core.adapters.qdrant_server_calls import Server
 
 _VECTOR_ROWS = 500  # imported at once
 
@@ -35,6 +38,8 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._writes = False
+        self._until: threading.Event | None = None
 
     @property
     def index_folder(self) -> Path:
@@ -49,27 +54,81 @@ class Wiring:
         """Tells how far a renewal of this library's captions is."""
         return self.settings.data / "redo.json"
 
+    def write(self, until: threading.Event | None = None) -> None:
+        """From now on the library may be written: with the key for that, waiting long for a server that is away.
+
+        `until` is set to have that waiting end.
+        """
+        if not self._writes:
+            self.let_go()
+        self._writes = True
+        self._until = until or self._until
+
     @cached_property
     def index(self) -> VectorIndex:
         """The library that is there. Raises LibraryMissing."""
         from core.adapters.qdrant_edge import EdgeIndex
 
+        if self.settings.qdrant_url is not None:
+            return self._on_server()
         if not EdgeIndex.exists(self.index_folder):
             raise LibraryMissing(self.settings.data)
         return EdgeIndex.open(self.index_folder, wait_s=self.settings.index_wait)
 
     def create_index(self) -> VectorIndex:
         """The library that is there, or a new one for the encoder of the settings. Raises ModelMismatch."""
-        from core.adapters.qdrant_edge import EdgeIndex
-
-        if not EdgeIndex.exists(self.index_folder):
+        self.write()
+        try:
+            _ = self.index
+        except LibraryMissing:
             encoder = self.encoder
-            EdgeIndex.create(self.index_folder, IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)).close()
+            self._create(IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension))
             self.last_run.forget()
             self.redo_file.unlink(missing_ok=True)
         if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:
             del self.__dict__["encoder"]  # of the library that was here before this one
         return self.index
+
+    def _create(self, info: IndexInfo) -> None:
+        if self.settings.qdrant_url is None:
+            from core.adapters.qdrant_edge import EdgeIndex
+
+            EdgeIndex.create(self.index_folder, info).close()
+            return
+        from core.adapters.qdrant_server import QdrantIndex
+        from core.adapters.qdrant_server_collection import Layout
+
+        given = self.settings
+        layout = Layout(given.qdrant_scale, given.qdrant_shards, given.qdrant_replicas, given.qdrant_write_consistency)
+        with closing(self._server()) as server:
+            QdrantIndex.create(server, given.qdrant_collection, info, layout)
+
+    def _on_server(self) -> VectorIndex:
+        from core.adapters.qdrant_server import QdrantIndex
+
+        server = self._server()
+        try:
+            return QdrantIndex.open(server, self.settings.qdrant_collection)
+        except BaseException:
+            server.close()
+            raise
+
+    def _server(self) -> "Server":
+        from core.adapters.qdrant_server_calls import connect
+
+        given = self.settings
+        assert given.qdrant_url is not None
+        key = given.qdrant_api_key if self._writes else given.qdrant_read_api_key
+        key = key or given.qdrant_api_key or given.qdrant_read_api_key
+        return connect(
+            given.qdrant_url,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout_s=given.qdrant_timeout,
+            prefer_grpc=given.qdrant_grpc,
+            grpc_port=given.qdrant_grpc_port,
+            patience_s=given.qdrant_patience if self._writes else given.index_wait,
+            stop=self._until,
+        )
 
     @cached_property
     def encoder(self) -> Encoder:

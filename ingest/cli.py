@@ -253,6 +253,8 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
     from ingest import forget as forgetting
 
     with wire(data=data) as wiring, Signals() as signals:
+        if yes:
+            wiring.write(until=signals.stop)
         index, lock = wiring.index, RunLock(wiring.settings.data)
         lock.look()
         found = forgetting.look(index, source, wiring.source_name(source))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import ModelError
+from core.errors import LibraryUnreachable, ModelError
 from core.ports import ImageStore
 from core.wiring import Wiring
 from ingest.caption_files import CaptionShelf
@@ -50,6 +50,7 @@ class Runner:
         observer: Observer = SILENT,
         prompt: bool = False,
     ) -> None:
+        wiring.write(until=signals.stop)
         self._wiring = wiring
         self._sources = sources
         self._signals = signals
@@ -142,7 +143,9 @@ class Runner:
             self._locked(kind, report, work)
             behind = report.behind or report.exit_code == 1
             outcome = "interrupted" if report.interrupted else "incomplete" if behind else "complete"
-        except Interrupted:
+        except (Interrupted, LibraryUnreachable) as error:
+            if isinstance(error, LibraryUnreachable) and not self.stopped:
+                raise
             report.interrupted = True
             outcome = "interrupted"
         finally:

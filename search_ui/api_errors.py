@@ -76,6 +76,8 @@ def of(error: BucketLensError) -> Refusal:
             return Refusal(
                 503, "library_missing", told, "make a library on the server: `bucketlens ingest`", retry_after=5
             )
+        case errors.LibraryUnreachable():
+            return Refusal(503, "library_unreachable", told, "see to the Qdrant server, and ask again", retry_after=5)
         case errors.LibraryError():
             return Refusal(503, "library_unavailable", told, "see to the library on the server")
     return Refusal(500, "internal", told, _ASK)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMissing
+from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMissing, LibraryUnreachable
 from search_ui import holder
 from search_ui.api import Api
 from search_ui.library import Library
@@ -68,7 +68,7 @@ def _original(library: Library, request: Request) -> Response:
         data = library.original(image_id)
     except (ImageNotIndexed, LibraryMissing):
         return Response(_NOTHING, 404, {"Cache-Control": "no-store"}, media_type="image/svg+xml")
-    except LibraryBusy:
+    except (LibraryBusy, LibraryUnreachable):
         return Response(status_code=503, headers={"Retry-After": "2"})
     except BucketLensError:
         return _thumbnail_of(library, image_id, request)

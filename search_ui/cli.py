@@ -149,7 +149,7 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
         if rest and wiring.index.count(INDEXED) and not wiring.index.count(INDEXED & rest):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not wiring.index.count(INDEXED):
-        click.echo(f"  add some: bucketlens ingest FOLDER --data {wiring.settings.data}", err=True)
+        click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)
 
 
 def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from core.errors import BucketLensError, LibraryBusy, LibraryMissing, ModelUnavailable
+from core.errors import BucketLensError, LibraryBusy, LibraryMissing, LibraryUnreachable, ModelUnavailable
 from core.images import DecodeRequest
 from core.ports import Decoder, Encoder, VectorIndex
 from core.query import FAILED, INDEXED
@@ -145,7 +145,7 @@ class Library:
     def _load_model(self) -> None:
         try:
             self._wiring.bank(self._encoder())
-        except (LibraryMissing, LibraryBusy):
+        except (LibraryMissing, LibraryBusy, LibraryUnreachable):
             self._model = "asleep"
         except BucketLensError as error:
             log.warning("model not loaded: %s", error)

@@ -2,12 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from shlex import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from core.errors import BucketLensError, InvalidQuery, LibraryBusy, LibraryMissing, ModelError, ModelMismatch
+from core.errors import (
+    BucketLensError,
+    InvalidQuery,
+    LibraryBusy,
+    LibraryMissing,
+    LibraryUnreachable,
+    ModelError,
+    ModelMismatch,
+)
 from core.query import INDEXED, MAX_LIMIT
 from core.records import Hit, SearchResult
 from search_ui import acts, duplicates_view, facet_panel, panels
@@ -136,34 +143,39 @@ def _closed(library: Library, error: BucketLensError) -> None:
     elif isinstance(error, LibraryBusy):
         panels.waiting("The library is busy", "Another process is writing to it. This page tries again by itself.")
         panels.again_in(2.0)
+    elif isinstance(error, LibraryUnreachable):
+        panels.failure("The server does not answer", error)
+        panels.again_in(5.0)
     else:
         panels.failure("The library cannot be opened", error)
 
 
 def _no_library(library: Library) -> None:
-    data = quote(str(library.settings.data))
+    settings = library.settings
+    data = settings.library_options
+    where = f"for {settings.qdrant_collection} on {settings.qdrant_url}" if settings.qdrant_url else ""
     panels.message(
         "There is no library here yet",
-        f"Looked in {library.settings.data.absolute()}.",
+        f"Looked {where or f'in {settings.data.absolute()}'}.",
         "Make one from a folder of pictures; this page shows it as soon as it begins to fill:",
-        commands=[f"bucketlens ingest FOLDER --data {data}"],
+        commands=[f"bucketlens ingest FOLDER {data}"],
     )
     panels.message(
         "Just looking?",
         "A thousand drawn sample pictures, with small models that need no network:",
-        commands=[f"bucketlens demo --no-ui --data {data}"],
+        commands=[f"bucketlens demo --no-ui {data}"],
     )
     panels.again_in(3.0)
 
 
 def _empty(library: Library, outline: Outline) -> None:
-    data = quote(str(library.settings.data))
-    failed = f"{outline.failed:,} files could not be indexed: `bucketlens failures --data {data}` tells why."
+    data = library.settings.library_options
+    failed = f"{outline.failed:,} files could not be indexed: `bucketlens failures {data}` tells why."
     panels.message(
         "The library is empty",
         *([failed] if outline.failed else []),
         "Add pictures; this page shows them as soon as they are there:",
-        commands=[f"bucketlens ingest FOLDER --data {data}"],
+        commands=[f"bucketlens ingest FOLDER {data}"],
     )
     panels.again_in(3.0)
 

@@ -13,11 +13,11 @@ from core.adapters import engine_lists
 from core.adapters.engine_lists import scored
 from core.adapters.point_checks import VERSION, caption_payload, dense, known, ref_payload
 from core.adapters.qdrant_server_calls import Server
-from core.adapters.qdrant_server_collection import collection_name, create_collection, described
+from core.adapters.qdrant_server_collection import Layout, collection_name, create_collection, described
 from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
 from core.adapters.qdrant_server_points import BATCH, batches, named, server_point, sparse, whole_point
 from core.conditions import Match
-from core.errors import LibraryDamaged, ModelMismatch, ServerLibraryMissing
+from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.fusion import Probe, Ranking, Shortlist
 from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword, Sort
@@ -25,7 +25,8 @@ from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
 _PAGE = 1000
-_EXACT = models.SearchParams(exact=True)
+_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
+_NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
@@ -48,7 +49,7 @@ class QdrantIndex:
         self.collection = collection
 
     @classmethod
-    def create(cls, server: Server, name: str, info: IndexInfo) -> "QdrantIndex":
+    def create(cls, server: Server, name: str, info: IndexInfo, layout: Layout | None = None) -> "QdrantIndex":
         """A new library of this name, or the one that is there for the same model. Raises ModelMismatch, LibraryError.
 
         The alias is made last: killed before it, there is no library, and the next call goes on.
@@ -57,23 +58,24 @@ class QdrantIndex:
             index = cls.open(server, name)
         except ServerLibraryMissing:
             collection = collection_name(name, info.fingerprint)
-            if not server.ask(lambda client: client.collection_exists(collection)):
-                server.ask(lambda client: create_collection(client, collection, info))
-            held = server.ask(lambda client: client.get_collection(collection)).payload_schema
-            for field in FIELDS.keys() - held.keys():
-                server.ask(lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field]))  # type: ignore[misc]
+            _make(server, collection, info, layout)
             alias = models.CreateAlias(collection_name=collection, alias_name=name)
             operation = models.CreateAliasOperation(create_alias=alias)
-            server.ask(lambda client: client.update_collection_aliases([operation]))
+            server.ask(lambda client: client.update_collection_aliases([operation]), writes=True)
             index = cls.open(server, name)
         if index.info.fingerprint != info.fingerprint:
             raise ModelMismatch(index.info.model, info.model)
         return index
 
+    @staticmethod
+    def exists(server: Server, name: str) -> bool:
+        """Raises what `Server.ask` raises."""
+        return server.ask(lambda client: client.collection_exists(name))
+
     @classmethod
     def open(cls, server: Server, name: str) -> "QdrantIndex":
         """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises."""
-        if not server.ask(lambda client: client.collection_exists(name)):
+        if not cls.exists(server, name):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
         held = server.ask(lambda client: client.get_collection(name)).config.metadata
         try:
@@ -103,7 +105,7 @@ class QdrantIndex:
         there = list(dict.fromkeys(known(ids)))
         for start in range(0, len(there), _PAGE):
             these = models.PointIdsList(points=there[start : start + _PAGE])
-            self._ask(lambda client, name, these=these: client.delete(name, these, wait=True))  # type: ignore[misc]
+            self._ask(lambda client, name, these=these: client.delete(name, these, wait=True), writes=True)  # type: ignore[misc]
 
     def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self._retrieve(ids, payload=True)}
@@ -199,12 +201,12 @@ class QdrantIndex:
     def close(self) -> None:
         self._server.close()
 
-    def _ask(self, call: Callable[[QdrantClient, str], T]) -> T:
-        return self._server.ask(lambda client: call(client, self.collection))
+    def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
+        return self._server.ask(lambda client: call(client, self.collection), writes=writes)
 
     def _write(self, points: Sequence[models.PointStruct]) -> None:
         for batch in batches(points, self.info.dimension):
-            self._ask(lambda client, name, batch=batch: client.upsert(name, batch, wait=True))  # type: ignore[misc]
+            self._ask(lambda client, name, batch=batch: client.upsert(name, batch, wait=True), writes=True)  # type: ignore[misc]
 
     def _change(self, changes: dict[str, _Change]) -> None:
         ids = list(changes)
@@ -263,7 +265,7 @@ class QdrantIndex:
                 using=probe.list,
                 filter=filter,
                 limit=limit,
-                params=_EXACT if exact and probe.vector is not None else None,
+                params=None if probe.vector is None else _EXACT if exact else _NEAR,
             )
             for probe in probes
         ]
@@ -297,6 +299,22 @@ class QdrantIndex:
                 f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error}): "
                 "delete the point, and ingest its source again"
             ) from error
+
+
+def _make(server: Server, collection: str, info: IndexInfo, layout: Layout | None) -> None:
+    """The collection and its payload indexes, or what of them is missing."""
+    if not server.ask(lambda client: client.collection_exists(collection)):
+        try:
+            server.ask(lambda client: create_collection(client, collection, info, layout), writes=True)
+        except LibraryError:  # by somebody else, or by a call of ours whose answer was lost
+            if not server.ask(lambda client: client.collection_exists(collection)):
+                raise
+    held = server.ask(lambda client: client.get_collection(collection)).payload_schema
+    for field in sorted(FIELDS.keys() - held.keys()):
+        server.ask(
+            lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field]),  # type: ignore[misc]
+            writes=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,105 +7,153 @@ what is asked. Every call of the adapter may be repeated: points are written who
 import logging
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import ceil
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
 from qdrant_client import QdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from core.errors import LibraryError, LibraryRefused, LibraryUnreachable, ServerLibraryMissing
+from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable, ServerLibraryMissing
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
+_TELLS_AFTER_S = 10.0  # shorter silences are a busy server's everyday
+_LISTENS_S = 2.0
+_SHOWN = 200  # characters of what a server says
 _AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 _AGAIN_HTTP = {408, 425, 429, 502, 503, 504}
-_REFUSED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
-_REFUSED_HTTP = {401, 403}
-_FAULTS = (grpc.RpcError, ResponseHandlingException, UnexpectedResponse, ResourceExhaustedResponse)
+_NO_KEY = {grpc.StatusCode.UNAUTHENTICATED, 401}
+_KEY_WITHOUT_RIGHT = {grpc.StatusCode.PERMISSION_DENIED, 403}
+_FAULTS = (grpc.RpcError, ResponseHandlingException, UnexpectedResponse, QdrantException)
+_GRPC_OPTIONS = {  # else a channel that lost its server looks for it every two minutes
+    "grpc.initial_reconnect_backoff_ms": 500,
+    "grpc.max_reconnect_backoff_ms": 5000,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+}
 
 
 def connect(
-    url: str, *, api_key: str | None = None, timeout_s: int = 10, grpc_port: int = 6334, patience_s: float = 10.0
+    url: str,
+    *,
+    api_key: str | None = None,
+    timeout_s: float = 10.0,
+    prefer_grpc: bool = True,
+    grpc_port: int = 6334,
+    patience_s: float = 10.0,
+    stop: threading.Event | None = None,
 ) -> "Server":
-    """Over gRPC, or over REST where nothing listens at the gRPC port. Asks nothing yet."""
+    """Over gRPC, or over REST where nothing listens at the gRPC port. Asks nothing yet. `stop` ends all waiting."""
     host = urlsplit(url).hostname
-    open_ = host is not None and _listens(host, grpc_port)
     client = QdrantClient(
-        url=url, api_key=api_key, timeout=timeout_s, prefer_grpc=open_, grpc_port=grpc_port, check_compatibility=False
+        url=url,
+        headers={"api-key": api_key} if api_key else None,
+        timeout=ceil(timeout_s),
+        prefer_grpc=prefer_grpc and host is not None and _listens(host, grpc_port),
+        grpc_port=grpc_port,
+        grpc_options=dict(_GRPC_OPTIONS),
+        check_compatibility=False,
     )
-    return Server(client, url, patience_s)
+    return Server(client, url, patience_s, stop)
 
 
 def _listens(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host, port), timeout=2).close()
+        socket.create_connection((host, port), timeout=_LISTENS_S).close()
     except OSError:
         return False
     return True
 
 
 class Server:
-    """One server's client. `patience_s` is how long a call that the server does not answer is tried again."""
+    """One server's client, for several threads.
 
-    def __init__(self, client: QdrantClient, address: str, patience_s: float = 10.0) -> None:
+    `patience_s` is how long a call that the server does not answer is tried again, unless `stop` is set.
+    """
+
+    def __init__(
+        self, client: QdrantClient, address: str, patience_s: float = 10.0, stop: threading.Event | None = None
+    ) -> None:
         self.address = address
         self._client = client
         self._patience_s = patience_s
+        self._stop = stop or threading.Event()
+        self._told = False  # that it does not answer
 
-    def ask(self, call: Callable[[QdrantClient], T]) -> T:
-        """Raises LibraryUnreachable, LibraryRefused, ServerLibraryMissing, LibraryError."""
-        until = time.monotonic() + self._patience_s
+    def ask(self, call: Callable[[QdrantClient], T], *, writes: bool = False) -> T:
+        """Raises LibraryUnreachable, LibraryRefused, LibraryReadOnly where it `writes`, ServerLibraryMissing,
+        LibraryError.
+        """
+        began = time.monotonic()
         wait = _FIRST_WAIT_S
         while True:
             try:
-                return call(self._client)
+                answer = call(self._client)
             except _FAULTS as error:
-                fault = self._mapped(error)
+                fault = self._mapped(error, writes=writes)
                 pause = min(max(wait * random.uniform(0.5, 1.0), _asked_to_wait(error)), _LONGEST_WAIT_S)
-                if not isinstance(fault, LibraryUnreachable) or time.monotonic() + pause > until:
+                waited = time.monotonic() - began
+                if not isinstance(fault, LibraryUnreachable) or waited + pause > self._patience_s:
                     raise fault from error
-                _log.info("asking again server=%s pause=%.1f error=%s", self.address, pause, fault.reason)
-                time.sleep(pause)
+                self._tell(fault, waited)
+                if self._stop.wait(pause):
+                    raise fault from error
                 wait *= 2
+            else:
+                if self._told:
+                    self._told = False
+                    _log.warning("the Qdrant server %s answers again", self.address)
+                return answer
 
     def close(self) -> None:
         self._client.close()
 
-    def _mapped(self, error: Exception) -> LibraryError:
-        if isinstance(error, ResourceExhaustedResponse):
+    def _tell(self, fault: LibraryUnreachable, waited: float) -> None:
+        _log.info("asking again server=%s waited=%.1f error=%s", self.address, waited, fault.reason)
+        if waited > _TELLS_AFTER_S and not self._told:
+            self._told = True
+            _log.warning("%s; trying on for %.0f s", fault, self._patience_s)
+
+    def _mapped(self, error: Exception, *, writes: bool) -> LibraryError:
+        if isinstance(error, QdrantException):
             return LibraryUnreachable(self.address, f"it has too much to do ({error})")
         if isinstance(error, ResponseHandlingException):
             return LibraryUnreachable(self.address, str(error.source) or type(error.source).__name__)
         if isinstance(error, UnexpectedResponse):
             code: Any = error.status_code
-            told = _told(error)
-            missing, refused, again = code == 404, code in _REFUSED_HTTP, code in _AGAIN_HTTP
+            told = _said(error)
+            missing, again = code == 404, code in _AGAIN_HTTP
         else:
             assert isinstance(error, grpc.Call)
             code = error.code()
             told = error.details() or code.name
-            missing, refused, again = code == grpc.StatusCode.NOT_FOUND, code in _REFUSED, code in _AGAIN
+            missing, again = code == grpc.StatusCode.NOT_FOUND, code in _AGAIN
         if missing:
             return ServerLibraryMissing(self.address, told)
-        if refused:
+        if code in _KEY_WITHOUT_RIGHT and writes:
+            return LibraryReadOnly(self.address, told)
+        if code in _NO_KEY | _KEY_WITHOUT_RIGHT:
             return LibraryRefused(self.address, told)
         if again:
             return LibraryUnreachable(self.address, told)
         return LibraryError(f"the Qdrant server {self.address} failed: {told}; its log tells more")
 
 
-def _told(error: UnexpectedResponse) -> str:
+def _said(error: UnexpectedResponse) -> str:
     with suppress(ValueError, KeyError, TypeError):
         return str(error.structured()["status"]["error"])
-    return f"{error.status_code} {error.reason_phrase}".strip()
+    told = error.content.decode(errors="replace").strip()[:_SHOWN]
+    return f"{error.status_code} {told or error.reason_phrase}".strip()
 
 
 def _asked_to_wait(error: Exception) -> float:

@@ -20,6 +20,7 @@ from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
 from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment
+from tests.integration.qdrant_stub import QdrantStub, serving
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
 from tests.ui.small_library import build
@@ -31,6 +32,7 @@ OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
 CURL = [line for line in COMMANDS if line.startswith("curl ")]
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
+QDRANT = "http://localhost:6333"
 # In six drawn pictures.
 MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength")
 ELSEWHERE = {"git clone <this repository> bucketlens && cd bucketlens", "source .venv/bin/activate"}
@@ -65,14 +67,21 @@ def store(home: Path, s3_endpoint: str) -> str:
     return s3_endpoint
 
 
+@pytest.fixture(scope="module")
+def qdrant() -> Iterator[str]:
+    """The address of what stands in for a Qdrant server."""
+    with serving(QdrantStub()) as address:
+        yield address
+
+
 def settings(home: Path, store: str) -> dict[str, str]:
     given = {"HOME": str(home), "BUCKETLENS_MODEL": "demo", "BUCKETLENS_CAPTIONER": "demo"}
     given |= {"BUCKETLENS_LIST_ALLOW_PRIVATE": "1"}
     return given | ENVIRONMENT | {"BUCKETLENS_S3_ENDPOINT_URL": store}
 
 
-def words_of(line: str, home: Path, store: str) -> list[str]:
-    here = {"~/Pictures": str(home / "Pictures"), STORE: store}
+def words_of(line: str, home: Path, store: str, qdrant: str) -> list[str]:
+    here = {"~/Pictures": str(home / "Pictures"), STORE: store, QDRANT: qdrant}
     return [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)[1:]]
 
 
@@ -97,11 +106,11 @@ def test_every_line_of_a_console_block_is_tested_here() -> None:
     assert len(OWN) >= 8
 
 
-def test_every_command_runs(home: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_runs(home: Path, store: str, qdrant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in settings(home, store).items():
         monkeypatch.setenv(name, value)
     for line in OWN:
-        command = words_of(line, home, store)
+        command = words_of(line, home, store, qdrant)
         if command[0] == "ui" or {"--every", "--watch"} & set(command):
             code, printed = ask_to_end(command, home)
         else:
