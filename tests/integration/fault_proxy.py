@@ -1,4 +1,4 @@
-"""A TCP proxy in front of an HTTP server that counts requests, and fails on demand as networks and stores do."""
+"""A TCP proxy in front of an HTTP server that counts requests, and fails on demand as networks and servers do."""
 
 import random
 import socket
@@ -19,8 +19,8 @@ class Faults:
     """What goes wrong, until it is set otherwise.
 
     `refuse`: connections are closed at once. `hole`: nothing is ever answered. `delay`: seconds before each answer.
-    `cut`: a GET of an object breaks off after so many bytes of its body. `slow_down`: the share of requests that gets
-    503. `status`: what GETs of a key that contains `only` are answered with. `only` limits `cut` too.
+    `cut`: the answer about an object breaks off after so many bytes of its body. `slow_down`: the share of requests
+    that gets 503. `status`: what is answered about a key that contains `only`. `only` limits `cut` too.
     """
 
     refuse: bool = False
@@ -85,11 +85,12 @@ class FaultProxy:
     def _serve(self, client: socket.socket) -> None:
         """One request a connection."""
         with suppress(OSError):
-            head = _head(client)
+            head, body = _head(client)
             if not head:
                 client.close()
                 return
             method, target, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+            body += _rest(client, head, len(body))
             faults, is_object = self.faults, self._count(method, target)
             if faults.hole:
                 with self._lock:
@@ -102,8 +103,8 @@ class FaultProxy:
                 elif faults.status and is_object and faults.only in target:
                     client.sendall(_answer(faults.status, b""))
                 else:
-                    cut = faults.cut if is_object and method == "GET" and faults.only in target else None
-                    self._forward(client, head, cut)
+                    cut = faults.cut if is_object and faults.only in target else None
+                    self._forward(client, head, body, cut)
 
     def _wait(self, delay: float) -> None:
         with self._lock:
@@ -123,9 +124,9 @@ class FaultProxy:
                 self.gets[path] += 1
         return is_object
 
-    def _forward(self, client: socket.socket, head: bytes, cut: int | None) -> None:
+    def _forward(self, client: socket.socket, head: bytes, sent_along: bytes, cut: int | None) -> None:
         with socket.create_connection(self._upstream, timeout=60) as server:
-            server.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+            server.sendall(head + b"\r\nConnection: close\r\n\r\n" + sent_along)
             answer = b""
             while b"\r\n\r\n" not in answer and (part := server.recv(65536)):
                 answer += part
@@ -143,16 +144,26 @@ class FaultProxy:
                 ended = not body
 
 
-def _head(client: socket.socket) -> bytes:
-    """The request up to the empty line; the tested requests have no body."""
+def _head(client: socket.socket) -> tuple[bytes, bytes]:
+    """The request up to the empty line, and what has come of its body."""
     head = b""
     while b"\r\n\r\n" not in head:
         part = client.recv(65536)
         if not part:
-            return b""
+            return b"", b""
         head += part
-    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
-    return b"\r\n".join(lines)
+    head, _, body = head.partition(b"\r\n\r\n")
+    return b"\r\n".join(line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")), body
+
+
+def _rest(client: socket.socket, head: bytes, had: int) -> bytes:
+    """What is still to come of the body that the head tells of."""
+    told = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    missing = int(told[0].partition(b":")[2]) - had if told else 0
+    body = b""
+    while len(body) < missing and (part := client.recv(65536)):
+        body += part
+    return body
 
 
 def _closing(top: bytes) -> bytes:
