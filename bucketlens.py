@@ -5,6 +5,7 @@ import sys
 import click
 
 import core.cli
+import core.mirror_cli
 import demo.cli
 import ingest.cli
 import search_ui.cli
@@ -17,7 +18,7 @@ def commands() -> None:
     """Search a bucket or a folder of pictures by words, by picture, or by both."""
 
 
-for module in (ingest.cli, search_ui.cli, core.cli, demo.cli):
+for module in (ingest.cli, search_ui.cli, core.cli, core.mirror_cli, demo.cli):
     for command in module.COMMANDS:
         commands.add_command(command)
 

@@ -28,6 +28,7 @@
         ├── LibraryMissing
         │   └── ServerLibraryMissing
         ├── LibraryUnreachable  (exit 69)
+        ├── LibraryLate         (exit 69)
         ├── LibraryRefused
         │   └── LibraryReadOnly
         ├── LibraryBusy         (exit 75)
@@ -256,6 +257,14 @@ class LibraryUnreachable(LibraryError):
         )
         self.address = address
         self.reason = reason
+
+
+class LibraryLate(LibraryError):
+    exit_code = 69
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"the library did not answer within {waited_s:g} s; see that it is not overloaded")
+        self.waited_s = waited_s
 
 
 class LibraryRefused(LibraryError):

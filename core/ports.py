@@ -256,7 +256,9 @@ class SearchableIndex(Protocol):
     """
 
     backend: str
-    info: IndexInfo
+
+    @property
+    def info(self) -> IndexInfo: ...
 
     def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """The records of those ids that are there."""
@@ -328,6 +330,29 @@ class SearchableIndex(Protocol):
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSummary:
+    """A generation of a mirror: its name, how many images it holds, in how many segments, their vectors stored how."""
+
+    name: str
+    points: int
+    segments: int
+    storage: str
+
+
+class Mirror(SearchableIndex, Protocol):
+    """A copy of the library, which may be older than it."""
+
+    health: str | None  # what is wrong with its newest generation, for which an older one answers
+
+    @property
+    def as_of(self) -> datetime:
+        """When it was known to be equal to the library for the last time, UTC."""
+        ...
+
+    def summary(self) -> MirrorSummary: ...
 
 
 class VectorIndex(SearchableIndex, Protocol):

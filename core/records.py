@@ -156,7 +156,9 @@ class SearchResult:
     """The answer to one query; `notices` are sentences for the person who asked.
 
     `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
-    `total` counts pictures, every copy of one too: the `copies` of all hits of all pages add up to it.
+    `degraded`: a copy of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
+    pictures; None where that is not known. `total` counts pictures, every copy of one too: the `copies` of all hits of
+    all pages add up to it.
     """
 
     hits: tuple[Hit, ...]
@@ -166,6 +168,8 @@ class SearchResult:
     notices: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     verdict: Literal["strong", "some", "none"] | None = None
+    as_of: datetime | None = None
+    lacking: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -174,6 +178,8 @@ class SearchResult:
             "verdict": self.verdict,
             "backend": self.backend,
             "degraded": self.degraded,
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+            "lacking": self.lacking,
             "notices": list(self.notices),
             "timings_ms": {name: round(ms, 2) for name, ms in self.timings_ms.items()},
         }

@@ -1,6 +1,7 @@
 """SearchService: Query -> SearchResult, over ports only."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 
@@ -50,6 +51,13 @@ class SearchService:
         self._bank = bank
         self._ranker = Ranker(index)
         self._encoded_text = lru_cache(_TEXTS)(self._encode_anew)
+
+    def over(self, index: SearchableIndex) -> "SearchService":
+        """The same service over another index of the same model; what was encoded is shared."""
+        other = copy(self)
+        other._index = index
+        other._ranker = Ranker(index)
+        return other
 
     def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
         """Raises InvalidQuery, ImageError (a query picture), ImageNotIndexed, ModelError and LibraryError.

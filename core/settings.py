@@ -115,6 +115,16 @@ class Settings(BaseSettings):
     image_weight: float = Field(1.0, ge=0, le=100, description="how much it counts in a ranking what pictures show")
     caption_weight: float = Field(0.25, ge=0, le=100, description="how much it counts what captions mean, for words")
     words_weight: float = Field(0.25, ge=0, le=100, description="how much the very words of captions count, for words")
+    mirror: bool = Field(True, description="keep a copy of the library, which answers while that does not")
+    mirror_storage: Literal["float32", "float16", "ivf"] = Field(
+        "float32", description="its vectors: whole, in half the room, or in cells for some millions of images"
+    )
+    mirror_minutes: float = Field(15.0, gt=0, description="how often it is brought up to date during a long ingest")
+    mirror_threads: int | None = Field(None, ge=1, le=256, description="of one search of it; default: the cores")
+    offline: bool = Field(False, description="ask the copy of the library alone")
+    search_deadline: float = Field(
+        1.5, gt=0, le=600, description="how long the library may take for a search before its copy is asked"
+    )
     index_wait: float = Field(2.0, ge=0, description="longest wait for the library while another process writes")
     api_token: SecretStr | None = Field(None, min_length=8, description="asked for by the API and its metrics")
     api_rate: float = Field(100.0, ge=0, le=1e6, description="requests a second from one address; 0: no limit")

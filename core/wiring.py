@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import LibraryMissing, ModelMismatch, SourceNotFound
+from core.errors import LibraryError, LibraryMissing, ModelMismatch, SourceNotFound
+from core.failover import Failover
 from core.models import ModelCard
 from core.ports import (
     Captioner,
@@ -15,15 +16,19 @@ from core.ports import (
     Encoder,
     ImageStore,
     IndexInfo,
+    Mirror,
     Nameable,
     Plots,
     RunLog,
+    SearchableIndex,
     ThumbnailStore,
     VectorIndex,
     VectorRows,
 )
+from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
+from core.stages import go_on
 from core.vectors import Matrix
 
 if TYPE_CHECKING:
@@ -48,6 +53,10 @@ class Wiring:
     @property
     def thumbnail_folder(self) -> Path:
         return self.settings.data / "thumbnails"
+
+    @property
+    def mirror_folder(self) -> Path:
+        return self.settings.data / "mirror"
 
     @property
     def redo_file(self) -> Path:
@@ -135,15 +144,24 @@ class Wiring:
         """The library's encoder, or for a new library that of the settings. Raises ModelUnavailable, ModelMismatch."""
         from core.adapters.clip_encoder import load_encoder
 
-        try:
-            info: IndexInfo | None = self.index.info
-        except LibraryMissing:
-            info = None
+        info = self._info()
         wanted = self.settings.model or (info.model if info else DEFAULT_MODEL)
         encoder = load_encoder(wanted, device=self.settings.device)
         if info is not None and encoder.fingerprint != info.fingerprint:
             raise ModelMismatch(info.model, wanted)
         return encoder
+
+    def _info(self) -> IndexInfo | None:
+        """Of the library, or where that cannot be asked of its mirror; None where there is neither."""
+        try:
+            if not self.settings.offline:
+                return self.index.info
+        except LibraryMissing:
+            return None
+        except LibraryError:
+            if not self.has_mirror():
+                raise
+        return self.mirror.info
 
     @cached_property
     def captioner(self) -> Captioner:
@@ -246,8 +264,43 @@ class Wiring:
         return folder_store.source_name(source) if scheme in ("", "file") else source
 
     @cached_property
-    def search(self) -> SearchService:
-        return SearchService(self.index, lambda: self.encoder, lambda: self.decoder, self.settings.weights, self.bank)
+    def search(self) -> Searcher:
+        return ResilientSearch(
+            self.failover,
+            lambda index: SearchService(
+                index, lambda: self.encoder, lambda: self.decoder, self.settings.weights, self.bank
+            ),
+        )
+
+    @cached_property
+    def failover(self) -> Failover:
+        """Asks the library, or its mirror where the library does not answer; offline the mirror alone."""
+        return self.failing_over(lambda: self.index)
+
+    def failing_over(self, library: Callable[[], SearchableIndex]) -> Failover:
+        """As `failover`, for a library that is had in another way."""
+        given = self.settings
+        return Failover(None if given.offline else library, lambda: self.mirror, self.has_mirror, given.search_deadline)
+
+    def has_mirror(self) -> bool:
+        return self.settings.offline or (self.settings.mirror and (self.mirror_folder / "current").is_file())
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """The library's copy, which opens nothing until it is asked."""
+        from core.adapters.faiss_mirror import FaissMirror
+
+        return FaissMirror(self.mirror_folder, self.settings.mirror_threads)
+
+    def build_mirror(self, going: Callable[[], object] = go_on) -> None:
+        """Make the copy equal to the library. Raises LibraryError, and OSError.
+
+        `going` is called now and then, and ends it by raising: the copy is then what it was.
+        """
+        from core.adapters.mirror_build import build
+        from core.adapters.mirror_files import MirrorFolder
+
+        build(self.index, MirrorFolder(self.mirror_folder), self.settings.mirror_storage, going=going)
 
     def bank(self, encoder: Encoder) -> Matrix:
         """The encoded prompts that strengths are measured by; see core.strength."""
@@ -259,13 +312,18 @@ class Wiring:
 
         return PromptBank(self.settings.data)
 
+    def verify_mirror(self) -> list[tuple[str, str | None]]:
+        """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
+        from core.adapters.mirror_files import MirrorFolder
+
+        return MirrorFolder(self.mirror_folder).verified()
+
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""
-        self.__dict__.pop("search", None)  # it holds the index
         self._close("index")
 
     def close(self) -> None:
-        self._close("decoder", "index")
+        self._close("failover", "decoder", "mirror", "index")
 
     def _close(self, *names: str) -> None:
         for name in names:

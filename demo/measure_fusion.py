@@ -36,8 +36,8 @@ import numpy as np
 
 from core.evaluation import Gallery
 from core.query import Query, TextTerm, Weights
+from core.resilient_search import Searcher
 from core.retrieval_figures import Figures
-from core.search import SearchService
 from demo.bank import COLOUR_LIST, KIND_LIST, PLACE_LIST, SceneTable
 from demo.captions import SHORT, Asked, Question, short_question, worded
 from demo.composition import Scene
@@ -124,7 +124,7 @@ def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tu
 
 
 def _kept_out(
-    service: SearchService, scenes: Mapping[str, Scene], wanted: Question, unwanted: Question, dice: random.Random
+    service: Searcher, scenes: Mapping[str, Scene], wanted: Question, unwanted: Question, dice: random.Random
 ) -> bool:
     """Whether the first ten pictures found for "X, not Y" are without Y."""
     terms = TextTerm(worded(wanted, dice)), TextTerm(worded(unwanted, dice), -1.0)

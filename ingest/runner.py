@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import LibraryUnreachable, ModelError
+from core.errors import BucketLensError, LibraryUnreachable, ModelError
 from core.ports import ImageStore
 from core.wiring import Wiring
 from ingest.caption_files import CaptionShelf
@@ -60,6 +60,7 @@ class Runner:
         self._caption_files = caption_files
         self._shelf = CaptionShelf()
         self._named: dict[str, str] = {}
+        self._mirrored = time.monotonic()
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
@@ -162,9 +163,11 @@ class Runner:
             parts = self._parts(create=kind in ("full", "import"))
             with lock:
                 sweep = lock.unclean and kind == "full"
-                self._show(self._counting(work(parts, sweep), report))
+                self._show(self._counting(work(parts, sweep), parts, kind, report))
                 if not report.interrupted and sweep == lock.unclean:
                     lock.ended_well()
+                if not report.interrupted:
+                    self._mirror(parts, kind, report)
                 if self._prompt and not report.interrupted:
                     with suppress(ModelError):  # is told of when there is something to encode
                         parts.encoder()
@@ -172,10 +175,30 @@ class Runner:
         finally:
             self._wiring.let_go()
 
-    def _counting(self, steps: Iterator[Progress], report: Report) -> Iterator[Progress]:
+    def _counting(self, steps: Iterator[Progress], parts: Parts, kind: str, report: Report) -> Iterator[Progress]:
         for step in steps:
             self._observer.counted(report)
             yield step
+            if self._mirror_due():
+                self._mirror(parts, kind, report)
+
+    def _mirror_due(self) -> bool:
+        return time.monotonic() - self._mirrored > 60 * self._wiring.settings.mirror_minutes
+
+    def _mirror(self, parts: Parts, kind: str, report: Report) -> None:
+        """Bring the library's copy up to date; what a watcher sees is copied by and by.
+
+        A copy that cannot be made is no reason for a run to fail.
+        """
+        settings = self._wiring.settings
+        if not settings.mirror or (kind == "watch" and not self._mirror_due()):
+            return
+        self._mirrored = time.monotonic()
+        try:
+            parts.at_once(self._wiring.build_mirror)
+        except (BucketLensError, OSError) as error:
+            _log.warning(event("mirror_not_made", error=str(error)))
+            report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
 
     def _parts(self, *, create: bool) -> Parts:
         wiring, signals = self._wiring, self._signals

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from core.cli import data_option, json_option, printable, wire
-from core.query import INDEXED, Query
+from core.query import INDEXED, Filter, Query
 from core.records import SearchResult
 from core.wiring import Wiring
 from search_ui.duplicates_cli import duplicates
@@ -29,13 +29,22 @@ def model_option(command: F) -> F:
     )(command)
 
 
+def offline_option(command: F) -> F:
+    return click.option("--offline", is_flag=True, help="Ask the library's copy alone (see `bucketlens mirror`).")(
+        command
+    )
+
+
 @click.command()
 @with_options(query_options())
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
+@offline_option
 @model_option
 @data_option
 @json_option
-def search(sheet: Path | None, model: str | None, data: Path | None, as_json: bool, **options: Any) -> None:
+def search(
+    sheet: Path | None, offline: bool, model: str | None, data: Path | None, as_json: bool, **options: Any
+) -> None:
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
     Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
@@ -45,7 +54,7 @@ def search(sheet: Path | None, model: str | None, data: Path | None, as_json: bo
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
     given = Asked(**options)
-    with wire(data=data, model=model) as wiring:
+    with wire(data=data, model=model, offline=offline or None) as wiring:
         query = given.query(wiring)
         result = wiring.search.search(query)
         if sheet is not None:
@@ -67,11 +76,12 @@ def search(sheet: Path | None, model: str | None, data: Path | None, as_json: bo
     multiple=True,
     help="A further name under which the page is called (behind a proxy).",
 )
+@offline_option
 @model_option
 @data_option
-def ui(port: int, host: str, allow_host: tuple[str, ...], model: str | None, data: Path | None) -> None:
+def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: str | None, data: Path | None) -> None:
     """Serve the search page."""
-    with wire(data=data, model=model) as wiring:
+    with wire(data=data, model=model, offline=offline or None) as wiring:
         serve(wiring, host, port, allow_hosts=allow_host)
 
 
@@ -131,24 +141,25 @@ def _print(result: SearchResult, offset: int) -> None:
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
     from search_ui.advice import why_nothing
 
+    def count(passing: Filter) -> int:
+        return wiring.failover.ask(lambda index: index.count(passing))[0]
+
     if result.total:
         click.echo(f"nothing from there on: {result.total:,} pictures pass; use a smaller --offset", err=True)
         return
-    if query.min_strength and wiring.index.count(INDEXED & query.filter):
+    if query.min_strength and count(INDEXED & query.filter):
         click.echo(f"nothing matches with a strength of {query.min_strength:g}; use a smaller --min-strength", err=True)
         return
     click.echo("nothing found", err=True)
-    if wiring.index.count(INDEXED & query.filter):
+    if count(INDEXED & query.filter):
         click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
     else:
         rest = given.conditions(wiring)
-        for reason in why_nothing(
-            lambda words: wiring.index.count(rest & words), given.must, given.any_of, given.none_of
-        ):
+        for reason in why_nothing(lambda words: count(rest & words), given.must, given.any_of, given.none_of):
             click.echo(f"  {reason}", err=True)
-        if rest and wiring.index.count(INDEXED) and not wiring.index.count(INDEXED & rest):
+        if rest and count(INDEXED) and not count(INDEXED & rest):
             click.echo("  no picture passes the filters other than caption words", err=True)
-    if not wiring.index.count(INDEXED):
+    if not count(INDEXED):
         click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)
 
 

@@ -93,7 +93,8 @@ class AskedFilter:
         """All filters but those by caption words."""
         found: list[Condition] = [Phrase(phrase) for phrase in self.phrases]
         if self.sources:
-            held = [source for source, _ in wiring.index.facet("source", limit=MAX_LIMIT)]
+            known = wiring.failover.ask(lambda index: index.facet("source", limit=MAX_LIMIT))[0]
+            held = [source for source, _ in known]
             found.append(Match("source", tuple(_source(source, held) for source in self.sources)))
         found += [KeyPrefix(self.prefix)] if self.prefix is not None else []
         found += [KeyGlob(self.key)] if self.key is not None else []

@@ -3,14 +3,17 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from core.errors import BucketLensError, LibraryBusy, LibraryMissing, LibraryUnreachable, ModelUnavailable
+from core.failover import Failover
 from core.images import DecodeRequest
-from core.ports import Decoder, Encoder, VectorIndex
+from core.ports import Decoder, Encoder, SearchableIndex, VectorIndex
 from core.query import FAILED, INDEXED
+from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import Settings
 from core.wiring import Wiring
@@ -18,6 +21,8 @@ from search_ui.duplicate_search import DuplicateSearch
 from search_ui.pictures import Picture, Pictures
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ModelState = Literal["asleep", "loading", "ready", "failed"]
 
@@ -75,9 +80,20 @@ class Library:
         return self._model_error
 
     @cached_property
-    def service(self) -> SearchService:
-        """Raises LibraryMissing, LibraryBusy; `search` raises what kept the model from loading."""
-        return SearchService(self.index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank)
+    def service(self) -> Searcher:
+        """`search` raises what kept the model from loading."""
+        return ResilientSearch(
+            self.failover,
+            lambda index: SearchService(index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank),
+        )
+
+    @cached_property
+    def failover(self) -> Failover:
+        return self._wiring.failing_over(lambda: self.index)
+
+    def ask(self, work: Callable[[SearchableIndex], T]) -> T:
+        """What `work` makes of the library, or of its mirror where that does not answer. Raises LibraryError."""
+        return self.failover.ask(work)[0]
 
     def load_model(self) -> None:
         """Begin loading the library's model unless that has begun; returns at once."""
@@ -101,9 +117,7 @@ class Library:
             if time.monotonic() - made < (_OUTLINE_LASTS if outline.images else _EMPTY_LASTS):
                 return outline
         try:
-            index = self.index
-            words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
-            outline = Outline(index.count(INDEXED), index.count(FAILED), words)
+            outline = self.ask(_outlined)
         except LibraryBusy:
             if self._outline is None:
                 raise
@@ -129,6 +143,7 @@ class Library:
 
     def close(self) -> None:
         self.duplicates.stop()
+        self.failover.close()
         self._wiring.close()
 
     def _encoder(self) -> Encoder:
@@ -143,6 +158,7 @@ class Library:
             return self._wiring.decoder
 
     def _load_model(self) -> None:
+        self.failover.warm()
         try:
             self._wiring.bank(self._encoder())
         except (LibraryMissing, LibraryBusy, LibraryUnreachable):
@@ -155,3 +171,8 @@ class Library:
             self._model, self._model_error = "failed", ModelUnavailable("of this library", repr(error))
         else:
             self._model = "ready"
+
+
+def _outlined(index: SearchableIndex) -> Outline:
+    words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
+    return Outline(index.count(INDEXED), index.count(FAILED), words)

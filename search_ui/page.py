@@ -15,7 +15,7 @@ from core.errors import (
     ModelError,
     ModelMismatch,
 )
-from core.query import INDEXED, MAX_LIMIT
+from core.query import INDEXED, MAX_LIMIT, Filter
 from core.records import Hit, SearchResult
 from search_ui import acts, duplicates_view, facet_panel, panels
 from search_ui.advice import why_nothing
@@ -97,7 +97,8 @@ def _result(library: Library, state: PageState) -> SearchResult:
         raise _ModelLoading
     picture = library.pictures.get(state.upload) if state.upload else None
     result = library.service.search(state.query(picture.data if picture else None))
-    st.session_state["answer"] = (question, result)
+    if not result.degraded:  # the library may be back at any moment
+        st.session_state["answer"] = (question, result)
     return result
 
 
@@ -181,14 +182,17 @@ def _empty(library: Library, outline: Outline) -> None:
 
 
 def _nothing(library: Library, state: PageState) -> None:
-    if state.weakest and library.index.count(INDEXED & state.filter):
+    def count(passing: Filter) -> int:
+        return library.ask(lambda index: index.count(passing))
+
+    if state.weakest and count(INDEXED & state.filter):
         panels.message("No picture matches that well", f"None has a strength of {state.weakest / 100:.2f} or more.")
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
             st.button("Show weaker matches too", on_click=acts.change, kwargs={"least": 0})
         return
     others = [(facet_panel.spoken(*pick), state.unpicked(pick).rest) for pick in (*state.only, *state.without)]
     others += [("copies of one picture", replace(state, copies=None).rest)] if state.copies else []
-    reasons = why_nothing(library.index.count, state.must, state.any_of, state.none_of, state.rest, others)
+    reasons = why_nothing(count, state.must, state.any_of, state.none_of, state.rest, others)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
         st.button("Drop all filters", on_click=acts.change, kwargs=_UNFILTERED)

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from core.adapters.point_checks import dense, known
 from core.conditions import Match
 from core.errors import BucketLensError
 from core.fusion import Probe, Ranking, Shortlist
-from core.ports import DenseName, IndexInfo
+from core.ports import DenseName, IndexInfo, MirrorSummary
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ListName
 from core.vectors import Vector
@@ -56,6 +57,14 @@ class FaissMirror:
     @property
     def info(self) -> IndexInfo:
         return self.generation().manifest.info
+
+    @property
+    def as_of(self) -> datetime:
+        return self.generation().as_of
+
+    def summary(self) -> MirrorSummary:
+        manifest = self.generation().manifest
+        return MirrorSummary(manifest.name, manifest.points, len(manifest.segments), manifest.storage)
 
     def generation(self) -> Generation:
         """Raises MirrorMissing, MirrorDamaged, LibraryError."""

@@ -177,6 +177,23 @@ class MirrorFolder:
         except (OSError, ValueError):
             return manifest.created_at
 
+    def verified(self) -> list[tuple[str, str | None]]:
+        """Every generation by its name, the latest first, all of its files read, and what is wrong with it.
+
+        Raises MirrorMissing.
+        """
+        found: list[tuple[str, str | None]] = []
+        for generation in self.candidates():
+            try:
+                self.checked(generation, again=True)
+            except LibraryError as error:
+                found.append((generation.name, str(error)))
+            else:
+                found.append((generation.name, None))
+        if not found:
+            raise self.missing()
+        return found
+
     def missing(self) -> MirrorMissing:
         return MirrorMissing(self.folder)
 

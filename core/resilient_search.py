@@ -1,0 +1,59 @@
+"""SearchService over the library, or over its mirror where the library does not answer."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from core.facets import Facet, FacetField
+from core.failover import Failover
+from core.ports import SearchableIndex
+from core.query import Query
+from core.records import ImageRecord, SearchResult
+from core.search import SearchService
+from core.stages import go_on
+
+
+class Searcher(Protocol):
+    """What answers queries; see SearchService."""
+
+    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult: ...
+
+    def facets(
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+    ) -> dict[FacetField, Facet]: ...
+
+    def image(self, image_id: str) -> ImageRecord: ...
+
+
+class ResilientSearch:
+    """A Searcher. What the mirror answered is marked as `degraded`, with its age and how many images it lacks."""
+
+    def __init__(self, failover: Failover, service: Callable[[SearchableIndex], SearchService]) -> None:
+        self._failover = failover
+        self._make = service
+        self._made: SearchService | None = None
+
+    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
+        """Raises what SearchService.search does."""
+        result, degraded = self._failover.ask(lambda index: self._over(index).search(query, going))
+        if degraded is None:
+            return result
+        notices = (*result.notices, degraded.notice)
+        return replace(result, degraded=True, notices=notices, as_of=degraded.as_of, lacking=degraded.lacking)
+
+    def facets(
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+    ) -> dict[FacetField, Facet]:
+        """Raises what SearchService.facets does."""
+        asked = list(fields)
+        return self._failover.ask(lambda index: self._over(index).facets(query, asked, limit=limit, going=going))[0]
+
+    def image(self, image_id: str) -> ImageRecord:
+        """Raises what SearchService.image does."""
+        return self._failover.ask(lambda index: self._over(index).image(image_id))[0]
+
+    def _over(self, index: SearchableIndex) -> SearchService:
+        """One service, so that what it keeps of texts serves every index."""
+        if self._made is None:
+            self._made = self._make(index)
+        return self._made.over(index)
