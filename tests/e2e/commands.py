@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from tests.e2e.warm_commands import WarmCommands
+from tests.warm_processes import WarmProcess, WarmProcesses
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "data"
@@ -17,9 +18,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default"}
 
 
-_warm = WarmCommands()
+_warm = WarmProcesses()
 atexit.register(_warm.close)
 
 
 def bucketlens(*arguments: str | Path, cwd: Path, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
     return _warm.run([str(argument) for argument in arguments], cwd=cwd, env=environment(), timeout=timeout)
+
+
+def started(*arguments: str | Path, cwd: Path, **more: Any) -> WarmProcess:
+    """The command while it runs; `env` changes the environment, `main` is another function than its own."""
+    env = environment() | more.pop("env", {})
+    return _warm.start([str(argument) for argument in arguments], cwd=cwd, env=env, **more)

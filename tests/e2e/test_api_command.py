@@ -2,15 +2,13 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
-from tests.e2e.commands import BUCKETLENS, bucketlens, environment
+from tests.e2e.commands import bucketlens, started
 from tests.integration.api_client import Served, ready
 from tests.ui.small_library import build
 
 TOKEN = "for programs alone"
-SETTINGS = {"BUCKETLENS_API_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
 
 
 def test_the_same_answer_over_http_and_in_the_terminal(tmp_path: Path) -> None:
@@ -19,12 +17,8 @@ def test_the_same_answer_over_http_and_in_the_terminal(tmp_path: Path) -> None:
     terms = [{"text": "a red car"}, {"text": "at night", "weight": -1}]
     asked = {"terms": terms, "filter": {"key": "scene-*"}, "fold": False, "limit": 5}
     told = json.loads(bucketlens("search", *words, "--json", "--data", data, cwd=tmp_path).stdout)
-    command = [*BUCKETLENS, "ui", "--data", str(data), "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment() | SETTINGS, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with started("ui", "--data", data, "--port", "0", cwd=tmp_path, env={"BUCKETLENS_API_TOKEN": TOKEN}) as process:
         try:
-            assert process.stdout is not None
             address = re.search(r"http://(\S+)", process.stdout.readline())
             assert address
             server = Served(address[1], tmp_path / "no audit")
@@ -38,4 +32,4 @@ def test_the_same_answer_over_http_and_in_the_terminal(tmp_path: Path) -> None:
             assert (answer["total"], answer["verdict"]) == (told["total"], told["verdict"])
             assert server.get("/").status == server.get("/_stcore/health").status == 200
         finally:
-            process.terminate()
+            process.kill()

@@ -19,7 +19,7 @@ import bucketlens as command_line
 from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
-from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment
+from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment, started
 from tests.integration.qdrant_stub import QdrantStub, serving
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
@@ -87,10 +87,7 @@ def words_of(line: str, home: Path, store: str, qdrant: str) -> list[str]:
 
 def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
     """Runs what goes on until it is asked to end; asks it as soon as it says that it works."""
-    with subprocess.Popen(
-        [*BUCKETLENS, *command], cwd=home, env=environment(), text=True, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
+    with started(*command, cwd=home) as process:
         try:
             first = process.stdout.readline()
             assert ("BucketLens is at http://" if command[0] == "ui" else " added, ") in first
@@ -98,7 +95,7 @@ def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
             rest, _ = process.communicate(timeout=120)
         finally:
             process.kill()
-    return process.returncode, first + rest
+    return process.wait(), first + rest
 
 
 def test_every_line_of_a_console_block_is_tested_here() -> None:

@@ -1,10 +1,7 @@
 """A served library, and what a program sends it."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +14,8 @@ from jsonschema import Draft202012Validator
 
 from search_ui.api_models import HitAnswer, SearchAnswer
 from search_ui.openapi import document
+from tests.e2e.commands import ROOT, started
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = document(False)
 
 
@@ -87,26 +84,18 @@ def schema_of(name: str) -> Draft202012Validator:
 @contextmanager
 def served(data: Path, audit: Path, **settings: str) -> Iterator[Served]:
     """A server of its own process; its model is being loaded."""
-    given = {f"BUCKETLENS_{name.upper()}": value for name, value in settings.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.audited_ui", "--data", str(data), "--port", "0"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "BUCKETLENS_AUDIT": str(audit)} | given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None and process.stderr is not None
-        address = re.search(r"http://(\S+)", line := process.stdout.readline())
-        assert address, line + process.stderr.read()
-        yield Served(address[1], audit)
-        process.terminate()
-        _, errors = process.communicate(timeout=20)
-        assert "Traceback" not in errors, errors
-    finally:
-        process.kill()
-        process.communicate()
+    env = {f"BUCKETLENS_{name.upper()}": value for name, value in settings.items()} | {"BUCKETLENS_AUDIT": str(audit)}
+    options = ["ui", "--data", data, "--port", "0"]
+    with started(*options, cwd=ROOT, env=env, main="tests.integration.audited_ui:main") as process:
+        try:
+            address = re.search(r"http://(\S+)", line := process.stdout.readline())
+            assert address, (line, process.communicate(10))
+            yield Served(address[1], audit)
+            process.terminate()
+            _, errors = process.communicate(timeout=20)
+            assert "Traceback" not in errors, errors
+        finally:
+            process.kill()
 
 
 def ready(server: Served) -> None:

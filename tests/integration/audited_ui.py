@@ -7,17 +7,15 @@ import json
 import os
 import sys
 
-_out = os.open(os.environ.pop("BUCKETLENS_AUDIT"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+import bucketlens
 
 
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if event in ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
-        os.write(_out, (json.dumps([event, repr(arguments[:2])]) + "\n").encode())
+def main() -> None:
+    out = os.open(os.environ.pop("BUCKETLENS_AUDIT"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event in ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
+            os.write(out, (json.dumps([event, repr(arguments[:2])]) + "\n").encode())
 
-sys.addaudithook(_note)
-
-if __name__ == "__main__":
-    import search_ui.cli
-
-    search_ui.cli.ui()
+    sys.addaudithook(note)
+    bucketlens.main()

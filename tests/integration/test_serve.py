@@ -1,6 +1,5 @@
 """Starting and ending `bucketlens ui`, without a browser."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -14,23 +13,11 @@ import pytest
 
 from core.settings import load_settings
 from search_ui.server import allowed_hosts, listen, streamlit_options
+from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 STREAMLITS_OWN = (
     "[server]\nenableAgentApi = true\nport = 1\nbaseUrlPath = 'x'\nenableCORS = false\nenableXsrfProtection = false\n"
 )
-SERVE = "import search_ui.cli; search_ui.cli.ui()"
-
-
-def start(cwd: Path, *options: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVE, *options],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def stream(address: str, origin: str) -> int:
@@ -50,7 +37,14 @@ def stream(address: str, origin: str) -> int:
 def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "config.toml").write_text(STREAMLITS_OWN)
-    with start(tmp_path, "--port", "0") as process:
+    with subprocess.Popen(
+        [*BUCKETLENS, "ui", "--port", "0"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         try:
             assert process.stdout is not None
             address = process.stdout.readline().split()[3]
@@ -68,13 +62,10 @@ def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: P
 
 
 def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as taken,
-        start(tmp_path, "--port", str(taken.getsockname()[1])) as process,
-    ):
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "another program listens there" in errors and "--port" in errors
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run = bucketlens("ui", "--port", str(taken.getsockname()[1]), cwd=tmp_path, timeout=60)
+    assert run.returncode != 0
+    assert "another program listens there" in run.stderr and "--port" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,9 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.e2e.commands import ROOT, started
 from tests.ui.small_library import SmallLibrary, build
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("BUCKETLENS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = [
     "--no-sandbox",
@@ -33,30 +31,14 @@ PATIENCE_MS = 120_000  # the first search of a page loads its model, beside what
 @contextmanager
 def serving(data: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
     """The address of `bucketlens ui` over a data folder."""
-    command = [sys.executable, "-c", "import search_ui.cli; search_ui.cli.ui()", "--data", str(data), "--port", "0"]
-    process = subprocess.Popen(
-        [*command, *options],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"} | (environment or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        address = re.search(r"http://\S+", line)
-        assert address, line + process.stdout.read()
-        yield address.group()
-    finally:
-        process.terminate()
+    with started("ui", "--data", data, "--port", "0", *options, cwd=ROOT, env=environment or {}) as process:
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
+            line = process.stdout.readline()
+            address = re.search(r"http://\S+", line)
+            assert address, (line, process.communicate(10))
+            yield address.group()
+        finally:
             process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def health(url: str) -> dict[str, str]:
