@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from core.adapters.model_files import set_environment
 from tests.s3_server import s3_server
+
+set_environment()  # before any test imports torch: tests run on as many processes as there are cores
 
 settings.register_profile(
     "bucketlens", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
