@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tomllib
@@ -19,11 +18,10 @@ import bucketlens as command_line
 from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
-from tests.e2e.commands import BUCKETLENS, ROOT, bucketlens, environment, started
+from tests.e2e.commands import ROOT, bucketlens, started
 from tests.integration.qdrant_stub import QdrantStub, serving
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
-from tests.ui.small_library import build
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
@@ -98,7 +96,8 @@ def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
     return process.wait(), first + rest
 
 
-def test_every_line_of_a_console_block_is_tested_here() -> None:
+def test_every_line_of_a_console_block_is_tested() -> None:
+    # the lines of curl where a server is asked, in test_api_command
     assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL)} == ELSEWHERE
     assert len(OWN) >= 8
 
@@ -116,24 +115,6 @@ def test_every_command_runs(home: Path, store: str, qdrant: str, monkeypatch: py
         assert code == 0, f"{line}: exit {code}"
         assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
     assert (home / "similar.png").stat().st_size > 1000
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")
-@pytest.mark.soak
-def test_every_question_of_a_program_is_answered(tmp_path: Path) -> None:
-    command = [*BUCKETLENS, "ui", "--port", "0", "--data", str(build(tmp_path, 6).data)]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            address = re.search(r"http://(\S+)", process.stdout.readline())
-            assert address and CURL
-            for line in CURL:
-                asked = shlex.split(line.replace("localhost:8501", address[1]))
-                patient = ["--fail", "--silent", "--show-error", "--retry", "60"]  # 503 while the model is loaded
-                told = subprocess.run([*asked, *patient], capture_output=True, text=True, timeout=120, check=False)
-                assert told.returncode == 0 and told.stdout, (line, told.stderr)
-        finally:
-            process.terminate()
 
 
 def test_the_python_shown_runs(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
