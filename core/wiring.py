@@ -84,14 +84,19 @@ class Wiring:
             raise LibraryMissing(self.settings.data)
         return EdgeIndex.open(self.index_folder, wait_s=self.settings.index_wait)
 
-    def create_index(self) -> VectorIndex:
-        """The library that is there, or a new one for the encoder of the settings. Raises ModelMismatch."""
+    def create_index(self, info: IndexInfo | None = None) -> VectorIndex:
+        """The library that is there, or a new one for this model, if not for the encoder of the settings.
+
+        Raises ModelMismatch.
+        """
         self.write()
         try:
             _ = self.index
         except LibraryMissing:
-            encoder = self.encoder
-            self._create(IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension))
+            if info is None:
+                encoder = self.encoder
+                info = IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)
+            self._create(info)
             self.last_run.forget()
             self.redo_file.unlink(missing_ok=True)
         if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:

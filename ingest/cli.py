@@ -1,4 +1,4 @@
-"""The commands `ingest` and `forget`."""
+"""The commands `ingest` and `forget`, and those of the files beside."""
 
 import json
 import random
@@ -14,6 +14,7 @@ from core.cli import data_option, json_option, printable, printable_lines, wire
 from core.errors import LibraryMissing, UsageError
 from core.wiring import Wiring
 from ingest.caption_cli import caption
+from ingest.copy_cli import copy
 from ingest.import_cli import import_vectors
 from ingest.lock import RunLock
 from ingest.observer import SILENT, Observer
@@ -289,4 +290,4 @@ def _told(found: "Forgetting", wiring: Wiring) -> str:
     return "\n".join(lines)
 
 
-COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget]
+COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget, copy]
