@@ -1,0 +1,22 @@
+"""Fetch the models of the settings, and load them once: what is in the cache afterwards works without a network."""
+
+import sys
+
+import click
+
+from core.cli import wire
+from core.errors import BucketLensError
+
+
+def main() -> None:
+    with wire() as wiring:
+        try:
+            click.echo(f"encoder {wiring.encoder.name} is here")
+            click.echo(f"captioner {wiring.captioner.name} is here")
+        except BucketLensError as error:
+            click.echo(f"bucketlens: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
