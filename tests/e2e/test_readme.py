@@ -28,12 +28,17 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
 COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
 OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
 CURL = [line for line in COMMANDS if line.startswith("curl ")]
+DOCKER = [line for line in COMMANDS if line.startswith("docker compose ")]  # tests/infra asks Docker Compose of them
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
 QDRANT = "http://localhost:6333"
 # In six drawn pictures.
 MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength")
-ELSEWHERE = {"git clone <this repository> bucketlens && cd bucketlens", "source .venv/bin/activate"}
+ELSEWHERE = {
+    "git clone <this repository> bucketlens && cd bucketlens",
+    "source .venv/bin/activate",
+    "cp .env.example .env",
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +103,7 @@ def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
 
 def test_every_line_of_a_console_block_is_tested() -> None:
     # the lines of curl where a server is asked, in test_api_command
-    assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL)} == ELSEWHERE
+    assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL, *DOCKER)} == ELSEWHERE
     assert len(OWN) >= 8
 
 

@@ -205,7 +205,7 @@ def test_nothing_is_asked_of_env_that_the_example_does_not_explain() -> None:
 
 
 def test_every_command_that_is_told_of_is_one(everything: dict[str, Any], env: Path) -> None:
-    told = {path: path.read_text() for path in (COMPOSE, CLUSTER, EXAMPLE, ALERTS)}
+    told = {path: path.read_text() for path in (ROOT / "README.md", COMPOSE, CLUSTER, EXAMPLE, ALERTS)}
     found = [
         (path, line.split())
         for path, text in told.items()
