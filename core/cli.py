@@ -3,12 +3,14 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from core.errors import BucketLensError
 from core.models import MODELS, ModelCard, Role, names
 from core.ports import VectorIndex
 from core.query import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
@@ -85,6 +87,7 @@ def status(data: Path | None, as_json: bool) -> None:
         click.echo(f"last complete run: {found['last_complete_run'] or 'none yet'}")
         place = f" {wiring.settings.qdrant_url}" if wiring.settings.qdrant_url else ""
         click.echo(f"model {printable(found['model'])}, index {found['backend']}{place}")
+        click.echo(_about_mirror(found["mirror"]))
         click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
 
 
@@ -101,8 +104,30 @@ def _status(wiring: Wiring) -> dict[str, Any]:
         "model": index.info.model,
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
+        "mirror": _mirror(wiring),
         "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.thumbnail_folder),
     }
+
+
+def _mirror(wiring: Wiring) -> dict[str, Any] | None:
+    """The library's copy; None where there is none, its problem alone where it cannot be opened."""
+    if not wiring.has_mirror():
+        return None
+    try:
+        summary = wiring.mirror.summary()
+        as_of, problem = wiring.mirror.as_of.isoformat(), wiring.mirror.health
+    except BucketLensError as error:
+        return {"problem": str(error)}
+    return asdict(summary) | {"as_of": as_of, "problem": problem}
+
+
+def _about_mirror(mirror: dict[str, Any] | None) -> str:
+    if mirror is None:
+        return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
+    if "points" not in mirror:
+        return f"its copy cannot be used: {printable(mirror['problem'])}"
+    remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
+    return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
 
 
 def _sources(index: VectorIndex) -> list[dict[str, Any]]:

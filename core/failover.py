@@ -122,7 +122,7 @@ class Failover:
             if self._lost is not None or self._closed.is_set():
                 return
             self._lost = error
-        _log.warning("library lost, its mirror answers error=%s", error)
+        _log.info("library lost, its mirror answers error=%s", error)
         threading.Thread(target=self._probe, name="probe-library", daemon=True).start()
 
     def _probe(self) -> None:
@@ -141,7 +141,7 @@ class Failover:
                 continue
             self._counted = time.monotonic(), count
             self._lost = None
-            _log.warning("library answers again")
+            _log.info("library answers again")
             return
 
     def _count_soon(self, library: Callable[[], SearchableIndex]) -> None:

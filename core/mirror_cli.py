@@ -1,14 +1,13 @@
 """The commands of `mirror`: the library's copy, which answers while the library cannot."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from core.cli import data_option, json_option, printable, wire
-from core.errors import BucketLensError
 from core.wiring import Wiring
 
 
@@ -53,42 +52,23 @@ def verify(data: Path | None, as_json: bool) -> None:
 
 
 def _tell(wiring: Wiring, as_json: bool) -> None:
-    told = mirror_status(wiring)
-    if as_json:
-        click.echo(json.dumps(told))
-        return
-    age = datetime.now(UTC) - datetime.fromisoformat(told["as_of"])
-    click.echo(f"{told['images']:,} pictures, as they were {age.total_seconds():,.0f} seconds ago")
-    click.echo(f"{told['generation']}, {told['segments']} segments, vectors as {told['storage']}")
-    click.echo(f"{told['bytes'] / 1e6:,.1f} MB; model {printable(told['model'])}")
-    if told["problem"]:
-        click.echo(f"the newest copy cannot be used, this is the one before: {printable(told['problem'])}")
-
-
-def mirror_status(wiring: Wiring) -> dict[str, Any]:
-    """What is known of the copy in use. Raises MirrorMissing, MirrorDamaged."""
+    """Raises MirrorMissing, MirrorDamaged."""
     copy = wiring.mirror
-    summary = copy.summary()
-    return {
-        "generation": summary.name,
+    told = asdict(copy.summary()) | {
         "as_of": copy.as_of.isoformat(),
-        "images": summary.points,
-        "segments": summary.segments,
-        "storage": summary.storage,
         "bytes": copy.size_bytes(),
         "model": copy.info.model,
         "problem": copy.health,
     }
-
-
-def known_mirror(wiring: Wiring) -> dict[str, Any] | None:
-    """As `mirror_status`; None where there is no copy, its problem alone where it cannot be opened."""
-    if not wiring.has_mirror():
-        return None
-    try:
-        return mirror_status(wiring)
-    except BucketLensError as error:
-        return {"problem": str(error)}
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    age = (datetime.now(UTC) - copy.as_of).total_seconds()
+    click.echo(f"{told['points']:,} entries, as they were {age:,.0f} seconds ago")
+    click.echo(f"{told['name']}, {told['segments']} segments, vectors as {told['storage']}")
+    click.echo(f"{told['bytes'] / 1e6:,.1f} MB; model {printable(copy.info.model)}")
+    if copy.health:
+        click.echo(f"the newest copy cannot be used, this is the one before: {printable(copy.health)}")
 
 
 COMMANDS: list[click.Command] = [mirror]

@@ -171,8 +171,8 @@ class Weights:
     """
 
     image: float = 1.0
-    caption: float = 0.25
-    words: float = 0.25
+    caption: float = 0.05
+    words: float = 0.2
 
     def __post_init__(self) -> None:
         for name in ("image", "caption", "words"):

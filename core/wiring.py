@@ -82,7 +82,13 @@ class Wiring:
             return self._on_server()
         if not EdgeIndex.exists(self.index_folder):
             raise LibraryMissing(self.settings.data)
-        return EdgeIndex.open(self.index_folder, wait_s=self.settings.index_wait)
+        return EdgeIndex.open(self.index_folder, wait_s=self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for a library that is in use: less where a copy answers else, and says why."""
+        waits, deadline = self.settings.index_wait, self.settings.search_deadline
+        return min(waits, 0.8 * deadline) if self.has_mirror() and not self._writes else waits
 
     def create_index(self, info: IndexInfo | None = None) -> VectorIndex:
         """The library that is there, or a new one for this model, if not for the encoder of the settings.

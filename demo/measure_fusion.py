@@ -1,6 +1,6 @@
 """Measure whether the three lists together rank better than each alone, and what "X, not Y" keeps out.
 
-    python -m demo.measure_fusion [--pictures 2000] [--skip 0] [--questions 500] [--cases 200] [--unseen]
+    python -m demo.measure_fusion [--pictures 2000] [--skip 0] [--questions 2000] [--cases 200] [--unseen]
 
 The library is a real one of scenes never trained on, its captions written by the demo captioner. `--skip` takes later
 scenes: for choosing weights, which must not see those that they are measured on.
@@ -52,15 +52,16 @@ PAIRS = ("two kinds", "two colour+kinds", "relation")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of every weighing by its name the figures of full captions and of short questions."""
+    """Of every weighing by its name the figures of full captions, of short questions, and of all of them together."""
 
     captions: Mapping[str, Figures]
     short: Mapping[str, Figures]
+    both: Mapping[str, Figures]
     cases: int
     kept_out: float
 
 
-def weighings(steps: Sequence[float] = (0.25, 0.5, 1.0)) -> dict[str, Weights]:
+def weighings(steps: Sequence[float] = (0.05, 0.2, 0.5)) -> dict[str, Weights]:
     named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
     named["as set"] = Weights()
     for caption in steps:
@@ -75,13 +76,14 @@ def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping
     wiring, scenes = library.wiring, list(library.scenes.values())
     gallery = Gallery(wiring.index, len(scenes))
     asked = retold(dice.sample(scenes, min(questions, len(scenes))), dice)
-    captions, short = (
+    brief = _short(scenes, questions, dice)
+    captions, short, both = (
         gallery.by_text(wiring.encoder, gallery.asked(known(library.scenes, some)), compared)
-        for some in (asked, _short(scenes, questions, dice))
+        for some in (asked, brief, asked | brief)
     )
     pairs = _cases(scenes, cases, dice)
     kept = sum(_kept_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
-    return Measured(captions, short, len(pairs), kept / max(1, len(pairs)))
+    return Measured(captions, short, both, len(pairs), kept / max(1, len(pairs)))
 
 
 def _short(scenes: Sequence[Scene], number: int, dice: random.Random) -> dict[str, Question]:
@@ -134,7 +136,7 @@ def _kept_out(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    for name, usual in (("pictures", 2000), ("skip", 0), ("questions", 500), ("cases", 200)):
+    for name, usual in (("pictures", 2000), ("skip", 0), ("questions", 2000), ("cases", 200)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     parser.add_argument("--unseen", action="store_true", help="scenes with pairs of colour and kind never trained on")
     given = parser.parse_args()
@@ -145,13 +147,14 @@ def main() -> None:
 
 
 def table(found: Measured, pictures: int) -> str:
-    first = next(iter(found.captions.values())).questions, next(iter(found.short.values())).questions
-    lines = [f"{first[0]} full captions and {first[1]} short questions, asked of {pictures} pictures"]
-    lines.append(f"{'image, caption, words':<24}{'captions: nDCG@10':>20}{'R@1':>8}{'short: nDCG@10':>18}{'R@1':>8}")
-    lines += [
-        f"{name:<24}{one.ndcg_at_10:>20.4f}{one.recall_at_1:>8.3f}{two.ndcg_at_10:>18.4f}{two.recall_at_1:>8.3f}"
-        for (name, one), two in zip(found.captions.items(), found.short.values(), strict=True)
-    ]
+    columns = {"full captions": found.captions, "short questions": found.short, "all": found.both}
+    sizes = ", ".join(f"{next(iter(figures.values())).questions} {name}" for name, figures in columns.items())
+    lines = [f"nDCG@10 and R@1 of {sizes}, asked of {pictures} pictures"]
+    lines.append(f"{'image, caption, words':<24}" + "".join(f"{name:>24}" for name in columns))
+    for name in found.both:
+        figures = [column[name] for column in columns.values()]
+        told = "".join(f"{one.ndcg_at_10:>16.5f}{one.recall_at_1:>8.4f}" for one in figures)
+        lines.append(f"{name:<24}{told}")
     lines.append(f'"X, not Y": no Y among the first {TOP} in {found.kept_out:.1%} of {found.cases} cases')
     return "\n".join(lines)
 

@@ -57,8 +57,8 @@ class WeightsBody(_Body):
     """How much each list counts in the ranking; 0 leaves it out."""
 
     image: Share = 1.0
-    caption: Share = 0.25
-    words: Share = 0.25
+    caption: Share = 0.05
+    words: Share = 0.2
 
 
 class AskedBody(_Body):

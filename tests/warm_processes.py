@@ -236,6 +236,8 @@ def _be(asked: Mapping[str, Any], stdout: int, stderr: int, of_others: Sequence[
 
 
 def _serve(control: int) -> None:
+    import faiss  # noqa: F401
+    import pyarrow.compute  # noqa: F401
     import sentence_transformers  # noqa: F401
     import streamlit.web.bootstrap  # noqa: F401
     import uvicorn  # noqa: F401

@@ -97,6 +97,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
         "model": "demo",
         "fingerprint": "f00d",
         "backend": "edge",
+        "mirror": None,
     }
     assert size > 5_000_000
 

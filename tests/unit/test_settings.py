@@ -83,7 +83,7 @@ def test_sources_are_paths_or_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_weights_are_checked_where_they_are_set() -> None:
     assert load_settings().weights == Weights()
-    assert load_settings(words_weight=2, image_weight=0).weights == Weights(0, 0.25, 2)
+    assert load_settings(words_weight=2, image_weight=0).weights == Weights(0, 0.05, 2)
     for bad in ({"words_weight": -1}, {"image_weight": float("nan")}):
         with pytest.raises(InvalidSetting, match="weight"):
             load_settings(**bad)

@@ -1,0 +1,85 @@
+"""The library's copy through the command line: made by an ingest, it answers while the library cannot."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.adapters.library_lock import LibraryLock
+from demo.scenes import write_pictures
+from tests.e2e.commands import bucketlens
+
+WORDS = ("search", "red", "--limit", "3", "--data", "data")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve drawn pictures, ingested with the demo models."""
+    home = tmp_path_factory.mktemp("mirrored")
+    list(write_pictures(home / "pictures", 12, size=128))
+    done = bucketlens("ingest", "pictures", "--model", "demo", "--data", "data", cwd=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another process has the library open, and does not let go."""
+    lock = LibraryLock(folder)
+    lock.acquire(5)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def test_an_ingest_leaves_a_copy_that_status_tells_of(home: Path) -> None:
+    told = json.loads(bucketlens("status", "--data", "data", "--json", cwd=home).stdout)["mirror"]
+    assert (told["points"], told["storage"], told["problem"]) == (12, "float32", None)
+    assert "copy of 12 entries as of 20" in bucketlens("status", "--data", "data", cwd=home).stdout
+    again = bucketlens("ingest", "pictures", "--data", "data", cwd=home)
+    assert again.returncode == 0
+    assert (
+        json.loads(bucketlens("mirror", "status", "--data", "data", "--json", cwd=home).stdout)["name"] == told["name"]
+    )
+
+
+def test_while_another_process_keeps_the_library_the_copy_answers(home: Path) -> None:
+    usual = json.loads(bucketlens(*WORDS, "--json", cwd=home).stdout)
+    with held(home / "data" / "index"):
+        kept = bucketlens(*WORDS, "--json", cwd=home)
+        plain = bucketlens(*WORDS, cwd=home)
+    found = json.loads(kept.stdout)
+    assert (kept.returncode, found["degraded"], found["backend"]) == (0, True, "mirror")
+    assert found["as_of"] and not usual["degraded"]
+    assert [hit["id"] for hit in found["hits"]] == [hit["id"] for hit in usual["hits"]]
+    assert [hit["match"] for hit in found["hits"]] == pytest.approx([hit["match"] for hit in usual["hits"]], abs=1e-4)
+    assert "in use by another process" in plain.stderr and "the answer of its copy" in plain.stderr
+
+
+def test_offline_the_copy_alone_is_asked_and_no_library_is_needed(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(home / "data")
+    found = json.loads(bucketlens(*WORDS, "--offline", "--json", cwd=tmp_path).stdout)
+    assert found["backend"] == "mirror" and len(found["hits"]) == 3
+    browsed = json.loads(bucketlens("search", "--offline", "--json", "--data", "data", cwd=tmp_path).stdout)
+    assert browsed["total"] == 12
+
+
+def test_a_damaged_copy_is_told_and_made_anew(home: Path, tmp_path: Path) -> None:
+    vectors = next((home / "data" / "mirror").rglob("image.faiss"))
+    whole = vectors.read_bytes()
+    vectors.write_bytes(whole[:-1])
+    verified = bucketlens("mirror", "verify", "--data", "data", cwd=home)
+    assert verified.returncode == 1 and "image.faiss is not what was written" in verified.stdout
+    assert "cannot be used" in bucketlens("status", "--data", "data", cwd=home).stdout
+    refused = bucketlens(*WORDS, "--offline", cwd=home)
+    assert refused.returncode == 1 and "bucketlens mirror build" in refused.stderr
+    assert bucketlens("mirror", "build", "--data", "data", cwd=home).returncode == 0
+    assert json.loads(bucketlens(*WORDS, "--offline", "--json", cwd=home).stdout)["total"] == 12
+
+
+def test_without_a_copy_the_way_to_one_is_told(tmp_path: Path) -> None:
+    missing = bucketlens("search", "--offline", "--data", "data", cwd=tmp_path)
+    assert missing.returncode == 1 and "bucketlens mirror build" in missing.stderr
