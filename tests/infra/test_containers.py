@@ -120,7 +120,7 @@ def ended(process: "subprocess.Popen[str]") -> int:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    env = env_file(tmp_path_factory.mktemp("compose"), BUCKETLENS_API_TOKEN=TOKEN)
+    env = env_file(tmp_path_factory.mktemp("compose"), BUCKETLENS_API_TOKEN=TOKEN, PAGE_NAME="pictures.example")
     made: dict[str, Any] = config(env, "*")["services"]
     return made
 
@@ -133,6 +133,8 @@ def test_the_page_is_healthy_once_it_answers_and_keeps_its_numbers_to_who_has_th
     with page.running() as process:
         assert page.becomes_healthy(process)
         assert page.asked("/metrics")[0] == 401
+        names = {"localhost": 200, "pictures.example": 200, "ui:8501": 200, "elsewhere.example": 400}
+        assert {name: page.asked("/healthz", Host=name)[0] for name in names} == names
         token = set_in(services["prometheus"])["PAGE_TOKEN"]
         status, numbers = page.asked("/metrics", Authorization=f"Bearer {token}")
         assert status == 200 and "bucketlens_api_requests_total" in numbers

@@ -108,9 +108,9 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> 
 
 def test_what_is_scraped_are_services_at_the_ports_where_they_tell_their_numbers(tmp_path: Path) -> None:
     services = config(env_file(tmp_path), "*")["services"]
-    ingest = words(services["ingest"]["command"])
+    page, ingest = (words(services[name]["command"]) for name in ("ui", "ingest"))
     ports = {
-        "ui": words(services["ui"]["command"])[-1],
+        "ui": page[page.index("--port") + 1],
         "ingest": ingest[ingest.index("--metrics-port") + 1],
         "qdrant": "6333",
     }
