@@ -13,6 +13,10 @@ def _good(found: Measured, area: float, none_of_absent: float, none_of_present: 
     assert found.strange > 0 and found.strange_strong <= 0.01
 
 
+def test_what_is_absent_is_told_from_what_is_present() -> None:
+    _good(measure(150, 5), 0.95, 0.8, 0.05)
+
+
 @pytest.mark.soak
 def test_what_is_absent_is_told_from_what_is_present_in_720_questions() -> None:
     found = measure(2000, 60)
