@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from core.adapters.qdrant_edge import EdgeIndex
 from core.models import DEMO_WEIGHTS
 from core.query import INDEXED
 from demo.scenes import write_pictures
-from tests.e2e.commands import BUCKETLENS, bucketlens, environment
+from tests.e2e.commands import bucketlens, started
 from tests.e2e.test_kill import pages
 from tests.integration.fault_proxy import FaultProxy
 from tests.integration.model_folders import make_tiny_blip
@@ -81,36 +80,41 @@ def state(mark: Path) -> bytes:
         return b""
 
 
-@pytest.mark.soak
-def test_killed_again_and_again_it_gets_to_its_end(library: Path) -> None:
-    before = captions(library)
-    chance, batches = random.Random(3), {"BUCKETLENS_BATCH_SIZE": "3"}
-    mark, folder = library / "data" / "redo.json", make_tiny_blip(library / "blip", seed=7)
-    command = [*BUCKETLENS, "caption", "--redo", "--captioner", str(folder), "--json"]
-    for _ in range(2):
+def killed_while_it_renews(library: Path, captioner: Path, *, batch: int, kills: int) -> int:
+    """How many captions are renewed after a process was so often killed, each as soon as it put a batch on record."""
+    chance, batches = random.Random(3), {"BUCKETLENS_BATCH_SIZE": str(batch)}
+    mark = library / "data" / "redo.json"
+    for _ in range(kills):
         seen = state(mark)
-        with subprocess.Popen(command, cwd=library, env=environment() | batches, stderr=subprocess.DEVNULL) as run:
+        with started("caption", "--redo", "--captioner", captioner, "--json", cwd=library, env=batches) as run:
             while run.poll() is None and state(mark) == seen:
                 time.sleep(0.005)
             time.sleep(chance.uniform(0, 0.02))
-            run.send_signal(signal.SIGKILL)
-        assert run.returncode == -signal.SIGKILL
-    done = sum(place["done"] for place in json.loads(state(mark))["sources"].values())
-    assert 6 <= done < COUNT - 1
-    assert redo(library, "--captioner", folder)["captioned"] == COUNT - 1 - done
+            run.kill()
+        assert run.wait() == -signal.SIGKILL
+    return sum(place["done"] for place in json.loads(state(mark))["sources"].values())
+
+
+@pytest.mark.parametrize(
+    ("batch", "kills"), [(3, 1), pytest.param(3, 2, marks=pytest.mark.soak), pytest.param(1, 5, marks=pytest.mark.soak)]
+)
+def test_killed_again_and_again_it_gets_to_its_end(library: Path, batch: int, kills: int) -> None:
+    before, captioner = captions(library), make_tiny_blip(library / "blip", seed=7)
+    done = killed_while_it_renews(library, captioner, batch=batch, kills=kills)
+    assert batch * kills <= done < COUNT - 1
+    assert redo(library, "--captioner", captioner)["captioned"] == COUNT - 1 - done
     after = captions(library)
-    assert after.keys() == before.keys() and not mark.exists()
+    assert after.keys() == before.keys() and not (library / "data" / "redo.json").exists()
     assert sum(origin == "human" for _, origin, _ in after.values()) == 1
     assert len({captioner for _, origin, captioner in after.values() if origin != "human"}) == 1
 
 
 def test_a_signal_ends_it_and_it_goes_on(library: Path) -> None:
     mark, more = library / "data" / "redo.json", {"BUCKETLENS_BATCH_SIZE": "1"}
-    command = [*BUCKETLENS, "caption", "--redo", "--json"]
-    with subprocess.Popen(command, cwd=library, env=environment() | more, stdout=subprocess.PIPE) as run:
+    with started("caption", "--redo", "--json", cwd=library, env=more) as run:
         while run.poll() is None and not mark.exists():
             time.sleep(0.005)
-        run.send_signal(signal.SIGTERM)
+        run.terminate()
         printed, _ = run.communicate(timeout=30)
     report = json.loads(printed)
     assert run.returncode == 143 and report["interrupted"] and 0 < report["captioned"] < COUNT - 1
@@ -172,12 +176,10 @@ def test_a_store_that_does_not_answer_holds_nothing_up(
         proxy.set(hole=True)
         arguments = ["caption", "--redo", "--endpoint-url", proxy.endpoint, "--json"]
         monkeypatch.setenv("BUCKETLENS_S3_READ_TIMEOUT", "2")  # a read under way is not cut off before it
-        with subprocess.Popen(
-            [*BUCKETLENS, *arguments], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE
-        ) as stopped:
+        with started(*arguments, cwd=tmp_path) as stopped:
             while stopped.poll() is None and not proxy.requests:
                 time.sleep(0.01)
-            stopped.send_signal(signal.SIGTERM)
+            stopped.terminate()
             printed, _ = stopped.communicate(timeout=20)
         assert stopped.returncode == 143 and json.loads(printed)["interrupted"]
 
