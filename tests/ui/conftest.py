@@ -29,9 +29,12 @@ PATIENCE_MS = 120_000  # the first search of a page loads its model, beside what
 
 
 @contextmanager
-def serving(data: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+def serving(
+    data: Path, *options: str, environment: dict[str, str] | None = None, main: str = "bucketlens:main"
+) -> Iterator[str]:
     """The address of `bucketlens ui` over a data folder."""
-    with started("ui", "--data", data, "--port", "0", *options, cwd=ROOT, env=environment or {}) as process:
+    given = ["ui", "--data", data, "--port", "0", *options]
+    with started(*given, cwd=ROOT, env=environment or {}, main=main) as process:
         try:
             line = process.stdout.readline()
             address = re.search(r"http://\S+", line)

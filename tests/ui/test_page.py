@@ -292,12 +292,14 @@ def test_variety_is_a_slider_and_part_of_the_address(open_page: Opener, address:
     until(lambda: captions(other) == usual)
 
 
-@pytest.mark.soak
 def test_a_slider_that_is_folded_away_keeps_its_value_while_the_model_is_loaded(
-    open_page: Opener, library: SmallLibrary
+    open_page: Opener, library: SmallLibrary, tmp_path: Path
 ) -> None:
-    with serving(library.data) as address:
+    late = {"BUCKETLENS_GO_AHEAD": str(tmp_path / "go ahead")}
+    with serving(library.data, environment=late, main="tests.ui.late_model:main") as address:
         page = open_page(f"{address}/?q=umbrella&v=50")
+        expect(page.locator(".bl-message")).to_contain_text("Loading the model")
+        (tmp_path / "go ahead").touch()
         expect(cards(page)).to_have_count(FIRST)
         page.get_by_role("button", name="Filters").click()
         expect(page.get_by_role("slider", name="Variety")).to_have_value("5")

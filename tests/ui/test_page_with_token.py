@@ -10,7 +10,6 @@ from tests.ui.conftest import Opener, health, serving, until
 from tests.ui.small_library import UMBRELLAS, SmallLibrary
 
 
-@pytest.mark.soak
 def test_the_page_works_where_programs_need_a_token(open_page: Opener, library: SmallLibrary) -> None:
     with serving(library.data, environment={"BUCKETLENS_API_TOKEN": "for programs alone"}) as url:
         until(lambda: health(url)["model"] == "ready", 60)
