@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from core.models import DEMO_WEIGHTS, find
 from core.query import INDEXED
 from core.settings import Settings
 from core.wiring import Wiring
-from tests.e2e.commands import BUCKETLENS, bucketlens, environment
+from tests.e2e.commands import bucketlens, started
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
 
@@ -37,10 +36,9 @@ def killed_at(folder: Path, files: list[str], batch: int) -> None:
     text = names.read_text()
     names.unlink()
     os.mkfifo(names)
-    command = [*BUCKETLENS, "import", *files, "--model", "demo"]
-    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.DEVNULL) as process:
+    with started("import", *files, "--model", "demo", cwd=folder) as process:
         reader = os.open(names, os.O_WRONLY)  # waits for who reads it
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     os.close(reader)
     names.unlink()
     names.write_text(text)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from core.models import DEMO_WEIGHTS
-from tests.e2e.commands import BUCKETLENS, bucketlens, environment
+from tests.e2e.commands import BUCKETLENS, bucketlens, environment, started
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
 
@@ -108,12 +108,11 @@ def test_a_folder_that_cannot_be_written_is_told_as_such(library: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly(library: Path, number: signal.Signals) -> None:
     draw(library / "more", 12)
-    command = [*BUCKETLENS, "ingest", "more", "--json"]
-    with subprocess.Popen(command, cwd=library, env=environment(), stdout=subprocess.PIPE, text=True) as run:
+    with started("ingest", "more", "--json", cwd=library) as run:
         while not (library / "data" / "ingest.running").exists():
             assert run.poll() is None
-        os.kill(run.pid, number)
-        output = run.communicate(timeout=60)[0]
+        run.send_signal(number)
+        output, _ = run.communicate(timeout=60)
     assert run.returncode == 128 + number
     assert json.loads(output.splitlines()[-1])["interrupted"] is True
     assert (library / "data" / "ingest.running").exists()
