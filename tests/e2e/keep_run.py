@@ -1,4 +1,4 @@
-"""`bucketlens ingest` with every real part but the models: `python keep_run.py ARGUMENTS…`."""
+"""`bucketlens ingest` with every real part but the models: `python keep_run.py ARGUMENTS…`, or `main` of a fork."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ class UnhurriedEncoder(ColourEncoder):
         return super().encode_images(pixels)
 
 
-if __name__ == "__main__":
+def main() -> None:
     Wiring.encoder = UnhurriedEncoder()  # type: ignore[assignment]
     Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
     try:
@@ -29,3 +29,7 @@ if __name__ == "__main__":
     except BucketLensError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -24,17 +23,18 @@ import pytest
 from core.adapters.qdrant_edge import EdgeIndex
 from core.query import INDEXED, UNCAPTIONED
 from demo.scenes import write_pictures
-from tests.e2e import keep_run
-from tests.e2e.commands import BUCKETLENS, bucketlens, environment
+from tests.e2e.commands import BUCKETLENS, bucketlens, environment, started
+from tests.warm_processes import WarmProcess
 
 PATIENCE = 60.0
+COLOURS = "tests.e2e.keep_run:main"  # every real part but the models
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
 
 class Running:
     """A `bucketlens ingest … --json` that goes on, and what it prints."""
 
-    def __init__(self, process: "subprocess.Popen[str]", errors: Path) -> None:
+    def __init__(self, process: WarmProcess, errors: Path) -> None:
         self.process = process
         self.errors = errors
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -60,20 +60,15 @@ class Running:
         return self.process.wait(timeout=10)
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(line)
 
 
 @contextmanager
 def going_on(folder: Path, *arguments: str) -> Iterator[Running]:
-    command = [sys.executable, keep_run.__file__, *arguments, "--json"]
     level = {"BUCKETLENS_LOG_LEVEL": "info"}
-    with (folder / "errors").open("w") as errors:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment() | level, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-        with process:
+    with (folder / "errors").open("a") as errors:
+        with started(*arguments, "--json", cwd=folder, env=level, stderr=errors, main=COLOURS) as process:
             try:
                 yield Running(process, folder / "errors")
             finally:
@@ -99,11 +94,10 @@ def status(folder: Path) -> dict[str, Any]:
 
 def once(folder: Path, *arguments: str) -> dict[str, Any]:
     """What one ingest that ends by itself says."""
-    command = [sys.executable, keep_run.__file__, *arguments, "--json"]
-    environ = environment() | {"HOME": str(folder)}
-    run = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE)
-    assert run.returncode == 0, run.stderr
-    found = json.loads(run.stdout)
+    with started(*arguments, "--json", cwd=folder, env={"HOME": str(folder)}, main=COLOURS) as run:
+        printed, errors = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, errors
+    found = json.loads(printed)
     assert isinstance(found, dict)
     return found
 
