@@ -194,7 +194,7 @@ class ModelMismatch(ModelError):
         else:
             says = (
                 f"this library was built with the model {library}, not with {wanted}; vectors of two models cannot be "
-                f"compared. Leave --model away to use {library}, or give --data another folder for {wanted}"
+                f"compared. Leave --model away to use {library}, or `bucketlens reindex --model {wanted}` to change it"
             )
         super().__init__(says)
         self.library = library

@@ -382,3 +382,33 @@ class VectorIndex(SearchableIndex, Protocol):
     def optimize(self) -> None:
         """Build or extend the approximate index where that pays; search goes on meanwhile."""
         ...
+
+
+class Editions(Protocol):
+    """A library's indexes, by their names: one a model, of which one is in use."""
+
+    def open(self, edition: str | None = None) -> VectorIndex:
+        """The one in use, unless another is asked for. Raises LibraryMissing."""
+        ...
+
+    def create(self, info: IndexInfo) -> None:
+        """A new library. Raises ModelMismatch where there is one for another model."""
+        ...
+
+    def beside(self, info: IndexInfo) -> str:
+        """The name of the edition for this model, which is made where there is none. It is not in use for that."""
+        ...
+
+    def all(self) -> Mapping[str, IndexInfo]: ...
+
+    def current(self) -> str:
+        """The one in use. Raises LibraryMissing where a server has no such library."""
+        ...
+
+    def previous(self) -> str | None:
+        """The one that was in use before."""
+        ...
+
+    def use(self, edition: str) -> None:
+        """From now on who opens the library opens this one. At once, or not at all."""
+        ...

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from core.models import ModelCard
 from core.ports import (
     Captioner,
     Decoder,
+    Editions,
     Encoder,
     ImageStore,
     IndexInfo,
@@ -43,12 +43,9 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._edition: str | None = None
         self._writes = False
         self._until: threading.Event | None = None
-
-    @property
-    def index_folder(self) -> Path:
-        return self.settings.data / "index"
 
     @property
     def thumbnail_folder(self) -> Path:
@@ -76,19 +73,47 @@ class Wiring:
     @cached_property
     def index(self) -> VectorIndex:
         """The library that is there. Raises LibraryMissing."""
-        from core.adapters.qdrant_edge import EdgeIndex
-
-        if self.settings.qdrant_url is not None:
-            return self._on_server()
-        if not EdgeIndex.exists(self.index_folder):
-            raise LibraryMissing(self.settings.data)
-        return EdgeIndex.open(self.index_folder, wait_s=self._patience)
+        return self.editions.open(self._edition)
 
     @property
     def _patience(self) -> float:
         """Seconds to wait for a library that is in use: less where a copy answers else, and says why."""
         waits, deadline = self.settings.index_wait, self.settings.search_deadline
         return min(waits, 0.8 * deadline) if self.has_mirror() and not self._writes else waits
+
+    @cached_property
+    def editions(self) -> Editions:
+        """The library, with an index for every model that it was made for."""
+        given = self.settings
+        if given.qdrant_url is None:
+            from core.adapters.library_folder import FolderLibrary
+
+            return FolderLibrary(given.data, self._patience)
+        from core.adapters.library_server import ServerLibrary
+        from core.adapters.qdrant_server_collection import Layout
+
+        layout = Layout(given.qdrant_scale, given.qdrant_shards, given.qdrant_replicas, given.qdrant_write_consistency)
+        return ServerLibrary(self._server, given.qdrant_collection, layout)
+
+    def edition(self, name: str) -> "Wiring":
+        """The same library in this edition, whichever is in use; its model is the edition's own."""
+        other = Wiring(self.settings.model_copy(update={"model": None}))
+        other._edition = name
+        return other
+
+    def beside(self, model: str) -> "Wiring":
+        """The same library in the edition for this model, which is made where there is none. It shares the encoder.
+
+        Raises ModelUnavailable.
+        """
+        from core.adapters.clip_encoder import load_encoder
+
+        encoder = load_encoder(model, device=self.settings.device)
+        self.write()
+        name = self.editions.beside(IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension))
+        other = self.edition(name)
+        other.__dict__["encoder"] = encoder
+        return other
 
     def create_index(self, info: IndexInfo | None = None) -> VectorIndex:
         """The library that is there, or a new one for this model, if not for the encoder of the settings.
@@ -102,36 +127,12 @@ class Wiring:
             if info is None:
                 encoder = self.encoder
                 info = IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)
-            self._create(info)
+            self.editions.create(info)
             self.last_run.forget()
             self.redo_file.unlink(missing_ok=True)
         if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:
             del self.__dict__["encoder"]  # of the library that was here before this one
         return self.index
-
-    def _create(self, info: IndexInfo) -> None:
-        if self.settings.qdrant_url is None:
-            from core.adapters.qdrant_edge import EdgeIndex
-
-            EdgeIndex.create(self.index_folder, info).close()
-            return
-        from core.adapters.qdrant_server import QdrantIndex
-        from core.adapters.qdrant_server_collection import Layout
-
-        given = self.settings
-        layout = Layout(given.qdrant_scale, given.qdrant_shards, given.qdrant_replicas, given.qdrant_write_consistency)
-        with closing(self._server()) as server:
-            QdrantIndex.create(server, given.qdrant_collection, info, layout)
-
-    def _on_server(self) -> VectorIndex:
-        from core.adapters.qdrant_server import QdrantIndex
-
-        server = self._server()
-        try:
-            return QdrantIndex.open(server, self.settings.qdrant_collection)
-        except BaseException:
-            server.close()
-            raise
 
     def _server(self) -> "Server":
         from core.adapters.qdrant_server_calls import connect
@@ -146,7 +147,7 @@ class Wiring:
             timeout_s=given.qdrant_timeout,
             prefer_grpc=given.qdrant_grpc,
             grpc_port=given.qdrant_grpc_port,
-            patience_s=given.qdrant_patience if self._writes else given.index_wait,
+            patience_s=given.qdrant_patience if self._writes else self._patience,
             stop=self._until,
         )
 

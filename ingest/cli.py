@@ -15,6 +15,7 @@ from core.errors import LibraryMissing, UsageError
 from core.wiring import Wiring
 from ingest.caption_cli import caption
 from ingest.copy_cli import copy
+from ingest.edition_cli import reindex, switch
 from ingest.import_cli import import_vectors
 from ingest.lock import RunLock
 from ingest.observer import SILENT, Observer
@@ -290,4 +291,4 @@ def _told(found: "Forgetting", wiring: Wiring) -> str:
     return "\n".join(lines)
 
 
-COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget, copy]
+COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget, copy, reindex, switch]

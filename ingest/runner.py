@@ -98,6 +98,20 @@ class Runner:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
 
+    def reindex(self, carry: Callable[[Parts, Report], Iterator[Progress]]) -> Report:
+        """As `full`, for an edition that is not in use yet; `carry` is what follows. Raises BucketLensError."""
+        report = Report()
+        stores = self.stores()
+        given = self._given()
+
+        def work(parts: Parts, _: bool) -> Iterator[Progress]:
+            yield from run_ingest(parts, stores, report, given=given)
+            if not parts.stop.is_set():
+                yield from carry(parts, report)
+
+        self._run("reindex", report, work)
+        return report
+
     def touched(self, paths: Mapping[str, Sequence[bytes]], stores: Mapping[str, ImageStore]) -> Report:
         """Bring the files that a watcher has seen to change up to date.
 

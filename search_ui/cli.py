@@ -11,6 +11,7 @@ from core.cli import data_option, json_option, printable, wire
 from core.query import INDEXED, Filter, Query
 from core.records import SearchResult
 from core.wiring import Wiring
+from search_ui.compare_cli import compare
 from search_ui.duplicates_cli import duplicates
 from search_ui.facets_cli import facets
 from search_ui.filter_options import with_options
@@ -177,4 +178,4 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     click.echo(f"drawn: {path}", err=True)
 
 
-COMMANDS: list[click.Command] = [search, facets, duplicates, ui]
+COMMANDS: list[click.Command] = [search, facets, duplicates, compare, ui]

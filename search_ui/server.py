@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.errors import InvalidSetting
 from core.settings import Settings
 from core.wiring import Wiring
-from search_ui.library import Library
+from search_ui.following import Following
 from search_ui.theme import THEME
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
 
         from search_ui.app import make_app
 
-        library = Library(wiring)
+        library = Following.of(wiring)
         app = make_app(library, allowed_hosts(host, allow_hosts))
         config = uvicorn.Config(
             app,

@@ -67,6 +67,13 @@ class QdrantIndex:
             raise ModelMismatch(index.info.model, info.model)
         return index
 
+    @classmethod
+    def beside(cls, server: Server, name: str, info: IndexInfo, layout: Layout | None = None) -> "QdrantIndex":
+        """The collection for this model, be it there or new, whatever the alias leads to."""
+        collection = collection_name(name, info.fingerprint)
+        _make(server, collection, info, layout)
+        return cls.open(server, collection)
+
     @staticmethod
     def exists(server: Server, name: str) -> bool:
         """Raises what `Server.ask` raises."""

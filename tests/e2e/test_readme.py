@@ -19,6 +19,7 @@ from core.models import find
 from core.settings import Settings
 from demo.scenes import write_pictures
 from tests.e2e.commands import ROOT, bucketlens, started
+from tests.integration.model_folders import make_tiny_clip
 from tests.integration.qdrant_stub import QdrantStub, serving
 from tests.integration.web_server import WebServer, picture
 from tests.s3_server import ENVIRONMENT, s3_client
@@ -32,6 +33,7 @@ DOCKER = [line for line in COMMANDS if line.startswith("docker compose ")]  # te
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
 QDRANT = "http://localhost:6333"
+OTHER_MODEL = "clip-ViT-L-14"
 # In six drawn pictures.
 MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength")
 ELSEWHERE = {
@@ -54,6 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (home / f"batch_{n}.txt").write_text("".join(f"{path.name}\n" for path in pictures[3 * n : 3 * n + 3]))
     urls = [f"https://example.org/{n}.jpg" for n in range(6)]
     pq.write_table(pa.table({"url": urls, "embedding": list(vectors)}), home / "vectors.parquet")
+    make_tiny_clip(home / "other-model")
     with WebServer() as web:
         urls = [web.show(f"/{n}.png", picture("red", 60 + n), ETag=f'"{n}"') for n in range(3)]
         (home / "urls.tsv").write_text("".join(f"a red thing\t{url}\n" for url in urls))
@@ -84,7 +87,7 @@ def settings(home: Path, store: str) -> dict[str, str]:
 
 
 def words_of(line: str, home: Path, store: str, qdrant: str) -> list[str]:
-    here = {"~/Pictures": str(home / "Pictures"), STORE: store, QDRANT: qdrant}
+    here = {"~/Pictures": str(home / "Pictures"), STORE: store, QDRANT: qdrant, OTHER_MODEL: str(home / "other-model")}
     return [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)[1:]]
 
 

@@ -72,6 +72,8 @@ class QdrantStub:
                 return client.delete_collection(name)
             case "PUT /index":
                 return _UPDATED
+            case "GET /collections":
+                return client.get_collections()
             case "GET /aliases":
                 return client.get_aliases()
             case "POST /collections/aliases":
