@@ -68,6 +68,8 @@ class QdrantStub:
                 return client.create_collection(
                     name, vectors, sparse_vectors_config=sparse, metadata=body.get("metadata")
                 )
+            case "PATCH /":
+                return True
             case "DELETE /":
                 return client.delete_collection(name)
             case "PUT /index":
@@ -129,7 +131,7 @@ def serving(stub: QdrantStub) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
         def _path(self) -> str:
             return self.path.partition("?")[0]
