@@ -65,12 +65,12 @@ class ServerLibrary:
         before = self.current()
         actions: list[models.AliasOperations] = [
             models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._name)),
-            _leading(self._name, edition),
+            leading(self._name, edition),
         ]
         if self.previous() is not None:
             delete = models.DeleteAlias(alias_name=self._before)
             actions.append(models.DeleteAliasOperation(delete_alias=delete))
-        actions.append(_leading(self._before, before))
+        actions.append(leading(self._before, before))
         self._asked(lambda server: server.ask(lambda client: client.update_collection_aliases(actions), writes=True))
 
     def _asked(self, call: Callable[[Server], T]) -> T:
@@ -78,7 +78,7 @@ class ServerLibrary:
             return call(server)
 
 
-def _leading(alias: str, collection: str) -> models.CreateAliasOperation:
+def leading(alias: str, collection: str) -> models.CreateAliasOperation:
     return models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=collection, alias_name=alias))
 
 

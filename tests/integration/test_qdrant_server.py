@@ -15,10 +15,11 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from core.adapters.library_server import ServerLibrary, leading
 from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import Server, connect
-from core.adapters.qdrant_server_collection import create_collection
-from core.adapters.qdrant_server_filter import passing
+from core.adapters.qdrant_server_collection import Layout, create_collection
+from core.adapters.qdrant_server_filter import FIELDS, passing
 from core.adapters.qdrant_server_points import server_point
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
 from core.errors import (
@@ -29,6 +30,7 @@ from core.errors import (
     ModelMismatch,
     ServerLibraryMissing,
 )
+from core.fusion import Probe
 from core.ports import IndexInfo
 from core.query import Filter
 from tests.library import START, image_id, point
@@ -180,3 +182,46 @@ def test_a_server_that_is_not_there_is_told_so() -> None:
     server = connect(f"http://127.0.0.1:{_unused_port()}", grpc_port=_unused_port(), timeout_s=1, patience_s=0)
     with closing(server), pytest.raises(LibraryUnreachable, match="does not answer"):
         QdrantIndex.open(server, "pictures")
+
+
+def _grpc_to_nobody() -> Server:
+    client = QdrantClient(url="http://127.0.0.1", prefer_grpc=True, grpc_port=_unused_port(), check_compatibility=False)
+    return Server(client, "nowhere", patience_s=0)
+
+
+def _asked_over_grpc(server: Server) -> Iterator[Callable[[], object]]:
+    """Everything that the adapter asks a server."""
+    index, filter = QdrantIndex(server, "pictures", INFO), Filter(all=(Match("words", ("dog",)),))
+    vector = point(1).image
+    assert vector is not None
+    probes = [Probe("image", vector), Probe("words", terms={1: 0.5})]
+    large = Layout("large", shards=2, replicas=2, write_consistency=1)
+    yield lambda: server.ask(lambda client: create_collection(client, "pictures-1", INFO, large))
+    for field, schema in FIELDS.items():
+        yield lambda field=field, schema=schema: server.ask(  # type: ignore[misc]
+            lambda client: client.create_payload_index("pictures-1", field, schema)
+        )
+    library = ServerLibrary(_grpc_to_nobody, "pictures", large)
+    yield library.all
+    yield library.current
+    yield lambda: server.ask(lambda client: client.update_collection_aliases([leading("pictures", "pictures-1")]))
+    yield lambda: index.upsert([point(1, "a red car", taken_at=START)])
+    yield lambda: index.delete([image_id(1)])
+    yield lambda: index.set_refs([(image_id(1), point(1).record.ref)])
+    yield lambda: index.vectors([image_id(1)])
+    yield lambda: index.scroll(filter, after=image_id(1), limit=3)
+    yield lambda: index.ordered("taken", filter, limit=3)
+    yield lambda: index.ordered("name", filter, limit=3)
+    yield lambda: index.nearest(vector, filter, limit=3, exact=True)
+    yield lambda: index.shortlists(probes, filter, limit=3)
+    yield lambda: index.scores(probes, [image_id(1)])
+    yield lambda: index.count(filter)
+    yield lambda: index.facet("words", filter)
+    yield lambda: list(index.versions())
+
+
+def test_everything_that_is_asked_can_be_put_into_grpc() -> None:
+    with closing(_grpc_to_nobody()) as server:
+        for ask in _asked_over_grpc(server):
+            with pytest.raises(LibraryUnreachable):  # it was written down whole, and could not be sent
+                ask()
