@@ -9,7 +9,7 @@ import numpy as np
 
 from core import models, vectors, words
 from core.diversity import varied
-from core.errors import ImageNotIndexed, InvalidQuery
+from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
 from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
@@ -220,6 +220,8 @@ class SearchService:
         if not terms:
             return {}
         encoder = self._encoder() if any(not isinstance(term, LikeTerm) for term in terms) else None
+        if encoder is not None and encoder.fingerprint != self._index.info.fingerprint:
+            raise ModelMismatch(self._index.info.model, encoder.name)
         remark = encoder.remark if encoder is not None else _remark(self._index.info.model)
         if remark:
             notices.append(remark)

@@ -95,9 +95,13 @@ class Wiring:
         layout = Layout(given.qdrant_scale, given.qdrant_shards, given.qdrant_replicas, given.qdrant_write_consistency)
         return ServerLibrary(self._server, given.qdrant_collection, layout)
 
-    def edition(self, name: str) -> "Wiring":
-        """The same library in this edition, whichever is in use; its model is the edition's own."""
-        other = Wiring(self.settings.model_copy(update={"model": None}))
+    def edition(self, name: str, *, mirrored: bool = False) -> "Wiring":
+        """The same library in this edition, whichever is in use; its model is the edition's own.
+
+        `mirrored`: it is the one in use, of which the mirror is a copy.
+        """
+        own = {"model": None, "mirror": mirrored and self.settings.mirror}
+        other = Wiring(self.settings.model_copy(update=own))
         other._edition = name
         return other
 

@@ -9,7 +9,7 @@ import click
 
 from core.cli import data_option, json_option, printable, printable_lines, wire
 from core.editions import other_edition, previous_edition
-from core.errors import UsageError
+from core.errors import BucketLensError, UsageError
 from core.query import INDEXED
 from core.wiring import Wiring
 from ingest.lock import RunLock
@@ -81,6 +81,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
             wiring.editions.use(chosen)
             wiring.last_run.forget()  # it was the other's
             wiring.redo_file.unlink(missing_ok=True)
+            problem = _mirror(wiring)
             if not lock.unclean:
                 lock.ended_well()
         set_to = wiring.settings.model
@@ -91,9 +92,23 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
             f"this library uses the model {printable(now.model)} from now on, {printable(before.model)} before; "
             "`bucketlens switch --back` undoes it"
         )
+    if problem:
+        click.echo(f"Note: the copy that answers while the library cannot was not made: {printable(problem)}", err=True)
     if set_to not in (None, now.model):
         note = f"Note: the setting model is {set_to}; leave it away, or set it to {now.model}"
         click.echo(printable_lines(note), err=True)
+
+
+def _mirror(wiring: Wiring) -> str | None:
+    """Have the library's copy be of what is in use now. Returns what went wrong."""
+    if not wiring.settings.mirror:
+        return None
+    try:
+        with Wiring(wiring.settings) as now:
+            now.build_mirror()
+    except (BucketLensError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _check_complete(wiring: Wiring, other: Wiring) -> None:

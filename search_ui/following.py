@@ -44,6 +44,8 @@ class Following:
 
     def _follow(self) -> None:
         now = time.monotonic()
+        if self._wiring.settings.offline:
+            return
         if now - self._looked_at > _LOOK_EVERY and self._looking.acquire(blocking=False):
             self._looked_at = now
             threading.Thread(target=self._look, name="look-for-edition", daemon=True).start()
@@ -62,7 +64,7 @@ class Following:
 
     def _turn_to(self, edition: str) -> None:
         before = self._library
-        wiring = self._wiring.edition(edition)
+        wiring = self._wiring.edition(edition, mirrored=True)
         try:
             if wiring.index.info.fingerprint == before.index.info.fingerprint:
                 wiring.close()

@@ -97,7 +97,7 @@ def test_another_model_is_made_beside_compared_switched_to_and_back(place: Path)
         run("switch")
     report = run("reindex", "--model", "turned")
     assert (report["added"], report["captioned"], report["failed"]) == (22, 22, 0)
-    assert run("status")["model"] == "colours" and answer() == before
+    assert run("status")["model"] == run("mirror", "status")["model"] == "colours" and answer() == before
     compared = run("compare")
     assert compared["models"] == ["colours", "turned"] and compared["questions"] == 22
     assert compared["figures"][0] == compared["figures"][1]
@@ -106,6 +106,7 @@ def test_another_model_is_made_beside_compared_switched_to_and_back(place: Path)
     assert run("switch") == {"model": "turned", "before": "colours"}
     status = run("status")
     assert (status["model"], status["images"], status["captioned"]) == ("turned", 22, 22)
+    assert run("mirror", "status")["model"] == "turned"
     assert answer() == before  # its own vectors, compared by its own model
     assert run("ingest", "pictures", "--no-captions")["skipped"] == 22
     assert run("switch", "--back")["model"] == "colours" and answer() == before

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ImageNotIndexed, ImageUnreadable, InvalidQuery
+from core.errors import ImageNotIndexed, ImageUnreadable, InvalidQuery, ModelMismatch
 from core.identity import point_id
 from core.ports import IndexInfo, Point, TextEncoding
-from core.query import ImageTerm, LikeTerm, Query, TextTerm, caption_words
+from core.query import ImageTerm, LikeTerm, Query, TextTerm, Weights, caption_words
 from core.records import ImageRecord
 from core.search import SearchService
 from core.words import analyse
 from tests.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
+from tests.library import image_id, point
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -219,3 +220,13 @@ def test_facets_end_before_the_field_that_they_may_not_count(service: SearchServ
 
     with pytest.raises(TimeoutError):
         service.facets(Query(), ["word", "source"], going=going)
+
+
+def test_an_index_of_another_model_is_never_asked_with_vectors_of_this_one() -> None:
+    index = MemoryIndex(IndexInfo("others", "others-1", 16))
+    index.upsert([point(1, "a red car")])
+    service = SearchService(index, ColourEncoder, InlineDecoder)
+    with pytest.raises(ModelMismatch, match="others"):
+        service.search(Query((TextTerm("red"),)))
+    assert service.search(Query((LikeTerm(image_id(1)),))).total == 1
+    assert service.search(Query((TextTerm("red"),), weights=Weights(0, 0, 1))).total == 1
