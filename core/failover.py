@@ -62,7 +62,7 @@ class Failover:
         self._guard = threading.Lock()
         self._lost: LibraryError | None = None
         self._counted: tuple[float, int] | None = None
-        self._counting = False
+        self._counter: threading.Thread | None = None
         self._info: IndexInfo | None = None
         self._closed = threading.Event()
 
@@ -103,7 +103,12 @@ class Failover:
                 _log.warning("mirror cannot be asked error=%s", error)
 
     def close(self) -> None:
-        self._closed.set()
+        """Nothing is asked any more: the library can be closed."""
+        with self._guard:
+            self._closed.set()
+            counter = self._counter
+        if counter is not None:
+            counter.join(self._deadline_s)
 
     def _from_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded]:
         try:
@@ -146,9 +151,6 @@ class Failover:
 
     def _count_soon(self, library: Callable[[], SearchableIndex]) -> None:
         """Keep in mind how many images the library has, for when it is lost; in the background."""
-        with self._guard:
-            if self._counted is not None and time.monotonic() - self._counted[0] < _COUNTED_S:
-                return
 
         def count() -> None:
             try:
@@ -157,10 +159,13 @@ class Failover:
                 self._counted = time.monotonic(), index.count()
             except BucketLensError as error:
                 _log.info("library not counted error=%s", error)
-            finally:
-                self._counting = False
 
-        threading.Thread(target=count, name="count-library", daemon=True).start()
+        with self._guard:
+            fresh = self._counted is not None and time.monotonic() - self._counted[0] < _COUNTED_S
+            if fresh or self._closed.is_set() or (self._counter is not None and self._counter.is_alive()):
+                return
+            self._counter = threading.Thread(target=count, name="count-library", daemon=True)
+            self._counter.start()
 
 
 class _Guarded:
