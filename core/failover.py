@@ -94,6 +94,18 @@ class Failover:
                 self._lose(error)
         return self._from_mirror(work, problem)
 
+    def copy(self) -> Mirror | None:
+        """The mirror, where there is one that can be asked and that is of the library's model, as far as is known."""
+        if not self._has_mirror():
+            return None
+        try:
+            mirror = self._mirror()
+            fits = self._info is None or mirror.info.fingerprint == self._info.fingerprint
+        except LibraryError as error:
+            _log.warning("mirror cannot be asked error=%s", error)
+            return None
+        return mirror if fits else None
+
     def warm(self) -> None:
         """Open the mirror, where there is one, so that nobody waits for that when it is needed."""
         if self._has_mirror():

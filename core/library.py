@@ -103,6 +103,7 @@ class Library:
         reverse: bool = False,
         fold: bool = True,
         diversity: float = 0.0,
+        exact: bool = False,
     ) -> Found:
         """Pictures by words, by pictures, or both; without either the newest that pass the filters.
 
@@ -130,6 +131,7 @@ class Library:
                 min_strength=min_strength,
                 fold=fold,
                 diversity=diversity,
+                exact=exact,
             )
         )
 

@@ -193,6 +193,7 @@ class Query:
     `diversity`: from 0 (the best match first) to 1 (as unlike each other as can be), in what order the best of the hits
     come (core.diversity); only where they are sorted by match.
     `min_strength`: weaker hits are left out (core.strength); with it, the best matches alone are looked at.
+    `exact`: more candidates than usual, scored by whole vectors, for an index that is quantised (core.reranking).
     `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
     """
 
@@ -207,6 +208,7 @@ class Query:
     min_strength: float = 0.0
     fold: bool = True
     diversity: float = 0.0
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:

@@ -9,8 +9,11 @@ from core.failover import Failover
 from core.ports import SearchableIndex
 from core.query import Query
 from core.records import ImageRecord, SearchResult
+from core.reranking import reranked
 from core.search import SearchService
 from core.stages import go_on
+
+_NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens mirror build` makes one"
 
 
 class Searcher(Protocol):
@@ -26,16 +29,30 @@ class Searcher(Protocol):
 
 
 class ResilientSearch:
-    """A Searcher. What the mirror answered is marked as `degraded`, with its age and how many images it lacks."""
+    """A Searcher. What the mirror answered is marked as `degraded`, with its age and how many images it lacks.
 
-    def __init__(self, failover: Failover, service: Callable[[SearchableIndex], SearchService]) -> None:
+    `exact`: every query is answered as if it asked for that (core.reranking).
+    """
+
+    def __init__(
+        self, failover: Failover, service: Callable[[SearchableIndex], SearchService], *, exact: bool = False
+    ) -> None:
         self._failover = failover
         self._make = service
+        self._exact = exact
         self._made: SearchService | None = None
 
     def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
         """Raises what SearchService.search does."""
-        result, degraded = self._failover.ask(lambda index: self._over(index).search(query, going))
+        copy = self._failover.copy() if self._exact or query.exact else None
+
+        def ask(index: SearchableIndex) -> SearchResult:
+            whole = copy is None or index is copy or copy.info.fingerprint != index.info.fingerprint
+            return self._over(index if copy is None or whole else reranked(index, copy)).search(query, going)
+
+        result, degraded = self._failover.ask(ask)
+        if degraded is None and query.exact and copy is None:
+            return replace(result, notices=(*result.notices, _NO_COPY))
         if degraded is None:
             return result
         notices = (*result.notices, degraded.notice)

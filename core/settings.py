@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     )
     mirror_minutes: float = Field(15.0, gt=0, description="how often it is brought up to date during a long ingest")
     mirror_threads: int | None = Field(None, ge=1, le=256, description="of one search of it; default: the cores")
+    exact: bool = Field(False, description="rerank every search by the copy's whole vectors")
     offline: bool = Field(False, description="ask the copy of the library alone")
     search_deadline: float = Field(
         1.5, gt=0, le=600, description="how long the library may take for a search before its copy is asked"

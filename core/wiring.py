@@ -286,6 +286,7 @@ class Wiring:
             lambda index: SearchService(
                 index, lambda: self.encoder, lambda: self.decoder, self.settings.weights, self.bank
             ),
+            exact=self.settings.exact,
         )
 
     @cached_property

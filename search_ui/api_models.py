@@ -87,6 +87,7 @@ class SearchBody(AskedBody):
     min_strength: float = Field(0.0, ge=0, le=1, description="weaker hits are left out")
     fold: bool = Field(True, description="pictures of the same bytes are one hit")
     diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that hits are unlike each other")
+    exact: bool = Field(False, description="rerank by the copy's whole vectors, where the index is quantised")
 
     def query(self) -> Query:
         """Raises InvalidQuery."""
@@ -100,6 +101,7 @@ class SearchBody(AskedBody):
             min_strength=self.min_strength,
             fold=self.fold,
             diversity=self.diversity,
+            exact=self.exact,
         )
 
 

@@ -85,6 +85,7 @@ class Library:
         return ResilientSearch(
             self.failover,
             lambda index: SearchService(index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank),
+            exact=self.settings.exact,
         )
 
     @cached_property

@@ -51,6 +51,7 @@ def query_options() -> list[Option]:
             default=0.0,
             help="How unlike each other the first hits are to be; 0: the best match first.",
         ),
+        click.option("--exact", is_flag=True, help="Rerank by the copy's whole vectors, where the index is quantised."),
         click.option(
             "--fold/--no-fold", default=True, show_default=True, help="Files of the same bytes are one hit, counted."
         ),
@@ -80,6 +81,7 @@ class Asked(AskedFilter):
     within: int | None
     min_strength: float
     diversity: float
+    exact: bool
     fold: bool
     limit: int
     offset: int
@@ -102,6 +104,7 @@ class Asked(AskedFilter):
             self.min_strength,
             self.fold,
             self.diversity,
+            self.exact,
         )
 
     def _terms(self, most_bytes: int) -> tuple[Term, ...]:
