@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Any, cast
 
-from core.errors import BucketLensError
+from core.errors import BucketLensError, LibraryBusy
 from core.wiring import Wiring
 from search_ui.library import Library
 
@@ -27,6 +27,7 @@ class Following:
         self._edition: str | None = None
         self._looked_at = 0.0
         self._looking = threading.Lock()
+        self._closed = False
 
     @classmethod
     def of(cls, wiring: Wiring) -> Library:
@@ -37,14 +38,13 @@ class Following:
         return getattr(self._library, name)
 
     def close(self) -> None:
-        with self._looking:
-            self._looked_at = float("inf")
-            self._library.close()
+        self._closed = True
+        self._library.close()
         self._wiring.close()
 
     def _follow(self) -> None:
         now = time.monotonic()
-        if self._wiring.settings.offline:
+        if self._closed or self._wiring.settings.offline:
             return
         if now - self._looked_at > _LOOK_EVERY and self._looking.acquire(blocking=False):
             self._looked_at = now
@@ -76,6 +76,9 @@ class Following:
         except BaseException:
             wiring.close()
             raise
+        if self._closed:
+            fresh.close()
+            return
         self._library, self._edition = fresh, edition
         _log.warning("another edition of the library is in use: model=%s", wiring.index.info.model)
         closing = threading.Timer(_GRACE, before.close)
@@ -90,3 +93,5 @@ def _load(library: Library) -> None:
         time.sleep(0.02)
     if library.model_error is not None:
         raise library.model_error
+    if library.model != "ready":
+        raise LibraryBusy("the edition that is in use by now")
