@@ -21,6 +21,7 @@ from core.records import SearchResult
 from core.settings import load_settings
 from core.vectors import Matrix
 from core.wiring import Wiring
+from ingest import image_pass
 from search_ui import following
 from search_ui.following import Following
 from tests.fakes import COLOURS, ColourEncoder
@@ -127,6 +128,28 @@ def test_what_is_not_complete_is_not_put_to_use(place: Path) -> None:
     with Wiring(load_settings()) as wiring:
         captions = {record.key: record.caption for record in wiring.index.scroll(INDEXED)}
     assert captions["00.png"] == "red number 0" and len(captions) == 22
+
+
+def test_making_it_anew_goes_on_where_it_was_cut_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(TurnedEncoder):
+        encoded = 0
+
+        def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:
+            if Dying.encoded >= 8:
+                raise ZeroDivisionError
+            Dying.encoded += len(pixels)
+            return super().encode_images(pixels)
+
+    monkeypatch.setenv("BUCKETLENS_BATCH_SIZE", "4")
+    monkeypatch.setitem(ENCODERS, "turned", Dying)
+    monkeypatch.setattr(image_pass, "_WRITE_SECONDS", 0.0)
+    died = CliRunner().invoke(bucketlens.commands, ["reindex", "--model", "turned"])
+    assert isinstance(died.exception, ZeroDivisionError)
+    monkeypatch.setitem(ENCODERS, "turned", TurnedEncoder)
+    report = run("reindex", "--model", "turned")
+    assert report["skipped"] > 0 and report["skipped"] + report["added"] == report["captioned"] == 22
+    run("switch")
+    assert run("status")["captioned"] == 22
 
 
 def switched_under_load(clients: int, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
+from core.adapters import clip_encoder
 from core.adapters.decode_workers import DecodeWorkers
 from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import connect
@@ -16,13 +17,18 @@ from core.errors import LibraryUnreachable
 from core.images import ImageLimits
 from core.ports import IndexInfo
 from core.query import FAILED
+from core.settings import load_settings
 from core.vectors import Matrix
+from core.wiring import Wiring
 from ingest.report import Report
 from ingest.run import run_ingest
+from ingest.runner import Runner
+from ingest.stopping import Signals
 from tests.fakes import ColourEncoder
 from tests.integration.fault_proxy import FaultProxy
 from tests.integration.qdrant_stub import QdrantStub, serving
 from tests.integration.test_ingest import CountingEncoder, World, fill
+from tests.integration.web_server import picture
 
 FAULTS = {
     "refused": {"refuse": True},
@@ -139,6 +145,19 @@ def test_an_ingest_gives_up_in_the_end_and_the_next_goes_on(
     assert world.ingest().failed == 0
     assert (world.index.count(), world.index.count(FAILED)) == (12, 0)
     world.index.close()
+
+
+def test_a_run_that_is_stopped_while_its_server_is_away_has_been_interrupted(
+    tmp_path: Path, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, signals = _Trigger(), Signals()
+    monkeypatch.setattr(clip_encoder, "load_encoder", lambda name, device: encoder)
+    encoder.first = lambda: (proxy.set(refuse=True), threading.Timer(0.5, signals.stop.set).start())
+    (tmp_path / "red.png").write_bytes(picture("red", 40))
+    settings = load_settings(data=tmp_path / "data", qdrant_url=proxy.endpoint, qdrant_grpc=False)
+    with Wiring(settings) as wiring:
+        report = Runner(wiring, [str(tmp_path)], signals, lambda steps: [*steps] and None, captions=False).full()
+    assert (report.interrupted, report.failed, report.added) == (True, 0, 0)
 
 
 def test_a_pause_ends_with_the_run(world: _FaultyWorld) -> None:
