@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import LibraryError, LibraryMissing, ModelMismatch, SourceNotFound
+from core.errors import LibraryError, LibraryMissing, ModelMismatch
 from core.failover import Failover
 from core.models import ModelCard
 from core.ports import (
@@ -224,30 +224,9 @@ class Wiring:
 
         `patience_s`: how long to wait for a store that answers nothing, if not as long as the settings say.
         """
-        from core.adapters.folder_store import FolderStore
+        from core.adapters.sources import open_store
 
-        if source.startswith("import://"):
-            from core.adapters.imported_store import ImportedStore
-
-            return ImportedStore(source)
-        if source.startswith("list:"):
-            from core.adapters.list_store import ListStore
-
-            waits = {} if patience_s is None else {"list_patience": patience_s, "list_host_patience": patience_s}
-            return ListStore(source, self.settings.model_copy(update=waits))
-        scheme = source.partition("://")[0].lower() if "://" in source else ""
-        if scheme == "s3":
-            from core.adapters.s3_store import S3Store
-
-            patience = {} if patience_s is None else {"s3_patience": patience_s}
-            return S3Store(source, self.settings.model_copy(update=patience))
-        if scheme in ("", "file"):
-            return FolderStore(source, max_bytes=self.settings.max_image_bytes, exclude=[self.settings.data])
-        raise SourceNotFound(
-            source,
-            f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder, s3://BUCKET/PREFIX or "
-            "list:FILE",
-        )
+        return open_store(source, self.settings, patience_s)
 
     def naming(self, source: str | None) -> Callable[[Path], Nameable]:
         """What gives the vectors of a file their names: the source that they are of, or one of their own.
@@ -270,14 +249,9 @@ class Wiring:
 
     def source_name(self, source: str) -> str:
         """The canonical name of a source as the user names it; the source need not be there (any more)."""
-        from core.adapters import folder_store, list_store, s3_store
+        from core.adapters.sources import source_name
 
-        if source.startswith(list_store.SCHEME):
-            return list_store.source_name(source)
-        scheme = source.partition("://")[0].lower() if "://" in source else ""
-        if scheme == "s3":
-            return s3_store.source_name(source)
-        return folder_store.source_name(source) if scheme in ("", "file") else source
+        return source_name(source)
 
     @cached_property
     def search(self) -> Searcher:
