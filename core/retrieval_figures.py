@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
@@ -28,6 +28,16 @@ class Figures:
 
     def to_dict(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in asdict(self).items()}
+
+    def together(self, other: "Figures") -> "Figures":
+        """Of both sets of questions as one."""
+        mine, theirs = astuple(self), astuple(other)
+        questions = self.questions + other.questions
+        means = (
+            (self.questions * one + other.questions * two) / max(1, questions)
+            for one, two in zip(mine[1:], theirs[1:], strict=True)
+        )
+        return Figures(questions, *means)
 
     @classmethod
     def of(cls, rankings: Iterable[tuple[Sequence[int], Mapping[int, float]]]) -> "Figures":

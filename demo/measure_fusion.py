@@ -61,7 +61,7 @@ class Measured:
     kept_out: float
 
 
-def weighings(steps: Sequence[float] = (0.05, 0.2, 0.5)) -> dict[str, Weights]:
+def weighings(steps: Sequence[float] = (0.05, 0.25)) -> dict[str, Weights]:
     named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
     named["as set"] = Weights()
     for caption in steps:
@@ -76,11 +76,11 @@ def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping
     wiring, scenes = library.wiring, list(library.scenes.values())
     gallery = Gallery(wiring.index, len(scenes))
     asked = retold(dice.sample(scenes, min(questions, len(scenes))), dice)
-    brief = _short(scenes, questions, dice)
-    captions, short, both = (
+    captions, short = (
         gallery.by_text(wiring.encoder, gallery.asked(known(library.scenes, some)), compared)
-        for some in (asked, brief, asked | brief)
+        for some in (asked, _short(scenes, questions, dice))
     )
+    both = {name: captions[name].together(short[name]) for name in compared}
     pairs = _cases(scenes, cases, dice)
     kept = sum(_kept_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
     return Measured(captions, short, both, len(pairs), kept / max(1, len(pairs)))

@@ -22,6 +22,7 @@ from core.errors import BucketLensError
 from core.mirroring import SegmentLoad, worn
 from core.ports import VectorIndex
 
+_KNOWN = 100_000  # ids and versions in hand as Python's own objects
 _PAGE = 1000  # images read from the library at once
 _PAYLOAD_BYTES = 4096  # of an image in columns and inverted lists, generously
 
@@ -37,9 +38,14 @@ class Known:
 
     @classmethod
     def of(cls, index: VectorIndex) -> "Known":
-        found = list(index.versions())
-        ids = packed([image_id for image_id, _ in found])
-        versions = np.array([version for _, version in found], np.int64)
+        told = index.versions()
+        parts: list[Ids] = [packed([])]
+        numbers: list[NDArray[np.int64]] = []
+        while found := list(islice(told, _KNOWN)):
+            parts.append(packed([image_id for image_id, _ in found]))
+            numbers.append(np.array([version for _, version in found], np.int64))
+        ids = np.concatenate(parts)
+        versions = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
         order = np.argsort(ids)
         return cls(ids[order], versions[order])
 

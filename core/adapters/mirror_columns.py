@@ -115,7 +115,7 @@ class Columns:
 
 
 def packed(image_ids: Sequence[str]) -> Ids:
-    return np.array([uuid.UUID(image_id).bytes for image_id in image_ids], "S16")
+    return np.array([bytes.fromhex(image_id.replace("-", "")) for image_id in image_ids], "S16")
 
 
 def microseconds(time: datetime) -> int:

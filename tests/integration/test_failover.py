@@ -30,6 +30,8 @@ FAULTS = {
     "black hole": {"hole": True},
     "slow": {"delay": 3.0},
     "unavailable": {"slow_down": 1.0},
+    "cut off": {"cut": 5},
+    "too many requests": {"status": 429},
 }
 INFO = IndexInfo("colours", "colours-1", ColourEncoder.dimension)
 IMAGES = 12

@@ -21,11 +21,12 @@ from core.adapters.mirror_vectors import SegmentVectors, Storage, write_vectors
 from core.errors import DiskFull, LibraryBusy, MirrorDamaged, MirrorMissing
 from core.mirroring import SegmentLoad, worn
 from core.ports import IndexInfo
-from core.query import EVERYTHING, Filter, Match
+from core.query import EVERYTHING, INDEXED, Filter, Match, caption_words, oriented
 from core.vectors import unit
 from core.words import query_weights
 from tests.fakes import MemoryIndex
 from tests.library import DIMENSION, image_id, point, vector
+from tests.mirrored_index import MirroredIndex
 
 ROOT = Path(__file__).resolve().parents[2]
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -282,6 +283,19 @@ def test_every_storage_gives_the_exact_best_of_what_passes(tmp_path: Path, stora
     if storage == "ivf":
         few = kept.best(vectors[0], np.ones(24_000, bool), 10, exact=False)[1]
         assert few[0] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("filter", [EVERYTHING, INDEXED & caption_words(must=["red"]), oriented("landscape")])
+def test_half_the_room_costs_a_thousandth_of_a_score(tmp_path: Path, filter: Filter) -> None:
+    index = MirroredIndex(tmp_path, INFO, "float16")
+    index.upsert([point(n, "a red car" if n % 3 else None) for n in range(1, 31)])
+    expected = index.library
+    assert index.scroll(filter) == expected.scroll(filter)
+    for name in ("image", "caption"):
+        mine = {hit.record.id: hit.score for hit in index.nearest(vector(3), filter, limit=99, using=name)}
+        told = {hit.record.id: hit.score for hit in expected.nearest(vector(3), filter, limit=99, using=name)}
+        assert mine == pytest.approx(told, abs=1e-3)
+    index.close()
 
 
 def test_small_and_worn_segments_are_written_anew_when_that_pays() -> None:
