@@ -5,7 +5,8 @@
     │   ├── InvalidQuery
     │   ├── InvalidVectors
     │   ├── InvalidSetting
-    │   └── InvalidCaptionFile
+    │   ├── InvalidCaptionFile
+    │   └── TravelFileRefused
     ├── ImageError              one image is at fault; recorded as its failure, never fatal
     │   ├── ImageUnreadable
     │   ├── ImageTooLarge
@@ -91,6 +92,15 @@ class InvalidCaptionFile(UsageError):
 
 class InvalidVectors(UsageError):
     """A file of vectors, or of their names, that cannot be imported."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class TravelFileRefused(UsageError):
+    """A file that a copy of a library cannot be packed into, or taken from."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} {problem}")

@@ -4,10 +4,13 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from core.cli import data_option, json_option, printable, wire
+from core.errors import UsageError
+from core.models import find
 from core.wiring import Wiring
 
 
@@ -49,6 +52,56 @@ def verify(data: Path | None, as_json: bool) -> None:
                 click.echo(f"{name}: {printable(problem) if problem else 'sound'}")
         if any(problem for _, problem in found):
             raise click.exceptions.Exit(1)
+
+
+@mirror.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--thumbnails", is_flag=True, help="Pack the thumbnails too, without which the page shows empty frames.")
+@click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
+@data_option
+@json_option
+def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as_json: bool) -> None:
+    """Pack the copy into one FILE, for a machine without a network.
+
+    There, `bucketlens mirror import` takes it in, and `search`, `facets`, `duplicates` and `ui` answer from it.
+    """
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already: give another name, or --force to replace it")
+    with wire(data=data) as wiring:
+        packed = wiring.export_mirror(file, thumbnails=thumbnails)
+        points, size = packed.manifest.points, file.stat().st_size
+        if as_json:
+            told = {"points": points, "thumbnails": packed.thumbnails, "as_of": packed.as_of.isoformat(), "bytes": size}
+            click.echo(json.dumps(told))
+            return
+        click.echo(f"{points:,} entries and {packed.thumbnails:,} thumbnails, {size / 1e6:,.1f} MB")
+        click.echo(f"on the other machine: bucketlens mirror import {printable(quote(file.name))} --data FOLDER")
+
+
+@mirror.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@data_option
+@json_option
+def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
+    """Take in a copy that `bucketlens mirror export` packed, into a folder without a library of its own.
+
+    All of FILE is checked before it is used; one that is not whole changes nothing. Take files only from who may show
+    you pictures: what they hold is shown as it is.
+    """
+    with wire(data=data) as wiring:
+        packed = wiring.import_mirror(file)
+        if as_json:
+            _tell(wiring, as_json)
+            return
+        told = printable(quote(str(wiring.settings.data)))
+        click.echo(
+            f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as of {packed.as_of:%F %T}"
+        )
+        card = find(packed.manifest.info.model, "encoder")
+        if card is not None and wiring.model_folder(card) is None:
+            name = printable(card.name)
+            click.echo(f"the model {name} is not on this machine: without it there is browsing, but no search by words")
+        click.echo(f"search it: bucketlens ui --offline --data {told}")
 
 
 def _tell(wiring: Wiring, as_json: bool) -> None:

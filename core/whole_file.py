@@ -1,7 +1,10 @@
-"""Small files that are replaced whole or not at all."""
+"""Files that are replaced whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_whole(path: Path, data: bytes) -> None:
@@ -9,14 +12,21 @@ def replace_whole(path: Path, data: bytes) -> None:
 
     Raises OSError, and leaves nothing beside the file then.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As `replace_whole`, for what is written bit by bit; where that raises, the old file stays."""
     unfinished = path.with_name(f".{path.name}.partial")
     try:
         with unfinished.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
-    except OSError:
+    except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
     sync(path.parent)

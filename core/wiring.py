@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import LibraryError, LibraryMissing, ModelMismatch
+from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
 from core.failover import Failover
 from core.models import ModelCard
 from core.ports import (
@@ -34,6 +34,7 @@ from core.vectors import Matrix
 if TYPE_CHECKING:
     from core.adapters.prompt_bank import PromptBank
     from core.adapters.qdrant_server_calls import Server
+    from core.adapters.travel_file import Packed
 
 _VECTOR_ROWS = 500  # imported at once
 
@@ -168,12 +169,16 @@ class Wiring:
         return encoder
 
     def _info(self) -> IndexInfo | None:
-        """Of the library, or where that cannot be asked of its mirror; None where there is neither."""
+        """Of the library, or where that cannot be asked of its mirror; None where there is neither.
+
+        For a library that is to be made anew, what is left of another one's mirror tells nothing.
+        """
         try:
             if not self.settings.offline:
                 return self.index.info
         except LibraryMissing:
-            return None
+            if self._writes or not self.has_mirror():
+                return None
         except LibraryError:
             if not self.has_mirror():
                 raise
@@ -308,6 +313,34 @@ class Wiring:
         from core.adapters.mirror_files import MirrorFolder
 
         return MirrorFolder(self.mirror_folder).verified()
+
+    def export_mirror(self, path: Path, *, thumbnails: bool) -> "Packed":
+        """Pack the copy into a file, which is replaced where there is one.
+
+        Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
+        """
+        from core.adapters.mirror_files import MirrorFolder
+        from core.adapters.mirror_travel import export
+
+        return export(MirrorFolder(self.mirror_folder), path, self.thumbnails if thumbnails else None)
+
+    def import_mirror(self, path: Path) -> "Packed":
+        """Take the copy that a file holds for this folder's. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError.
+
+        Not where a library is: its copy would answer for another one.
+        """
+        from core.adapters.mirror_files import MirrorFolder
+        from core.adapters.mirror_travel import import_file
+
+        given = self.settings
+        if given.qdrant_url is not None:
+            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant_url")
+        if self.editions.all():
+            raise UsageError(
+                f"{given.data} holds a library of its own, for which another one's copy must not answer: give --data "
+                "another folder, such as a new one"
+            )
+        return import_file(path, MirrorFolder(self.mirror_folder), self.thumbnails)
 
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""

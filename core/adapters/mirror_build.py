@@ -117,7 +117,7 @@ def _previous(folder: MirrorFolder, index: VectorIndex, storage: Storage) -> Pre
     for n, generation in enumerate(candidates):
         try:
             manifest = folder.checked(generation)
-            if (manifest.info, manifest.storage) != (index.info, storage):
+            if (manifest.info, manifest.storage) != (index.info, storage) or manifest.imported:
                 return None
             before = candidates[n + 1] if n + 1 < len(candidates) else None
             return Previous(generation, manifest, open_segments(generation, manifest), before)

@@ -27,7 +27,7 @@ from core.whole_file import replace_whole, sync
 
 FORMAT = 1
 _PREFIX = "generation-"
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _KEPT = 2
 
 
@@ -53,7 +53,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation holds. `version`: of the latest write in it; `created_at`: when its making began, UTC."""
+    """What a generation holds. `version`: of the latest write in it; `created_at`: when its making began, UTC.
+
+    `imported`: it is of another library than the one beside it, whose versions tell nothing of its pictures.
+    """
 
     name: str
     info: IndexInfo
@@ -63,6 +66,7 @@ class Manifest:
     storage: str
     segments: tuple[SegmentEntry, ...]
     files: Mapping[str, FileEntry] = field(default_factory=dict)
+    imported: bool = False
 
     def encode(self) -> bytes:
         told = asdict(self) | {"created_at": self.created_at.isoformat(), "format": FORMAT}
@@ -72,12 +76,24 @@ class Manifest:
 def read_manifest(generation: Path) -> Manifest:
     """Raises MirrorDamaged, and LibraryError for one made by a later version."""
     try:
-        told = json.loads((generation / _MANIFEST).read_bytes())
+        raw = (generation / MANIFEST).read_bytes()
+    except OSError as error:
+        raise MirrorDamaged(generation, f"{MANIFEST} cannot be read: {error!r}") from error
+    manifest = decode_manifest(raw, generation)
+    if manifest.name != generation.name:
+        raise MirrorDamaged(generation, f"{MANIFEST} is not what was written")
+    return manifest
+
+
+def decode_manifest(raw: bytes, place: Path) -> Manifest:
+    """`place` is where it was found. Raises MirrorDamaged, and LibraryError for one made by a later version."""
+    try:
+        told = json.loads(raw)
         digest = told.pop("sha256")
         if told["format"] > FORMAT:
-            raise LibraryError(f"{generation} was made by a newer BucketLens; update BucketLens to open it")
-        if digest != _digest(told) or told["name"] != generation.name:
-            raise MirrorDamaged(generation, f"{_MANIFEST} is not what was written")
+            raise LibraryError(f"{place} was made by a newer BucketLens; update BucketLens to open it")
+        if digest != _digest(told):
+            raise MirrorDamaged(place, f"{MANIFEST} is not what was written")
         return Manifest(
             told["name"],
             IndexInfo(**told["info"]),
@@ -87,9 +103,10 @@ def read_manifest(generation: Path) -> Manifest:
             told["storage"],
             tuple(SegmentEntry(**each) for each in told["segments"]),
             {name: FileEntry(**each) for name, each in told["files"].items()},
+            bool(told.get("imported")),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MirrorDamaged(generation, f"{_MANIFEST} cannot be read: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MirrorDamaged(place, f"{MANIFEST} cannot be read: {error!r}") from error
 
 
 class MirrorFolder:
@@ -114,7 +131,7 @@ class MirrorFolder:
         Files that were found whole before, and look as they did then, are not read again unless `again`.
         """
         manifest = read_manifest(generation)
-        digest = hashlib.sha256((generation / _MANIFEST).read_bytes()).hexdigest()
+        digest = hashlib.sha256((generation / MANIFEST).read_bytes()).hexdigest()
         seen = _seen(generation, manifest)
         known = self._verified()
         if again or known.get(generation.name) != {"manifest": digest, "files": seen}:
@@ -147,19 +164,21 @@ class MirrorFolder:
         numbers = [_number(path.name) for path in self.folder.glob(f"{_PREFIX}*")]
         return f"{_PREFIX}{max(numbers, default=0) + 1:08}"
 
-    def publish(self, unfinished: Path, manifest: Manifest) -> Path:
+    def publish(self, unfinished: Path, manifest: Manifest, as_of: datetime | None = None) -> Path:
         """Make what was written the generation in use, and remove what is older than the one before. Raises OSError.
+
+        `as_of`: when it was equal to the library, if not when its making began.
 
         Every file is read once more and compared with its manifest before anybody is sent to it.
         """
-        replace_whole(unfinished / _MANIFEST, manifest.encode())
+        replace_whole(unfinished / MANIFEST, manifest.encode())
         _verify(unfinished, manifest)
         for path in (*unfinished.rglob("*"), unfinished):
             sync(path)
         generation = self.folder / manifest.name
         os.rename(unfinished, generation)
         sync(self.folder)
-        self.point_to(manifest.name, manifest.created_at)
+        self.point_to(manifest.name, as_of or manifest.created_at)
         self.checked(generation)
         for old in self.candidates()[_KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
