@@ -49,6 +49,12 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
+def offline_option(command: F) -> F:
+    return click.option("--offline", is_flag=True, help="Ask the library's copy alone (see `bucketlens mirror`).")(
+        command
+    )
+
+
 class OneLine(logging.Formatter):
     """One event a line, even where a message or a traceback has several, and nothing that commands a terminal."""
 

@@ -317,7 +317,8 @@ class LibraryDamaged(LibraryError):
 class MirrorMissing(LibraryError):
     def __init__(self, folder: Path, reason: str = "none was made yet") -> None:
         super().__init__(
-            f"there is no copy of the library in {folder} ({reason}): make one with `bucketlens mirror build`"
+            f"there is no copy of the library in {folder} ({reason}): make one where the library is "
+            "with `bucketlens mirror build`, or take one in from elsewhere with `bucketlens mirror import FILE`"
         )
         self.folder = folder
         self.reason = reason

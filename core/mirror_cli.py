@@ -94,9 +94,8 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
             _tell(wiring, as_json)
             return
         told = printable(quote(str(wiring.settings.data)))
-        click.echo(
-            f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as of {packed.as_of:%F %T}"
-        )
+        as_of = packed.as_of.isoformat(" ", "seconds")
+        click.echo(f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}")
         card = find(packed.manifest.info.model, "encoder")
         if card is not None and wiring.model_folder(card) is None:
             name = printable(card.name)

@@ -77,6 +77,11 @@ class Wiring:
         return self.editions.open(self._edition)
 
     @property
+    def searched(self) -> SearchableIndex:
+        """The library that is there, or offline its mirror. Raises LibraryMissing."""
+        return self.mirror if self.settings.offline else self.index
+
+    @property
     def _patience(self) -> float:
         """Seconds to wait for a library that is in use: less where a copy answers else, and says why."""
         waits, deadline = self.settings.index_wait, self.settings.search_deadline

@@ -21,6 +21,7 @@ from search_ui.tagged import tagged
 
 PAGE_SCRIPT = Path(__file__).with_name("page.py")
 
+_FRESH = {"Cache-Control": "no-store"}
 _NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="#8884"/></svg>'
 
 
@@ -57,27 +58,33 @@ def _thumbnail(library: Library, request: Request) -> Response:
 def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response:
     jpeg = library.thumbnail(image_id)
     if jpeg is None:
-        return Response(_NOTHING, 404, {"Cache-Control": "no-store"}, media_type="image/svg+xml")
+        return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
     return tagged(jpeg, "image/jpeg", request)
 
 
 def _original(library: Library, request: Request) -> Response:
-    """The picture itself where a browser can show it, else its thumbnail. Only the id is taken from the request."""
+    """The picture itself where a browser can show it, else its thumbnail. Only the id is taken from the request.
+
+    `?whole`: no thumbnail in its place, but 404 where it cannot be had, 415 where a browser cannot show it.
+    """
     image_id = str(request.path_params["image_id"])
+    whole = "whole" in request.query_params
     try:
         data = library.original(image_id)
     except (ImageNotIndexed, LibraryMissing):
-        return Response(_NOTHING, 404, {"Cache-Control": "no-store"}, media_type="image/svg+xml")
+        return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
     except (LibraryBusy, LibraryUnreachable):
         return Response(status_code=503, headers={"Retry-After": "2"})
     except BucketLensError:
-        return _thumbnail_of(library, image_id, request)
+        return Response(status_code=404, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
     kind = shown_by_browsers(data)
-    return tagged(data, kind, request) if kind else _thumbnail_of(library, image_id, request)
+    if kind is None:
+        return Response(status_code=415, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
+    return tagged(data, kind, request)
 
 
 def _health(library: Library, request: Request) -> Response:
-    return JSONResponse({"status": "ok", "model": library.model}, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"status": "ok", "model": library.model}, headers=_FRESH)
 
 
 def shown_by_browsers(data: bytes) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from core.cli import data_option, json_option, printable, wire
+from core.cli import data_option, json_option, offline_option, printable, wire
 from core.query import INDEXED, Filter, Query
 from core.records import SearchResult
 from core.wiring import Wiring
@@ -28,12 +28,6 @@ def model_option(command: F) -> F:
     return click.option(
         "--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere."
     )(command)
-
-
-def offline_option(command: F) -> F:
-    return click.option("--offline", is_flag=True, help="Ask the library's copy alone (see `bucketlens mirror`).")(
-        command
-    )
 
 
 @click.command()

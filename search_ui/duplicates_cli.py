@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from core.cli import data_option, json_option, printable, wire
+from core.cli import data_option, json_option, offline_option, printable, wire
 from core.duplicates import THRESHOLD, Duplicates, Group
 from search_ui.filter_options import AskedFilter, filter_options, with_options
 
@@ -24,17 +24,18 @@ from search_ui.filter_options import AskedFilter, filter_options, with_options
     help="Least cosine of two pictures that are compared; 1: files of the same bytes alone.",
 )
 @with_options(filter_options())
+@offline_option
 @data_option
 @json_option
-def duplicates(threshold: float, data: Path | None, as_json: bool, **options: Any) -> None:
+def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool, **options: Any) -> None:
     """List pictures that are there more than once: the same bytes, or re-encoded, scaled or cropped a little.
 
     Each picture is compared with its nearest neighbours; what has a cosine of T or more and a thumbnail that agrees is
     the same picture. Of every group the largest picture comes first.
     """
     given = AskedFilter(**options)
-    with wire(data=data) as wiring:
-        found = Duplicates(wiring.index, wiring.thumbnails.get, given.passing(wiring), threshold)
+    with wire(data=data, offline=offline or None) as wiring:
+        found = Duplicates(wiring.searched, wiring.thumbnails.get, given.passing(wiring), threshold)
         looked = _look(found)
         if as_json:
             _print_json(found, looked)

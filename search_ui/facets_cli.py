@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from core.cli import data_option, json_option, printable, wire
+from core.cli import data_option, json_option, offline_option, printable, wire
 from core.facets import FACETS, MAX_VALUES, Facet, FacetField
 from core.query import Query
 from search_ui.filter_options import AskedFilter, filter_options, with_options
@@ -18,14 +18,17 @@ from search_ui.filter_options import AskedFilter, filter_options, with_options
 @click.option(
     "--limit", type=click.IntRange(1, MAX_VALUES), default=20, show_default=True, help="Values of each facet."
 )
+@offline_option
 @data_option
 @json_option
-def facets(fields: tuple[FacetField, ...], limit: int, data: Path | None, as_json: bool, **options: Any) -> None:
+def facets(
+    fields: tuple[FacetField, ...], limit: int, offline: bool, data: Path | None, as_json: bool, **options: Any
+) -> None:
     """Count the pictures that pass the filters by caption word, source, year (in UTC) and orientation.
 
     Words and sources come with the commonest first, years with the latest.
     """
-    with wire(data=data) as wiring:
+    with wire(data=data, offline=offline or None) as wiring:
         query = Query(filter=AskedFilter(**options).passing(wiring))
         found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
         if as_json:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
 
-from core.errors import BucketLensError, LibraryBusy, LibraryMissing, LibraryUnreachable, ModelUnavailable
+from core.errors import (
+    BucketLensError,
+    LibraryBusy,
+    LibraryMissing,
+    LibraryUnreachable,
+    MirrorMissing,
+    ModelUnavailable,
+)
 from core.failover import Failover
 from core.images import DecodeRequest
 from core.ports import Decoder, Encoder, SearchableIndex, VectorIndex
@@ -58,7 +65,7 @@ class Library:
         self._model_error: BucketLensError | None = None
         self._outline: tuple[float, Outline] | None = None
         self.pictures = Pictures()
-        self.duplicates = DuplicateSearch(lambda: self.index, self.thumbnail)
+        self.duplicates = DuplicateSearch(lambda: self.searched, self.thumbnail)
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +76,12 @@ class Library:
         """Raises LibraryMissing, LibraryBusy."""
         with self._making:
             return self._wiring.index
+
+    @property
+    def searched(self) -> SearchableIndex:
+        """The library, or offline its mirror. Raises LibraryMissing, LibraryBusy."""
+        with self._making:
+            return self._wiring.searched
 
     @property
     def model(self) -> ModelState:
@@ -150,7 +163,7 @@ class Library:
     def _encoder(self) -> Encoder:
         if self._model_error is not None:
             raise self._model_error
-        _ = self.index  # before the long lock, so that nobody waits for the model to read the index
+        _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
         with self._encoding:
             return self._wiring.encoder
 
@@ -162,7 +175,7 @@ class Library:
         self.failover.warm()
         try:
             self._wiring.bank(self._encoder())
-        except (LibraryMissing, LibraryBusy, LibraryUnreachable):
+        except (LibraryMissing, LibraryBusy, LibraryUnreachable, MirrorMissing):
             self._model = "asleep"
         except BucketLensError as error:
             log.warning("model not loaded: %s", error)

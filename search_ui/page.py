@@ -12,6 +12,7 @@ from core.errors import (
     LibraryBusy,
     LibraryMissing,
     LibraryUnreachable,
+    MirrorMissing,
     ModelError,
     ModelMismatch,
 )
@@ -97,7 +98,7 @@ def _result(library: Library, state: PageState) -> SearchResult:
         raise _ModelLoading
     picture = library.pictures.get(state.upload) if state.upload else None
     result = library.service.search(state.query(picture.data if picture else None))
-    if not result.degraded:  # the library may be back at any moment
+    if not result.degraded or library.settings.offline:  # else the library may be back at any moment
         st.session_state["answer"] = (question, result)
     return result
 
@@ -147,6 +148,9 @@ def _closed(library: Library, error: BucketLensError) -> None:
     elif isinstance(error, LibraryUnreachable):
         panels.failure("The server does not answer", error)
         panels.again_in(5.0)
+    elif isinstance(error, MirrorMissing):
+        panels.failure("There is no copy of a library here yet", error)
+        panels.again_in(3.0)
     else:
         panels.failure("The library cannot be opened", error)
 

@@ -160,7 +160,9 @@ function buildViewer(gallery) {
   const after = iconButton("after", "Next picture", "M9 5l7 7-7 7");
   const close = iconButton("close", "Close", "M6 6l12 12M18 6L6 18");
   const side = element("div", "side");
-  stage.append(picture, before, after);
+  const lacking = element("p", "lacking");
+  lacking.setAttribute("role", "status");
+  stage.append(picture, lacking, before, after);
   dialog.append(stage, side, close);
 
   const step = (by) => {
@@ -189,8 +191,11 @@ function buildViewer(gallery) {
     if (face !== shown) {
       shown = face;
       picture.alt = item.caption || item.name;
-      load(picture, item);
       side.replaceChildren(...facts(gallery, item));
+      load(picture, item, (told) => {
+        lacking.textContent = told;
+        side.querySelector(".original").hidden = told !== "";
+      });
       side.scrollTop = 0;
     }
     const at = gallery.items.findIndex((other) => other.id === item.id);
@@ -210,19 +215,29 @@ function offerDropZone(event) {
   document.querySelector(".st-key-picture button[aria-expanded='false']")?.click();
 }
 
-// The thumbnail at once, the picture itself when it has come.
-function load(picture, item) {
+// The thumbnail at once, the picture itself when it has come. Where it does not come, `say` gets why.
+function load(picture, item, say) {
   picture.src = item.thumbnail;
+  say("");
   if (item.width && item.height) picture.style.setProperty("--whole", `${item.width} / ${item.height}`);
   else picture.style.removeProperty("--whole");
+  const address = `${item.original}?whole`; // or an error, and not the thumbnail in its place
+  const shown = () => picture.alt === (item.caption || item.name) && picture.getAttribute("src") === item.thumbnail;
   const whole = new Image();
   whole.addEventListener("load", () => {
-    if (picture.alt === (item.caption || item.name) && picture.getAttribute("src") === item.thumbnail) {
-      picture.src = item.original;
-    }
+    if (shown()) picture.src = address;
   });
-  whole.src = item.original;
+  whole.addEventListener("error", async () => {
+    const status = await fetch(address).then((answer) => answer.status, () => 0);
+    if (shown()) say(LACKING[status] ?? "");
+  });
+  whole.src = address;
 }
+
+const LACKING = {
+  404: "The original cannot be had from here: this is its thumbnail.",
+  415: "Browsers do not show files of this kind: this is its thumbnail.",
+};
 
 function facts(gallery, item) {
   const parts = [];
@@ -256,7 +271,7 @@ function facts(gallery, item) {
   const copy = element("button", "", "Copy link");
   copy.type = "button";
   copy.addEventListener("click", () => copyLink(copy, item.id));
-  const whole = element("a", "", "Open original");
+  const whole = element("a", "original", "Open original");
   whole.href = item.original;
   whole.target = "_blank";
   whole.rel = "noopener";

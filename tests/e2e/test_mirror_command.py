@@ -67,6 +67,43 @@ def test_offline_the_copy_alone_is_asked_and_no_library_is_needed(home: Path, tm
     assert browsed["total"] == 12
 
 
+def test_a_copy_travels_in_one_file_to_where_there_is_no_library(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copy.tar"
+    packed = json.loads(
+        bucketlens("mirror", "export", file, "--thumbnails", "--data", "data", "--json", cwd=home).stdout
+    )
+    assert (packed["points"], packed["thumbnails"], packed["bytes"]) == (12, 12, file.stat().st_size)
+    again = bucketlens("mirror", "export", file, "--data", "data", cwd=home)
+    assert again.returncode == 2 and "--force" in again.stderr
+    assert bucketlens("mirror", "export", file, "--data", "data", "--thumbnails", "--force", cwd=home).returncode == 0
+    beside = bucketlens("mirror", "import", file, "--data", "data", cwd=home)
+    assert beside.returncode == 2 and "a library of its own" in beside.stderr
+    (tmp_path / "cut.tar").write_bytes(file.read_bytes()[:-20_000])
+    cut = bucketlens("mirror", "import", tmp_path / "cut.tar", "--data", "laptop", cwd=tmp_path)
+    assert cut.returncode == 2 and "carry it over again" in cut.stderr and not (tmp_path / "laptop").exists()
+    taken = bucketlens("mirror", "import", file, "--data", "laptop", cwd=tmp_path)
+    assert taken.returncode == 0 and "12 entries and 12 thumbnails" in taken.stdout
+    _answers_alike(home, tmp_path)
+
+
+def _answers_alike(home: Path, laptop: Path) -> None:
+    """Searches, facets and duplicates of the library at home, and of what was taken in; a sheet of thumbnails too."""
+    for command in (WORDS[:-2], ("facets",), ("duplicates",)):
+        theirs = json.loads(bucketlens(*command, "--data", "data", "--json", cwd=home).stdout)
+        ours = json.loads(bucketlens(*command, "--offline", "--data", "laptop", "--json", cwd=laptop).stdout)
+        if command[0] == "search":
+            assert ours["backend"] == "mirror"
+            theirs, ours = ([hit["id"] for hit in one["hits"]] for one in (theirs, ours))
+        assert ours == theirs
+    sheets = [
+        ("--data", "data", "--sheet", laptop / "theirs.png", home),
+        ("--offline", "--data", "laptop", "--sheet", laptop / "ours.png", laptop),
+    ]
+    for *options, cwd in sheets:
+        assert bucketlens(*WORDS[:-2], *options, cwd=Path(cwd)).returncode == 0
+    assert (laptop / "ours.png").read_bytes() == (laptop / "theirs.png").read_bytes()
+
+
 def test_a_damaged_copy_is_told_and_made_anew(home: Path, tmp_path: Path) -> None:
     vectors = next((home / "data" / "mirror").rglob("image.faiss"))
     whole = vectors.read_bytes()
