@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from core.errors import BucketLensError
+from core.index_ports import VectorIndex
 from core.models import MODELS, ModelCard, Role, names
-from core.ports import VectorIndex
 from core.query import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.records import ImageRecord
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.errors import ModelMismatch
-from core.ports import DenseName, Point, VectorIndex
+from core.index_ports import DenseName, Point, VectorIndex
 from core.records import ImageRecord
 from core.vectors import Vector
 

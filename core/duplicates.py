@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import InvalidQuery
+from core.index_ports import SearchableIndex
 from core.likeness import SAME, Small, difference
-from core.ports import SearchableIndex
 from core.query import INDEXED, Filter
 from core.records import ImageRecord, to_payload
 

@@ -1,7 +1,7 @@
 """Which of a library's editions is meant; there is one a model, of which one is in use."""
 
 from core.errors import UsageError
-from core.ports import Editions
+from core.index_ports import Editions
 
 
 def other_edition(editions: Editions, model: str | None) -> str:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from core import words
 from core.fusion import LISTS, Shortlist, by_score, fused
-from core.ports import Encoder, SearchableIndex
+from core.index_ports import SearchableIndex
+from core.ports import Encoder
 from core.query import INDEXED, Filter, Match, Weights
 from core.ranking import SHORTLIST
 from core.records import ImageRecord, ListName

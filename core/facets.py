@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from core.conditions import During, Match, Missing, Time
 from core.errors import InvalidQuery
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import Condition, Filter, Orientation, Sort, oriented
 
 FacetField = Literal["word", "source", "taken", "modified", "orientation"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from core.errors import BucketLensError, ImageNotIndexed, LibraryError, LibraryLate
-from core.ports import IndexInfo, Mirror, SearchableIndex
+from core.index_ports import IndexInfo, Mirror, SearchableIndex
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import Filter
 from core.records import Hit
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import strength, words
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import INDEXED, LikeTerm, Term, TextTerm
 from core.records import Hit
 from core.vectors import Matrix, Vector

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core.diversity import REACH, varied
 from core.folding import folded
 from core.fusion import LISTS, Probe, Shortlist, by_score, fused, ranks_of, standings
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import Filter, Match, Missing, Weights
 from core.records import Hit, ImageRecord, ListName
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from core.fusion import Probe, Shortlist, by_score
-from core.ports import Mirror, SearchableIndex
+from core.index_ports import Mirror, SearchableIndex
 from core.query import EVERYTHING, Filter
 from core.records import ListName
 

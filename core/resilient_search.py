@@ -6,7 +6,7 @@ from typing import Protocol
 
 from core.facets import Facet, FacetField
 from core.failover import Failover
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import Query
 from core.records import ImageRecord, SearchResult
 from core.reranking import reranked

@@ -14,9 +14,10 @@ from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
 from core.images import DecodeRequest
+from core.index_ports import SearchableIndex
 from core.judging import Judge
 from core.order import in_order
-from core.ports import Decoder, Encoder, SearchableIndex, TextEncoding
+from core.ports import Decoder, Encoder, TextEncoding
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
 from core.records import Hit, ImageRecord, SearchResult

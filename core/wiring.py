@@ -8,23 +8,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
 from core.failover import Failover
+from core.index_ports import Editions, IndexInfo, Mirror, SearchableIndex, VectorIndex
 from core.models import ModelCard
-from core.ports import (
-    Captioner,
-    Decoder,
-    Editions,
-    Encoder,
-    ImageStore,
-    IndexInfo,
-    Mirror,
-    Nameable,
-    Plots,
-    RunLog,
-    SearchableIndex,
-    ThumbnailStore,
-    VectorIndex,
-    VectorRows,
-)
+from core.ports import Captioner, Decoder, Encoder, ImageStore, Nameable, Plots, RunLog, ThumbnailStore, VectorRows
 from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings

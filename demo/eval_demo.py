@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from core.evaluation import Known
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.query import INDEXED, Filter, Match
 from core.settings import DEMO
 from core.wiring import Wiring

@@ -13,7 +13,7 @@ import click
 from core import copying
 from core.cli import data_option, json_option, printable, wire
 from core.errors import LibraryUnreachable, UsageError
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.settings import Settings, load_settings
 from core.wiring import Wiring
 from ingest.lock import RunLock

@@ -8,7 +8,8 @@ from typing import Any
 
 from core.errors import StoreError
 from core.identity import point_id
-from core.ports import ImageStore, Selective, VectorIndex
+from core.index_ports import VectorIndex
+from core.ports import ImageStore, Selective
 from core.records import ImageRecord, ImageRef
 from ingest.parts import patiently
 from ingest.plan import IdSet, plan, refusal

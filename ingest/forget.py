@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import UsageError
-from core.ports import ThumbnailStore, VectorIndex
+from core.index_ports import VectorIndex
+from core.ports import ThumbnailStore
 from core.query import FAILED, INDEXED, Filter, Match
 from ingest.parts import patiently
 from ingest.removal import indexed_sources

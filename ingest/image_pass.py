@@ -11,7 +11,8 @@ import numpy as np
 
 from core.errors import StoreError
 from core.images import DecodeRequest
-from core.ports import Encoder, ImageStore, Point, Remote
+from core.index_ports import Point
+from core.ports import Encoder, ImageStore, Remote
 from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Matrix
 from ingest.observer import timed

@@ -11,7 +11,8 @@ import numpy as np
 
 from core.errors import InvalidVectors
 from core.identity import point_id
-from core.ports import Nameable, Point, VectorRows
+from core.index_ports import Point
+from core.ports import Nameable, VectorRows
 from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Vector
 from core.words import analyse, is_unicode

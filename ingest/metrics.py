@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import start_wsgi_server
 
 from core.errors import InvalidSetting, LibraryError
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.query import FAILED, INDEXED, UNCAPTIONED
 from ingest.observer import Outcome, Stage
 from ingest.report import Report

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal, Protocol
 
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from ingest.report import Report
 
 Stage = Literal["list", "read", "decode", "encode", "upsert", "caption"]

@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.identity import point_id
-from core.ports import ImageStore, VectorIndex, Watchable
+from core.index_ports import VectorIndex
+from core.ports import ImageStore, Watchable
 from core.query import UNCAPTIONED, Filter, Match
 from core.records import ImageRecord, ImageRef
 from ingest.caption_pass import CaptionPass

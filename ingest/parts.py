@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from core.errors import LibraryBusy
-from core.ports import Captioner, Decoder, Encoder, ImageStore, ThumbnailStore, VectorIndex
+from core.index_ports import VectorIndex
+from core.ports import Captioner, Decoder, Encoder, ImageStore, ThumbnailStore
 from ingest.observer import SILENT, Observer
 
 _BUSY_SECONDS = 60.0

@@ -9,7 +9,8 @@ from itertools import islice
 
 from core.errors import StoreError
 from core.identity import point_id
-from core.ports import ImageStore, VectorIndex
+from core.index_ports import VectorIndex
+from core.ports import ImageStore
 from core.records import ImageRef
 from ingest.observer import SILENT, Observer, timed
 from ingest.parts import patiently

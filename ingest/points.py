@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.images import Decoded
-from core.ports import Encoder, Point, VectorIndex
+from core.index_ports import Point, VectorIndex
+from core.ports import Encoder
 from core.query import INDEXED, Filter, Match
 from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Vector

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.query import CAPTIONED
 from core.records import ImageRecord
 from ingest.parts import Parts, patiently

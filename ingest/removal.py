@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 
 from core.by_name import is_hidden, is_rubbish
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.query import EVERYTHING, Filter, Match
 from core.records import ImageRecord
 from ingest.events import event

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.ports import CaptionUpdate, Encoder, VectorIndex
+from core.index_ports import CaptionUpdate, VectorIndex
+from core.ports import Encoder
 from core.records import ImageRecord, all_texts
 from core.vectors import Matrix, Vector, unit
 from ingest.parts import patiently

@@ -12,7 +12,7 @@ import click
 from core.cli import data_option, json_option, printable, wire
 from core.editions import other_edition
 from core.evaluation import Gallery
-from core.ports import VectorIndex
+from core.index_ports import VectorIndex
 from core.query import CAPTIONED, INDEXED, Filter, LikeTerm, Query, TextTerm
 from core.records import ImageRecord
 from core.wiring import Wiring

@@ -9,7 +9,7 @@ from itertools import islice
 
 from core.duplicates import Duplicates, Group
 from core.errors import BucketLensError, LibraryBusy
-from core.ports import SearchableIndex
+from core.index_ports import SearchableIndex
 from core.query import EVERYTHING
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ from core.errors import (
 )
 from core.failover import Failover
 from core.images import DecodeRequest
-from core.ports import Decoder, Encoder, SearchableIndex, VectorIndex
+from core.index_ports import SearchableIndex, VectorIndex
+from core.ports import Decoder, Encoder
 from core.query import FAILED, INDEXED
 from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService

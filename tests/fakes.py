@@ -19,8 +19,9 @@ from core import words
 from core.errors import ImageError, ImageUnreadable
 from core.fusion import Probe, Ranking, Shortlist, by_score
 from core.images import Decoded, DecodeRequest, PixelSpec
+from core.index_ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.order import in_order
-from core.ports import CaptionUpdate, DenseName, IndexInfo, Point, TextEncoding
+from core.ports import TextEncoding
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload, to_payload
 from core.vectors import Matrix, Vector, unit

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core import words
-from core.ports import Point
+from core.index_ports import Point
 from core.records import ImageRecord
 from core.vectors import Vector, unit
 

@@ -9,7 +9,7 @@ from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
 from core.adapters.mirror_vectors import Storage
 from core.adapters.point_checks import caption_payload, checked_payload, dense_vectors
-from core.ports import CaptionUpdate, IndexInfo, Point
+from core.index_ports import CaptionUpdate, IndexInfo, Point
 from core.records import ImageRef
 from tests.fakes import MemoryIndex
 

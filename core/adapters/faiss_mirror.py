@@ -26,7 +26,7 @@ from core.adapters.point_checks import dense, known
 from core.conditions import Match
 from core.errors import BucketLensError
 from core.fusion import Probe, Ranking, Shortlist
-from core.ports import DenseName, IndexInfo, MirrorSummary
+from core.index_ports import DenseName, IndexInfo, MirrorSummary
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ListName
 from core.vectors import Vector

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.qdrant_edge_files import has_manifest, read_manifest
 from core.errors import LibraryMissing, disk_fault
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.whole_file import replace_whole
 
 FIRST = "index"

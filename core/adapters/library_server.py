@@ -10,7 +10,7 @@ from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import Server
 from core.adapters.qdrant_server_collection import Layout, described
 from core.errors import ServerLibraryMissing
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from core.adapters.mirror_segment import DENSE, ROWS, Row, Segment, open_segment
 from core.adapters.mirror_vectors import Storage
 from core.adapters.qdrant_edge_files import check_free_space
 from core.errors import BucketLensError
+from core.index_ports import VectorIndex
 from core.mirroring import SegmentLoad, worn
-from core.ports import VectorIndex
 
 _KNOWN = 100_000  # ids and versions in hand as Python's own objects
 _PAGE = 1000  # images read from the library at once

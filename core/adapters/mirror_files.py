@@ -22,7 +22,7 @@ from typing import Any
 
 from core.adapters.library_lock import LibraryLock
 from core.errors import LibraryError, MirrorDamaged, MirrorMissing
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.whole_file import replace_whole, sync
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from core.adapters.mirror_filter import passing
 from core.adapters.mirror_vectors import SegmentVectors, Storage, write_vectors
 from core.adapters.mirror_words import Words, write_words
 from core.fusion import Probe
-from core.ports import DenseName
+from core.index_ports import DenseName
 from core.query import Filter
 from core.records import ImageRecord
 from core.vectors import Matrix, Vector

@@ -8,7 +8,7 @@ import numpy as np
 
 from core import words
 from core.identity import POINT_ID
-from core.ports import CaptionUpdate, Point
+from core.index_ports import CaptionUpdate, Point
 from core.records import ImageRef, to_payload
 from core.vectors import Vector
 

@@ -34,7 +34,7 @@ from core.adapters.qdrant_edge_upgrade import create_indexes
 from core.conditions import Match
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
-from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
+from core.index_ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, FAILED, Filter, Keyword, Sort, of_indexed
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.whole_file import replace_whole, sync
 
 FORMAT = 2  # 2: pictures know their aspect, and keys, sizes and times taken have indexes

@@ -7,7 +7,7 @@ import qdrant_edge as edge
 
 from core import words
 from core.adapters.point_checks import checked_payload, dense_vectors
-from core.ports import Point
+from core.index_ports import Point
 
 
 def edge_point(point: Point, dimension: int) -> edge.Point:

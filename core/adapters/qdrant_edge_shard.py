@@ -31,7 +31,7 @@ from core.adapters.qdrant_edge_files import (
 from core.adapters.qdrant_edge_space import make_loadable, stay_loadable
 from core.adapters.qdrant_edge_upgrade import lost_indexes, upgrade
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew

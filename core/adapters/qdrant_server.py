@@ -19,7 +19,7 @@ from core.adapters.qdrant_server_points import BATCH, batches, named, server_poi
 from core.conditions import Match
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.fusion import Probe, Ranking, Shortlist
-from core.ports import CaptionUpdate, DenseName, IndexInfo, Point
+from core.index_ports import CaptionUpdate, DenseName, IndexInfo, Point
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from qdrant_client import QdrantClient, models
 
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 
 OURS = "bucketlens"  # under which a collection's metadata holds what it belongs to
 

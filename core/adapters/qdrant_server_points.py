@@ -8,7 +8,7 @@ from qdrant_client import models
 
 from core import words
 from core.adapters.point_checks import checked_payload, dense_vectors
-from core.ports import Point
+from core.index_ports import Point
 
 BATCH = 256  # points in one request at most
 _BATCH_BYTES = 8 * 2**20  # and bytes, as JSON: a server takes 32 MiB where nobody says otherwise

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.settings import load_settings
 from core.vectors import unit
 from core.wiring import Wiring

@@ -17,7 +17,7 @@ from rich.table import Table
 from core.adapters.qdrant_edge import EdgeIndex
 from core.conditions import During, KeyGlob
 from core.fusion import Probe
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import INDEXED, Filter, Weights, caption_words, oriented
 from core.ranking import Question, Ranker
 from core.vectors import Matrix, unit

@@ -21,7 +21,7 @@ from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
 from core.adapters.mirror_vectors import Storage
 from core.fusion import Probe, Shortlist
-from core.ports import IndexInfo, VectorIndex
+from core.index_ports import IndexInfo, VectorIndex
 from core.query import EVERYTHING, Filter, caption_words
 from core.records import ImageRecord, ListName
 from core.reranking import OVERSAMPLING, reranked

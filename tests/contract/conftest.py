@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ports import IndexInfo, VectorIndex
+from core.index_ports import IndexInfo, VectorIndex
 from tests.fakes import MemoryIndex
 
 INFO = IndexInfo("colours", "colours-1", 16)

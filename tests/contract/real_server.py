@@ -16,7 +16,7 @@ from qdrant_client import models
 
 from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import Server, connect
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 
 URL = "BUCKETLENS_TEST_QDRANT_URL"
 API_KEY = "BUCKETLENS_TEST_QDRANT_API_KEY"

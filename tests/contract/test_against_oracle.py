@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import words
-from core.ports import CaptionUpdate, IndexInfo, Point, VectorIndex
+from core.index_ports import CaptionUpdate, IndexInfo, Point, VectorIndex
 from core.query import Condition, Filter, Match, Missing
 from tests.fakes import MemoryIndex
 from tests.library import START, image_id, record, vector

@@ -21,7 +21,7 @@ from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_collection import Layout
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable
 from core.fusion import Probe
-from core.ports import IndexInfo, Point, VectorIndex
+from core.index_ports import IndexInfo, Point, VectorIndex
 from core.query import EVERYTHING, FAILED, INDEXED, Filter, Match
 from core.vectors import unit
 from tests.contract import real_server

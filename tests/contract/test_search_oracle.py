@@ -17,8 +17,8 @@ from core import words
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
 from core.errors import InvalidQuery
 from core.facets import FACETS, FacetField, holding
+from core.index_ports import Point, VectorIndex
 from core.order import in_order
-from core.ports import Point, VectorIndex
 from core.query import INDEXED, Condition, Filter, LikeTerm, Query, Sort, Term, TextTerm, Weights, oriented
 from core.records import Hit, to_payload
 from core.search import SearchService

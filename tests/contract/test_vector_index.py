@@ -9,8 +9,8 @@ import pytest
 from core import words
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
 from core.fusion import Probe
+from core.index_ports import CaptionUpdate, Point, VectorIndex
 from core.order import in_order
-from core.ports import CaptionUpdate, Point, VectorIndex
 from core.query import (
     EVERYTHING,
     FAILED,

@@ -13,7 +13,8 @@ from core.adapters.folder_store import FolderStore
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.thumbnails import ThumbnailFiles
 from core.images import ImageLimits
-from core.ports import ImageStore, IndexInfo
+from core.index_ports import IndexInfo
+from core.ports import ImageStore
 from core.vectors import Matrix
 from ingest.lock import RunLock
 from ingest.parts import Options, Parts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.qdrant_edge import EdgeIndex
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from demo.scenes import PLANTED
 from tests.e2e.commands import bucketlens
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.adapters.qdrant_edge import EdgeIndex
 from core.errors import LibraryError
-from core.ports import Point
+from core.index_ports import Point
 from tests.library import point, vector
 
 

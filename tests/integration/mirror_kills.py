@@ -16,7 +16,7 @@ from core.adapters.faiss_mirror import FaissMirror
 from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
 from core.errors import BucketLensError
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.words import query_weights
 from tests.fakes import MemoryIndex
 from tests.library import image_id, point, vector

@@ -12,7 +12,8 @@ import pytest
 from core.adapters.decode_workers import DecodeWorkers
 from core.errors import ModelUnavailable, StoreError
 from core.images import ImageLimits
-from core.ports import Captioner, CaptionUpdate, ImageStore
+from core.index_ports import CaptionUpdate
+from core.ports import Captioner, ImageStore
 from core.query import UNCAPTIONED
 from core.records import ImageRef
 from ingest.redo import Place, RedoMark

@@ -13,7 +13,7 @@ import bucketlens
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.thumbnails import ThumbnailFiles
 from core.errors import LibraryBusy, LibraryMissing, UsageError
-from core.ports import IndexInfo, VectorIndex
+from core.index_ports import IndexInfo, VectorIndex
 from core.query import FAILED
 from ingest.lock import RunLock
 from tests.integration.qdrant_stub import QdrantStub, serving

@@ -18,8 +18,8 @@ from core.adapters.last_run import LastRunFile
 from core.adapters.qdrant_edge import EdgeIndex
 from core.errors import LibraryMissing
 from core.identity import point_id
+from core.index_ports import IndexInfo, Point
 from core.models import MODELS
-from core.ports import IndexInfo, Point
 from core.records import ImageRecord
 from core.words import analyse
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.adapters.qdrant_edge import EdgeIndex
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import MAX_LIMIT, Query, Sort, TextTerm, Weights
 from core.search import SearchService
 from core.vectors import unit

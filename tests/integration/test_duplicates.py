@@ -15,7 +15,7 @@ from core.duplicates import Duplicates
 from core.errors import InvalidQuery
 from core.identity import point_id
 from core.images import DecodeRequest, ImageLimits, decode
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import EVERYTHING, caption_words
 from core.settings import load_settings
 from core.wiring import Wiring

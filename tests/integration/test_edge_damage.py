@@ -17,7 +17,7 @@ from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.qdrant_edge_files import FORMAT
 from core.adapters.qdrant_edge_shard import mapped, shared_shard
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
-from core.ports import CaptionUpdate, IndexInfo
+from core.index_ports import CaptionUpdate, IndexInfo
 from core.query import EVERYTHING, oriented
 from tests.library import image_id, point, record, vector
 

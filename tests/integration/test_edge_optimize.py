@@ -12,7 +12,7 @@ from core.adapters import qdrant_edge_optimize
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.qdrant_edge_files import read_manifest
 from core.errors import DiskFull
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.query import caption_words
 from tests.library import image_id, point, vector
 

@@ -14,7 +14,7 @@ import pytest
 
 from core.adapters.qdrant_edge import EdgeIndex
 from core.errors import LibraryBusy
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from tests.library import image_id, point, vector
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.errors import LibraryMissing, NothingKnown
 from core.evaluation import Gallery
-from core.ports import CaptionUpdate
+from core.index_ports import CaptionUpdate
 from core.query import Query, TextTerm, Weights
 from core.settings import load_settings
 from core.wiring import Wiring

@@ -15,7 +15,7 @@ from core.adapters.mirror_files import MirrorFolder
 from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import connect
 from core.failover import Failover
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import Query, TextTerm, caption_words
 from core.records import SearchResult
 from core.resilient_search import ResilientSearch

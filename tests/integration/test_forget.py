@@ -16,7 +16,7 @@ from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.thumbnails import ThumbnailFiles
 from core.errors import LibraryBusy, LibraryMissing, UsageError
 from core.identity import point_id
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from ingest.lock import RunLock
 from tests.library import DIMENSION, record, vector
 

@@ -10,7 +10,7 @@ import pytest
 from core.adapters.qdrant_edge import EdgeIndex
 from core.adapters.qdrant_edge_space import SPARE_BYTES, fill_holes
 from core.errors import DiskFull
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from tests.library import DIMENSION, point
 from tests.small_disk import SmallDisk, small_disk
 

@@ -14,7 +14,8 @@ from core.adapters.decode_workers import DecodeWorkers
 from core.adapters.folder_store import FolderStore
 from core.errors import ModelUnavailable, StoreError, UsageError
 from core.images import ImageLimits
-from core.ports import Captioner, CaptionUpdate, Encoder, ImageStore, IndexInfo
+from core.index_ports import CaptionUpdate, IndexInfo
+from core.ports import Captioner, Encoder, ImageStore
 from core.query import FAILED, INDEXED
 from core.records import ImageRef
 from core.vectors import Matrix

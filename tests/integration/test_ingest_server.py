@@ -15,7 +15,7 @@ from core.adapters.qdrant_server import QdrantIndex
 from core.adapters.qdrant_server_calls import connect
 from core.errors import LibraryUnreachable
 from core.images import ImageLimits
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.query import FAILED
 from core.settings import load_settings
 from core.vectors import Matrix

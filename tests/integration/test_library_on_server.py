@@ -21,7 +21,7 @@ from core.errors import (
     LibraryUnreachable,
     ServerLibraryMissing,
 )
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.settings import load_settings
 from core.wiring import Wiring
 from tests.integration.qdrant_stub import QdrantStub, serving

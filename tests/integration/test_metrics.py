@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import InvalidSetting
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from ingest.events import event
 from ingest.metrics import PrometheusMetrics
 from ingest.report import Report

@@ -19,8 +19,8 @@ from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
 from core.adapters.mirror_vectors import SegmentVectors, Storage, write_vectors
 from core.errors import DiskFull, LibraryBusy, MirrorDamaged, MirrorMissing
+from core.index_ports import IndexInfo
 from core.mirroring import SegmentLoad, worn
-from core.ports import IndexInfo
 from core.query import EVERYTHING, INDEXED, Filter, Match, caption_words, oriented
 from core.vectors import unit
 from core.words import query_weights

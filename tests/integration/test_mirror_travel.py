@@ -15,7 +15,7 @@ from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
 from core.adapters.mirror_travel import export, import_file
 from core.errors import DiskFull, LibraryError, MirrorDamaged, MirrorMissing, TravelFileRefused
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from tests.fakes import MemoryIndex, MemoryThumbnails
 from tests.library import DIMENSION, image_id, point, vector
 

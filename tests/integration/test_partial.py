@@ -10,7 +10,8 @@ from PIL import Image
 from core.adapters.folder_store import FolderStore
 from core.adapters.last_run import LastRunFile
 from core.errors import StoreError, UsageError
-from core.ports import ImageStore, IndexInfo
+from core.index_ports import IndexInfo
+from core.ports import ImageStore
 from core.records import ImageRef
 from ingest.caption_files import CaptionFile
 from ingest.dry_run import DryRun, dry_run

@@ -31,7 +31,7 @@ from core.errors import (
     ServerLibraryMissing,
 )
 from core.fusion import Probe
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.query import Filter
 from tests.library import START, image_id, point
 

@@ -10,7 +10,7 @@ import numpy as np
 from core import words
 from core.identity import point_id
 from core.images import Decoded, DecodeRequest, decode
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.records import ImageRecord, ImageRef
 from core.settings import load_settings
 from core.wiring import Wiring

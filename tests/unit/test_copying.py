@@ -8,7 +8,7 @@ import pytest
 
 from core.copying import PAGE, Copied, copy, differences
 from core.errors import ModelMismatch
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.query import FAILED
 from tests.fakes import MemoryIndex
 from tests.library import failed_point, image_id, point, vector

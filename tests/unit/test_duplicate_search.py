@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LibraryMissing
-from core.ports import IndexInfo, Point, VectorIndex
+from core.index_ports import IndexInfo, Point, VectorIndex
 from search_ui.duplicate_search import DuplicateSearch
 from tests.fakes import ColourEncoder, MemoryIndex, MemoryThumbnails
 from tests.library import image_id, record, vector

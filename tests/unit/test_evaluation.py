@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.evaluation import Asked, Gallery, Known
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import Query, TextTerm, Weights
 from core.retrieval_figures import Figures, ndcg
 from core.search import SearchService

@@ -11,7 +11,7 @@ import pytest
 from core import failover
 from core.errors import ImageNotIndexed, LibraryBusy, LibraryLate, LibraryUnreachable
 from core.failover import Failover
-from core.ports import IndexInfo, MirrorSummary, SearchableIndex
+from core.index_ports import IndexInfo, MirrorSummary, SearchableIndex
 from core.query import Query, TextTerm
 from core.resilient_search import ResilientSearch
 from core.search import SearchService

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from core.ports import IndexInfo
+from core.index_ports import IndexInfo
 from core.records import ImageRecord, ImageRef
 from ingest.planner import Planner
 from tests.fakes import MemoryIndex

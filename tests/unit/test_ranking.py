@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import InvalidQuery
 from core.fusion import Shortlist, fused
-from core.ports import IndexInfo, Point
+from core.index_ports import IndexInfo, Point
 from core.query import FAILED, Filter, LikeTerm, Query, TextTerm, Weights, caption_words
 from core.ranking import Question, Ranker
 from core.search import SearchService

@@ -8,7 +8,7 @@ import pytest
 
 from core.failover import Failover
 from core.fusion import Probe, Shortlist
-from core.ports import IndexInfo, MirrorSummary, Point
+from core.index_ports import IndexInfo, MirrorSummary, Point
 from core.query import EVERYTHING, Filter, LikeTerm, Query
 from core.records import ListName
 from core.reranking import reranked

@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.errors import ImageNotIndexed, ImageUnreadable, InvalidQuery, ModelMismatch
 from core.identity import point_id
-from core.ports import IndexInfo, Point, TextEncoding
+from core.index_ports import IndexInfo, Point
+from core.ports import TextEncoding
 from core.query import ImageTerm, LikeTerm, Query, TextTerm, Weights, caption_words
 from core.records import ImageRecord
 from core.search import SearchService

@@ -10,7 +10,8 @@ import pytest
 from core import strength
 from core.adapters.prompt_bank import PromptBank
 from core.errors import InvalidQuery
-from core.ports import IndexInfo, Point, TextEncoding
+from core.index_ports import IndexInfo, Point
+from core.ports import TextEncoding
 from core.query import LikeTerm, Query, TextTerm, Weights
 from core.search import SearchService
 from core.vectors import Matrix, unit
