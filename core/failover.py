@@ -122,17 +122,15 @@ class Failover:
         if counter is not None:
             counter.join(self._deadline_s)
 
-    def _from_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded]:
-        try:
-            mirror = self._mirror()
-            info = mirror.info
-        except LibraryError as error:
-            _log.warning("mirror cannot be asked error=%s", error)
-            raise problem from error
-        if self._info is not None and info.fingerprint != self._info.fingerprint:
-            raise problem
-        lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
-        return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+    def _from_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
+        """Late is better than never: where the mirror cannot answer, a slow library may take its time after all."""
+        mirror = self.copy()
+        if mirror is not None:
+            lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
+            return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+        if isinstance(problem, LibraryLate) and self._library is not None:
+            return work(self._library()), None
+        raise problem
 
     def _lose(self, error: LibraryError) -> None:
         with self._guard:

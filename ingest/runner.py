@@ -202,14 +202,15 @@ class Runner:
     def _mirror(self, parts: Parts, kind: str, report: Report) -> None:
         """Bring the library's copy up to date; what a watcher sees is copied by and by.
 
-        A copy that cannot be made is no reason for a run to fail.
+        A copy that cannot be made is no reason for a run to fail, nor is a signal meanwhile: the run itself is done.
         """
         settings = self._wiring.settings
         if not settings.mirror or (kind == "watch" and not self._mirror_due()):
             return
         self._mirrored = time.monotonic()
         try:
-            parts.at_once(self._wiring.build_mirror)
+            with suppress(Interrupted):
+                parts.at_once(self._wiring.build_mirror)
         except (BucketLensError, OSError) as error:
             _log.warning(event("mirror_not_made", error=str(error)))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")

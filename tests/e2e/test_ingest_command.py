@@ -62,6 +62,7 @@ def test_the_first_run(first: tuple[Path, dict[str, object]]) -> None:
         "index",
         "ingest.lock",
         "last_run.json",
+        "mirror",
         "thumbnails",
     ]
 

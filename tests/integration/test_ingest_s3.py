@@ -181,7 +181,7 @@ def test_the_run_goes_on_when_the_store_is_back(world: BucketWorld, fault: dict[
     with meanwhile((3.0, world.proxy.set)):
         report = world.ingest()
     assert (report.added, report.failed, report.problems) == (20, 0, []) and world.is_equal()
-    assert sum(world.proxy.requests.values()) <= 3 * 21
+    assert sum(world.proxy.requests.values()) <= 4 * 21
 
 
 @pytest.mark.parametrize("fault", [{"refuse": True}, {"hole": True}, {"slow_down": 1.0}, {"status": 500}], ids=str)

@@ -96,6 +96,7 @@ def test_a_link_shows_the_same_to_somebody_else_and_back_goes_back(open_page: Op
     first = captions(page)
     assert first[0] == UMBRELLA
     ask(page, "a yellow boat")
+    expect(cards(page).first.locator(".caption")).not_to_have_text(UMBRELLA)
     second, link = captions(page), page.url
     other = open_page(link)
     expect(cards(other).first).to_be_visible()

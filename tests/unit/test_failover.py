@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import failover
-from core.errors import ImageNotIndexed, LibraryBusy, LibraryLate, LibraryUnreachable
+from core.errors import ImageNotIndexed, LibraryBusy, LibraryUnreachable
 from core.failover import Failover
 from core.index_ports import IndexInfo, MirrorSummary, SearchableIndex
 from core.query import Query, TextTerm
@@ -161,15 +161,17 @@ def test_what_is_wrong_with_the_question_is_no_fault_of_the_library(made: Callab
     assert both.lost is None
 
 
-def test_a_mirror_of_another_model_answers_nothing(made: Callable[..., Failover]) -> None:
+def test_a_mirror_of_another_model_answers_nothing_and_a_slow_library_late(made: Callable[..., Failover]) -> None:
     library = Library(5)
     both = made(library, Copy(3, IndexInfo("colours", "colours-2", ColourEncoder.dimension)))
     both.ask(_count)
     assert _soon(lambda: both._counted is not None)
     library.open.clear()
-    with pytest.raises(LibraryLate):
+    threading.Timer(0.5, library.open.set).start()
+    assert both.ask(_count) == (5, None)
+    library.error = LibraryUnreachable("http://x", "refused")
+    with pytest.raises(LibraryUnreachable):
         both.ask(_count)
-    library.open.set()
 
 
 def test_offline_the_library_is_not_asked(made: Callable[..., Failover]) -> None:
