@@ -76,7 +76,7 @@ def fused(
 
     nDCG@10 of 360 questions to 1,000 drawn scenes that the demo models never saw: image alone 0.954, caption 0.897,
     words 0.800; weighted 1, 0.25, 0.25: 0.959; 1, 0.5, 0.5: 0.956, where reciprocal rank fusion reaches 0.951 (k = 2)
-    and 0.945 (k = 60). Where the image alone hardly errs, the others add nothing to it (demo.measure_fusion).
+    and 0.945 (k = 60). Where the image alone hardly errs, the others add little to it (demo.measure_fusion).
     """
     total = sum(getattr(weights, name) for name, one in shortlists.items() if one.best is not None)
     matches: dict[str, float] = {}
