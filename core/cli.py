@@ -14,6 +14,7 @@ from core.errors import BucketLensError
 from core.index_ports import VectorIndex
 from core.models import MODELS, ModelCard, Role, names
 from core.query import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
+from core.recall import Recall
 from core.records import ImageRecord
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
 from core.wiring import Wiring
@@ -94,6 +95,8 @@ def status(data: Path | None, as_json: bool) -> None:
         place = f" {wiring.settings.qdrant_url}" if wiring.settings.qdrant_url else ""
         click.echo(f"model {printable(found['model'])}, index {found['backend']}{place}")
         click.echo(_about_mirror(found["mirror"]))
+        if found["recall"]:
+            click.echo(_about_recall(found["recall"]))
         click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
 
 
@@ -111,6 +114,7 @@ def _status(wiring: Wiring) -> dict[str, Any]:
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
         "mirror": _mirror(wiring),
+        "recall": _recall(wiring, index.info.fingerprint),
         "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.thumbnail_folder),
     }
 
@@ -134,6 +138,23 @@ def _about_mirror(mirror: dict[str, Any] | None) -> str:
         return f"its copy cannot be used: {printable(mirror['problem'])}"
     remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
     return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
+
+
+def _recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
+    """Of the page's last searches with this model; None where none was compared."""
+    measured_with, samples = wiring.recall_log.read()
+    found = Recall.of(samples)
+    if found is None or measured_with != fingerprint:
+        return None
+    warning = wiring.settings.recall_warning
+    return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
+
+
+def _about_recall(recall: dict[str, Any]) -> str:
+    told = f"recall@10 {recall['mean']:.3f} in the last {recall['count']:,} searches of the page that were compared"
+    if recall["low"]:
+        told += f": under {recall['warning']:g}; `exact = true` in the settings has the copy rerank what is found"
+    return told
 
 
 def _sources(index: VectorIndex) -> list[dict[str, Any]]:

@@ -126,6 +126,16 @@ class RunLog(Protocol):
     def latest(self) -> datetime | None: ...
 
 
+class RecallLog(Protocol):
+    """The last measurements of a library's recall, from 0 to 1, by the fingerprint of its model."""
+
+    def read(self) -> tuple[str, tuple[float, ...]]: ...
+
+    def write(self, fingerprint: str, samples: Sequence[float]) -> None:
+        """Raises OSError."""
+        ...
+
+
 class Decoder(Protocol):
     """Decodes in workers that can be killed, so that a bad file hurts only itself."""
 

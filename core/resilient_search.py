@@ -8,6 +8,7 @@ from core.facets import Facet, FacetField
 from core.failover import Failover
 from core.index_ports import SearchableIndex
 from core.query import Query
+from core.recall_meter import RecallMeter
 from core.records import ImageRecord, SearchResult
 from core.reranking import reranked
 from core.search import SearchService
@@ -31,15 +32,22 @@ class Searcher(Protocol):
 class ResilientSearch:
     """A Searcher. What the mirror answered is marked as `degraded`, with its age and how many images it lacks.
 
-    `exact`: every query is answered as if it asked for that (core.reranking).
+    `exact`: every query is answered as if it asked for that (core.reranking). `meter` is offered all that the library
+    answered.
     """
 
     def __init__(
-        self, failover: Failover, service: Callable[[SearchableIndex], SearchService], *, exact: bool = False
+        self,
+        failover: Failover,
+        service: Callable[[SearchableIndex], SearchService],
+        *,
+        exact: bool = False,
+        meter: RecallMeter | None = None,
     ) -> None:
         self._failover = failover
         self._make = service
         self._exact = exact
+        self._meter = meter
         self._made: SearchService | None = None
 
     def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
@@ -51,6 +59,8 @@ class ResilientSearch:
             return self._over(index if copy is None or whole else reranked(index, copy)).search(query, going)
 
         result, degraded = self._failover.ask(ask)
+        if degraded is None and self._meter is not None:
+            self._meter.offer(query, result, lambda index, asked: self._over(index).search(asked))
         if degraded is None and query.exact and copy is None:
             return replace(result, notices=(*result.notices, _NO_COPY))
         if degraded is None:

@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     mirror_minutes: float = Field(15.0, gt=0, description="how often it is brought up to date during a long ingest")
     mirror_threads: int | None = Field(None, ge=1, le=256, description="of one search of it; default: the cores")
     exact: bool = Field(False, description="rerank every search by the copy's whole vectors")
+    recall_share: float = Field(
+        0.01, ge=0, le=1, description="of the page's searches, those that are compared with exact ones of the copy"
+    )
+    recall_warning: float = Field(0.95, ge=0, le=1, description="mean recall@10 of these that is warned of below")
     offline: bool = Field(False, description="ask the copy of the library alone")
     search_deadline: float = Field(
         1.5, gt=0, le=600, description="how long the library may take for a search before its copy is asked"

@@ -10,7 +10,19 @@ from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
 from core.failover import Failover
 from core.index_ports import Editions, IndexInfo, Mirror, SearchableIndex, VectorIndex
 from core.models import ModelCard
-from core.ports import Captioner, Decoder, Encoder, ImageStore, Nameable, Plots, RunLog, ThumbnailStore, VectorRows
+from core.ports import (
+    Captioner,
+    Decoder,
+    Encoder,
+    ImageStore,
+    Nameable,
+    Plots,
+    RecallLog,
+    RunLog,
+    ThumbnailStore,
+    VectorRows,
+)
+from core.recall_meter import RecallMeter
 from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
@@ -214,6 +226,17 @@ class Wiring:
         from core.adapters.last_run import LastRunFile
 
         return LastRunFile(self.settings.data / "last_run.json")
+
+    @property
+    def recall_log(self) -> RecallLog:
+        from core.adapters.recall_file import RecallFile
+
+        return RecallFile(self.settings.data / "recall.json")
+
+    def recall_meter(self, library: Callable[[], SearchableIndex], copy: Callable[[], Mirror | None]) -> RecallMeter:
+        """Of searches that this library answers, by its copy."""
+        given = self.settings
+        return RecallMeter(library, copy, self.recall_log, share=given.recall_share, warning=given.recall_warning)
 
     def store(self, source: str, *, patience_s: float | None = None) -> ImageStore:
         """The store of a source as the user names it: a folder, list:FILE, or a URI. Raises SourceNotFound.

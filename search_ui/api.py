@@ -141,6 +141,7 @@ class Api:
         with suppress(LibraryError):  # they are but numbers to look at
             outline = await self._pool.run(lambda _: self._library.outline(), request.receive)
             self._metrics.library(outline.images, outline.failed)
+        self._metrics.recall(self._library.recall.figure)
         return Response(self._metrics.text(), headers={**_FRESH, "Content-Type": _PROMETHEUS})
 
     async def _astray(self, request: Request, error: Exception) -> Response:

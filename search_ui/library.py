@@ -21,6 +21,7 @@ from core.images import DecodeRequest
 from core.index_ports import SearchableIndex, VectorIndex
 from core.ports import Decoder, Encoder
 from core.query import FAILED, INDEXED
+from core.recall_meter import RecallMeter
 from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import Settings
@@ -100,7 +101,13 @@ class Library:
             self.failover,
             lambda index: SearchService(index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank),
             exact=self.settings.exact,
+            meter=self.recall,
         )
+
+    @cached_property
+    def recall(self) -> RecallMeter:
+        """How much of what an exact search would find is found."""
+        return self._wiring.recall_meter(lambda: self.index, self.failover.copy)
 
     @cached_property
     def failover(self) -> Failover:
@@ -158,6 +165,7 @@ class Library:
 
     def close(self) -> None:
         self.duplicates.stop()
+        self.recall.close()
         self.failover.close()
         self._wiring.close()
 

@@ -26,6 +26,7 @@ from search_ui.library import Library, Outline
 from search_ui.page_state import PAGE, PageState
 from search_ui.question import ask, record
 
+_LOW_RECALL = "searches miss more of the best pictures than usual: `bucketlens status` tells more"
 _UNFILTERED = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ()) | {"copies": None}
 
 
@@ -80,7 +81,9 @@ def _answer(library: Library, state: PageState) -> None:
     except BucketLensError as error:
         panels.failure("That did not work", error)
         return
-    panels.outcome(state, result, [*notices, *result.notices])
+    if library.recall.low:
+        notices.append(_LOW_RECALL)
+    panels.outcome(state, result, [*notices, *result.notices], library.recall.figure)
     if not result.hits:
         _nothing(library, state)
     elif result.verdict == "none":

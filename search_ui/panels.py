@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.errors import BucketLensError
 from core.plain import plain
+from core.recall import Recall
 from core.records import ImageRecord, SearchResult
 from search_ui.page_state import PageState
 from search_ui.pictures import Picture
@@ -63,14 +64,17 @@ def reference(label: str, picture: Picture | ImageRecord) -> None:
     )
 
 
-def outcome(state: PageState, result: SearchResult, notices: Sequence[str]) -> None:
-    """How many, how long, and what a person should know of this answer."""
+def outcome(state: PageState, result: SearchResult, notices: Sequence[str], recall: Recall | None = None) -> None:
+    """How many, how long, and what a person should know of this answer; where nothing is asked, how well that works."""
     parts = [f"<b>{result.total:,}</b> picture{'' if result.total == 1 else 's'}"]
     if state.asks:
         parts.append("good matches that differ first" if state.varied else "best match first")
     else:
         parts.append("newest first")
         parts.append('<a href="/?show=duplicates" target="_self">find duplicates</a>')
+        if recall is not None:
+            told = f"Of the ten best pictures of an exact search, the last {recall.count:,} compared found this share."
+            parts.append(f'<span title="{escape(told)}">recall {recall.mean:.2f}</span>')
     if "total" in result.timings_ms:
         parts.append(f"{result.timings_ms['total']:.0f} ms")
     if result.degraded:

@@ -5,7 +5,7 @@ import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidSetting
@@ -44,7 +44,7 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        with _ends_on_signals(server):
+        with _ends_on_signals(server), closing(library):
             announce(f"http://{_spoken(host)}:{port}")
             server.run(sockets=[listening])
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.settings import load_settings
+from core.wiring import Wiring
 from tests.ui.conftest import Opener, health, serving, until
 from tests.ui.small_library import SmallLibrary
 
@@ -66,3 +68,16 @@ def test_a_busy_library_answers_by_itself_once_it_is_free(
     finally:
         if held >= 0:
             os.close(held)
+
+
+def test_the_page_tells_how_well_searches_find_and_warns_where_they_miss_much(
+    open_page: Opener, library: SmallLibrary, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(library.data, data)
+    with Wiring(load_settings(data=data)) as wiring:
+        wiring.recall_log.write(wiring.index.info.fingerprint, [0.9] * 30)
+    with serving(data) as url:
+        page = open_page(url)
+        expect(page.locator(".bl-outcome")).to_contain_text("recall 0.90")
+        expect(page.locator(".bl-notices")).to_contain_text("bucketlens status")
