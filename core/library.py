@@ -7,6 +7,7 @@ from typing import Any, overload
 from PIL import Image
 
 from core.asked import filter_of
+from core.index_ports import SearchableIndex
 from core.notebook import html_grid
 from core.ports import Drawing
 from core.query import (
@@ -72,9 +73,9 @@ class Library:
     """Reads one library; its model is loaded by the first search that needs it. Close it, or use it in a `with`."""
 
     def __init__(self, wiring: Wiring) -> None:
-        """Raises LibraryMissing, LibraryBusy."""
+        """Offline (a setting) the library's copy is read. Raises LibraryMissing, LibraryBusy."""
         self._wiring = wiring
-        self._index = wiring.index
+        self._index: SearchableIndex = wiring.searched
 
     @classmethod
     def open(cls, data: str | Path | None = None, **settings: Any) -> "Library":

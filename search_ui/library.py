@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from core.errors import (
     BucketLensError,
     LibraryBusy,
+    LibraryError,
     LibraryMissing,
     LibraryUnreachable,
     MirrorMissing,
@@ -172,7 +173,11 @@ class Library:
     def _encoder(self) -> Encoder:
         if self._model_error is not None:
             raise self._model_error
-        _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
+        try:
+            _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
+        except LibraryError:
+            if not self._wiring.has_mirror():
+                raise
         with self._encoding:
             return self._wiring.encoder
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from PIL import Image
 
 from core import Library
 from core.adapters.plots import MatplotlibPlots
-from core.errors import ImageUnreadable, InvalidQuery, InvalidSetting, LibraryMissing
+from core.errors import ImageUnreadable, InvalidQuery, InvalidSetting, LibraryMissing, MirrorMissing
 from core.query import Filter, Match, Weights
 from core.records import Hit
+from core.settings import load_settings
+from core.wiring import Wiring
 from tests.library import record
 from tests.ui.small_library import HOSTILE, UMBRELLAS, SmallLibrary, build
 
@@ -106,6 +109,17 @@ def test_errors_are_typed(library: Library, small: SmallLibrary, tmp_path: Path)
         library.search("")
     with Library.open(small.data, max_image_bytes=10) as strict, pytest.raises(ImageUnreadable, match="limit of 10"):
         strict.search(image=small.pictures / FIRST)
+
+
+def test_offline_the_copy_is_read(small: SmallLibrary, tmp_path: Path) -> None:
+    with pytest.raises(MirrorMissing), Library.open(tmp_path, offline=True) as nothing:
+        len(nothing)
+    with Wiring(load_settings(data=small.data)) as wiring:
+        wiring.build_mirror()
+    shutil.copytree(small.data / "mirror", tmp_path / "mirror")
+    with Library.open(tmp_path, offline=True) as library:
+        assert len(library) == COUNT
+        assert library.search(UMBRELLA)[0].record.name == FIRST
 
 
 def test_a_notebook_shows_pictures_and_runs_nothing(library: Library, small: SmallLibrary) -> None:

@@ -96,6 +96,16 @@ def test_duplicates_are_looked_for_in_the_copy(open_page: Opener, laptop: Laptop
     expect(page.locator(".bl-groups")).to_contain_text("2 pictures, the same bytes")
 
 
+def test_without_being_told_it_answers_from_the_copy_too(open_page: Opener, laptop: Laptop, tmp_path: Path) -> None:
+    taken = bucketlens("mirror", "import", laptop.data.parent / "copy.tar", "--data", "data", cwd=tmp_path)
+    assert taken.returncode == 0
+    with serving(tmp_path / "data") as url:
+        until(lambda: health(url)["model"] == "ready", 60)
+        page = open_page(f"{url}/?q=red+umbrella")
+        assert "umbrella" in cards(page)[0]
+        expect(page.locator(".bl-notices")).to_contain_text("there is no library in")
+
+
 def test_before_a_copy_is_there_the_page_tells_how_to_come_by_one_and_shows_it_then(
     open_page: Opener, laptop: Laptop, tmp_path: Path
 ) -> None:
