@@ -98,6 +98,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
         "fingerprint": "f00d",
         "backend": "edge",
         "mirror": None,
+        "recall": None,
     }
     assert size > 5_000_000
 
