@@ -121,7 +121,7 @@ def _status(wiring: Wiring) -> dict[str, Any]:
 
 def _mirror(wiring: Wiring) -> dict[str, Any] | None:
     """The library's copy; None where there is none, its problem alone where it cannot be opened."""
-    if not wiring.has_mirror():
+    if not wiring.mirrors.exists():
         return None
     try:
         summary = wiring.mirror.summary()

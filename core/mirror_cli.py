@@ -44,7 +44,7 @@ def status(data: Path | None, as_json: bool) -> None:
 def verify(data: Path | None, as_json: bool) -> None:
     """Read every file of the copy, and of the one before it, and compare them with what was written."""
     with wire(data=data) as wiring:
-        found = wiring.verify_mirror()
+        found = wiring.mirrors.verify()
         if as_json:
             click.echo(json.dumps({"generations": [{"name": name, "problem": problem} for name, problem in found]}))
         else:
@@ -68,7 +68,7 @@ def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as
     if file.exists() and not force:
         raise UsageError(f"{file} is there already: give another name, or --force to replace it")
     with wire(data=data) as wiring:
-        packed = wiring.export_mirror(file, thumbnails=thumbnails)
+        packed = wiring.mirrors.export(file, wiring.thumbnails if thumbnails else None)
         points, size = packed.manifest.points, file.stat().st_size
         if as_json:
             told = {"points": points, "thumbnails": packed.thumbnails, "as_of": packed.as_of.isoformat(), "bytes": size}

@@ -26,10 +26,10 @@ from core.recall_meter import RecallMeter
 from core.resilient_search import ResilientSearch, Searcher
 from core.search import SearchService
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
-from core.stages import go_on
 from core.vectors import Matrix
 
 if TYPE_CHECKING:
+    from core.adapters.mirrors import Mirrors
     from core.adapters.prompt_bank import PromptBank
     from core.adapters.qdrant_server_calls import Server
     from core.adapters.travel_file import Packed
@@ -49,10 +49,6 @@ class Wiring:
     @property
     def thumbnail_folder(self) -> Path:
         return self.settings.data / "thumbnails"
-
-    @property
-    def mirror_folder(self) -> Path:
-        return self.settings.data / "mirror"
 
     @property
     def redo_file(self) -> Path:
@@ -83,7 +79,7 @@ class Wiring:
     def _patience(self) -> float:
         """Seconds to wait for a library that is in use: less where a copy answers else, and says why."""
         waits, deadline = self.settings.index_wait, self.settings.search_deadline
-        return min(waits, 0.8 * deadline) if self.has_mirror() and not self._writes else waits
+        return min(waits, 0.8 * deadline) if self.mirrors.exists() and not self._writes else waits
 
     @cached_property
     def editions(self) -> Editions:
@@ -180,10 +176,10 @@ class Wiring:
             if not self.settings.offline:
                 return self.index.info
         except LibraryMissing:
-            if self._writes or not self.has_mirror():
+            if self._writes or not self.mirrors.exists():
                 return None
         except LibraryError:
-            if not self.has_mirror():
+            if not self.mirrors.exists():
                 raise
         return self.mirror.info
 
@@ -290,27 +286,25 @@ class Wiring:
     def failing_over(self, library: Callable[[], SearchableIndex]) -> Failover:
         """As `failover`, for a library that is had in another way."""
         given = self.settings
-        return Failover(None if given.offline else library, lambda: self.mirror, self.has_mirror, given.search_deadline)
+        return Failover(
+            None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search_deadline
+        )
 
-    def has_mirror(self) -> bool:
-        return self.settings.offline or (self.settings.mirror and (self.mirror_folder / "current").is_file())
+    @cached_property
+    def mirrors(self) -> "Mirrors":
+        """What is done with the library's copy."""
+        from core.adapters.mirrors import Mirrors
+
+        return Mirrors(self.settings.data / "mirror", self.settings)
 
     @cached_property
     def mirror(self) -> Mirror:
         """The library's copy, which opens nothing until it is asked."""
-        from core.adapters.faiss_mirror import FaissMirror
+        return self.mirrors.open()
 
-        return FaissMirror(self.mirror_folder, self.settings.mirror_threads)
-
-    def build_mirror(self, going: Callable[[], object] = go_on) -> None:
-        """Make the copy equal to the library. Raises LibraryError, and OSError.
-
-        `going` is called now and then, and ends it by raising: the copy is then what it was.
-        """
-        from core.adapters.mirror_build import build
-        from core.adapters.mirror_files import MirrorFolder
-
-        build(self.index, MirrorFolder(self.mirror_folder), self.settings.mirror_storage, going=going)
+    def build_mirror(self) -> None:
+        """Make the copy equal to the library. Raises LibraryError, and OSError."""
+        self.mirrors.build(self.index)
 
     def bank(self, encoder: Encoder) -> Matrix:
         """The encoded prompts that strengths are measured by; see core.strength."""
@@ -322,30 +316,11 @@ class Wiring:
 
         return PromptBank(self.settings.data)
 
-    def verify_mirror(self) -> list[tuple[str, str | None]]:
-        """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
-        from core.adapters.mirror_files import MirrorFolder
-
-        return MirrorFolder(self.mirror_folder).verified()
-
-    def export_mirror(self, path: Path, *, thumbnails: bool) -> "Packed":
-        """Pack the copy into a file, which is replaced where there is one.
-
-        Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
-        """
-        from core.adapters.mirror_files import MirrorFolder
-        from core.adapters.mirror_travel import export
-
-        return export(MirrorFolder(self.mirror_folder), path, self.thumbnails if thumbnails else None)
-
     def import_mirror(self, path: Path) -> "Packed":
         """Take the copy that a file holds for this folder's. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError.
 
         Not where a library is: its copy would answer for another one.
         """
-        from core.adapters.mirror_files import MirrorFolder
-        from core.adapters.mirror_travel import import_file
-
         given = self.settings
         if given.qdrant_url is not None:
             raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant_url")
@@ -354,7 +329,7 @@ class Wiring:
                 f"{given.data} holds a library of its own, for which another one's copy must not answer: give --data "
                 "another folder, such as a new one"
             )
-        return import_file(path, MirrorFolder(self.mirror_folder), self.thumbnails)
+        return self.mirrors.take_in(path, self.thumbnails)
 
     def let_go(self) -> None:
         """Close the index until it is asked for again; models and decoder stay."""

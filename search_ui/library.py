@@ -176,7 +176,7 @@ class Library:
         try:
             _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
         except LibraryError:
-            if not self._wiring.has_mirror():
+            if not self._wiring.mirrors.exists():
                 raise
         with self._encoding:
             return self._wiring.encoder

@@ -1,0 +1,63 @@
+"""Everything that is done with a library's copy, by its folder. FAISS is imported for what needs it alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.index_ports import Mirror, VectorIndex
+from core.ports import ThumbnailStore
+from core.settings import Settings
+from core.stages import go_on
+
+if TYPE_CHECKING:
+    from core.adapters.mirror_files import MirrorFolder
+    from core.adapters.travel_file import Packed
+
+
+class Mirrors:
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self._settings = settings
+
+    def exists(self) -> bool:
+        """Whether there is one that may answer; at once."""
+        return self._settings.offline or (self._settings.mirror and (self.folder / "current").is_file())
+
+    def open(self) -> Mirror:
+        """The copy, which opens nothing until it is asked."""
+        from core.adapters.faiss_mirror import FaissMirror
+
+        return FaissMirror(self.folder, self._settings.mirror_threads)
+
+    def build(self, index: VectorIndex, going: Callable[[], object] = go_on) -> None:
+        """Make the copy equal to the library. Raises LibraryError, and OSError.
+
+        `going` is called now and then, and ends it by raising: the copy is then what it was.
+        """
+        from core.adapters.mirror_build import build
+
+        build(index, self._generations(), self._settings.mirror_storage, going=going)
+
+    def verify(self) -> list[tuple[str, str | None]]:
+        """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
+        return self._generations().verified()
+
+    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
+        """Pack the copy into a file, which is replaced where there is one.
+
+        Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
+        """
+        from core.adapters.mirror_travel import export
+
+        return export(self._generations(), path, thumbnails)
+
+    def take_in(self, path: Path, thumbnails: ThumbnailStore) -> "Packed":
+        """Have the copy that a file holds. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError."""
+        from core.adapters.mirror_travel import import_file
+
+        return import_file(path, self._generations(), thumbnails)
+
+    def _generations(self) -> "MirrorFolder":
+        from core.adapters.mirror_files import MirrorFolder
+
+        return MirrorFolder(self.folder)
