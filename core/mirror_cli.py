@@ -20,12 +20,13 @@ def mirror() -> None:
 
 
 @mirror.command()
+@click.option("--anew", is_flag=True, help="Take nothing over from the copies before, and keep none of them.")
 @data_option
 @json_option
-def build(data: Path | None, as_json: bool) -> None:
+def build(anew: bool, data: Path | None, as_json: bool) -> None:
     """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
     with wire(data=data) as wiring:
-        wiring.build_mirror()
+        wiring.build_mirror(anew=anew)
         _tell(wiring, as_json)
 
 

@@ -302,9 +302,9 @@ class Wiring:
         """The library's copy, which opens nothing until it is asked."""
         return self.mirrors.open()
 
-    def build_mirror(self) -> None:
-        """Make the copy equal to the library. Raises LibraryError, and OSError."""
-        self.mirrors.build(self.index)
+    def build_mirror(self, *, anew: bool = False) -> None:
+        """Make the copy equal to the library; see Mirrors.build. Raises LibraryError, and OSError."""
+        self.mirrors.build(self.index, anew=anew)
 
     def bank(self, encoder: Encoder) -> Matrix:
         """The encoded prompts that strengths are measured by; see core.strength."""

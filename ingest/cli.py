@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.cli import data_option, json_option, printable, printable_lines, wire
-from core.errors import LibraryMissing, UsageError
+from core.errors import BucketLensError, LibraryMissing, UsageError
 from core.wiring import Wiring
 from ingest.caption_cli import caption
 from ingest.copy_cli import copy
@@ -268,11 +268,27 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                     lock.ended_well()
             if found.done:
                 wiring.last_run.forget(found.source)
+            if found.removed and (problem := _forgotten_by_copy(wiring)):
+                click.echo(f"Note: the library's copy still holds it ({printable(problem)}): {_ERASE}", err=True)
         click.echo(json.dumps(found.to_dict()) if as_json else _told(found, wiring))
         if signals.received and not found.done:
             sys.exit(128 + signals.received)
         if not yes:
             raise UsageError("nothing was removed: run the same command again with --yes to remove them")
+
+
+_ERASE = "remove the folder `mirror` beside the library, or run `bucketlens mirror build --anew`"
+
+
+def _forgotten_by_copy(wiring: Wiring) -> str | None:
+    """Make the library's copy without anything of what was removed. Returns what went wrong."""
+    if not wiring.mirrors.exists():
+        return None
+    try:
+        wiring.build_mirror(anew=True)
+    except (BucketLensError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _told(found: "Forgetting", wiring: Wiring) -> str:

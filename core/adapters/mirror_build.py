@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.mirror_columns import Ids, Mask, Rows, packed
-from core.adapters.mirror_files import FileEntry, Manifest, MirrorFolder, SegmentEntry, digest_of, take_over
+from core.adapters.mirror_files import KEPT, FileEntry, Manifest, MirrorFolder, SegmentEntry, digest_of, take_over
 from core.adapters.mirror_segment import DENSE, ROWS, Row, Segment, open_segments, write_segment
 from core.adapters.mirror_vectors import Storage
 from core.adapters.qdrant_edge_files import check_free_space
@@ -75,11 +75,13 @@ def build(
     storage: Storage,
     *,
     rows: int = ROWS,
+    anew: bool = False,
     wait_s: float = 30.0,
     going: Callable[[], object] = lambda: None,
 ) -> Manifest:
     """Makes the mirror equal to the library, and returns what is in use then.
 
+    `anew`: nothing is taken over, and no generation before it kept: what was deleted is then in no file any more.
     `rows`: the most that a segment holds, and that are in memory at once. `going` is called between pages, and ends it
     by raising: what was published before stays. What is written into the library meanwhile may be in it or not.
     Raises LibraryError, DiskFull and LibraryBusy among them, and OSError.
@@ -88,7 +90,7 @@ def build(
     with folder.building(wait_s) as unfinished:
         as_of = datetime.now(UTC)
         known = Known.of(index)
-        previous = _previous(folder, index, storage)
+        previous = None if anew else _previous(folder, index, storage)
         made = _Making(index, unfinished, storage, rows, known, previous, going).run()
         if made is None:
             assert previous is not None
@@ -105,7 +107,7 @@ def build(
             segments=tuple(segments),
             files=files,
         )
-        folder.publish(unfinished, manifest)
+        folder.publish(unfinished, manifest, kept=1 if anew else KEPT)
     seconds = time.monotonic() - started
     _log.info("mirror published generation=%s images=%d seconds=%.1f", manifest.name, manifest.points, seconds)
     return manifest

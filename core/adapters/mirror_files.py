@@ -28,7 +28,7 @@ from core.whole_file import replace_whole, sync
 FORMAT = 1
 _PREFIX = "generation-"
 MANIFEST = "manifest.json"
-_KEPT = 2
+KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,8 @@ class MirrorFolder:
         numbers = [_number(path.name) for path in self.folder.glob(f"{_PREFIX}*")]
         return f"{_PREFIX}{max(numbers, default=0) + 1:08}"
 
-    def publish(self, unfinished: Path, manifest: Manifest, as_of: datetime | None = None) -> Path:
-        """Make what was written the generation in use, and remove what is older than the one before. Raises OSError.
+    def publish(self, unfinished: Path, manifest: Manifest, as_of: datetime | None = None, *, kept: int = KEPT) -> Path:
+        """Make what was written the generation in use, and remove all but the `kept` latest. Raises OSError.
 
         `as_of`: when it was equal to the library, if not when its making began.
 
@@ -180,7 +180,7 @@ class MirrorFolder:
         sync(self.folder)
         self.point_to(manifest.name, as_of or manifest.created_at)
         self.checked(generation)
-        for old in self.candidates()[_KEPT:]:
+        for old in self.candidates()[kept:]:
             shutil.rmtree(old, ignore_errors=True)
         return generation
 

@@ -29,14 +29,15 @@ class Mirrors:
 
         return FaissMirror(self.folder, self._settings.mirror_threads)
 
-    def build(self, index: VectorIndex, going: Callable[[], object] = go_on) -> None:
+    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
         """Make the copy equal to the library. Raises LibraryError, and OSError.
 
-        `going` is called now and then, and ends it by raising: the copy is then what it was.
+        `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
+        then, and ends it by raising: the copy is then what it was.
         """
         from core.adapters.mirror_build import build
 
-        build(index, self._generations(), self._settings.mirror_storage, going=going)
+        build(index, self._generations(), self._settings.mirror_storage, anew=anew, going=going)
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""

@@ -17,6 +17,8 @@ from core.adapters.thumbnails import ThumbnailFiles
 from core.errors import LibraryBusy, LibraryMissing, UsageError
 from core.identity import point_id
 from core.index_ports import IndexInfo, Point
+from core.settings import load_settings
+from core.wiring import Wiring
 from ingest.lock import RunLock
 from tests.library import DIMENSION, record, vector
 
@@ -77,6 +79,15 @@ def test_with_yes_the_source_goes_whole_and_the_others_stay(data: Path) -> None:
     found = json.loads(forget("gone", "--yes", "--json").stdout)  # a folder that is gone, by its path
     assert (found["source"], found["images"], found["removed"], found["done"]) == (other, 2, 2, True)
     assert sources(data) == {} and LastRunFile(data / "last_run.json").latest() is None
+
+
+def test_what_is_forgotten_is_in_no_copy_any_more(data: Path) -> None:
+    with Wiring(load_settings(data=data)) as wiring:
+        wiring.build_mirror()
+    assert any(b"old bucket" in path.read_bytes() for path in (data / "mirror").rglob("*.arrow"))
+    assert forget(BUCKET, "--yes", "--data", str(data)).exit_code == 0
+    files = [path for path in (data / "mirror").rglob("*") if path.is_file()]
+    assert files and not any(b"old bucket" in path.read_bytes() for path in files)
 
 
 def test_a_source_can_be_named_as_status_lists_it(data: Path) -> None:

@@ -138,6 +138,19 @@ def test_another_model_or_storage_is_built_anew(library: MemoryIndex, folder: Mi
     assert mirror.generation().manifest.storage == "float16"
 
 
+def test_made_anew_no_file_holds_what_was_deleted(library: MemoryIndex, folder: MirrorFolder) -> None:
+    library.upsert([point(50, "a secret zebra")])
+    _build(library, folder)
+    library.upsert([point(51)])
+    _build(library, folder)
+    library.delete([image_id(50)])
+    _build(library, folder)
+    assert any(b"zebra" in path.read_bytes() for path in folder.folder.rglob("*") if path.is_file())
+    build(library, folder, "float32", rows=ROWS, anew=True)
+    assert not any(b"zebra" in path.read_bytes() for path in folder.folder.rglob("*") if path.is_file())
+    assert _equal(library, folder) and len(folder.candidates()) == 1
+
+
 def test_two_builds_at_once_wait_for_each_other(library: MemoryIndex, folder: MirrorFolder) -> None:
     with folder.building(0), pytest.raises(LibraryBusy):
         build(library, folder, "float32", wait_s=0.05)
