@@ -29,14 +29,14 @@ def test_failures_are_tried_again() -> None:
 
 
 def test_other_errors_are_answers() -> None:
-    outage, turns = Outage("it", 0.5), count()
+    outage, turns = Outage("it", 2.0), count()
 
     def attempt() -> None:
         if next(turns) % 7 < 6:
             raise NoAnswer("busy")
         raise ImageGone("no longer there")
 
-    for _ in range(2):
+    for _ in range(3):  # together longer than its patience
         with pytest.raises(ImageGone):
             outage.call("a", attempt)
 
