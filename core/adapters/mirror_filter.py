@@ -13,8 +13,6 @@ from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing,
 from core.query import Condition, Filter
 from core.words import is_unicode
 
-_LISTS = ("words", "captions")
-
 
 def passing(filter: Filter, columns: Columns) -> Mask:
     """(N,), one for every row."""
@@ -85,7 +83,7 @@ def _codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.int64]:
 
 def _missing(columns: Columns, field: str) -> Mask:
     column = columns[field]
-    if field in _LISTS:
+    if field == "words":
         empty: Mask = np.diff(column.offsets.to_numpy()) == 0
         return empty
     return _mask(column.is_null())
