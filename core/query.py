@@ -192,7 +192,7 @@ class Query:
     Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
     `diversity`: from 0 (the best match first) to 1 (as unlike each other as can be), in what order the best of the hits
     come (core.diversity); only where they are sorted by match.
-    `min_strength`: weaker hits are left out (core.strength); with it, the best matches alone are looked at.
+    `min_strength`: weaker hits are left out (core.relevance); with it, the best matches alone are looked at.
     `exact`: more candidates than usual, scored by whole vectors, for an index that is quantised (core.reranking).
     `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
     """

@@ -129,7 +129,7 @@ class Hit:
 
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
-    `strength` is how well it really matches, from 0 to 1 (core.strength); None where that is not known.
+    `strength` is how well it really matches, from 0 to 1 (core.relevance); None where that is not known.
     `copies` is how many found pictures it stands for, itself among them: those of the very same bytes.
     """
 
@@ -158,7 +158,8 @@ class SearchResult:
     `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
     `degraded`: a copy of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
     pictures; None where that is not known. `total` counts pictures, every copy of one too: the `copies` of all hits of
-    all pages add up to it.
+    all pages add up to it. `matches` says how many of the best 200 are at least some match, copies counted: a strength
+    of 0.5 or more; None where nothing was compared, or no strength is known.
     """
 
     hits: tuple[Hit, ...]
@@ -170,11 +171,13 @@ class SearchResult:
     verdict: Literal["strong", "some", "none"] | None = None
     as_of: datetime | None = None
     lacking: int | None = None
+    matches: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "hits": [hit.to_dict() for hit in self.hits],
             "total": self.total,
+            "matches": self.matches,
             "verdict": self.verdict,
             "backend": self.backend,
             "degraded": self.degraded,

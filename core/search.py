@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from core import models, vectors, words
+from core.calibration import Calibration
 from core.diversity import varied
 from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
 from core.facets import Facet, FacetField, facet
@@ -15,17 +16,17 @@ from core.folding import counted, folded
 from core.fusion import Probe
 from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
-from core.judging import Judge
+from core.judging import Asked, Judge
 from core.order import in_order
 from core.ports import Decoder, Encoder, TextEncoding
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
 from core.records import Hit, ImageRecord, SearchResult
+from core.relevance import SOME, Verdict, encode_bank
 from core.stages import Stages, go_on
-from core.strength import Verdict, encode_bank
 from core.vectors import Matrix, Vector
 
-MATCHING = 200  # how many of the best matches are sorted where nobody says
+MATCHING = 200  # how many of the best matches are judged, and sorted where nobody says
 LOOKED_AT = 2000  # how many of the best matches are looked at for those that are strong enough
 TELLING = 10  # how many of the best matches a verdict is about
 _TEXTS = 256  # encoded ones that are kept: every further page of an answer asks for the same
@@ -34,7 +35,7 @@ _TEXTS = 256  # encoded ones that are kept: every further page of an answer asks
 class SearchService:
     """Answers queries. The encoder and decoder are made at their first use: browsing and filters need no model.
 
-    `bank` gives an encoder's prompts (core.strength.encode_bank), which are best kept.
+    `bank` gives an encoder's prompts (core.relevance.encode_bank), which are best kept, as is the `calibration`.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class SearchService:
         decoder: Callable[[], Decoder],
         weights: Weights | None = None,
         bank: Callable[[Encoder], Matrix] = encode_bank,
+        calibration: Calibration | None = None,
     ) -> None:
         self._index = index
         self._encoder = encoder
         self._decoder = decoder
         self._weights = weights or Weights()
         self._bank = bank
+        self._calibration = calibration or Calibration()
         self._ranker = Ranker(index)
         self._encoded_text = lru_cache(_TEXTS)(self._encode_anew)
 
@@ -71,22 +74,24 @@ class SearchService:
         passing = _passing(query)
         with stages.timed("encode"):
             question, encoded = self._question(query, passing, notices) if query.terms else (None, {})
-        verdict = None
         if question is None:
-            hits, total = self._browsed(query, passing, stages)
+            found = _Answer(*self._browsed(query, passing, stages))
         else:
-            judge = Judge(self._index, self._prompts, query.terms, encoded, question.words)
-            hits, total, verdict = self._judged(query, question, judge, stages)
+            found = self._judged(query, question, encoded, stages)
+            notices += _empty(query)
         return SearchResult(
-            tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=stages.all(), verdict=verdict
+            tuple(found.hits),
+            found.total,
+            self._index.backend,
+            notices=tuple(notices),
+            timings_ms=stages.all(),
+            verdict=found.verdict,
+            matches=found.matches,
         )
 
     def _browsed(self, query: Query, passing: Filter, stages: Stages) -> tuple[list[Hit], int]:
         with stages.timed("rank"):
             hits = [Hit(record, None) for record in self._ordered(query, passing)]
-        return self._counted(query, hits, passing, stages)
-
-    def _counted(self, query: Query, hits: list[Hit], passing: Filter, stages: Stages) -> tuple[list[Hit], int]:
         with stages.timed("count"):
             return counted(self._index, hits, passing) if query.folds else hits, self._index.count(passing)
 
@@ -101,62 +106,80 @@ class SearchService:
             return folded(first, _hashes, offset + limit)[offset:]
         return self._index.ordered(query.by, passing, limit=limit, offset=offset, reverse=query.reverse)
 
-    def _judged(
-        self, query: Query, question: Question, judge: Judge, stages: Stages
-    ) -> tuple[list[Hit], int, Verdict | None]:
+    def _judged(self, query: Query, question: Question, encoded: Mapping[Term, Vector], stages: Stages) -> "_Answer":
         """Judges what is shown and the best, unless what is too weak has to be told from the rest."""
+        best = self._best(query, question, _looked_at(query), stages)
+        with stages.timed("count"):
+            count = self._index.count(question.passing)
+        with stages.timed("judge"):
+            judge = Judge(
+                Asked(query.terms, encoded, question.words, count),
+                best[:MATCHING],
+                self._index,
+                self._calibration,
+                self._prompts,
+            )
+            best = judge.judged(best)
+        verdict = judge.verdict(best[:TELLING])
+        matches = None if verdict is None else self._matches(query, question, best[:MATCHING], stages)
         if query.min_strength:
-            return self._strong(query, question, judge, stages)
-        found, total = self._found(query, question, stages)
+            return _Answer(*self._strong(query, question, best, stages), verdict, matches)
+        hits, total = self._found(query, question, best, count, stages)
         with stages.timed("judge"):
-            hits = judge.judged(found)
-        ranked = query.by == "match" and not query.diversity
-        if ranked and not query.offset and len(hits) >= min(TELLING, total):
-            return hits, total, judge.verdict(hits[:TELLING])
-        best = self._best(query, question, TELLING, stages)
-        with stages.timed("judge"):
-            return hits, total, judge.verdict(judge.judged(best))
+            return _Answer(judge.judged(hits), total, verdict, matches)
+
+    def _matches(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> int:
+        """How many pictures among the best are at least some match, copies counted."""
+        good = [hit for hit in best if hit.strength is not None and hit.strength >= SOME]
+        if query.folds:
+            with stages.timed("count"):
+                good = counted(self._index, good, question.passing)
+        return sum(hit.copies for hit in good)
 
     def _best(self, query: Query, question: Question, count: int, stages: Stages) -> list[Hit]:
         with stages.timed("rank"):
             return self._ranker.page(question, limit=count, fold=query.folds)
 
-    def _strong(
-        self, query: Query, question: Question, judge: Judge, stages: Stages
-    ) -> tuple[list[Hit], int, Verdict | None]:
+    def _strong(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> tuple[list[Hit], int]:
         """Of the best matches those that are strong enough, or whose strength is not known. Pages of them join."""
-        looked_at = query.within or (LOOKED_AT if query.by == "match" else MATCHING)
-        best = self._best(query, question, looked_at, stages)
-        with stages.timed("judge"):
-            best = judge.judged(best)
         strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
         if query.folds:
             with stages.timed("count"):
                 strong = counted(self._index, strong, question.passing)
-        verdict = judge.verdict(best[:TELLING])
         if query.by != "match":
             strong = _sorted(strong, query)
         strong = varied(strong, self._index.vectors, query.diversity)
         total = sum(hit.copies for hit in strong)
-        return strong[query.offset : query.offset + query.limit], total, verdict
+        return strong[query.offset : query.offset + query.limit], total
 
-    def _found(self, query: Query, question: Question, stages: Stages) -> tuple[list[Hit], int]:
+    def _found(
+        self, query: Query, question: Question, best: Sequence[Hit], count: int, stages: Stages
+    ) -> tuple[list[Hit], int]:
+        """The page's hits and how many there are; `best` are the best matches, `count` all that can be found."""
         limit, offset = query.limit, query.offset
         if query.by == "match":
-            with stages.timed("rank"):
-                hits = self._ranker.page(
-                    question, limit=limit, offset=offset, fold=query.folds, diversity=query.diversity
-                )
+            hits = self._page(query, question, best, stages)
         elif question.main.list == "words" and query.within is None:  # whatever holds a word is a match
             with stages.timed("rank"):
                 hits = self._ranker.hits(question, self._ordered(query, question.passing))
         else:
-            best = self._best(query, question, query.within or MATCHING, stages)
+            chosen = list(best[: query.within or MATCHING])
             if query.folds:
                 with stages.timed("count"):
-                    best = counted(self._index, best, question.passing)
-            return _sorted(best, query)[offset : offset + limit], sum(hit.copies for hit in best)
-        return self._counted(query, hits, question.passing, stages)
+                    chosen = counted(self._index, chosen, question.passing)
+            return _sorted(chosen, query)[offset : offset + limit], sum(hit.copies for hit in chosen)
+        if query.folds:
+            with stages.timed("count"):
+                hits = counted(self._index, hits, question.passing)
+        return hits, count
+
+    def _page(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> list[Hit]:
+        """By match; what is among the best has been ranked."""
+        limit, offset = query.limit, query.offset
+        if not query.diversity and (offset + limit <= len(best) or len(best) < MATCHING):
+            return list(best[offset : offset + limit])
+        with stages.timed("rank"):
+            return self._ranker.page(question, limit=limit, offset=offset, fold=query.folds, diversity=query.diversity)
 
     def facets(
         self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
@@ -255,6 +278,32 @@ class SearchService:
 
     def _encode_anew(self, _model: str, text: str) -> TextEncoding:
         return self._encoder().encode_texts([text])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    hits: Sequence[Hit]
+    total: int
+    verdict: Verdict | None = None
+    matches: int | None = None
+
+
+def _looked_at(query: Query) -> int:
+    """How many of the best matches are ranked and judged, whatever is shown of them."""
+    if query.min_strength and query.by == "match":
+        return LOOKED_AT
+    return max(MATCHING, query.within or 0)
+
+
+def _empty(query: Query) -> list[str]:
+    """Of texts that say nothing of a picture: what to ask instead."""
+    texts = [term.text for term in query.terms if isinstance(term, TextTerm)]
+    return [
+        f"“{text.strip()}” says nothing of a picture, so what is found is no match: name what is to be seen, "
+        "such as “a dog on the beach”"
+        for text in texts
+        if not words.has_content(text)
+    ]
 
 
 def _sorted(hits: Sequence[Hit], query: Query) -> list[Hit]:

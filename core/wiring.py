@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.calibration import Calibration
 from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
 from core.failover import Failover
 from core.index_ports import Editions, IndexInfo, Mirror, SearchableIndex, VectorIndex
@@ -273,7 +274,12 @@ class Wiring:
         return ResilientSearch(
             self.failover,
             lambda index: SearchService(
-                index, lambda: self.encoder, lambda: self.decoder, self.settings.weights, self.bank
+                index,
+                lambda: self.encoder,
+                lambda: self.decoder,
+                self.settings.weights,
+                self.bank,
+                self.calibration,
             ),
             exact=self.settings.exact,
         )
@@ -307,8 +313,20 @@ class Wiring:
         self.mirrors.build(self.index, anew=anew)
 
     def bank(self, encoder: Encoder) -> Matrix:
-        """The encoded prompts that strengths are measured by; see core.strength."""
+        """The encoded prompts that strengths are measured by; see core.relevance."""
         return self._prompt_bank.of(encoder)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What strengths in this folder's library are measured by."""
+        from core.adapters.calibration_files import CalibrationFiles
+
+        return Calibration(CalibrationFiles(self.settings.data))
+
+    def calibrate(self) -> None:
+        """Measure a large library anew where it has grown, unless that would take a model. Raises LibraryError."""
+        if "encoder" in self.__dict__:
+            self.calibration.renew(self.index, self.bank(self.encoder))
 
     @cached_property
     def _prompt_bank(self) -> "PromptBank":

@@ -23,6 +23,12 @@ STOPWORDS = frozenset(
     yourselves""".split()
 )
 
+# What people say to whom they ask, and what every picture is.
+_ASKING = frozenset(
+    """find finding get give got image images let look looking need photo photograph photographs photos pic pics picture
+    pictures please search searching see show showing shows something want wanted""".split()
+)
+
 # BM25 (Robertson & Zaragoza 2009, eq. 3.15) with the length term fixed at a typical caption, so that a document's
 # weights depend on itself alone; the inverse document frequency is applied by the index.
 _K1 = 1.2
@@ -34,6 +40,13 @@ def tokens(text: str) -> list[str]:
     """Every word of the text as written, lower-cased and folded, stopwords included, in order."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
+
+
+def has_content(text: str) -> bool:
+    """Whether a question says anything of a picture: "a dog", "夜", "🐶", and not "the", "." or "show me a picture"."""
+    if any(unicodedata.category(character) == "So" for character in text):
+        return True
+    return any(token not in STOPWORDS and token not in _ASKING for token in tokens(text))
 
 
 def is_unicode(text: str) -> bool:

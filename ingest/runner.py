@@ -182,6 +182,7 @@ class Runner:
                     lock.ended_well()
                 if not report.interrupted:
                     self._mirror(parts, kind, report)
+                    self._calibrate(parts)
                 if self._prompt and not report.interrupted:
                     with suppress(ModelError):  # is told of when there is something to encode
                         parts.encoder()
@@ -214,6 +215,14 @@ class Runner:
         except (BucketLensError, OSError) as error:
             _log.warning(event("mirror_not_made", error=str(error)))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
+
+    def _calibrate(self, parts: Parts) -> None:
+        """So that no search of a large library has to begin with it."""
+        try:
+            with suppress(Interrupted):
+                parts.at_once(self._wiring.calibrate)
+        except BucketLensError as error:
+            _log.warning(event("library_not_measured", error=str(error)))
 
     def _parts(self, *, create: bool) -> Parts:
         wiring, signals = self._wiring, self._signals

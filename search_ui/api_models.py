@@ -11,7 +11,7 @@ from core.errors import InvalidQuery
 from core.facets import FACETS, MAX_VALUES, FacetField
 from core.query import MAX_LIMIT, MAX_TERMS, MAX_TEXT, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.records import CaptionOrigin, ListName, Status
-from core.strength import Verdict
+from core.relevance import Verdict
 
 _KINDS = ("text", "image", "like")
 

@@ -100,7 +100,14 @@ class Library:
         """`search` raises what kept the model from loading."""
         return ResilientSearch(
             self.failover,
-            lambda index: SearchService(index, self._encoder, self._decoder, self.settings.weights, self._wiring.bank),
+            lambda index: SearchService(
+                index,
+                self._encoder,
+                self._decoder,
+                self.settings.weights,
+                self._wiring.bank,
+                self._wiring.calibration,
+            ),
             exact=self.settings.exact,
             meter=self.recall,
         )
@@ -199,6 +206,14 @@ class Library:
             self._model, self._model_error = "failed", ModelUnavailable("of this library", repr(error))
         else:
             self._model = "ready"
+            self._calibrate()
+
+    def _calibrate(self) -> None:
+        """Where it cannot be done now, searches make do with a sample of the library."""
+        try:
+            self._wiring.calibration.renew(self.searched, self._wiring.bank(self._encoder()))
+        except BucketLensError as error:
+            log.info("library not measured: %s", error)
 
 
 def _outlined(index: SearchableIndex) -> Outline:

@@ -1,4 +1,4 @@
-"""The encoded prompts of core.strength, kept beside the library: large models take seconds for them."""
+"""The encoded prompts of core.relevance, kept beside the library: large models take seconds for them."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.ports import Encoder
-from core.strength import encode_bank, prompts
+from core.relevance import encode_bank, prompts
 from core.vectors import Matrix
 from core.whole_file import replace_whole
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import strength
+from core import relevance
+from core.adapters.calibration_files import CalibrationFiles
 from core.adapters.prompt_bank import PromptBank
+from core.calibration import Calibration
 from core.errors import InvalidQuery
 from core.index_ports import IndexInfo, Point
 from core.ports import TextEncoding
 from core.query import LikeTerm, Query, TextTerm, Weights
+from core.relevance import NullMaximum, PictureYardstick, TextYardstick
 from core.search import SearchService
 from core.vectors import Matrix, unit
 from tests.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
@@ -56,38 +59,85 @@ def _numbers(service: SearchService, query: Query) -> list[int]:
     return [hit.record.bytes - 1000 for hit in service.search(query).hits]
 
 
-def test_a_text_as_near_as_the_best_prompts_is_strong_and_an_ordinary_one_is_nothing() -> None:
+def test_a_text_as_near_as_the_best_prompts_is_shown_and_an_ordinary_one_is_not() -> None:
     images = ENCODER.encode_texts(["red", "blue"]).vectors
-    found = strength.of_text(ENCODER.encode_texts(["red"]).vectors[0], images, BANK)
-    assert found is not None and found[0] > strength.STRONG and found[1] < 0.05
+    reach = TextYardstick(BANK).reach(ENCODER.encode_texts(["red"]).vectors, images)[:, 0]
+    assert reach[0] > 1 > 0.2 > reach[1]
+    found = TextYardstick.strengths(reach)
+    assert found[0] > relevance.STRONG and found[1] < 0.1
+
+
+def test_several_texts_are_measured_as_each_alone() -> None:
+    images, texts = BANK[3:40], BANK[:12]
+    yardstick = TextYardstick(BANK)
+    together = yardstick.reach(texts, images)
+    alone = [yardstick.reach(text[np.newaxis], images)[:, 0] for text in texts]
+    np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-6)
 
 
 def test_the_scale_of_a_models_cosines_does_not_matter() -> None:
     """A further direction that all share lifts every cosine and squeezes their differences."""
     rows = np.concatenate([BANK, ENCODER.encode_texts(["red", "blue green"]).vectors])
     lifted = unit(np.concatenate([0.3 * rows, np.full((len(rows), 1), 1.0)], axis=1))
-    plain = strength.of_text(rows[-2], rows[-2:], rows[:-2])
-    squeezed = strength.of_text(lifted[-2], lifted[-2:], lifted[:-2])
-    assert plain is not None and squeezed is not None
-    np.testing.assert_allclose(squeezed, plain, atol=1e-3)
+    plain, squeezed = (TextYardstick(one[:-2]).reach(one[-2:-1], one[-2:]) for one in (rows, lifted))
+    np.testing.assert_allclose(squeezed, plain, atol=2e-2)
 
 
-def test_too_small_a_yardstick_tells_nothing() -> None:
-    query, images = BANK[0], BANK[:2]
-    assert strength.of_text(query, images, BANK[:19]) is None
-    assert strength.of_picture(query, images, BANK[:19]) is None
+def test_chance_rises_with_the_size_of_the_library_and_is_measured_where_it_can_be() -> None:
+    dice = np.random.default_rng(1)
+    scores = dice.normal(size=(512, 100))
+    chance = NullMaximum.of(scores)
+    assert chance.sizes == (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    assert list(chance.heights) == sorted(chance.heights)
+    assert abs(chance.at(1)) < 0.05 and chance.at(512) == pytest.approx(np.median(scores.max(axis=0)))
+    assert chance.at(181) == pytest.approx((chance.at(128) + chance.at(256)) / 2, abs=0.01)
+    assert chance.at(1024) > chance.at(512)
+    whole = scores[:, :20].max(axis=0)
+    assert chance.measured_at(100_000, scores, whole).at(100_000) == pytest.approx(chance.at(512))
+    higher = chance.measured_at(100_000, scores, whole + 0.25)
+    assert higher.at(100_000) == pytest.approx(chance.at(512) + 0.25) and higher.at(512) == chance.at(512)
+
+
+def test_random_queries_are_like_the_rest_and_the_same_every_time() -> None:
+    yardstick = TextYardstick(BANK)
+    drawn = yardstick.random_texts()
+    assert drawn.shape == (relevance.RANDOM, ENCODER.dimension)
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(drawn, TextYardstick(BANK).random_texts())
+    centre = BANK.mean(axis=0)
+    usual = np.median(BANK @ centre)
+    assert abs(np.median(drawn @ centre) - usual) < 0.1
+
+
+def test_the_same_picture_is_close_however_alike_all_are() -> None:
+    base = ENCODER.encode_texts(["red"]).vectors[0]
+    dice = np.random.default_rng(0)
+    alike = unit(base + 1e-3 * dice.normal(size=(64, len(base)))).astype(np.float32)
+    yardstick = PictureYardstick(alike)
+    assert yardstick.closeness(alike[:1], alike[:1])[0, 0] >= 1.7
     same = np.repeat(BANK[:1], 30, axis=0)  # of no width at all
-    found = strength.of_picture(query, images, same)
-    assert found is not None and np.isfinite(found).all()
+    assert np.isfinite(PictureYardstick(same).closeness(BANK[:1], BANK[:2])).all()
+
+
+def test_too_small_a_yardstick_tells_nothing(index: MemoryIndex) -> None:
+    calibration = Calibration()
+    assert calibration.texts(index, BANK[:19]) is None
+    assert calibration.texts(index, BANK) is not None
+    few = MemoryIndex(index.info)
+    assert calibration.texts(few, BANK) is None and calibration.pictures(few) is None
+    few.upsert([Point(record(n), BANK[n]) for n in range(19)])
+    assert calibration.pictures(few) is None
+    few.upsert([Point(record(19), BANK[19])])
+    assert calibration.pictures(few) is not None
 
 
 @pytest.mark.parametrize(("best", "said"), [([0.1, 0.9], "strong"), ([0.5], "some"), ([0.49], "none"), ([], "none")])
 def test_the_best_match_decides(best: list[float], said: str) -> None:
-    assert strength.verdict(best) == said
+    assert relevance.verdict(best) == said
 
 
 def test_the_bank_holds_hundreds_of_different_prompts_and_leaves_out_what_a_model_has_no_words_for() -> None:
-    prompts = strength.prompts()
+    prompts = relevance.prompts()
     assert len(prompts) == len(set(prompts)) > 500 and all(prompt.strip() == prompt != "" for prompt in prompts)
 
     class Forgetful(ColourEncoder):
@@ -96,14 +146,14 @@ def test_the_bank_holds_hundreds_of_different_prompts_and_leaves_out_what_a_mode
             return TextEncoding(encoding.vectors, encoding.truncated, tuple(("car",) * ("car" in t) for t in texts))
 
     known = [prompt for prompt in prompts if "car" not in prompt]
-    np.testing.assert_array_equal(strength.encode_bank(Forgetful()), ENCODER.encode_texts(known).vectors)
+    np.testing.assert_array_equal(relevance.encode_bank(Forgetful()), ENCODER.encode_texts(known).vectors)
 
 
 def test_what_is_there_is_strong_and_what_is_not_is_said_to_be_nothing(service: SearchService) -> None:
     found = service.search(Query((TextTerm("red"),), limit=8))
     assert found.verdict == "strong"
     strengths = [hit.strength or 0 for hit in found.hits]
-    assert min(strengths[:6]) > strength.STRONG > strength.SOME > max(strengths[6:])
+    assert min(strengths[:6]) > relevance.STRONG > relevance.SOME > max(strengths[6:])
     assert service.search(Query((TextTerm("white"),))).verdict == "none"
     assert service.search(Query((TextTerm("white"),))).to_dict()["verdict"] == "none"
 
@@ -155,7 +205,7 @@ def test_a_picture_of_the_library_does_not_vouch_for_itself(index: MemoryIndex) 
     alone = unit(np.eye(ENCODER.dimension)[10])
     index.upsert([Point(record(99), alone)])
     found = SearchService(index, _refuse, InlineDecoder).search(Query((LikeTerm(image_id(99)),)))
-    assert found.hits[0].strength is not None and found.hits[0].strength > strength.STRONG
+    assert found.hits[0].strength is not None and found.hits[0].strength > relevance.STRONG
     assert found.verdict == "none"
 
 
@@ -169,7 +219,7 @@ def test_what_is_avoided_takes_its_share(service: SearchService) -> None:
 def test_what_people_said_is_a_match_that_the_picture_does_not_show(service: SearchService) -> None:
     found = service.search(Query((TextTerm("Rosa"),), limit=48))
     told = {hit.record.bytes - 1000: hit.strength or 0 for hit in found.hits}
-    assert told[5] >= strength.SOME > max(strength for n, strength in told.items() if n != 5)
+    assert told[5] >= relevance.SOME > max(strength for n, strength in told.items() if n != 5)
     assert found.verdict == "some"
 
 
@@ -205,4 +255,4 @@ def test_prompts_are_encoded_once_a_model_and_kept(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
     bank = PromptBank(tmp_path / "nowhere").of(ENCODER)
-    np.testing.assert_array_equal(bank, strength.encode_bank(ENCODER))
+    np.testing.assert_array_equal(bank, relevance.encode_bank(ENCODER))
