@@ -11,6 +11,10 @@ from functools import lru_cache
 
 import simplemma
 
+# Has to grow whenever `analyse` gives other words for any text: libraries keep what it gave, and are brought up to it.
+# 1 was simplemma's dictionary form alone.
+ANALYSER_VERSION = 2
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 
