@@ -166,14 +166,19 @@ def _is_word(base: str) -> bool:
     return _is_common(base) and len(base) > 2 and zipf(base) >= least and not _COARSE.search(base)
 
 
-def main() -> None:
+def table() -> str:
+    """The text of the file."""
     lines = [
         "# Forms and the lemmas that they stand for; words that stand for themselves. By infra/make_lemmas.py from",
         "# lemminflect (MIT; SPECIALIST Lexicon of the National Library of Medicine), simplemma (MIT) and wordfreq",
         "# (Apache-2.0; data CC BY-SA 4.0).",
         *(" ".join(row) for row in rows()),
     ]
-    TABLE.write_text("\n".join(lines) + "\n", "utf-8")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    TABLE.write_text(table(), "utf-8")
 
 
 if __name__ == "__main__":
