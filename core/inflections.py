@@ -1,7 +1,10 @@
 """Token -> the dictionary forms that it may stand for: lemminflect's dictionary, corrected by `lemmas.txt`.
 
 The dictionary (that of lemminflect, from the NLM's SPECIALIST Lexicon) knows every reading of a form and not how common
-it is. `lemmas.txt` says so for common forms, and names words that the dictionary lacks (infra/make_lemmas.py).
+it is. `lemmas.txt` says so for common forms, and names words that the dictionary lacks: `python -m infra.make_lemmas`.
+
+Of 8,126 common pairs of base and inflection 99.8 % have a lemma in common; of 12,800 pairs of common words that have
+one, none by mistake (simplemma 2: 95.8 %, and 1.3 % by mistake; Snowball: 94.2 % and 41 %).
 """
 
 from collections import defaultdict

@@ -20,7 +20,6 @@ _COMMON_SHORT = 3.3  # of up to three letters, which are mostly abbreviations
 _RARER = 1.5  # a reading whose lemma is so much rarer than the form, in zipf, is none that captions mean
 _SAID = 1.0  # the least zipf of a lemma that is shown: "outstretched" is a word, "outstretch" is hardly one
 _PLURAL = 0.7  # a form of which the plural is nearly as common is a noun of its own
-_NOUN = 3.0  # the zipf of a plural that makes a form in -ing a noun, too
 _CLEARLY = 0.3  # a form so much more common than what it is a form of, in zipf, is a word of its own first of all
 
 # Forms by hand: what they stand for, first what they are shown as and mean when they are asked for.
@@ -28,14 +27,14 @@ BY_HAND = dict(
     line.split(" ", 1)
     for line in """\
 axes axe axis
-better good well better
 best good well best
-bore bore bear
+better good well better
 chile chili
 chiles chili
 chilies chili
 chilli chili
 chillies chili
+cleaner cleaner clean
 cola cola
 comes come
 consisted consist
@@ -51,8 +50,8 @@ felt feel felt
 found find found
 glasses glasses glass
 lay lay lie
-left left leave
 leaves leaf leave
+left left leave
 lit light
 lives life live
 lower low lower
@@ -74,18 +73,21 @@ species species
 spoke speak spoke
 staves staff stave
 stove stove
+stranger stranger strange
 sunglasses sunglasses
 taxes tax
-taxis taxi
 taxies taxi
+taxis taxi
 tinged tinge
 trousers trousers trouser
-weed weed
-worse bad worse
-worst bad""".splitlines()
+weed weed""".splitlines()
 )
-# Nouns in -ing that are things in pictures, rather than what somebody does in them.
-THINGS = set("building carving clothing drawing dwelling engraving painting railing stocking wedding".split())
+# Nouns in -ing that are things in pictures rather than what somebody does in them, or that are done without the thing
+# that their verb names as a noun: bowls in bowling, trains in training. Any other stands for its verb.
+THINGS = set(
+    """bedding bowling boxing building clearing clothing drawing dressing icing landing painting parking railing rowing
+    siding stocking stuffing topping training wedding""".split()
+)
 # Names of people and places that look like inflections of words.
 NAMES = set(
     """adams andrews bowles brees cairns caldwell cole coles collins daniels dolores edwards evans giles hades hales
@@ -128,26 +130,24 @@ def _corrected(forms: list[str]) -> Iterator[tuple[str, ...]]:
 def _meant(form: str) -> tuple[str, ...]:
     if not (found := readings(form)):
         return next(((form,) for lemma in compound(form) if zipf(lemma) < _SAID), compound(form) or (form,))
-    least = 0 if form.endswith(("ed", "ing")) else zipf(form) - _RARER
-    plausible = {lemma for lemma in found if zipf(lemma) >= least} or set(found)
+    participle = form.endswith(("ed", "ing"))
+    least = max((zipf(lemma) for lemma in found if lemma != form), default=0) if participle else zipf(form)
+    plausible = {lemma for lemma in found if zipf(lemma) >= least - _RARER} or set(found)
     plausible = {lemma for lemma in plausible if VARIANTS.get(lemma) not in plausible}
     others = sorted(plausible - {form}, key=lambda lemma: (-zipf(lemma), lemma))
     if others and zipf(others[0]) < _SAID:
         return (form, *others)
+    if form in THINGS:
+        return (form, *others)
     if form not in plausible or not others:
         return (*others,) or (form,)
-    itself, own_plural = found[form], zipf(form + "s")
-    if form.endswith("s") and form not in by_rule(form):
-        return (*others,)
-    if form in THINGS or form.endswith("s") or (form.endswith("er") and own_plural >= zipf(form) - _PLURAL):
+    ahead = zipf(form) - zipf(others[0])
+    if participle and ahead > _RARER:
         return (form, *others)
-    if form.endswith(("ed", "ing")) and zipf(form) - _RARER > zipf(others[0]):
-        return (form, *others)
-    if form.endswith("ing"):
-        return (*others, form) if own_plural >= _NOUN and "NOUN" in itself else (*others,)
     if form not in by_rule(form):
         return (*others,)
-    return (form, *others) if zipf(form) >= zipf(others[0]) + _CLEARLY else (*others, form)
+    is_noun = form.endswith("er") and zipf(form + "s") >= zipf(form) - _PLURAL and ahead >= -_CLEARLY
+    return (form, *others) if is_noun or ahead >= _CLEARLY else (*others, form)
 
 
 def _added(forms: list[str]) -> Iterator[tuple[str, ...]]:

@@ -46,7 +46,7 @@ def test_a_base_finds_its_inflections_and_nearly_always_the_other_way_round() ->
     bases = [pair for pair in pairs() if not _finds(pair[0], pair[1])]
     forms = [pair for pair in pairs() if not _finds(pair[1], pair[0])]
     assert len(bases) <= 0.005 * len(pairs()), bases
-    assert len(forms) <= 0.01 * len(pairs()), forms
+    assert len(forms) <= 0.0075 * len(pairs()), forms
 
 
 def test_other_words_are_kept_apart() -> None:
