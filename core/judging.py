@@ -31,11 +31,13 @@ class _Measure:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked: terms, those of them that are vectors, the words that are wanted, and of how many pictures."""
+    """What was asked: terms, those of them that are vectors, the words that are wanted (core.words.asked_words), and of
+    how many pictures.
+    """
 
     terms: Sequence[Term]
     encoded: Mapping[Term, Vector]
-    words: Sequence[str]
+    words: Sequence[Sequence[str]]
     count: int
 
 
@@ -94,6 +96,8 @@ class Judge:
 
     def verdict(self, best: Sequence[Hit]) -> Verdict | None:
         """From the best matches, judged; a picture of the library that is asked for says nothing. None: not known."""
+        if self._encoded and not self._measures:
+            return None
         others = [hit for hit in best if hit.record.id not in self._itself]
         known = [hit.strength for hit in others if hit.strength is not None]
         return None if others and not known else verdict(known)
@@ -155,11 +159,12 @@ def _says_nothing(term: Term) -> bool:
     return isinstance(term, TextTerm) and not words.has_content(term.text)
 
 
-def _told(hit: Hit, wanted: Sequence[str], usual: bool) -> bool:
+def _told(hit: Hit, wanted: Sequence[Sequence[str]], usual: bool) -> bool:
     """Whether a caption of the image that can be relied on holds all of these words."""
     record = hit.record
     if not wanted or len(hit.matched) < len(wanted):
         return False
     theirs = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     told = [*theirs, *(text for text in record.texts if usual)]
-    return any(set(wanted) <= set(words.analyse(text)) for text in told)
+    said = [set(words.analyse(text)) for text in told]
+    return any(all(one.intersection(forms) for forms in wanted) for one in said)

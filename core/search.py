@@ -111,6 +111,7 @@ class SearchService:
         best = self._best(query, question, _looked_at(query), stages)
         with stages.timed("count"):
             count = self._index.count(question.passing)
+            best = self._with_copies(query, question, best)
         with stages.timed("judge"):
             judge = Judge(
                 Asked(query.terms, encoded, question.words, count),
@@ -121,31 +122,24 @@ class SearchService:
             )
             best = judge.judged(best)
         verdict = judge.verdict(best[:TELLING])
-        matches = None if verdict is None else self._matches(query, question, best[:MATCHING], stages)
+        good = (hit for hit in best[:MATCHING] if hit.strength is not None and hit.strength >= SOME)
+        matches = None if verdict is None else sum(hit.copies for hit in good)
         if query.min_strength:
-            return _Answer(*self._strong(query, question, best, stages), verdict, matches)
+            return _Answer(*self._strong(query, best), verdict, matches)
         hits, total = self._found(query, question, best, count, stages)
         with stages.timed("judge"):
             return _Answer(judge.judged(hits), total, verdict, matches)
 
-    def _matches(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> int:
-        """How many pictures among the best are at least some match, copies counted."""
-        good = [hit for hit in best if hit.strength is not None and hit.strength >= SOME]
-        if query.folds:
-            with stages.timed("count"):
-                good = counted(self._index, good, question.passing)
-        return sum(hit.copies for hit in good)
+    def _with_copies(self, query: Query, question: Question, hits: Sequence[Hit]) -> list[Hit]:
+        return counted(self._index, hits, question.passing) if query.folds else list(hits)
 
     def _best(self, query: Query, question: Question, count: int, stages: Stages) -> list[Hit]:
         with stages.timed("rank"):
             return self._ranker.page(question, limit=count, fold=query.folds)
 
-    def _strong(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> tuple[list[Hit], int]:
+    def _strong(self, query: Query, best: Sequence[Hit]) -> tuple[list[Hit], int]:
         """Of the best matches those that are strong enough, or whose strength is not known. Pages of them join."""
         strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
-        if query.folds:
-            with stages.timed("count"):
-                strong = counted(self._index, strong, question.passing)
         if query.by != "match":
             strong = _sorted(strong, query)
         strong = varied(strong, self._index.vectors, query.diversity)
@@ -156,30 +150,23 @@ class SearchService:
         self, query: Query, question: Question, best: Sequence[Hit], count: int, stages: Stages
     ) -> tuple[list[Hit], int]:
         """The page's hits and how many there are; `best` are the best matches, `count` all that can be found."""
-        limit, offset = query.limit, query.offset
-        if query.by == "match":
-            hits = self._page(query, question, best, stages)
-        elif question.main.list == "words" and query.within is None:  # whatever holds a word is a match
-            with stages.timed("rank"):
-                hits = self._ranker.hits(question, self._ordered(query, question.passing))
-        else:
-            chosen = list(best[: query.within or MATCHING])
-            if query.folds:
-                with stages.timed("count"):
-                    chosen = counted(self._index, chosen, question.passing)
-            return _sorted(chosen, query)[offset : offset + limit], sum(hit.copies for hit in chosen)
-        if query.folds:
-            with stages.timed("count"):
-                hits = counted(self._index, hits, question.passing)
-        return hits, count
-
-    def _page(self, query: Query, question: Question, best: Sequence[Hit], stages: Stages) -> list[Hit]:
-        """By match; what is among the best has been ranked."""
-        limit, offset = query.limit, query.offset
-        if not query.diversity and (offset + limit <= len(best) or len(best) < MATCHING):
-            return list(best[offset : offset + limit])
+        start, end = query.offset, query.offset + query.limit
+        by_match = query.by == "match"
+        if by_match and not query.diversity and (end <= len(best) or len(best) < MATCHING):
+            return list(best[start:end]), count
+        words_alone = question.main.list == "words" and query.within is None  # whatever holds a word is a match
+        if not by_match and not words_alone:
+            chosen = best[: query.within or MATCHING]
+            return _sorted(chosen, query)[start:end], sum(hit.copies for hit in chosen)
         with stages.timed("rank"):
-            return self._ranker.page(question, limit=limit, offset=offset, fold=query.folds, diversity=query.diversity)
+            if by_match:
+                hits = self._ranker.page(
+                    question, limit=query.limit, offset=start, fold=query.folds, diversity=query.diversity
+                )
+            else:
+                hits = self._ranker.hits(question, self._ordered(query, question.passing))
+        with stages.timed("count"):
+            return self._with_copies(query, question, hits), count
 
     def facets(
         self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
@@ -321,8 +308,9 @@ def _passing(query: Query) -> Filter:
     return query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
 
 
-def _wanted(texts: Sequence[TextTerm]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for term in texts if term.weight > 0 for word in words.analyse(term.text)))
+def _wanted(texts: Sequence[TextTerm]) -> tuple[tuple[str, ...], ...]:
+    asked = (forms for term in texts if term.weight > 0 for forms in words.asked_words(term.text))
+    return tuple(dict.fromkeys(asked))
 
 
 def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -174,11 +175,11 @@ def _expected(points: list[Point], query: Query) -> Answer:
 
     asked: Counter[str] = Counter()
     for term in texts:
-        for word in words.analyse(term.text):
+        for word in chain(*words.asked_words(term.text)):
             asked[word] += term.weight
     most = max((abs(weight) for weight in asked.values()), default=1.0)
     asked_words = {word: weight / most for word, weight in asked.items() if weight}
-    wanted = {word for term in texts if term.weight > 0 for word in words.analyse(term.text)}
+    wanted = {word for term in texts if term.weight > 0 for word in chain(*words.asked_words(term.text))}
 
     passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
     if not weights.image and spoken and weights.caption:

@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from core.adapters.qdrant_edge import EdgeIndex
 from core.errors import BucketLensError, ImageUnreadable, InvalidQuery, LibraryMissing
+from core.index_ports import IndexInfo
 from search_ui.cli import facets, search, ui
+from tests.library import point, vector
 from tests.ui.small_library import (
     HOSTILE,
     HOSTILE_CAPTION,
@@ -345,3 +348,40 @@ def test_facets_count_what_passes_the_filters(library: SmallLibrary, run: Search
     printed = facets_of("--field", "orientation").stdout.split()
     assert printed == ["orientation", str(COUNT - 2), "square", "1", "landscape", "1", "portrait"]
     assert facets_of("--limit", "0").exit_code == 2
+
+
+def test_people_s_words_find_every_inflection_and_facets_show_words_that_exist(tmp_path: Path) -> None:
+    told = [
+        "children playing in a leaf pile",
+        "A bare chested child plays",
+        "the boy sat by autumn leaves",
+        "cloudy skies over telegraph poles",
+        "a girl swinging",
+        "Skiing people in grey T-shirts",
+        "a bear sits on its person",
+        "they leave the ground",
+    ]
+    EdgeIndex.create(tmp_path / "index", IndexInfo("demo", "f00d", len(vector(1)))).close()
+    index = EdgeIndex.open(tmp_path / "index", wait_s=2)
+    index.upsert([point(n, caption) for n, caption in enumerate(told, 1)])
+    index.close()
+
+    def found_by(word: str) -> set[int]:
+        result = CliRunner().invoke(search, ["--must", word, "--json", "--data", str(tmp_path)])
+        return {int(hit["key"].removesuffix(".jpg")) for hit in json.loads(result.stdout)["hits"]}
+
+    wanted = {
+        "play": {1, 2},
+        "sit": {3, 7},
+        "leaf": {1, 3},
+        "leaves": {1, 3, 8},
+        "pole": {4},
+        "swing": {5},
+        "bear": {7},
+    }
+    wanted |= {"ski": {6}, "sky": {4}, "people": {6, 7}, "gray": {6}, "tshirt": {6}, "leave": {3, 8}}
+    assert {word: found_by(word) for word in wanted} == wanted
+    shown = CliRunner().invoke(facets, ["--field", "word", "--limit", "50", "--json", "--data", str(tmp_path)])
+    counted = {one["value"]: one["count"] for one in json.loads(shown.stdout)["facets"]["word"]}
+    assert counted.items() >= {"play": 2, "child": 2, "leaf": 2, "person": 2, "sky": 1, "pole": 1, "ground": 1}.items()
+    assert not counted.keys() & {"playe", "pol", "loave", "grind"}
