@@ -13,6 +13,7 @@ from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
 from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
+from core.hints import hints
 from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
 from core.judging import Judge
@@ -77,6 +78,9 @@ class SearchService:
         else:
             judge = Judge(self._index, self._prompts, query.terms, encoded, question.words)
             hits, total, verdict = self._judged(query, question, judge, stages)
+        if query.interpretation:
+            with stages.timed("count"):
+                notices += hints(query, self._index, total)
         return SearchResult(
             tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=stages.all(), verdict=verdict
         )

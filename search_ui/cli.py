@@ -134,7 +134,7 @@ def _print(result: SearchResult, offset: int) -> None:
 
 
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
-    from search_ui.advice import why_nothing
+    from search_ui.advice import why_nothing, without_one
 
     def count(passing: Filter) -> int:
         return wiring.failover.ask(lambda index: index.count(passing))[0]
@@ -149,10 +149,12 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
     if count(INDEXED & query.filter):
         click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
     else:
-        rest = given.conditions(wiring)
-        for reason in why_nothing(lambda words: count(rest & words), given.must, given.any_of, given.none_of):
-            click.echo(f"  {reason}", err=True)
-        if rest and count(INDEXED) and not count(INDEXED & rest):
+        chosen, operators = given.conditions(wiring), query.interpretation.operators
+        asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
+        others = [(operator.typed, chosen & passing) for operator, passing in without_one(operators)]
+        for reason in why_nothing(count, given.must, given.any_of, given.none_of, asked, others):
+            click.echo(f"  {printable(reason)}", err=True)
+        if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not count(INDEXED):
         click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)

@@ -8,6 +8,7 @@ import click
 from core.errors import InvalidQuery
 from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.query_picture import picture_bytes
+from core.question_parser import compiled
 from core.wiring import Wiring
 from search_ui.filter_options import AskedFilter, Option, filter_options, repeatable
 
@@ -19,6 +20,7 @@ def query_options() -> list[Option]:
     """Every option that an `Asked` is made of."""
     return [
         click.argument("text", required=False),
+        click.option("--raw", is_flag=True, help="Search the very words of TEXT: no operators."),
         click.option("--image", "images", type=_PICTURE, multiple=True, help="Search by this picture. Repeatable."),
         repeatable("--like", "likes", metavar="ID", help="Search by this picture of the library."),
         repeatable("--avoid", "avoided", metavar="TEXT", help="Away from what these words say."),
@@ -67,6 +69,7 @@ class Asked(AskedFilter):
     """The options as they were given."""
 
     text: str | None
+    raw: bool
     images: tuple[Path, ...]
     likes: tuple[str, ...]
     avoided: tuple[str, ...]
@@ -93,18 +96,17 @@ class Asked(AskedFilter):
     def query(self, wiring: Wiring) -> Query:
         """Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
         return Query(
-            self._terms(wiring.settings.max_image_bytes),
-            self.passing(wiring),
-            self.limit,
-            self.offset,
-            self._weights(wiring.settings.weights),
-            self.sort,
-            self.reverse,
-            self.within,
-            self.min_strength,
-            self.fold,
-            self.diversity,
-            self.exact,
+            **compiled(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
+            limit=self.limit,
+            offset=self.offset,
+            weights=self._weights(wiring.settings.weights),
+            sort=self.sort,
+            reverse=self.reverse,
+            within=self.within,
+            min_strength=self.min_strength,
+            fold=self.fold,
+            diversity=self.diversity,
+            exact=self.exact,
         )
 
     def _terms(self, most_bytes: int) -> tuple[Term, ...]:
