@@ -55,6 +55,8 @@ def _guess(token: str, alone: bool) -> Iterator[Guess]:
 def _name(token: str) -> str | None:
     """The token itself where it is like a file's name or path, of a path from elsewhere the last part."""
     elsewhere = "://" in token or "\\" in token or token.startswith(("/", "~"))
+    if ":" in token and not elsewhere:
+        return None
     name = unquote(re.split(r"[/\\]", token)[-1]) if elsewhere else token
     shapes = (_PICTURE,) if elsewhere else (_PICTURE, _NUMBERED, _WITH_NUMBER, _PATTERN)
     return name if any(shape.fullmatch(name) for shape in shapes) else None

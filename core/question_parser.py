@@ -21,7 +21,10 @@ from core.query import AS_TYPED, EVERYTHING, Filter, Interpretation, Operator, T
 from core.question_guesses import guessed
 
 MAX_OPERATORS = 40
-AWAY = -1.0  # the weight of what is left out, for a text of weight 1
+# The weight of what is left out, for a text of weight 1. Of 93 questions for one thing without another, put to 500
+# photographs (CLIP ViT-B/32), 57 % of the first 20 are right at -0.5, 52 % at -1 and at 0; of 199 for a thing without a
+# colour, put to 600 drawn scenes (the demo CLIP), all but 0.1 %. More pushes further than what is looked for holds.
+AWAY = -0.5
 
 _NOTHING_LOOKED_FOR = "nothing is looked for, only left out by what captions say: these are the newest of the others"
 _LONGEST_PHRASE = 1000  # characters

@@ -16,6 +16,24 @@ _LISTS = ("image", "caption", "words")
 _PICTURE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
+class SearchCommand(click.Command):
+    """Takes what looks like an option and is an operator of a question for what it is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            typed = [one for one in given if one.startswith(error.option_name) and not one.startswith("--")]
+            if not typed:
+                raise
+            told = (
+                f'{typed[0]!r} is no option. Put a question in quotes: {ctx.command_path} "umbrella -red". One that '
+                f'begins with a hyphen comes last, after --: {ctx.command_path} --limit 5 -- "-red umbrella"'
+            )
+            raise click.UsageError(told, ctx) from error
+
+
 def query_options() -> list[Option]:
     """Every option that an `Asked` is made of."""
     return [
