@@ -139,7 +139,7 @@ class PageState:
     def question(self) -> "PageState":
         """The part that decides the answer: two states with the same question show the same pictures."""
         balance = self.balance if self.blends else EVEN
-        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied)
+        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied, raw=self.worded)
 
     def unpicked(self, pick: Pick) -> "PageState":
         only, without = (tuple(one for one in picks if one != pick) for picks in (self.only, self.without))
