@@ -151,6 +151,16 @@ def test_operators_let_pass_what_they_say(
         assert set(found.ids) == {library.id_of(number) for number in numbers} and found.total == len(numbers)
 
 
+@pytest.mark.parametrize("pattern", ["2024/IMG_12*", "2024/img_12*.JPG", "*/Img_12*"])
+def test_patterns_of_keys_take_either_case_everywhere(library: SmallLibrary, api: Served, pattern: str) -> None:
+    both = {library.id_of(1), library.id_of(2)} if pattern.startswith("*") else {library.id_of(1)}
+    result = CliRunner().invoke(search, ["--json", "--key", pattern, "--data", str(library.data)])
+    assert set(from_json(json.loads(result.stdout)).ids) == both
+    assert set(from_json(api.search(filter={"key": pattern})).ids) == both
+    with Library.open(library.data) as opened:
+        assert {hit.record.id for hit in opened.search(filter={"key": pattern})} == both
+
+
 def test_what_is_left_out_is_not_there_and_nothing_else_is_lost(
     surfaces: dict[str, Ask], library: SmallLibrary
 ) -> None:
