@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from core.index_ports import SearchableIndex
 from core.query import INDEXED, Guess, Operator, Query
+from core.question_operators import quote
 
 COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
 
-def hints(query: Query, index: SearchableIndex, total: int) -> list[str]:
-    """How many pictures a guess would find is counted, unless that takes long. Raises LibraryError."""
+def write_hints(query: Query, index: SearchableIndex, total: int) -> list[str]:
+    """Tell what was understood, and count what guesses would find unless that takes long. Raises LibraryError."""
     understood = query.interpretation
     if not understood:
         return []
@@ -27,7 +28,7 @@ def _read(operators: tuple[Operator, ...]) -> str:
 
 
 def _meaning(operator: Operator) -> str:
-    value, without = f"“{operator.value}”", operator.leaves_out
+    value, without = quote(operator.value), operator.leaves_out
     match operator.kind:
         case "word":
             return f"without {value}"
@@ -50,16 +51,16 @@ def _nothing(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterato
 def _lacking(operator: Operator) -> str:
     """Of an operator that lets nothing pass."""
     if operator.leaves_out:
-        return f"“{operator.typed}” leaves out every picture"
+        return f"{quote(operator.typed)} leaves out every picture"
     return {
-        "phrase": f"no caption says “{operator.value}”: without the quotes, pictures are searched for it",
-        "file": f"no file is called “{operator.value}”",
+        "phrase": f"no caption says {quote(operator.value)}: without the quotes, pictures are searched for it",
+        "file": f"no file is called {quote(operator.value)}",
         "taken": f"no picture is known to be taken {operator.value}",
     }[operator.kind]
 
 
 def _guessed(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:
-    searched = f"“{guess.typed}” is searched as words"
+    searched = f"{quote(guess.typed)} is searched as words"
     asks = guess.operator.typed
     if guess.operator.kind == "file" and index.count(INDEXED) > COUNTED:
         if guess.sure:

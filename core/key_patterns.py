@@ -29,13 +29,13 @@ Spellings = tuple[str, ...]
 
 
 def fits(pattern: str, key: str) -> bool:
-    """Whether the whole key fits: * for any run of characters ("/" too), ? for one, [abc] for one of these."""
+    """Tell whether the whole key fits: * for any run of characters ("/" too), ? for one, [abc] for one of these."""
     return _compiled(pattern).match(unicodedata.normalize("NFC", key)) is not None
 
 
 @lru_cache(maxsize=256)
-def narrowed(pattern: str) -> tuple[Spellings, tuple[Spellings, ...]]:
-    """Where the keys that fit a pattern are to be looked for, letter by letter.
+def literal_spellings(pattern: str) -> tuple[Spellings, tuple[Spellings, ...]]:
+    """Tell where the keys that fit a pattern are to be looked for, letter by letter.
 
     Each begins with one of the first spellings, and holds one of each of the others. There are none where nothing
     short can be told, and more keys than those that fit may answer to them.

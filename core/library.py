@@ -24,7 +24,7 @@ from core.query import (
     caption_words,
 )
 from core.query_picture import picture_bytes
-from core.question_parser import compiled
+from core.question_parser import compile_terms
 from core.records import Hit, SearchResult
 from core.settings import load_settings
 from core.wiring import Wiring
@@ -125,7 +125,7 @@ class Library:
         passing = caption_words(_several(must), _several(any_of), _several(none_of)) & passing
         return self.ask(
             Query(
-                **compiled(terms, passing, raw=raw),
+                **compile_terms(terms, passing, raw=raw),
                 limit=limit,
                 offset=offset,
                 weights=weights,

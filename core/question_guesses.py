@@ -24,8 +24,8 @@ _WITH_NUMBER = re.compile(r"[\w./-]*[^\W\d_][-.]?\d{3,}[\w.-]*|\d{4,}")  # demo-
 _PATTERN = re.compile(r"(?=.*[^\W_].*[^\W_])[^\s*]*\*\S*")
 
 
-def guessed(text: str, *, alone: bool) -> tuple[Guess, ...]:
-    """The first few guesses, at most one a word. `alone`: a single word is all that was asked."""
+def find_guesses(text: str, *, alone: bool) -> tuple[Guess, ...]:
+    """Find the first few guesses, at most one a word. `alone`: a single word is all that was asked."""
     tokens = dict.fromkeys(map(_bare, text.split()))
     found = (guess for token in tokens if 0 < len(token) <= _LONGEST for guess in _guess(token, alone))
     return tuple(islice(found, MOST))
@@ -42,12 +42,12 @@ def _guess(token: str, alone: bool) -> Iterator[Guess]:
     sign, date = ("-", token[1:]) if token.startswith("-") else ("", token)
     try:
         if _DATES.fullmatch(date):
-            value = operators.span(date)
-            yield Guess(token, operators.taken(f"{sign}taken:{value}", value, bool(sign)), True)
+            value = operators.normalise_years(date)
+            yield Guess(token, operators.require_taken(f"{sign}taken:{value}", value, bool(sign)), True)
         elif name := _name(token):
             typed = f'file:"{name}"' if re.search(r"\s", name) else f"file:{name}"
             sure = alone or any(shape.fullmatch(name) for shape in (_PICTURE, _NUMBERED))
-            yield Guess(token, operators.file(typed, name, False), sure)
+            yield Guess(token, operators.require_file(typed, name, False), sure)
     except InvalidQuery:
         return  # such as 2019-02-31
 

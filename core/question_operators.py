@@ -7,23 +7,30 @@ from core.conditions import KeyGlob, Phrase
 from core.errors import InvalidQuery
 from core.query import Condition, Filter, Operator, OperatorKind, caption_words
 
+_SHOWN = 80  # characters
 _HYPHENATED = re.compile(r"(\d{4})\s*[-\u2010\u2011\u2012\u2013\u2014]\s*(\d{4})")
 _DECADE = re.compile(r"(\d{3})0s", re.IGNORECASE)
 
 
-def word_left_out(typed: str, value: str) -> Operator:
-    """No caption holds the word, in any inflection; of what is hyphenated, not all of its words at once."""
+def quote(text: str) -> str:
+    """Put into quotes for people, without the end of what is very long."""
+    return f"“{text}”" if len(text) <= _SHOWN else f"“{text[: _SHOWN - 1]}…”"
+
+
+def exclude_word(typed: str, value: str) -> Operator:
+    """Leave out captions that hold the word, in any inflection; of what is hyphenated, all of its words at once."""
     if "://" in value:
         raise InvalidQuery("text", value, "a word")
     return Operator(typed, "word", value, caption_words(none_of=[value]), leaves_out=True)
 
 
-def phrase(typed: str, value: str, leaves_out: bool) -> Operator:
+def require_phrase(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Ask for captions that say this, word by word, or leave them out."""
     return _operator(typed, "phrase", value, Phrase(value), leaves_out)
 
 
-def file(typed: str, value: str, leaves_out: bool) -> Operator:
-    """A pattern (* and ?) of the last parts of the path, from a / on; without one, any part of the path.
+def require_file(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Take a pattern (* and ?) of the last parts of the path, from a / on; without one, any part of the path.
 
     A leading / begins with the first part: the path within the source.
     """
@@ -39,13 +46,13 @@ def file(typed: str, value: str, leaves_out: bool) -> Operator:
     return _operator(typed, "file", value, globs[0] if len(globs) == 1 else Filter(any=globs), leaves_out)
 
 
-def taken(typed: str, value: str, leaves_out: bool) -> Operator:
-    """From what `during` takes, and what `span` reads."""
-    return _operator(typed, "taken", span(value), during("taken_at", span(value)), leaves_out)
+def require_taken(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Take what `during` does, and what `normalise_years` reads."""
+    return _operator(typed, "taken", normalise_years(value), during("taken_at", normalise_years(value)), leaves_out)
 
 
-def span(value: str) -> str:
-    """Years as people write them, 2019-2021 or 1990s, as a range."""
+def normalise_years(value: str) -> str:
+    """Write years as people have them, 2019-2021 or 1990s, as a range."""
     return _HYPHENATED.sub(r"\1..\2", _DECADE.sub(r"\g<1>0..\g<1>9", value))
 
 

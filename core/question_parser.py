@@ -18,7 +18,7 @@ from typing import TypedDict
 from core import question_operators as operators
 from core.errors import InvalidQuery
 from core.query import AS_TYPED, EVERYTHING, Filter, Interpretation, Operator, Term, TextTerm
-from core.question_guesses import guessed
+from core.question_guesses import find_guesses
 
 MAX_OPERATORS = 40
 # The weight of what is left out, for a text of weight 1. Of 93 questions for one thing without another, put to 500
@@ -64,7 +64,7 @@ class Parsed:
         return looked_for + [TextTerm(text, AWAY * weight) for text in self.avoided]
 
 
-class Compiled(TypedDict):
+class QueryParts(TypedDict):
     """Arguments of a Query."""
 
     terms: tuple[Term, ...]
@@ -72,8 +72,8 @@ class Compiled(TypedDict):
     interpretation: Interpretation
 
 
-def compiled(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bool = False) -> Compiled:
-    """The texts that are looked for, read as questions; other terms and the filter stay. Raises InvalidQuery.
+def compile_terms(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bool = False) -> QueryParts:
+    """Read the texts that are looked for as questions; other terms and the filter stay. Raises InvalidQuery.
 
     `raw`: every text is searched as it was typed. What a question leaves out pushes away only where anything is looked
     for: by itself it is a filter.
@@ -95,12 +95,12 @@ def compiled(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bool = 
         made += away
     elif away:
         understood += Interpretation(remarks=(_NOTHING_LOOKED_FOR,))
-    return Compiled(terms=tuple(made), filter=filter, interpretation=understood)
+    return QueryParts(terms=tuple(made), filter=filter, interpretation=understood)
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Parsed:
-    """What a question means. Raises InvalidQuery for more than MAX_OPERATORS operators."""
+    """Read what a question means. Raises InvalidQuery for more than MAX_OPERATORS operators."""
     reader = _Reader(text)
     for match in _OPERATOR.finditer(text):
         reader.take(match)
@@ -130,23 +130,23 @@ class _Reader:
                 self._cut(match.start(), match.end())
             elif found["word"]:
                 word = found["word"].rstrip(_TRAILING)
-                self._operator(match, operators.word_left_out(typed, word), avoided=word)
+                self._operator(match, operators.exclude_word(typed, word), avoided=word)
             elif phrase is None:
                 value = found["quoted"] or found["bare"].rstrip(",;")
-                make = operators.taken if found["name"].lower() == "taken" else operators.file
+                make = operators.require_taken if found["name"].lower() == "taken" else operators.require_file
                 self._operator(match, make(typed, value, out))
             elif out:
-                self._operator(match, operators.phrase(typed, phrase.strip(), out), avoided=phrase.strip())
+                self._operator(match, operators.require_phrase(typed, phrase.strip(), out), avoided=phrase.strip())
             else:
-                self._operator(match, operators.phrase(typed, phrase.strip(), out), stays=phrase.strip())
+                self._operator(match, operators.require_phrase(typed, phrase.strip(), out), stays=phrase.strip())
         except InvalidQuery as error:
             if found["name"] and error.field == "taken":
-                self._remarks.append(f"“{typed}” is searched as words: taken: takes {error.takes}")
+                self._remarks.append(f"{operators.quote(typed)} is searched as words: taken: takes {error.takes}")
 
     def parsed(self) -> Parsed:
         self._keep(len(self._typed))
         text = "".join(self._text)
-        guesses = guessed("".join(self._loose), alone=len(self._typed.split()) == 1)
+        guesses = find_guesses("".join(self._loose), alone=len(self._typed.split()) == 1)
         told = Interpretation(tuple(self.operators), guesses, tuple(self._remarks))
         passing = Filter(all=tuple(operator.filter for operator in self.operators))
         return Parsed(text.strip() if self.operators else text, tuple(self._avoided), passing, told)

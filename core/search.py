@@ -13,7 +13,7 @@ from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
 from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
-from core.hints import hints
+from core.hints import write_hints
 from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
 from core.judging import Judge
@@ -80,7 +80,7 @@ class SearchService:
             hits, total, verdict = self._judged(query, question, judge, stages)
         if query.interpretation:
             with stages.timed("count"):
-                notices += hints(query, self._index, total)
+                notices += write_hints(query, self._index, total)
         return SearchResult(
             tuple(hits), total, self._index.backend, notices=tuple(notices), timings_ms=stages.all(), verdict=verdict
         )

@@ -10,7 +10,7 @@ from core.asked import filter_of
 from core.errors import InvalidQuery
 from core.facets import FACETS, MAX_VALUES, FacetField
 from core.query import MAX_LIMIT, MAX_TERMS, MAX_TEXT, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
-from core.question_parser import compiled
+from core.question_parser import compile_terms
 from core.records import CaptionOrigin, ListName, Status
 from core.strength import Verdict
 
@@ -76,7 +76,7 @@ class AskedBody(_Body):
         """What both kinds of questions share, as arguments of a Query. Raises InvalidQuery."""
         given = self.weights
         return {
-            **compiled([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
+            **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
             "weights": None if given is None else Weights(given.image, given.caption, given.words),
         }
 

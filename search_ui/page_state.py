@@ -20,7 +20,7 @@ from core.query import (
     TextTerm,
     caption_words,
 )
-from core.question_parser import Parsed, compiled, parse
+from core.question_parser import Parsed, compile_terms, parse
 
 PAGE = 60
 EVEN = 50
@@ -154,7 +154,7 @@ class PageState:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        asked = compiled(terms, caption_words(self.must, self.any_of, self.none_of) & self.chosen, raw=self.raw)
+        asked = compile_terms(terms, caption_words(self.must, self.any_of, self.none_of) & self.chosen, raw=self.raw)
         if not said:
             asked["terms"] = tuple(term for term in asked["terms"] if not isinstance(term, TextTerm))
         least, diversity = (self.weakest / 100, self.varied / 100) if asked["terms"] else (0.0, 0.0)

@@ -8,7 +8,7 @@ import click
 from core.errors import InvalidQuery
 from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.query_picture import picture_bytes
-from core.question_parser import compiled
+from core.question_parser import compile_terms
 from core.wiring import Wiring
 from search_ui.filter_options import AskedFilter, Option, filter_options, repeatable
 
@@ -114,7 +114,7 @@ class Asked(AskedFilter):
     def query(self, wiring: Wiring) -> Query:
         """Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
         return Query(
-            **compiled(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
+            **compile_terms(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
             limit=self.limit,
             offset=self.offset,
             weights=self._weights(wiring.settings.weights),

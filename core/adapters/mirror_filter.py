@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core import words
 from core.adapters.mirror_columns import Columns, Mask, microseconds
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
-from core.key_patterns import narrowed
+from core.key_patterns import literal_spellings
 from core.query import Condition, Filter
 from core.words import is_unicode
 
@@ -48,7 +48,7 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
         case KeyPrefix(prefix):
             return _begins(columns, prefix)
         case KeyGlob(pattern):
-            begins, held = narrowed(pattern)
+            begins, held = literal_spellings(pattern)
             mask = np.ones(columns.rows, bool)
             if begins:
                 mask &= np.logical_or.reduce([_begins(columns, one) for one in begins])

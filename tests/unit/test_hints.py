@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from core import hints as told_by
-from core.hints import hints
+from core.hints import write_hints
 from core.index_ports import IndexInfo
 from core.query import Filter, Query, TextTerm
-from core.question_parser import compiled
+from core.question_parser import compile_terms
 from tests.fakes import MemoryIndex
 from tests.library import failed_point, point
 
@@ -22,7 +22,7 @@ def index() -> Iterator[MemoryIndex]:
 
 
 def told(question: str, index: MemoryIndex, total: int = 1, filter: Filter | None = None) -> list[str]:
-    return hints(Query(**compiled([TextTerm(question)], filter or Filter())), index, total)
+    return write_hints(Query(**compile_terms([TextTerm(question)], filter or Filter())), index, total)
 
 
 def test_a_question_without_operators_costs_nothing(index: MemoryIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +86,9 @@ def test_of_too_many_pictures_names_are_not_counted(index: MemoryIndex, monkeypa
     monkeypatch.setattr(told_by, "COUNTED", 5)
     assert told("IMG_0003", index) == ["“IMG_0003” is searched as words; file:IMG_0003 finds files that are called so"]
     assert told("a dog boeing-747", index) == []
+
+
+def test_what_is_very_long_is_told_in_short(index: MemoryIndex) -> None:
+    long = "x" * 900
+    for line in (*told(f'-{long} file:{long} "{long}" dog', index, 0), *told(f"taken:{long}", index)):
+        assert len(line) < 500

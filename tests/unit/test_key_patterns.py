@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.key_patterns import fits, narrowed
+from core.key_patterns import fits, literal_spellings
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_letters_fit_one_for_one(pattern: str, key: str) -> None:
 def test_no_spelling_of_a_character_is_forgotten() -> None:
     """Over all of Unicode: whatever fits a character of a pattern is looked for."""
     printable = [chr(n) for n in range(32, 127) if chr(n) not in "*?["]
-    looked_for = {c: set(narrowed(c)[0]) for c in printable}
+    looked_for = {c: set(literal_spellings(c)[0]) for c in printable}
     alike = {c: re.compile(re.escape(c), re.IGNORECASE) for c in printable}
     any_of_them = re.compile("[ -~]", re.IGNORECASE)
     for n in range(sys.maxunicode + 1):
@@ -78,7 +78,7 @@ def test_what_fits_is_where_it_is_looked_for(key: str, data: st.DataObject) -> N
     pattern += data.draw(st.sampled_from(["", "*"]))
     if not fits(pattern, key):
         return
-    begins, held = narrowed(pattern)
+    begins, held = literal_spellings(pattern)
     assert not begins or key.startswith(begins)
     assert all(any(one in key for one in part) for part in held)
     assert len(begins) <= 16 and all(len(part) <= 8 for part in held)
@@ -95,4 +95,4 @@ def test_what_fits_is_where_it_is_looked_for(key: str, data: st.DataObject) -> N
     ],
 )
 def test_an_index_is_asked_for_little(pattern: str, begins: tuple[str, ...], held: tuple[tuple[str, ...], ...]) -> None:
-    assert narrowed(pattern) == (begins, held)
+    assert literal_spellings(pattern) == (begins, held)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.conditions import Phrase
 from core.errors import InvalidQuery
 from core.query import MAX_TEXT, Filter, LikeTerm, Query, TextTerm, caption_words
-from core.question_parser import AWAY, MAX_OPERATORS, compiled, parse
+from core.question_parser import AWAY, MAX_OPERATORS, compile_terms, parse
 from tests.library import image_id
 from tests.question_cases import CASES, Case
 
@@ -17,7 +17,7 @@ from tests.question_cases import CASES, Case
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.typed)
 def test_every_case_means_what_the_table_says(case: Case) -> None:
     parsed = parse(case.typed)
-    told = compiled([TextTerm(case.typed)])["interpretation"]
+    told = compile_terms([TextTerm(case.typed)])["interpretation"]
     assert parsed.text == case.looked_for
     assert parsed.avoided == case.avoided
     assert tuple((one.kind, one.value, one.leaves_out) for one in parsed.interpretation.operators) == case.operators
@@ -27,7 +27,7 @@ def test_every_case_means_what_the_table_says(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.typed)
 def test_raw_every_case_is_text(case: Case) -> None:
-    assert compiled([TextTerm(case.typed)], raw=True) == {
+    assert compile_terms([TextTerm(case.typed)], raw=True) == {
         "terms": (TextTerm(case.typed),),
         "filter": Filter(),
         "interpretation": Query().interpretation,
@@ -66,18 +66,21 @@ def test_names_of_files(question: str, fitting: list[str], other: list[str]) -> 
 
 def test_what_is_left_out_pushes_away_where_anything_is_looked_for() -> None:
     like = LikeTerm(image_id(1))
-    assert compiled([TextTerm("umbrella -red", 2)])["terms"] == (TextTerm("umbrella", 2), TextTerm("red", 2 * AWAY))
-    assert compiled([TextTerm("-red"), like])["terms"] == (like, TextTerm("red", AWAY))
-    assert compiled([TextTerm("-red")])["terms"] == ()
+    assert compile_terms([TextTerm("umbrella -red", 2)])["terms"] == (
+        TextTerm("umbrella", 2),
+        TextTerm("red", 2 * AWAY),
+    )
+    assert compile_terms([TextTerm("-red"), like])["terms"] == (like, TextTerm("red", AWAY))
+    assert compile_terms([TextTerm("-red")])["terms"] == ()
 
 
 def test_what_is_to_be_avoided_is_no_question() -> None:
     avoided = TextTerm('-red "x" file:y', -1)
-    assert compiled([TextTerm("umbrella"), avoided])["terms"] == (TextTerm("umbrella"), avoided)
+    assert compile_terms([TextTerm("umbrella"), avoided])["terms"] == (TextTerm("umbrella"), avoided)
 
 
 def test_several_texts_are_several_questions() -> None:
-    made = compiled([TextTerm("star -red"), TextTerm("bell -blue")], caption_words(must=["night"]))
+    made = compile_terms([TextTerm("star -red"), TextTerm("bell -blue")], caption_words(must=["night"]))
     assert made["terms"] == (
         *(TextTerm("star"), TextTerm("bell")),
         *(TextTerm("red", AWAY), TextTerm("blue", AWAY)),
@@ -91,9 +94,9 @@ def test_several_texts_are_several_questions() -> None:
 def test_too_many_operators_are_refused_with_the_way_out() -> None:
     many = " ".join(f"-a{n}" for n in range(MAX_OPERATORS + 1))
     with pytest.raises(InvalidQuery, match="raw"):
-        compiled([TextTerm(many)])
-    assert compiled([TextTerm(many)], raw=True)["terms"] == (TextTerm(many),)
-    Query(**compiled([TextTerm("dog " + many.rsplit(" ", 1)[0])]))
+        compile_terms([TextTerm(many)])
+    assert compile_terms([TextTerm(many)], raw=True)["terms"] == (TextTerm(many),)
+    Query(**compile_terms([TextTerm("dog " + many.rsplit(" ", 1)[0])]))
 
 
 @pytest.mark.parametrize("part", ['"a ', "-", "file:", "a_", "1_", "“", "a*", "2019 ", "\\-", "..", "-a://", "“a"])
