@@ -3,16 +3,14 @@
 `holds` is the meaning of every condition, in plain Python over a payload: backends must agree with it.
 """
 
-import fnmatch
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from core import words
 from core.errors import InvalidQuery
+from core.key_patterns import fits
 
 Keyword = Literal["words", "source", "status", "content_hash", "caption_origin", "captioner"]
 Number = Literal["width", "height", "aspect"]
@@ -117,7 +115,9 @@ class KeyPrefix:
 
 @dataclass(frozen=True, slots=True)
 class KeyGlob:
-    """The whole key fits the pattern: * for any run of characters ("/" too), ? for one, [abc] for one of these."""
+    """The whole key fits the pattern, in either case: * for any run of characters ("/" too), ? for one, [abc] for one
+    of these. See core.key_patterns.
+    """
 
     pattern: str
 
@@ -160,21 +160,10 @@ def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
         case KeyPrefix(prefix):
             return str(payload.get("key", "")).startswith(prefix)
         case KeyGlob(pattern):
-            return _glob(pattern).match(str(payload.get("key", ""))) is not None
+            return fits(pattern, str(payload.get("key", "")))
         case Phrase(text):
             told = (payload.get("caption"), *payload.get("captions", ()), payload.get("generated"))
             return any(_says(words.tokens(one), words.tokens(text)) for one in told if one)
-
-
-def literals(pattern: str) -> tuple[str, tuple[str, ...]]:
-    """What every key that fits the pattern begins with, and what else it holds."""
-    begins, *rest = re.split(r"\[!?\]?[^\]]*\]|[*?]", pattern)
-    return begins, tuple(part for part in rest if part)
-
-
-@lru_cache(maxsize=256)
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
 
 
 def _says(told: Sequence[str], phrase: Sequence[str]) -> bool:

@@ -24,6 +24,7 @@ from core.query import (
     caption_words,
 )
 from core.query_picture import picture_bytes
+from core.question_parser import compile_terms
 from core.records import Hit, SearchResult
 from core.settings import load_settings
 from core.wiring import Wiring
@@ -105,9 +106,11 @@ class Library:
         fold: bool = True,
         diversity: float = 0.0,
         exact: bool = False,
+        raw: bool = False,
     ) -> Found:
         """Pictures by words, by pictures, or both; without either the newest that pass the filters.
 
+        `text` is a question as core.question_parser reads it, unless it is `raw`: then its very words are searched.
         `image`: files, their bytes, or PIL images; `like`: ids of pictures of the library; `avoid`: what to keep away
         from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what core.asked's
         `filter_of` takes. The others are those of a Query. Raises what SearchService.search does.
@@ -122,13 +125,12 @@ class Library:
         passing = caption_words(_several(must), _several(any_of), _several(none_of)) & passing
         return self.ask(
             Query(
-                tuple(terms),
-                passing,
-                limit,
-                offset,
-                weights,
-                sort,
-                reverse,
+                **compile_terms(terms, passing, raw=raw),
+                limit=limit,
+                offset=offset,
+                weights=weights,
+                sort=sort,
+                reverse=reverse,
                 min_strength=min_strength,
                 fold=fold,
                 diversity=diversity,

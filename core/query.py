@@ -183,6 +183,49 @@ class Weights:
             raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
 
 
+OperatorKind = Literal["word", "phrase", "file", "taken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A part of a question that is a condition: as it was typed, what it names, and what it lets pass."""
+
+    typed: str
+    kind: OperatorKind
+    value: str
+    filter: Filter
+    leaves_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A part of a question that is searched as words and may be meant as an operator. `sure`: it can be little else."""
+
+    typed: str
+    operator: Operator
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """How the text of a question was understood (core.question_parser); its operators are in the query's filter."""
+
+    operators: tuple[Operator, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.operators or self.guesses or self.remarks)
+
+    def __add__(self, other: "Interpretation") -> "Interpretation":
+        return Interpretation(
+            self.operators + other.operators, self.guesses + other.guesses, self.remarks + other.remarks
+        )
+
+
+AS_TYPED = Interpretation()
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to find. Without terms it browses what passes the filter.
@@ -195,6 +238,7 @@ class Query:
     `min_strength`: weaker hits are left out (core.relevance); with it, the best matches alone are looked at.
     `exact`: more candidates than usual, scored by whole vectors, for an index that is quantised (core.reranking).
     `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
+    `interpretation`: what the answer has to tell of how the question was understood (core.hints).
     """
 
     terms: tuple[Term, ...] = ()
@@ -209,6 +253,7 @@ class Query:
     fold: bool = True
     diversity: float = 0.0
     exact: bool = False
+    interpretation: Interpretation = AS_TYPED
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:

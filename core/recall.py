@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from core.fusion import Probe, Shortlist
 from core.index_ports import SearchableIndex
-from core.query import EVERYTHING, MAX_LIMIT, Filter, Query
+from core.query import AS_TYPED, EVERYTHING, MAX_LIMIT, Filter, Query
 from core.records import Hit, ImageRecord, ListName, SearchResult
 
 TOP = 10
@@ -60,7 +60,7 @@ def measured(
     name = _copied if query.folds else _own
     apart = {name(hit.record) for hit in _unlike(answer.hits, copy)}
     limit = min(MAX_LIMIT, 2 * TOP + len(apart))
-    exact = ask(exactly(copy), replace(query, limit=limit, exact=False))
+    exact = ask(exactly(copy), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
     apart |= {name(hit.record) for hit in _unlike(exact.hits, library)}
     ours = [name(hit.record) for hit in answer.hits if name(hit.record) not in apart]
     theirs = [(name(hit.record), hit.match or 0.0) for hit in exact.hits if name(hit.record) not in apart]

@@ -14,6 +14,7 @@ from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
 from core.facets import Facet, FacetField, facet
 from core.folding import counted, folded
 from core.fusion import Probe
+from core.hints import write_hints
 from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
 from core.judging import Asked, Judge
@@ -79,6 +80,9 @@ class SearchService:
         else:
             found = self._judged(query, question, encoded, stages)
             notices += _empty(query)
+        if query.interpretation:
+            with stages.timed("count"):
+                notices += write_hints(query, self._index, found.total)
         return SearchResult(
             tuple(found.hits),
             found.total,

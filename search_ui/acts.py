@@ -53,6 +53,10 @@ def varied() -> None:
     change(variety=st.session_state["variety"])
 
 
+def worded() -> None:
+    change(raw=st.session_state["raw"])
+
+
 def filtered(key: str) -> None:
     good, useless = searchable(st.session_state[key])
     st.session_state["useless"] = f"captions cannot be searched for {', '.join(useless)}" if useless else None
@@ -118,7 +122,7 @@ def _widgets(state: PageState) -> dict[str, Any]:
 
 
 def _set_widgets(state: PageState) -> None:
-    sliders = {"balance": state.balance, "least": state.least, "variety": state.variety}
+    sliders = {"balance": state.balance, "least": state.least, "variety": state.variety, "raw": state.raw}
     for key, value in (_widgets(state) | sliders).items():
         st.session_state[key] = value
 

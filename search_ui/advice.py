@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from core.query import EVERYTHING, INDEXED, Filter, caption_words
+from core.query import EVERYTHING, INDEXED, Filter, Operator, caption_words
 
 
 def why_nothing(
@@ -27,6 +27,12 @@ def why_nothing(
     if helpful:
         return [f"without {name} there {_pictures(number)}" for name, number in helpful]
     return ["no single filter is to blame: drop several of them"] if found else []
+
+
+def without_one(operators: Sequence[Operator]) -> Iterator[tuple[Operator, Filter]]:
+    """Each operator of a question, with what the others let pass."""
+    for n, operator in enumerate(operators):
+        yield operator, Filter(all=tuple(other.filter for other in (*operators[:n], *operators[n + 1 :])))
 
 
 def _pictures(number: int) -> str:

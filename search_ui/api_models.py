@@ -10,10 +10,15 @@ from core.asked import filter_of
 from core.errors import InvalidQuery
 from core.facets import FACETS, MAX_VALUES, FacetField
 from core.query import MAX_LIMIT, MAX_TERMS, MAX_TEXT, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
+from core.question_parser import compile_terms
 from core.records import CaptionOrigin, ListName, Status
 from core.relevance import Verdict
 
 _KINDS = ("text", "image", "like")
+_LANGUAGE = (
+    'words, and operators unless the search is raw or the weight negative: -word and -"a phrase" leave out, "a phrase" '
+    "is in a caption, file:IMG_12* and taken:2019..2021 are conditions (-file: and -taken: too)"
+)
 
 
 class _Body(BaseModel):
@@ -25,7 +30,7 @@ class TermBody(_Body):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in _KINDS]})
 
-    text: str | None = Field(None, max_length=MAX_TEXT, description="words")
+    text: str | None = Field(None, max_length=MAX_TEXT, description=_LANGUAGE)
     image: str | None = Field(None, description="the bytes of an image file, in base64")
     like: str | None = Field(
         None, description="the id of an image of the library", json_schema_extra={"format": "uuid"}
@@ -64,14 +69,14 @@ class WeightsBody(_Body):
 class AskedBody(_Body):
     terms: list[TermBody] = Field(default_factory=list, max_length=MAX_TERMS, description="none: browse")
     filter: dict[str, Any] = Field(default_factory=dict)
+    raw: bool = Field(False, description='search the very words of texts: -word, "a phrase", file: and taken: are text')
     weights: WeightsBody | None = Field(None, description="by default those of the settings")
 
     def parts(self) -> dict[str, Any]:
         """What both kinds of questions share, as arguments of a Query. Raises InvalidQuery."""
         given = self.weights
         return {
-            "terms": tuple(term.term() for term in self.terms),
-            "filter": filter_of(self.filter),
+            **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
             "weights": None if given is None else Weights(given.image, given.caption, given.words),
         }
 

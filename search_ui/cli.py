@@ -15,7 +15,7 @@ from search_ui.compare_cli import compare
 from search_ui.duplicates_cli import duplicates
 from search_ui.facets_cli import facets
 from search_ui.filter_options import with_options
-from search_ui.search_options import Asked, query_options
+from search_ui.search_options import Asked, SearchCommand, query_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ def model_option(command: F) -> F:
     )(command)
 
 
-@click.command()
+@click.command(cls=SearchCommand)
 @with_options(query_options())
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
 @offline_option
@@ -45,6 +45,9 @@ def search(
     Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
     what ranks them, up to 1 for the best of every list; "strength" tells how well they really match, from 0 to 1;
     "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
+
+    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word, file:IMG_12*
+    names files, taken:2019..2021 tells when; -file: and -taken: leave out. --raw searches the very words.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
@@ -134,7 +137,7 @@ def _print(result: SearchResult, offset: int) -> None:
 
 
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
-    from search_ui.advice import why_nothing
+    from search_ui.advice import why_nothing, without_one
 
     def count(passing: Filter) -> int:
         return wiring.failover.ask(lambda index: index.count(passing))[0]
@@ -149,10 +152,12 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
     if count(INDEXED & query.filter):
         click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
     else:
-        rest = given.conditions(wiring)
-        for reason in why_nothing(lambda words: count(rest & words), given.must, given.any_of, given.none_of):
-            click.echo(f"  {reason}", err=True)
-        if rest and count(INDEXED) and not count(INDEXED & rest):
+        chosen, operators = given.conditions(wiring), query.interpretation.operators
+        asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
+        others = [(operator.typed, chosen & passing) for operator, passing in without_one(operators)]
+        for reason in why_nothing(count, given.must, given.any_of, given.none_of, asked, others):
+            click.echo(f"  {printable(reason)}", err=True)
+        if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not count(INDEXED):
         click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)

@@ -47,7 +47,9 @@ def filter_options() -> list[Option]:
         repeatable("--phrase", "phrases", metavar="TEXT", help="The caption says exactly this, word by word."),
         repeatable("--source", "sources", metavar="SOURCE", help="From this folder or bucket; of several, from any."),
         click.option("--prefix", metavar="KEY", help="The path within the source begins with this."),
-        click.option("--key", metavar="PATTERN", help="The path within the source fits it: * ? [abc]; * takes in /."),
+        click.option(
+            "--key", metavar="PATTERN", help="The path within the source fits it, case aside: * ? [abc]; * takes in /."
+        ),
         _span("--taken", "taken", "When the picture was taken, such as 2024 or 2023-06..2024."),
         _span("--modified", "modified", "When the file was changed last."),
         _span("--width", "width", "In pixels, such as 1920.. or 640..1920."),

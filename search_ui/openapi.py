@@ -105,7 +105,7 @@ def _filter() -> dict[str, Any]:
         "caption_origin": one_of({"enum": ["generated", "human"]}),
         "orientation": one_of({"enum": list(get_args(Orientation))}),
         "prefix": text,
-        "key": {**text, "description": "a pattern of the whole key: * ? [abc]"},
+        "key": {**text, "description": "a pattern of the whole key, in either case: * ? [abc]"},
         **dict.fromkeys(get_args(Number), number),
         "taken": time,
         "modified": time,

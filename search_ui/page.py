@@ -19,7 +19,7 @@ from core.errors import (
 from core.query import INDEXED, MAX_LIMIT, Filter
 from core.records import Hit, SearchResult
 from search_ui import acts, duplicates_view, facet_panel, panels
-from search_ui.advice import why_nothing
+from search_ui.advice import why_nothing, without_one
 from search_ui.cards import card
 from search_ui.holder import held
 from search_ui.library import Library, Outline
@@ -73,7 +73,7 @@ def _answer(library: Library, state: PageState) -> None:
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
             st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
         notices.append("without the model, these are the newest pictures that pass the filters")
-        result = library.service.search(replace(state, text="", like=None, upload=None).query(None))
+        result = library.service.search(state.browsing())
         state = replace(state, text="", upload=None, like=None)
     except InvalidQuery as error:
         panels.message("That cannot be asked", str(error))
@@ -97,7 +97,7 @@ def _result(library: Library, state: PageState) -> SearchResult:
     held_question, result = st.session_state.get("answer", (None, None))
     if held_question == question and isinstance(result, SearchResult):
         return result
-    if (state.text or state.upload) and library.model == "loading":
+    if (state.looks_for or state.upload) and library.model == "loading":
         raise _ModelLoading
     picture = library.pictures.get(state.upload) if state.upload else None
     result = library.service.search(state.query(picture.data if picture else None))
@@ -199,10 +199,15 @@ def _nothing(library: Library, state: PageState) -> None:
         return
     others = [(facet_panel.spoken(*pick), state.unpicked(pick).rest) for pick in (*state.only, *state.without)]
     others += [("copies of one picture", replace(state, copies=None).rest)] if state.copies else []
+    operators = state.parsed.interpretation.operators
+    others += [(one.typed, state.chosen & passing) for one, passing in without_one(operators)]
     reasons = why_nothing(count, state.must, state.any_of, state.none_of, state.rest, others)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
-        st.button("Drop all filters", on_click=acts.change, kwargs=_UNFILTERED)
+        if state.filters:
+            st.button("Drop all filters", on_click=acts.change, kwargs=_UNFILTERED)
+        if operators:
+            st.button("Search the very words", on_click=acts.change, kwargs={"raw": True})
 
 
 if __name__ == "__main__":

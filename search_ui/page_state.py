@@ -20,6 +20,7 @@ from core.query import (
     TextTerm,
     caption_words,
 )
+from core.question_parser import Parsed, compile_terms, parse
 
 PAGE = 60
 EVEN = 50
@@ -45,7 +46,8 @@ class PageState:
     cent, the rest being the words'; it counts only where both are given. `least` is the strength in hundredths below
     which nothing is shown, `variety` in hundredths how unlike each other the first matches are to be, both where there
     is anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
-    `duplicates`: what is there twice is shown instead of an answer, `limit` groups of it.
+    `duplicates`: what is there twice is shown instead of an answer, `limit` groups of it. `raw`: the text is searched
+    as it was typed; otherwise it is a question of core.question_parser.
     """
 
     text: str = ""
@@ -63,11 +65,30 @@ class PageState:
     view: str | None = None
     copies: str | None = None
     duplicates: bool = False
+    raw: bool = False
+
+    @property
+    def parsed(self) -> Parsed:
+        """The text as it is understood. One that cannot be asked is but text here; the query says why."""
+        try:
+            return Parsed(self.text) if self.raw else parse(self.text)
+        except InvalidQuery:
+            return Parsed(self.text)
+
+    @property
+    def looks_for(self) -> bool:
+        """Whether the text says what to look for, beside what its operators restrict."""
+        return bool(self.parsed.text.strip())
+
+    @property
+    def worded(self) -> bool:
+        """Whether `raw` counts."""
+        return bool(self.raw and self.text)
 
     @property
     def asks(self) -> bool:
         """Whether there is anything to compare with; otherwise the page browses."""
-        return bool(self.text or self.like or self.upload)
+        return bool(self.looks_for or self.like or self.upload)
 
     @property
     def filters(self) -> bool:
@@ -80,7 +101,12 @@ class PageState:
 
     @property
     def rest(self) -> Filter:
-        """The filter beside the caption words: `only`, `without` and `copies`."""
+        """The filter beside the caption words: what was chosen, and the operators of the text."""
+        return self.chosen & self.parsed.filter
+
+    @property
+    def chosen(self) -> Filter:
+        """`only`, `without` and `copies`."""
         alike: dict[str, list[Condition]] = {}
         for field, value in self.only:
             alike.setdefault(field, []).append(holding(field, value))
@@ -94,7 +120,7 @@ class PageState:
     @property
     def blends(self) -> bool:
         """Whether words and a picture are both given, so that `balance` counts."""
-        return bool(self.text and (self.like or self.upload))
+        return bool(self.looks_for and (self.like or self.upload))
 
     @property
     def weakest(self) -> int:
@@ -113,7 +139,7 @@ class PageState:
     def question(self) -> "PageState":
         """The part that decides the answer: two states with the same question show the same pictures."""
         balance = self.balance if self.blends else EVEN
-        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied)
+        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied, raw=self.worded)
 
     def unpicked(self, pick: Pick) -> "PageState":
         only, without = (tuple(one for one in picks if one != pick) for picks in (self.only, self.without))
@@ -122,15 +148,21 @@ class PageState:
     def query(self, picture: bytes | None) -> Query:
         """`picture` is the uploaded one's bytes; None leaves it out. Raises InvalidQuery."""
         share = self.balance / 100 if self.blends else 1.0
-        terms: list[Term] = []
-        if self.text and (not self.blends or share < 1):
-            terms.append(TextTerm(self.text, 1 - share if self.blends else 1.0))
+        said = 1 - share if self.blends else 1.0
+        terms: list[Term] = [TextTerm(self.text, said or 1.0)] if self.text else []
         if self.like and share > 0:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        least, diversity = (self.weakest / 100, self.varied / 100) if terms else (0.0, 0.0)
-        return Query(tuple(terms), self.filter, limit=self.limit, min_strength=least, diversity=diversity)
+        asked = compile_terms(terms, caption_words(self.must, self.any_of, self.none_of) & self.chosen, raw=self.raw)
+        if not said:
+            asked["terms"] = tuple(term for term in asked["terms"] if not isinstance(term, TextTerm))
+        least, diversity = (self.weakest / 100, self.varied / 100) if asked["terms"] else (0.0, 0.0)
+        return Query(**asked, limit=self.limit, min_strength=least, diversity=diversity)
+
+    def browsing(self) -> Query:
+        """The newest that pass every filter. Raises InvalidQuery."""
+        return replace(self.query(None), terms=(), min_strength=0.0, diversity=0.0)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
@@ -151,6 +183,7 @@ def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
         view=_named(params, "view", POINT_ID),
         copies=_named(params, "copies", _HASH),
         duplicates=_first(params, "show") == "duplicates",
+        raw=_first(params, "raw") == "1",
     )
 
 
@@ -172,6 +205,7 @@ def to_params(state: PageState) -> dict[str, list[str]]:
         "view": [state.view] if state.view else [],
         "copies": [state.copies] if state.copies else [],
         "show": ["duplicates"] if state.duplicates else [],
+        "raw": ["1"] if state.raw else [],
     }
     return {name: values for name, values in params.items() if values}
 

@@ -31,7 +31,14 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
 
 
 def _filters(outline: Outline, state: PageState) -> None:
-    count = len(state.must) + len(state.any_of) + len(state.none_of) + bool(state.weakest) + bool(state.varied)
+    count = (
+        len(state.must)
+        + len(state.any_of)
+        + len(state.none_of)
+        + bool(state.weakest)
+        + bool(state.varied)
+        + state.worded
+    )
     with st.popover(f"Filters · {count}" if count else "Filters", icon=":material/filter_list:", key="filters"):
         st.html('<p class="bl-hint">Words of the caption, in any inflection. Type one and press Enter.</p>')
         for key, label, chosen in (
@@ -46,6 +53,12 @@ def _filters(outline: Outline, state: PageState) -> None:
             )  # fmt: skip
         if problem := st.session_state.get("useless"):
             panels.note(problem)
+        if state.text:
+            acts.show("raw", state.raw)
+            st.toggle(
+                "Search the very words", key="raw", on_change=acts.worded,
+                help='Without it, -word, "a phrase", file: and taken: are operators.',
+            )  # fmt: skip
         if state.asks:
             acts.show("least", state.least)
             steps = sorted({*range(0, 100, 10), state.least})
@@ -59,7 +72,7 @@ def _filters(outline: Outline, state: PageState) -> None:
 
 def _active_filters(state: PageState) -> None:
     """A chip for every filter that is on; choosing it drops the filter."""
-    if not (state.filters or state.weakest or state.varied):
+    if not (state.filters or state.weakest or state.varied or state.worded):
         return
     with st.container(key="active", horizontal=True, gap="small"):
         for field, sign, chips in (
@@ -70,6 +83,8 @@ def _active_filters(state: PageState) -> None:
             for n, chip in enumerate(chips):
                 rest = chips[:n] + chips[n + 1 :]
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", acts.change, {field: rest})
+        if state.worded:
+            panels.chip("the very words", "raw-chip", acts.change, {"raw": False})
         if state.weakest:
             panels.chip(f"strength {_strong(state.weakest)}", "least-chip", acts.change, {"least": 0})
         if state.varied:

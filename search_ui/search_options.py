@@ -8,6 +8,7 @@ import click
 from core.errors import InvalidQuery
 from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.query_picture import picture_bytes
+from core.question_parser import compile_terms
 from core.wiring import Wiring
 from search_ui.filter_options import AskedFilter, Option, filter_options, repeatable
 
@@ -15,10 +16,29 @@ _LISTS = ("image", "caption", "words")
 _PICTURE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
+class SearchCommand(click.Command):
+    """Takes what looks like an option and is an operator of a question for what it is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            typed = [one for one in given if one.startswith(error.option_name) and not one.startswith("--")]
+            if not typed:
+                raise
+            told = (
+                f'{typed[0]!r} is no option. Put a question in quotes: {ctx.command_path} "umbrella -red". One that '
+                f'begins with a hyphen comes last, after --: {ctx.command_path} --limit 5 -- "-red umbrella"'
+            )
+            raise click.UsageError(told, ctx) from error
+
+
 def query_options() -> list[Option]:
     """Every option that an `Asked` is made of."""
     return [
         click.argument("text", required=False),
+        click.option("--raw", is_flag=True, help="Search the very words of TEXT: no operators."),
         click.option("--image", "images", type=_PICTURE, multiple=True, help="Search by this picture. Repeatable."),
         repeatable("--like", "likes", metavar="ID", help="Search by this picture of the library."),
         repeatable("--avoid", "avoided", metavar="TEXT", help="Away from what these words say."),
@@ -67,6 +87,7 @@ class Asked(AskedFilter):
     """The options as they were given."""
 
     text: str | None
+    raw: bool
     images: tuple[Path, ...]
     likes: tuple[str, ...]
     avoided: tuple[str, ...]
@@ -93,18 +114,17 @@ class Asked(AskedFilter):
     def query(self, wiring: Wiring) -> Query:
         """Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
         return Query(
-            self._terms(wiring.settings.max_image_bytes),
-            self.passing(wiring),
-            self.limit,
-            self.offset,
-            self._weights(wiring.settings.weights),
-            self.sort,
-            self.reverse,
-            self.within,
-            self.min_strength,
-            self.fold,
-            self.diversity,
-            self.exact,
+            **compile_terms(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
+            limit=self.limit,
+            offset=self.offset,
+            weights=self._weights(wiring.settings.weights),
+            sort=self.sort,
+            reverse=self.reverse,
+            within=self.within,
+            min_strength=self.min_strength,
+            fold=self.fold,
+            diversity=self.diversity,
+            exact=self.exact,
         )
 
     def _terms(self, most_bytes: int) -> tuple[Term, ...]:

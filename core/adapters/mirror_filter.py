@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core import words
 from core.adapters.mirror_columns import Columns, Mask, microseconds
-from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds, literals
+from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
+from core.key_patterns import literal_spellings
 from core.query import Condition, Filter
 from core.words import is_unicode
 
@@ -47,10 +48,12 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
         case KeyPrefix(prefix):
             return _begins(columns, prefix)
         case KeyGlob(pattern):
-            begins, held = literals(pattern)
-            mask = _begins(columns, begins)
+            begins, held = literal_spellings(pattern)
+            mask = np.ones(columns.rows, bool)
+            if begins:
+                mask &= np.logical_or.reduce([_begins(columns, one) for one in begins])
             for part in held:
-                mask &= _mask(pc.match_substring(columns["key"], part)) if is_unicode(part) else False
+                mask &= np.logical_or.reduce([_mask(pc.match_substring(columns["key"], one)) for one in part])
             return _checked(condition, columns, mask, ["key"])
         case Phrase(text):
             mask = np.ones(columns.rows, bool)

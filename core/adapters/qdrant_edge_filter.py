@@ -5,7 +5,8 @@ from collections.abc import Callable
 import qdrant_edge as edge
 
 from core import words
-from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds, literals
+from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.key_patterns import literal_spellings
 from core.query import Condition, Filter
 from core.words import is_unicode
 
@@ -108,7 +109,7 @@ def _narrowed(condition: Checked) -> tuple[edge.Filter, list[str]]:
             "captions",
             "generated",
         ]
-    begins, held = literals(condition.pattern)
-    must = [edge.FieldCondition("key", match=edge.MatchPrefix(begins))] if begins else []
-    must += [edge.FieldCondition("key", match=edge.MatchSubstring(part)) for part in held]
-    return edge.Filter(must=[*must]), ["key"]
+    begins, held = literal_spellings(condition.pattern)
+    must = [[edge.FieldCondition("key", match=edge.MatchPrefix(one)) for one in begins]] if begins else []
+    must += [[edge.FieldCondition("key", match=edge.MatchSubstring(one)) for one in part] for part in held]
+    return edge.Filter(must=[edge.Filter(should=[*spellings]) for spellings in must]), ["key"]

@@ -10,7 +10,8 @@ from typing import Any
 from qdrant_client import models
 
 from core import words
-from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds, literals
+from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.key_patterns import literal_spellings
 from core.query import Condition, Filter
 from core.words import is_unicode
 
@@ -111,5 +112,5 @@ def _narrowed(condition: Checked) -> tuple[models.Filter, list[str]]:
         forms = words.analyse(condition.text)
         held = [models.FieldCondition(key="words", match=models.MatchAny(any=[form])) for form in forms]
         return models.Filter(must=[*held]), ["caption", "captions", "generated"]
-    begins, _ = literals(condition.pattern)
-    return models.Filter(must=[_begins(begins)] if begins else []), ["key"]
+    begins, _ = literal_spellings(condition.pattern)
+    return models.Filter(should=[_begins(one) for one in begins]), ["key"]

@@ -99,7 +99,10 @@ _simple = st.one_of(
     .map(lambda given: During(*given)),
     st.sampled_from(["2024/", "2024/beach", "é", "raw/*", "nothing"]).map(KeyPrefix),
     st.sampled_from(
-        ["*", "2024/*", "*.jpg", "*each*", "????/*", "*/[bB]each ?*.jpg", "2025/a[[]1].png", "raw/[*]*", "top*", "["]
+        [
+            *("*", "2024/*", "*.jpg", "*each*", "????/*", "*/[bB]each ?*.jpg", "2025/a[[]1].png", "raw/[*]*", "top*"),
+            *("[", "*.JPG", "2024/BEACH*", "*[B-C]EACH*", "E\u0301/*", "*/Ü.*", "RAW/*", "TOP?.j*"),
+        ]
     ).map(KeyGlob),
     st.sampled_from(["red dogs", "dog", "The CAFE", "on the", "night umbrellas", "blue blue", "its", "it's"]).map(
         Phrase

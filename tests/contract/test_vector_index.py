@@ -328,7 +328,7 @@ def test_every_order_is_the_same_on_every_page(index: VectorIndex, by: Sort, rev
         (Filter(all=(Missing("aspect"),)), {6}),
         (Filter(all=(KeyPrefix("1"),)), {1}),
         (Filter(all=(KeyGlob("[2-4]*"),)), {2, 3, 4}),
-        (Filter(none=(KeyGlob("*.jpg"),)), set()),
+        (Filter(none=(KeyGlob("*.JPG"),)), set()),
         (Filter(all=(KeyGlob("*.png"),)), set()),
         (Filter(all=(Phrase("A Red Umbrella"),)), {2}),
         (Filter(all=(Phrase("in the"),)), {3}),
@@ -345,6 +345,42 @@ def test_filters_by_size_key_time_and_phrase(library: VectorIndex, filter: Filte
         assert library.count(filter) == len(ids)
         assert _ids(library.scroll(filter)) == ids
     assert _ids(library.newest(filter, limit=100)) == ids[::-1]
+
+
+def test_patterns_of_keys_take_either_case(index: VectorIndex) -> None:
+    """One meaning for every index; the beginning of a key is taken letter by letter."""
+    keys = [
+        "IMG_1.JPG",
+        "2024/img_1.jpg",
+        "I\u0307MG_1.jpg",
+        "\u017fki/\u212aelvin.jpg",
+        "straße.jpg",
+        "STRASSE.jpg",
+        "e\u0301te\u0301.jpg",
+        "ÉTÉ.jpg",
+        "\u0131slak;\u037e.jpg",
+    ]
+    index.upsert([point(n, key=key) for n, key in enumerate(keys, 1)])
+    for pattern, passing in {
+        "img_1*": {1, 3},
+        "*IMG_1.jpg": {1, 2, 3},
+        "*/IMG_?.JPG": {2},
+        "SKI/kelvin*": {4},
+        "*\u017f*": {4, 5, 6, 9},
+        "STRASSE*": {6},
+        "STRAẞE*": {5},
+        "stra?e.jpg": {5},
+        "été*": {7, 8},
+        "[É-É]T*": {7, 8},
+        "islak*": {9},
+        "*;;.jpg": {9},
+        "*.J[PQ]G": set(range(1, 10)),
+    }.items():
+        found = {int(one.id[-2:], 16) for one in index.scroll(Filter(all=(KeyGlob(pattern),)), limit=100)}
+        assert found == passing, pattern
+        assert index.count(Filter(none=(KeyGlob(pattern),))) == len(keys) - len(passing), pattern
+    assert index.count(Filter(all=(KeyPrefix("img"),))) == 0
+    assert index.count(Filter(all=(KeyPrefix("IMG"),))) == 1
 
 
 def test_what_is_written_later_passes_the_same_filters(library: VectorIndex) -> None:

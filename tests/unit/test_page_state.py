@@ -1,6 +1,7 @@
 """The page's state to and from its address, and on to a query."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidQuery
 from core.query import MAX_LIMIT, ImageTerm, LikeTerm, Query, TextTerm, caption_words
+from core.question_parser import AWAY, MAX_OPERATORS, parse
 from search_ui.page_state import PAGE, PageState, from_params, searchable, to_params
 
 ID = str(uuid.UUID(int=7))
@@ -41,6 +43,7 @@ states = st.builds(
     view=ids,
     copies=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
     duplicates=st.booleans(),
+    raw=st.booleans(),
 )
 
 
@@ -56,7 +59,7 @@ def test_an_untouched_page_has_a_bare_address() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from("q must any not only without like picture w s v n view copies show".split()),
+        st.sampled_from("q must any not only without like picture w s v n view copies show raw".split()),
         st.lists(st.text()),
     )
 )
@@ -101,6 +104,49 @@ def test_words_and_pictures_share_the_question() -> None:
 @pytest.mark.parametrize(("balance", "term"), [(0, TextTerm("at night")), (100, LikeTerm(ID))])
 def test_at_the_end_of_the_scale_one_of_them_counts(balance: int, term: TextTerm | LikeTerm) -> None:
     assert PageState(text="at night", like=ID, balance=balance).query(None).terms == (term,)
+
+
+def test_the_operators_of_a_question_narrow_down_beside_the_picks() -> None:
+    state = PageState(text='star -red "at night" file:IMG*', must=("blue",), only=(("taken", "2024"),))
+    query = state.query(None)
+    assert query.terms == (TextTerm("star at night"), TextTerm("red", AWAY))
+    seen = {"words": ["star", "blue", "night"], "caption": "a blue star at night", "key": "img_1.jpg"}
+    seen |= {"taken_at": "2024-02-03T00:00:00+00:00"}
+    for filter in (query.filter, state.filter, caption_words(["blue"]) & state.rest):
+        assert filter.matches(seen)
+        for change in ({"words": ["red", "blue"]}, {"caption": "night"}, {"key": "1.jpg"}, {"taken_at": None}):
+            assert not filter.matches(seen | change)
+    assert state.browsing().terms == () and state.browsing().filter == query.filter
+
+
+def test_a_question_of_operators_alone_browses() -> None:
+    state = PageState(text="file:IMG* -red", least=50, variety=50)
+    assert not state.asks and not state.looks_for
+    query = state.query(None)
+    assert query.terms == () and query.filter and query.min_strength == query.diversity == 0
+    like = replace(state, like=ID)
+    assert like.asks and not like.blends
+    assert like.query(None).terms == (LikeTerm(ID), TextTerm("red", AWAY))
+
+
+def test_a_picture_alone_counts_and_the_operators_of_the_words_still_do() -> None:
+    query = PageState(text="at night -red file:IMG*", like=ID, balance=100).query(None)
+    assert query.terms == (LikeTerm(ID),)
+    assert query.filter == parse("-red file:IMG*").filter
+
+
+def test_raw_the_very_words_are_asked() -> None:
+    state = PageState(text="star -red file:IMG*", raw=True)
+    assert state.query(None) == Query((TextTerm("star -red file:IMG*"),), limit=PAGE)
+    assert state.asks and state.worded and state.question() != replace(state, raw=False).question()
+    assert not PageState(raw=True).worded and PageState(raw=True).question() == PageState()
+
+
+def test_a_question_that_cannot_be_asked_says_so_only_when_it_is_asked() -> None:
+    state = PageState(text=" ".join(f"-a{n}" for n in range(MAX_OPERATORS + 1)))
+    assert state.asks and not state.filter
+    with pytest.raises(InvalidQuery, match="operators"):
+        state.query(None)
 
 
 def test_picks_narrow_down() -> None:
