@@ -7,26 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import words
-from core.calibration import Calibration
+from core.calibration import Calibration, PictureScale, TextScale
 from core.index_ports import SearchableIndex
 from core.query import LikeTerm, Term, TextTerm
 from core.records import Hit
-from core.relevance import SOME, PictureYardstick, TextYardstick, Verdict, verdict
+from core.relevance import SOME, Verdict, verdict
 from core.vectors import Matrix, Vector
-
-Strengths = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """How one term is judged: `scale` gives what is measured of images (N, D) as (N,), `strengths` what that is worth.
-
-    `evidence` is how surely the best matches are more than chance, which no strength goes beyond.
-    """
-
-    scale: Callable[[Matrix], Strengths]
-    strengths: Callable[[Strengths], Strengths]
-    evidence: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +25,36 @@ class Asked:
     encoded: Mapping[Term, Vector]
     words: Sequence[Sequence[str]]
     count: int
+
+
+@dataclass(frozen=True)
+class _TextMeasure:
+    scale: TextScale
+    query: Matrix
+
+    def of(self, images: Matrix) -> NDArray[np.float64]:
+        return self.scale.yardstick.reach(self.query, images)[:, 0]
+
+    def strengths(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.scale.yardstick.strengths(measured)
+
+    def evidence(self, measured: NDArray[np.float64], count: int) -> float:
+        return self.scale.yardstick.evidence(measured, self.scale.chance.at(count))
+
+
+@dataclass(frozen=True)
+class _PictureMeasure:
+    scale: PictureScale
+    query: Matrix
+
+    def of(self, images: Matrix) -> NDArray[np.float64]:
+        return self.scale.yardstick.closeness(self.query, images)[:, 0]
+
+    def strengths(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.scale.yardstick.strengths(measured)
+
+    def evidence(self, measured: NDArray[np.float64], count: int) -> float:
+        return self.scale.yardstick.evidence(measured, self.scale.few.at(count), self.scale.one.at(count))
 
 
 class Judge:
@@ -70,29 +86,25 @@ class Judge:
         self._wanted = asked.words
         self._texts_alone = all(isinstance(term, TextTerm) for term in asked.terms)
         self._itself = {term.id for term in asked.terms if isinstance(term, LikeTerm)}
-        self._vectors = index.vectors([hit.record.id for hit in best]) if self._terms else {}
-        self._measures = self._measured(asked.count)
+        self._measures = self._made()
+        self._rows: dict[str, int] = {}  # id -> row of `_measured`
+        self._measured: dict[Term, NDArray[np.float64]] = {term: np.zeros(0) for term in self._measures}
+        self._measure(best)
+        others = [row for image_id, row in self._rows.items() if image_id not in self._itself]
+        self._evidence = {
+            term: one.evidence(self._measured[term][others], asked.count) for term, one in self._measures.items()
+        }
 
     def judged(self, hits: Sequence[Hit]) -> list[Hit]:
         """Reads the vectors of hits that are not among the best."""
         if not self._encoded:
             return [replace(hit, strength=len(hit.matched) / len(self._wanted)) for hit in hits]
-        missing = [hit.record.id for hit in hits if hit.record.id not in self._vectors]
-        if not self._measures or not any(term.weight > 0 for term in self._terms):
+        if not any(term.weight > 0 for term in self._measures):
             return list(hits)
-        held = {**self._vectors, **self._index.vectors(missing)} if missing else self._vectors
-        with_vector = [hit for hit in hits if hit.record.id in held]
-        if not with_vector:
-            return list(hits)
-        itself = np.array([hit.record.id in self._itself for hit in with_vector])
-        strengths, usual = self._strengths(np.stack([held[hit.record.id] for hit in with_vector]), itself)
-        known = {hit.record.id: n for n, hit in enumerate(with_vector)}
-        return [
-            self._with(hit, strengths[known[hit.record.id]], bool(usual[known[hit.record.id]]))
-            if hit.record.id in known
-            else hit
-            for hit in hits
-        ]
+        self._measure(hits)
+        strengths, usual = self._strengths()
+        rows = ((hit, self._rows.get(hit.record.id)) for hit in hits)
+        return [hit if row is None else self._with(hit, strengths[row], bool(usual[row])) for hit, row in rows]
 
     def verdict(self, best: Sequence[Hit]) -> Verdict | None:
         """From the best matches, judged; a picture of the library that is asked for says nothing. None: not known."""
@@ -102,46 +114,42 @@ class Judge:
         known = [hit.strength for hit in others if hit.strength is not None]
         return None if others and not known else verdict(known)
 
-    def _measured(self, count: int) -> dict[Term, _Measure]:
+    def _made(self) -> dict[Term, "_TextMeasure | _PictureMeasure"]:
         """How each term is judged; empty where any of them cannot be."""
-        others = [vector for image_id, vector in self._vectors.items() if image_id not in self._itself]
-        images = np.array(others, np.float32).reshape(len(others), self._index.info.dimension)
-        measures: dict[Term, _Measure] = {}
+        measures: dict[Term, _TextMeasure | _PictureMeasure] = {}
         for term in self._terms:
             query = self._encoded[term][np.newaxis]
-            made = (
-                self._text(query, images, count) if isinstance(term, TextTerm) else self._picture(query, images, count)
-            )
-            if made is None:
-                return {}
-            measures[term] = made
+            if isinstance(term, TextTerm):
+                texts = self._calibration.texts(self._index, self._bank())
+                if texts is None:
+                    return {}
+                measures[term] = _TextMeasure(texts, query)
+            else:
+                pictures = self._calibration.pictures(self._index)
+                if pictures is None:
+                    return {}
+                measures[term] = _PictureMeasure(pictures, query)
         return measures
 
-    def _text(self, query: Matrix, images: Matrix, count: int) -> _Measure | None:
-        scale = self._calibration.texts(self._index, self._bank())
-        if scale is None:
-            return None
-        evidence = TextYardstick.evidence(scale.yardstick.reach(query, images)[:, 0], scale.chance.at(count))
-        return _Measure(lambda rows: scale.yardstick.reach(query, rows)[:, 0], TextYardstick.strengths, evidence)
-
-    def _picture(self, query: Matrix, images: Matrix, count: int) -> _Measure | None:
-        scale = self._calibration.pictures(self._index)
-        if scale is None:
-            return None
-        close = scale.yardstick.closeness(query, images)[:, 0]
-        evidence = PictureYardstick.evidence(close, scale.few.at(count), scale.one.at(count))
-        return _Measure(lambda rows: scale.yardstick.closeness(query, rows)[:, 0], PictureYardstick.strengths, evidence)
-
-    def _strengths(self, images: Matrix, itself: NDArray[np.bool_]) -> tuple[Strengths, NDArray[np.bool_]]:
-        """(N, D) -> (N,), and which images are no less like what is looked for than most are.
-
-        `itself` (N,): pictures that were asked for, which need no evidence.
-        """
-        found, avoided, total = np.zeros(len(images)), np.zeros(len(images)), 0.0
-        usual = np.ones(len(images), bool)
+    def _measure(self, hits: Sequence[Hit]) -> None:
+        """Those that have not been."""
+        new = list(dict.fromkeys(hit.record.id for hit in hits if hit.record.id not in self._rows))
+        held = self._index.vectors(new) if new and self._measures else {}
+        if not held:
+            return
+        images = np.stack(list(held.values()))
+        self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(held)}
         for term, measure in self._measures.items():
-            measured = measure.scale(images)
-            one = np.minimum(measure.strengths(measured), np.where(itself, 1.0, measure.evidence))
+            self._measured[term] = np.append(self._measured[term], measure.of(images))
+
+    def _strengths(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Of every row, and which of them are no less like what is looked for than most pictures are."""
+        itself = np.array([image_id in self._itself for image_id in self._rows])  # it needs no evidence
+        found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
+        usual = np.ones(len(itself), bool)
+        for term, measure in self._measures.items():
+            measured = self._measured[term]
+            one = np.minimum(measure.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
             if term.weight > 0:
                 found, total = found + term.weight * one, total + term.weight
                 usual &= measured >= 0

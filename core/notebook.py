@@ -7,11 +7,6 @@ from html import escape
 from core.plain import plain
 from core.records import Hit, SearchResult
 
-WORTH = {
-    "strong": "strong matches",
-    "some": "some match",
-    "none": "nothing here matches well; these are merely the nearest",
-}
 _GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:14px"
 _PICTURE = "width:100%;height:160px;object-fit:contain;background:rgba(128,128,128,.12);border-radius:6px"
 _FAINT = "opacity:.65;font-size:85%;overflow-wrap:anywhere"
@@ -22,7 +17,7 @@ def html_grid(result: SearchResult, thumbnail: Callable[[Hit], bytes | None]) ->
     shown = sum(hit.copies for hit in result.hits)
     head = f"{shown:,} of {result.total:,} pictures" if result.hits else "Nothing found"
     if result.hits and result.verdict is not None:
-        head += f": {WORTH[result.verdict]}"
+        head += ": " + ", ".join(result.headline)
     notes = "".join(f'<p style="margin:0 0 6px;{_FAINT}">{_text(notice)}</p>' for notice in result.notices)
     cells = "".join(_cell(rank, hit, thumbnail(hit)) for rank, hit in enumerate(result.hits, 1))
     return f'<div><p style="margin:0 0 6px">{_text(head)}</p>{notes}<div style="{_GRID}">{cells}</div></div>'

@@ -158,8 +158,9 @@ class SearchResult:
     `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
     `degraded`: a copy of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
     pictures; None where that is not known. `total` counts pictures, every copy of one too: the `copies` of all hits of
-    all pages add up to it. `matches` says how many of the best 200 are at least some match, copies counted: a strength
-    of 0.5 or more; None where nothing was compared, or no strength is known.
+    all pages add up to it. `matches` says how many of the best 200 are good matches (a strength of 0.5 or more),
+    copies counted; None where nothing was compared, or no strength is known. `more_matches`: those behind them, which
+    are not judged, may be good ones too.
     """
 
     hits: tuple[Hit, ...]
@@ -172,12 +173,25 @@ class SearchResult:
     as_of: datetime | None = None
     lacking: int | None = None
     matches: int | None = None
+    more_matches: bool = False
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """How much was found, for people: "6 good matches", "2,094 weaker"."""
+        if self.matches is None or not self.total:
+            return (f"{self.total:,} picture{'' if self.total == 1 else 's'}",)
+        if self.more_matches:
+            return f"{self.matches:,} good matches or more", f"of {self.total:,} pictures"
+        good = f"{self.matches:,} good match{'' if self.matches == 1 else 'es'}" if self.matches else "no good match"
+        weaker = self.total - self.matches
+        return (good, f"{weaker:,} weaker") if weaker else (good,)
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "hits": [hit.to_dict() for hit in self.hits],
             "total": self.total,
             "matches": self.matches,
+            "more_matches": self.more_matches,
             "verdict": self.verdict,
             "backend": self.backend,
             "degraded": self.degraded,

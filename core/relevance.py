@@ -47,21 +47,22 @@ Scores = NDArray[np.float64]
 SOME = 0.5
 STRONG = 0.8
 FEWEST = 20  # prompts or pictures; fewer are no yardstick
-RANDOM = 128  # random queries that chance is measured by
+RANDOM = 256  # random queries that chance is measured by
 
 _BEST = 3
 _TWIN = 0.99  # of the bank's pairs, ordered by cosine: a prompt as near to a text as those above is its twin
 _CLOSE = 0.99
 _SAME = 1.8  # the least closeness of a cosine of 1
 _ITSELF = 1 - 1e-4
-_PAGE = 200
+_ROWS = 24
 _TINY = 1e-6
 
 _SHOWN = (0.48, 0.12)  # the reach whose strength is a half, and the width of the logistic function
 _OVER_CHANCE = (0.19, 0.08)  # so far above chance
 _ALIKE = (0.97, 0.06)  # closeness
-_OVER_CHANCE_ALIKE = (1.155, 0.04)  # times chance, for the mean of the best three
-_ALONE = 1.4  # times chance, for the best one alone
+_OVER_CHANCE_ALIKE = (1.13, 1.25)  # so many times this power of chance, for the mean of the best three
+_ALONE = 1.24  # times as much, for the best one alone
+_WIDTH = 0.035
 _FEW = 3
 
 
@@ -213,13 +214,11 @@ class PictureYardstick:
         """
         if not len(closeness):
             return 0.0
-        middle, width = _OVER_CHANCE_ALIKE
+        times, power = _OVER_CHANCE_ALIKE
         best = np.sort(closeness)[::-1]
-        height = max(
-            best[:_FEW].mean() / max(few, _TINY),
-            best[0] / max(one, _TINY) * middle / _ALONE,
-        )
-        return float(_logistic(np.asarray(height), middle, width))
+        together = best[:_FEW].mean() / (times * max(few, _TINY) ** power)
+        alone = best[0] / (_ALONE * times * max(one, _TINY) ** power)
+        return float(_logistic(np.asarray(max(together, alone)), 1.0, _WIDTH))
 
 
 def _directions(rows: NDArray[np.floating]) -> Matrix:
@@ -244,8 +243,8 @@ def _mean_best(scores: Scores) -> Scores:
 
 
 def _cosines(images: NDArray[np.floating], others: NDArray[np.floating]) -> Scores:
-    """(N, D), (M, D) -> (N, M). A page's few by one thread: to wake BLAS's on a busy machine takes far longer."""
-    product = images @ others.T if len(images) > _PAGE else np.einsum("nd,md->nm", images, others)
+    """(N, D), (M, D) -> (N, M). Few rows by one thread: to wake BLAS's on a busy machine takes far longer."""
+    product = images @ others.T if len(images) > _ROWS else np.einsum("nd,md->nm", images, others)
     return np.asarray(product, np.float64)
 
 

@@ -29,6 +29,7 @@ from core.vectors import Matrix, Vector
 
 MATCHING = 200  # how many of the best matches are judged, and sorted where nobody says
 LOOKED_AT = 2000  # how many of the best matches are looked at for those that are strong enough
+_TAIL = 20  # of those: where one of them is a good match, there may be more behind them
 TELLING = 10  # how many of the best matches a verdict is about
 _TEXTS = 256  # encoded ones that are kept: every further page of an answer asks for the same
 
@@ -91,6 +92,7 @@ class SearchService:
             timings_ms=stages.all(),
             verdict=found.verdict,
             matches=found.matches,
+            more_matches=found.more_matches,
         )
 
     def _browsed(self, query: Query, passing: Filter, stages: Stages) -> tuple[list[Hit], int]:
@@ -126,13 +128,12 @@ class SearchService:
             )
             best = judge.judged(best)
         verdict = judge.verdict(best[:TELLING])
-        good = (hit for hit in best[:MATCHING] if hit.strength is not None and hit.strength >= SOME)
-        matches = None if verdict is None else sum(hit.copies for hit in good)
+        matches, more = (None, False) if verdict is None else _good(best[:MATCHING])
         if query.min_strength:
-            return _Answer(*self._strong(query, best), verdict, matches)
+            return _Answer(*self._strong(query, best), verdict, matches, more)
         hits, total = self._found(query, question, best, count, stages)
         with stages.timed("judge"):
-            return _Answer(judge.judged(hits), total, verdict, matches)
+            return _Answer(judge.judged(hits), total, verdict, matches, more)
 
     def _with_copies(self, query: Query, question: Question, hits: Sequence[Hit]) -> list[Hit]:
         return counted(self._index, hits, question.passing) if query.folds else list(hits)
@@ -277,6 +278,14 @@ class _Answer:
     total: int
     verdict: Verdict | None = None
     matches: int | None = None
+    more_matches: bool = False
+
+
+def _good(best: Sequence[Hit]) -> tuple[int, bool]:
+    """How many pictures among the best are good matches, copies counted; and whether there may be more behind them."""
+    good = [hit.strength is not None and hit.strength >= SOME for hit in best]
+    matches = sum(hit.copies for hit, is_good in zip(best, good, strict=True) if is_good)
+    return matches, len(best) == MATCHING and any(good[-_TAIL:])
 
 
 def _looked_at(query: Query) -> int:

@@ -186,6 +186,11 @@ class HitAnswer(ImageAnswer):
 class SearchAnswer(BaseModel):
     hits: list[HitAnswer]
     total: int = Field(description="pictures found, copies among them")
+    matches: int | None = Field(
+        description="good matches among the best 200, copies among them: a strength of 0.5 or more; null where that is "
+        "not known"
+    )
+    more_matches: bool = Field(description="whether there may be more of them behind those 200")
     verdict: Verdict | None = Field(description="what the best matches are worth; null where that is not known")
     backend: str
     degraded: bool = Field(description="a copy of the library answered, because that did not")

@@ -133,7 +133,8 @@ def _print(result: SearchResult, offset: int) -> None:
     took = result.timings_ms.get("total", 0.0)
     shown = sum(hit.copies for hit in result.hits)
     also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
-    click.echo(f"{shown} of {result.total:,} pictures{also}, {took:.0f} ms, {result.backend}", err=True)
+    worth = "" if result.matches is None else ": " + ", ".join(result.headline)
+    click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
 def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:

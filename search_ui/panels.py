@@ -66,7 +66,8 @@ def reference(label: str, picture: Picture | ImageRecord) -> None:
 
 def outcome(state: PageState, result: SearchResult, notices: Sequence[str], recall: Recall | None = None) -> None:
     """How many, how long, and what a person should know of this answer; where nothing is asked, how well that works."""
-    parts = [f"<b>{result.total:,}</b> picture{'' if result.total == 1 else 's'}"]
+    found, *weaker = result.headline
+    parts = [f"<b>{found}</b>", *weaker]
     if state.asks:
         parts.append("good matches that differ first" if state.varied else "best match first")
     else:

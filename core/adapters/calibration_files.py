@@ -25,7 +25,7 @@ class CalibrationFiles:
     def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
         """None where there is none, or a damaged one."""
         with suppress(OSError, ValueError, EOFError, BadZipFile, KeyError):
-            with np.load(self._path(kind, name), allow_pickle=False) as kept:
+            with np.load(io.BytesIO(self._path(kind, name).read_bytes()), allow_pickle=False) as kept:
                 return dict(kept)
         return None
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from core import relevance
-from core.adapters.calibration_files import CalibrationFiles
 from core.adapters.prompt_bank import PromptBank
 from core.calibration import Calibration
 from core.errors import InvalidQuery
@@ -256,3 +255,57 @@ def test_prompts_are_encoded_once_a_model_and_kept(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
     bank = PromptBank(tmp_path / "nowhere").of(ENCODER)
     np.testing.assert_array_equal(bank, relevance.encode_bank(ENCODER))
+
+
+@pytest.mark.parametrize("text", ["the", ".", "!!!", "-", "and", "show me", "Show me a picture, please", "  ?  ", "_"])
+def test_what_says_nothing_of_a_picture_gets_no_verdict_and_a_hint(service: SearchService, text: str) -> None:
+    found = service.search(Query((TextTerm(text),), limit=5))
+    assert len(found.hits) == 5 and found.verdict is None and found.matches is None
+    assert all(hit.strength is None for hit in found.hits)
+    assert any("says nothing of a picture" in notice for notice in found.notices)
+
+
+@pytest.mark.parametrize("text", ["red", "show me red", "夜", "🐶", "show", "no", "a 4"])
+def test_what_says_something_gets_no_such_hint(service: SearchService, text: str) -> None:
+    wanted = text != "show"
+    assert any("says nothing" in note for note in service.search(Query((TextTerm(text),))).notices) is not wanted
+
+
+def test_words_without_content_beside_others_are_passed_over(service: SearchService) -> None:
+    alone = service.search(Query((TextTerm("red"),), limit=6))
+    beside = service.search(Query((TextTerm("red"), TextTerm("the", 0.001)), limit=6))
+    assert beside.verdict == alone.verdict == "strong"
+
+
+def test_good_matches_are_counted_beside_all(service: SearchService) -> None:
+    found = service.search(Query((TextTerm("red"),), limit=2))
+    assert (found.matches, found.more_matches, found.total) == (6, False, 48)
+    assert found.headline == ("6 good matches", "42 weaker")
+    absent = service.search(Query((TextTerm("white"),)))
+    assert absent.matches == 0 and absent.headline == ("no good match", "48 weaker")
+    assert service.search(Query()).headline == ("48 pictures",)
+
+
+def test_where_the_best_two_hundred_are_all_good_there_may_be_more() -> None:
+    index = MemoryIndex(IndexInfo("colours", ENCODER.fingerprint, ENCODER.dimension))
+    points = []
+    for n in range(300):
+        trace = ENCODER.encode_texts([f"picture {n}"]).vectors[0]
+        colour = "red" if n < 250 else NAMES[n % 7 + 1]
+        points.append(Point(record(n), unit(ENCODER.encode_texts([colour]).vectors[0] + 0.05 * trace)))
+    index.upsert(points)
+    service = SearchService(index, ColourEncoder, InlineDecoder, Weights(1, 0, 0), _bank)
+    found = service.search(Query((TextTerm("red"),)))
+    assert (found.matches, found.more_matches) == (200, True)
+    assert found.headline == ("200 good matches or more", "of 300 pictures")
+
+
+def test_what_a_model_wrote_counts_where_the_picture_does_not_speak_against_it(index: MemoryIndex) -> None:
+    service = SearchService(index, ColourEncoder, InlineDecoder, Weights(1, 0, 1), _bank)
+    red, white = ENCODER.encode_texts(["red", "white"]).vectors
+    for n, vector in ((77, unit(red - 0.3 * white)), (78, unit(red + 0.1 * white))):
+        index.upsert([Point(record(n, "something white", caption_origin="generated"), vector)])
+    found = {hit.record.id: hit for hit in service.search(Query((TextTerm("white"),), limit=50)).hits}
+    against, unsure = found[record(77).id], found[record(78).id]
+    assert against.matched == unsure.matched == ("white",)
+    assert (against.strength or 0) < relevance.SOME == unsure.strength
