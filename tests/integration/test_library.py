@@ -135,7 +135,7 @@ def test_a_notebook_shows_pictures_and_runs_nothing(library: Library, small: Sma
     hostile = small.captions[small.id_of(HOSTILE)]
     assert hostile is not None and hostile in page.said
     assert "\u202e" not in page.said and "<b>**x**" in page.said
-    assert "nothing here matches well" in Page(library.search("zebra")._repr_html_()).said
+    assert "no good match" in Page(library.search("zebra")._repr_html_()).said
     assert "Nothing found" in Page(library.search(must="zebra")._repr_html_()).said
 
 
