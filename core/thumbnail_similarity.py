@@ -32,6 +32,7 @@ _FINE = ((256, 2), (448, 1))
 _LIVELY = 3.0  # detail that is more than noise
 _UNEVEN = 2.0  # levels of 255 that the means of most blocks may be off
 _SPREAD, _WORST, _SHADE, _COLOUR = 0.55, 5.5, 1.5, 10.0  # the most of two that show the same
+_FAITHFUL = 4.0  # in place of _WORST where two are equal but for rounding: there one digit shows
 _EARLY = 2.5  # as many times more is allowed before the last look
 _EVIDENCE, _RELIEF = 12, 1.5  # the least there has to be to tell a picture by
 
@@ -65,9 +66,11 @@ class Measured:
 
     def within(self, times: float = 1.0) -> bool:
         """Whether it is no more than encoding and scaling leave."""
+        faithful = min(max(self.spread - 0.05, 0) / 0.1, 1)  # from 0, where hardly anything was lost, to 1
+        worst = _FAITHFUL + (_WORST - _FAITHFUL) * faithful
         return (
             self.spread <= _SPREAD * times
-            and self.worst <= _WORST * times
+            and self.worst <= worst * times
             and self.shade <= _SHADE * times
             and self.colour <= _COLOUR * times
         )
@@ -109,7 +112,7 @@ def alike(one: Planes, other: Planes, at: Placements) -> NDArray[np.bool_]:
     first, second = (each - each.mean((1, 2), keepdims=True) for each in (first, second))
     both = np.sqrt((first**2).mean((1, 2)) * (second**2).mean((1, 2)))
     correlation = (first * second).mean((1, 2)) / np.maximum(both, 1e-6)
-    worth: NDArray[np.bool_] = correlation >= 0.9
+    worth: NDArray[np.bool_] = correlation >= 0.85
     return worth
 
 

@@ -34,7 +34,7 @@ DUPLICATES = next(command for command in COMMANDS if command.name == "duplicates
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/photos/images"
 
 
-def _file(image: Image.Image, format: str = "JPEG", quality: int = 90) -> bytes:
+def file_of(image: Image.Image, format: str = "JPEG", quality: int = 90) -> bytes:
     file = io.BytesIO()
     image.save(file, format, quality=quality)
     return file.getvalue()
@@ -56,16 +56,16 @@ def changed(image: Image.Image, n: int) -> bytes:
     """Re-encoded in four ways, scaled in three, cropped in two, or scaled and cropped."""
     chance = random.Random(n)
     ways = (
-        lambda: _file(image, quality=40),
-        lambda: _file(_scaled(image, 0.5), quality=80),
-        lambda: _file(image, "WEBP", 60),
-        lambda: _file(_cropped(image, chance)),
-        lambda: _file(image, "PNG"),
-        lambda: _file(_scaled(image, 1.6), quality=85),
-        lambda: _file(_cropped(image, chance, 0.05), "WEBP", 80),
-        lambda: _file(_scaled(image, 130 / max(image.size)), quality=85),
-        lambda: _file(image, quality=65),
-        lambda: _file(_scaled(_cropped(image, chance), 0.6), quality=80),
+        lambda: file_of(image, quality=40),
+        lambda: file_of(_scaled(image, 0.5), quality=80),
+        lambda: file_of(image, "WEBP", 60),
+        lambda: file_of(_cropped(image, chance)),
+        lambda: file_of(image, "PNG"),
+        lambda: file_of(_scaled(image, 1.6), quality=85),
+        lambda: file_of(_cropped(image, chance, 0.05), "WEBP", 80),
+        lambda: file_of(_scaled(image, 130 / max(image.size)), quality=85),
+        lambda: file_of(image, quality=65),
+        lambda: file_of(_scaled(_cropped(image, chance), 0.6), quality=80),
     )
     return ways[n % len(ways)]()
 
@@ -73,7 +73,7 @@ def changed(image: Image.Image, n: int) -> bytes:
 def _files(scenes: int, duplicates: int) -> Iterator[tuple[str, bytes]]:
     """Names say which scene it is: 12.jpg is scene 12, 12-changed.jpg a duplicate of it."""
     for n in range(scenes):
-        yield f"{n}.jpg", _file(draw(random_scene(SEED + n), 256))
+        yield f"{n}.jpg", file_of(draw(random_scene(SEED + n), 256))
     for k in range(duplicates):
         n = k * scenes // duplicates
         yield f"{n}-changed.jpg", changed(draw(random_scene(SEED + n), 256), k)
@@ -154,7 +154,7 @@ def _library(
 
 def _alike(count: int, seed: int) -> list[tuple[str, bytes]]:
     return [
-        (f"{kind.name}{n}.jpg", _file(image)) for kind in KINDS for n, image in enumerate(series(kind, count, seed))
+        (f"{kind.name}{n}.jpg", file_of(image)) for kind in KINDS for n, image in enumerate(series(kind, count, seed))
     ]
 
 
@@ -182,7 +182,9 @@ def test_pictures_that_are_alike_are_no_duplicates_and_their_copies_are() -> Non
     assert _judge(Duplicates(index, thumbnails.get, EVERYTHING), 0) == (0, [])
     copies = [(name.replace(".", "-copy."), data) for name, data in files]
     with_copies = [
-        (name, _file(Image.open(io.BytesIO(data)), quality=75)) for name, data in copies if not name.startswith("night")
+        (name, file_of(Image.open(io.BytesIO(data)), quality=75))
+        for name, data in copies
+        if not name.startswith("night")
     ]
     index, thumbnails = _library(files + with_copies)
     found, wrong = _judge(Duplicates(index, thumbnails.get, EVERYTHING), len(with_copies))
@@ -192,8 +194,8 @@ def test_pictures_that_are_alike_are_no_duplicates_and_their_copies_are() -> Non
 def test_a_small_copy_that_may_be_of_two_pictures_is_of_neither() -> None:
     (receipt,) = [kind for kind in KINDS if kind.name == "receipt"]
     first, second = series(receipt, 2, 3)
-    small = _file(_scaled(first, 120 / 877))
-    index, thumbnails = _library([("a.jpg", _file(first)), ("b.jpg", _file(second)), ("a-small.jpg", small)])
+    small = file_of(_scaled(first, 120 / 877))
+    index, thumbnails = _library([("a.jpg", file_of(first)), ("b.jpg", file_of(second)), ("a-small.jpg", small)])
     assert _judge(Duplicates(index, thumbnails.get, EVERYTHING), 1)[1] == []
 
 
@@ -201,7 +203,7 @@ def test_a_chain_of_crops_joins_no_ends_that_are_unlike() -> None:
     image = draw(random_scene(SEED), 512)
     files = []
     for n in range(6):
-        files.append((f"{n}.jpg", _file(image)))
+        files.append((f"{n}.jpg", file_of(image)))
         image = image.crop((round(image.width * 0.09), 0, image.width, image.height))
     index, thumbnails = _library(files)
     found = Duplicates(index, thumbnails.get, EVERYTHING)

@@ -20,7 +20,11 @@ def _jpeg(image: Image.Image, quality: int = 90, format: str = "JPEG") -> bytes:
     """The thumbnail of a file that holds the picture."""
     file = io.BytesIO()
     image.convert("RGB").save(file, format, quality=quality)
-    thumbnail = decode(file.getvalue(), DecodeRequest(None, 448), ImageLimits()).thumbnail
+    return thumbnail_of(file.getvalue())
+
+
+def thumbnail_of(data: bytes) -> bytes:
+    thumbnail = decode(data, DecodeRequest(None, 448), ImageLimits()).thumbnail
     assert thumbnail is not None
     return thumbnail
 
