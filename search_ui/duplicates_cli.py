@@ -21,7 +21,7 @@ from search_ui.filter_options import AskedFilter, filter_options, with_options
     type=float,
     default=THRESHOLD,
     show_default=True,
-    help="Least cosine of two pictures that are compared; 1: files of the same bytes alone.",
+    help="Least cosine of two pictures that are the same, from 0.5; 1: files of the same bytes alone.",
 )
 @with_options(filter_options())
 @offline_option
@@ -30,8 +30,8 @@ from search_ui.filter_options import AskedFilter, filter_options, with_options
 def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool, **options: Any) -> None:
     """List pictures that are there more than once: the same bytes, or re-encoded, scaled or cropped a little.
 
-    Each picture is compared with its nearest neighbours; what has a cosine of T or more and a thumbnail that agrees is
-    the same picture. Of every group the largest picture comes first.
+    Pictures are the same where their thumbnails, laid over each other, differ nowhere by more than encoding leaves, and
+    their cosine is T or more. Of every group the largest picture comes first, and all others are the same as it.
     """
     given = AskedFilter(**options)
     with wire(data=data, offline=offline or None) as wiring:
