@@ -19,14 +19,14 @@ _DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one list is asked with: a unit vector, or for `words` term weights (see core.words.term_id).
+    """What one list is asked with: a unit vector, or for `words` words with their weights (core.words.query_weights).
 
     A word with a negative weight counts against the captions that hold it.
     """
 
     list: ListName
     vector: Vector | None = None
-    terms: Mapping[int, float] | None = None
+    terms: Mapping[str, float] | None = None
 
     @property
     def seeks(self) -> bool:

@@ -56,12 +56,18 @@ Condition = Simple | Filter
 
 EVERYTHING = Filter()
 INDEXED = Filter(all=(Match("status", ("indexed",)),))
+WORDED = Filter(none=(Missing("words"),))
 FAILED = Filter(all=(Match("status", ("failed",)),))
 SEEN = INDEXED & Filter(none=(Missing("content_hash"),))  # with its picture read; an imported vector comes without
 UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
+
+
+def holding_word(word: str) -> Filter:
+    """What has a caption with this word, in dictionary form."""
+    return Filter(all=(Match("words", (word,)),))
 
 
 def of_indexed(filter: Filter) -> Filter:

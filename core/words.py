@@ -6,7 +6,6 @@ Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to the d
 import hashlib
 import re
 import unicodedata
-from collections import Counter
 from functools import lru_cache
 
 import simplemma
@@ -26,12 +25,6 @@ STOPWORDS = frozenset(
     those to too very was we were what when where which while who whom why will with would you your yours yourself
     yourselves""".split()
 )
-
-# BM25 (Robertson & Zaragoza 2009, eq. 3.15) with the length term fixed at a typical caption, so that a document's
-# weights depend on itself alone; the inverse document frequency is applied by the index.
-_K1 = 1.2
-_B = 0.75
-_TYPICAL_LENGTH = 8.0
 
 
 def tokens(text: str) -> list[str]:
@@ -67,24 +60,10 @@ def analyse(*texts: str) -> tuple[str, ...]:
 
 
 def term_id(word: str) -> int:
-    """The dimension of a word in the sparse `words` vector: the first 32 bits of its BLAKE2b hash."""
-    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
+    """A word's dimension in the vectors of core.bm25: the first 31 bits of its BLAKE2b hash."""
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big") >> 1
 
 
-def document_weights(*texts: str) -> dict[int, float]:
-    """Sparse BM25 document vector of a caption: term id -> saturated term frequency (IDF is the index's part).
-
-    Several captions are one document: a word that all of them hold weighs more than one that a single one holds.
-    """
-    terms = [form for text in texts for form in sequence(text)]
-    length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
-    weights: dict[int, float] = {}
-    for word, count in Counter(terms).items():
-        index = term_id(word)
-        weights[index] = weights.get(index, 0.0) + count * (_K1 + 1) / (count + _K1 * length)
-    return weights
-
-
-def query_weights(text: str) -> dict[int, float]:
-    """Sparse query vector: each distinct word of the query once, weight 1."""
-    return {term_id(word): 1.0 for word in analyse(text)}
+def query_weights(text: str) -> dict[str, float]:
+    """Each distinct word of a question once, with weight 1."""
+    return dict.fromkeys(analyse(text), 1.0)

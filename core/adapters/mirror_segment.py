@@ -71,7 +71,7 @@ class Segment:
     def best(
         self, probe: Probe, terms: Mapping[int, float], passing: Mask, limit: int, *, exact: bool
     ) -> tuple[Rows, NDArray[np.floating]]:
-        """Rows with their scores, the best `limit` among them; `terms` are the probe's, weighted by their rarity."""
+        """Rows with their scores, the best `limit` among them; `terms`: the vector of the probe's words."""
         if probe.list == "words":
             rows, scores = self.words.scores(terms, passing)
             if len(rows) <= limit:

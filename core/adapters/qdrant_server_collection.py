@@ -38,7 +38,7 @@ def create_collection(client: QdrantClient, collection: str, info: IndexInfo, la
     client.create_collection(
         collection,
         vectors_config={"image": vectors, "caption": vectors},
-        sparse_vectors_config={"words": models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        sparse_vectors_config={"words": models.SparseVectorParams()},
         quantization_config=models.ScalarQuantization(scalar=int8) if large else None,
         on_disk_payload=True,
         shard_number=layout.shards,
