@@ -32,7 +32,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from core.words import sequence, term_id
+from core.words import query_weights, sequence, term_id
 
 # Has to grow whenever the same captions get another vector: libraries keep them, and are brought up to it.
 # 1 was BM25 of all captions together, with the engine's inverse document frequency.
@@ -55,10 +55,10 @@ _QUERY_STEP = 1 / 64
 
 def document_weights(*texts: str) -> dict[int, float]:
     """The sparse vector of a picture's captions: dimension -> weight over 0. Captions without words count as said."""
-    said = [text for text in map(sequence, texts) if text]
+    said = [(text, terms) for text in texts if (terms := sequence(text))]
     told: dict[int, float] = defaultdict(float)
     beside: dict[int, float] = {}
-    for terms in said:
+    for text, terms in said:
         length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
         ids = {term: term_id(term) for term in terms}
         for term, count in Counter(terms).items():
@@ -67,8 +67,9 @@ def document_weights(*texts: str) -> dict[int, float]:
         for one, other in _near(terms):
             pair = pair_id(ids[one], ids[other])
             beside[pair] = max(beside.get(pair, 0.0), together)
-        if len(ids) >= _WHOLE_FROM:
-            beside[_whole_id(ids.values())] = 1.0
+        asked = query_weights(text)
+        if len(asked) >= _WHOLE_FROM:
+            beside[_whole_id(map(term_id, asked))] = 1.0
     root = {dimension: math.sqrt(total / len(said)) for dimension, total in told.items()}
     return {dimension: _stepped(weight, _DOCUMENT_STEP) for dimension, weight in (root | beside).items()}
 
@@ -101,7 +102,7 @@ def pair_id(one: int, other: int) -> int:
 
 
 def _whole_id(terms: Iterable[int]) -> int:
-    """The dimension of a caption that says these words and no others, however often."""
+    """The dimension of a caption that asks for these words and no others, had it been the question."""
     held = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
     return _PAIRS | int.from_bytes(hashlib.blake2b(held, digest_size=4).digest(), "big")
 
@@ -115,6 +116,8 @@ def _near(terms: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _stepped(weight: float, step: float) -> float:
-    """The nearest multiple of the step that is not 0."""
-    steps = round(weight / step)
-    return (steps or math.copysign(1, weight)) * step
+    """The nearest multiple of the step over 0; below 0 half a step further, so that sums are hardly ever 0.
+
+    Engines do not find what scores 0.
+    """
+    return max(1, round(weight / step)) * step if weight > 0 else (round(weight / step) - 0.5) * step

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
+from core import inflections
 from core.conditions import During, Match, Missing, Time
 from core.errors import InvalidQuery
 from core.index_ports import SearchableIndex
@@ -21,14 +22,14 @@ Facet = list[tuple[str, int]]  # values, each with the number of pictures that h
 def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
     """The values of a field over what passes, without those of none: the commonest `limit`, of years the latest.
 
-    `word` is in dictionary form; `taken` and `modified` are years in UTC. Pictures without a value are not counted.
-    Raises InvalidQuery.
+    `word` is in dictionary form (see `_words`); `taken` and `modified` are years in UTC. Pictures without a value are
+    not counted. Raises InvalidQuery.
     """
     if not 1 <= limit <= MAX_VALUES:
         raise InvalidQuery("limit of facets", limit, f"a number from 1 to {MAX_VALUES}")
     match field:
         case "word":
-            return index.facet("words", passing, limit=limit)
+            return _words(index, passing, limit)
         case "source":
             return index.facet("source", passing, limit=limit)
         case "taken":
@@ -47,6 +48,24 @@ def holding(field: str, value: str) -> Condition:
     if field not in _CONDITIONS:
         raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
     return _CONDITIONS[field](value)
+
+
+def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
+    """The commonest, less those that their captions hold mostly as another reading of a form: "grind" of "ground"."""
+    found = index.facet("words", passing, limit=limit + inflections.hidden_at_most())
+    counts = dict(found)
+    shown: Facet = []
+    for word, count in found:
+        if len(shown) == limit:
+            break
+        instead = inflections.shown_instead(word)
+        alone = count - sum(counts.get(other, 0) for other in instead)
+        if 2 * alone < count:
+            holding = Filter(all=(Match("words", (word,)),), none=(Match("words", instead),))
+            alone = index.count(passing & holding)
+        if 2 * alone >= count:
+            shown.append((word, count))
+    return shown
 
 
 def _years(index: SearchableIndex, field: Time, passing: Filter, limit: int) -> Facet:

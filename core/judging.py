@@ -28,7 +28,7 @@ class Judge:
         bank: Callable[[], Matrix],
         terms: Sequence[Term],
         encoded: Mapping[Term, Vector],
-        wanted: Sequence[str],
+        wanted: Sequence[Sequence[str]],
     ) -> None:
         self._index = index
         self._bank = bank
@@ -89,10 +89,11 @@ class Judge:
         return replace(hit, strength=one)
 
 
-def _told(hit: Hit, wanted: Sequence[str]) -> bool:
+def _told(hit: Hit, wanted: Sequence[Sequence[str]]) -> bool:
     """Whether one of the captions that people gave the image holds all of these words."""
     record = hit.record
     if not wanted or record.caption_origin != "human" or len(hit.matched) < len(wanted):
         return False
     theirs = record.captions or (record.caption or "",)
-    return any(set(wanted) <= set(words.analyse(text)) for text in theirs)
+    said = [set(words.analyse(text)) for text in theirs]
+    return any(all(one.intersection(forms) for forms in wanted) for one in said)

@@ -95,10 +95,10 @@ def caption_words(must: Sequence[str] = (), any_of: Sequence[str] = (), none_of:
 
 
 def _entry(field: str, entry: str) -> Condition:
-    forms = words.analyse(entry)
-    if not forms:
+    asked = words.asked_words(entry)
+    if not asked:
         raise InvalidQuery(field, entry, "a word that captions can hold (not blank, not only words like 'the')")
-    matches = tuple(Match("words", (form,)) for form in forms)
+    matches = tuple(Match("words", forms) for forms in asked)
     return matches[0] if len(matches) == 1 else Filter(all=matches)
 
 

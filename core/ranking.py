@@ -6,6 +6,7 @@ picture, however far they go. Copies are folded in this order, from its beginnin
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from core.diversity import REACH, varied
 from core.folding import folded
@@ -19,12 +20,12 @@ SHORTLIST = 200
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query ready for the index. `words` are those wanted in captions, in dictionary form."""
+    """A query ready for the index. `words` are those wanted in captions (core.words.asked_words)."""
 
     probes: tuple[Probe, ...]
     filter: Filter
     weights: Weights
-    words: tuple[str, ...] = ()
+    words: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         assert self.probes and all(getattr(self.weights, probe.list) for probe in self.probes)
@@ -39,12 +40,12 @@ class Question:
         return findable(self.main.list, self.filter, self.words)
 
 
-def findable(main: ListName, filter: Filter, words: tuple[str, ...]) -> Filter:
+def findable(main: ListName, filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
     """What can be found: a search by captions alone finds what has one, by words alone what holds one of them."""
     if main == "caption":
         return filter & Filter(none=(Missing("words"),))
     if main == "words":
-        return filter & Filter(all=(Match("words", words),))
+        return filter & Filter(all=(Match("words", tuple(chain(*words))),))
     return filter
 
 
@@ -134,6 +135,7 @@ def _hits(
             continue
         stands = standings(image_id, scores, ranks)
         cosine = stands["image"].score if "image" in stands else None
-        matched = tuple(word for word in question.words if word in record.words)
+        held = (next((form for form in forms if form in record.words), None) for forms in question.words)
+        matched = tuple(form for form in held if form)
         hits.append(Hit(record, cosine, matches.get(image_id, 0.0), stands, matched))
     return hits

@@ -274,8 +274,9 @@ def _passing(query: Query) -> Filter:
     return query.filter if query.filter.asks_for("status") and not query.terms else INDEXED & query.filter
 
 
-def _wanted(texts: Sequence[TextTerm]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for term in texts if term.weight > 0 for word in words.analyse(term.text)))
+def _wanted(texts: Sequence[TextTerm]) -> tuple[tuple[str, ...], ...]:
+    asked = (forms for term in texts if term.weight > 0 for forms in words.asked_words(term.text))
+    return tuple(dict.fromkeys(asked))
 
 
 def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:

@@ -1,27 +1,32 @@
 """Caption -> words: the one analyser that index, filters, mirror and facets share.
 
-Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to the dictionary form by simplemma.
+Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to dictionary forms (core.inflections). A token
+that may be a form of several words is indexed under each of them; a query's word asks for any that it may mean.
 """
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
-import simplemma
+from core import inflections
 
 # Has to grow whenever `analyse` gives other words for any text: libraries keep what it gave, and are brought up to it.
 # 1 was simplemma's dictionary form alone.
 ANALYSER_VERSION = 2
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_POSSESSIVE = re.compile(r"['’]s?$")
+_CLITIC = re.compile(r"['’](?:s|d|m|ll|re|ve|em)?$")
+_NEGATED = re.compile(r"n['’]t$")
+_T = "t"  # of "t-shirt" and "t shirt"
 
-# The Snowball project's English list, less the words that tell pictures apart ("above", "under", "no" …).
+# The Snowball project's English list, less the words that tell pictures apart ("above", "under", "no" …); "s" and "t"
+# are what is left of "man 's" and "don 't". "Can" is in the list, and a thing in pictures.
 STOPWORDS = frozenset(
-    """a about am an and any are as at be because been being but by can could did do does doing for from had has have
+    """a about am an and any are as at be because been being but by could did do does doing for from had has have
     having he her here hers herself him himself his how i if in into is it its itself just me my myself nor of on or
-    our ours ourselves she should so some such than that the their theirs them themselves then there these they this
+    our ours ourselves s she should so some such t than that the their theirs them themselves then there these they this
     those to too very was we were what when where which while who whom why will with would you your yours yourself
     yourselves""".split()
 )
@@ -29,8 +34,11 @@ STOPWORDS = frozenset(
 
 def tokens(text: str) -> list[str]:
     """Every word of the text as written, lower-cased and folded, stopwords included, in order."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
+    folded = text.casefold()
+    if not folded.isascii():  # decomposed twice: what is folded may decompose anew
+        folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        folded = "".join(c for c in folded if not unicodedata.combining(c))
+    return _WORD.findall(folded)
 
 
 def is_unicode(text: str) -> bool:
@@ -42,21 +50,64 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=65536)
 def dictionary_form(token: str) -> str:
-    """For example "umbrellas" -> "umbrella", "mice" -> "mouse"; an unknown token stays as it is."""
-    return str(simplemma.lemmatize(_POSSESSIVE.sub("", token), lang="en")).casefold()
+    """For example "umbrellas" -> "umbrella", "mice" -> "mouse"; an unknown token stays as it is.
+
+    Of several words that the token may be a form of, the one that it is shown as: "leaf" of "leaves".
+    """
+    return inflections.lemmas(_bare(token))[0]
 
 
 def sequence(text: str) -> list[str]:
-    """Dictionary forms in order, repeats kept, stopwords left out ("it's" and "doing" are some, too)."""
-    forms = ((token, dictionary_form(token)) for token in tokens(text))
-    return [form for token, form in forms if form and not STOPWORDS & {token, form}]
+    """Dictionary forms in order, repeats kept, stopwords left out ("it's" and "doing" are some, too).
+
+    A token that may be a form of several words gives all of them: "leaves" gives "leaf" and "leave".
+    """
+    return [form for _, forms in _content(text) for form in forms]
 
 
 def analyse(*texts: str) -> tuple[str, ...]:
     """Dictionary forms, each once, in order of appearance: what the payload's `words` holds."""
     return tuple(dict.fromkeys(form for text in texts for form in sequence(text)))
+
+
+def asked_words(text: str) -> tuple[tuple[str, ...], ...]:
+    """The words of a query, each as the forms of which a caption has to hold one: the values of a Match.
+
+    A token that is shown as it is written means that alone ("left" is not "leave"); any other, all it may stand for.
+    """
+    asked: dict[tuple[str, ...], None] = {}
+    last = ""
+    for token, forms in _content(text):
+        if last != _T:  # "t-shirt" asks for no other shirt
+            asked[forms[:1] if forms[0] == token else forms] = None
+        last = token
+    return tuple(asked)
+
+
+def _content(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each token that is no stopword, without its clitic, and the forms that it is found by."""
+    written = tokens(text)
+    for token, after in zip(written, [*written[1:], ""], strict=False):
+        bare, forms = _found_by(token)
+        if bare == _T and after in ("shirt", "shirts"):
+            yield bare, ("t-shirt",)
+        elif forms:
+            yield bare, forms
+
+
+@lru_cache(maxsize=65536)
+def _found_by(token: str) -> tuple[str, tuple[str, ...]]:
+    """The token without its clitic, and its forms; none of a stopword, as "don't" is."""
+    bare = _bare(token)
+    if not bare or bare in STOPWORDS:
+        return bare, ()
+    return bare, tuple(form for form in inflections.lemmas(bare) if form not in STOPWORDS)
+
+
+def _bare(token: str) -> str:
+    """Without "'s" and its like; nothing of "don't" and its like."""
+    return "" if _NEGATED.search(token) else _CLITIC.sub("", token)
 
 
 def term_id(word: str) -> int:
@@ -65,5 +116,5 @@ def term_id(word: str) -> int:
 
 
 def query_weights(text: str) -> dict[str, float]:
-    """Each distinct word of a question once, with weight 1."""
-    return dict.fromkeys(analyse(text), 1.0)
+    """Each form that a question asks for once, with weight 1."""
+    return {word: 1.0 for forms in asked_words(text) for word in forms}

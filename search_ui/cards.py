@@ -3,6 +3,7 @@
 from datetime import datetime, tzinfo
 from typing import Any
 
+from core.inflections import shown
 from core.plain import plain
 from core.records import Hit, ImageRecord
 
@@ -19,7 +20,7 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "original": f"/originals/{record.id}",
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
-        "words": [plain(word) for word in record.words],
+        "words": [plain(word) for word in shown(record.words)],
         "width": record.width,
         "height": record.height,
         "copies": hit.copies,

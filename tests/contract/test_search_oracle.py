@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -166,7 +166,7 @@ def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
         parts += [(0.1 * (rarity[one] + rarity[other]) / 2, 2.2 / (1 + length)) for one, other in pairs]
         if wanted == counts.keys() and len(wanted) > 2:
             parts.append((0.3 * sum(rarity[word] for word in wanted), 1.0))
-        scores[i] = sum(round(64 * asked_for) / 64 * round(512 * held) / 512 for asked_for, held in parts)
+        scores[i] = sum((round(64 * wish) - 0.5 * (wish < 0)) / 64 * round(512 * held) / 512 for wish, held in parts)
     return scores
 
 
@@ -187,11 +187,11 @@ def _expected(points: list[Point], query: Query) -> Answer:
 
     asked: Counter[str] = Counter()
     for term in texts:
-        for word in words.analyse(term.text):
+        for word in chain(*words.asked_words(term.text)):
             asked[word] += term.weight
     most = max((abs(weight) for weight in asked.values()), default=1.0)
     asked_words = {word: weight / most for word, weight in asked.items() if weight}
-    wanted = {word for term in texts if term.weight > 0 for word in words.analyse(term.text)}
+    wanted = {word for term in texts if term.weight > 0 for word in chain(*words.asked_words(term.text))}
 
     passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
     if not weights.image and spoken and weights.caption:

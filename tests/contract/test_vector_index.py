@@ -8,6 +8,7 @@ import pytest
 
 from core import words
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.facets import facet, holding
 from core.fusion import Probe
 from core.index_ports import CaptionUpdate, Point, VectorIndex
 from core.order import in_order
@@ -431,6 +432,23 @@ def test_words_rank_rare_before_common(index: VectorIndex) -> None:
     assert set(_hits(hits)) == {image_id(n) for n in (1, 2, 3, 6)}
     assert _hits(index.best_words(words.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [image_id(2)]
     assert index.best_words({}, limit=10) == []
+
+
+def test_a_form_of_several_words_is_found_by_each_and_counted_under_one(index: VectorIndex) -> None:
+    captions = ["leaves on the ground", "dogs leave", "a skater grinds", "turn left", "the white T-shirt", "the ground"]
+    index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
+    found = {"leaf": {1}, "leave": {1, 2, 4}, "left": {4}, "leaves": {1, 2, 4}, "grind": {1, 3, 6}, "tshirts": {5}}
+    for word, numbers in found.items():
+        passing = caption_words(must=[word])
+        assert {one.id for one in index.scroll(passing, limit=10)} == {image_id(n) for n in numbers}, word
+        assert index.count(caption_words(none_of=[word])) == len(captions) - len(numbers), word
+    for phrase, n in (("leaves on", 1), ("turn left", 4), ("white t", 5), ("t shirt", 5), ("shirt", 5)):
+        assert [one.id for one in index.scroll(Filter(all=(Phrase(phrase),)), limit=10)] == [image_id(n)], phrase
+    assert index.count(Filter(all=(Phrase("leaf on"),))) == 0
+    counted = dict(facet(index, "word", EVERYTHING))
+    assert counted["ground"] == 2 and not {"grind", "leave"} & counted.keys()  # mostly read as another word
+    assert counted == {word: index.count(Filter(all=(holding("word", word),))) for word in counted}
+    assert facet(index, "word", EVERYTHING, limit=2) == [("ground", 2), ("dog", 1)]
 
 
 def test_facets_count_each_image_once_and_order_ties_by_value(index: VectorIndex) -> None:

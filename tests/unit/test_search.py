@@ -212,6 +212,21 @@ def test_a_search_ends_before_the_part_that_it_may_not_do(service: SearchService
     assert next(allowed, None) is None
 
 
+def test_a_hit_tells_the_words_that_its_caption_holds_as_it_shows_them() -> None:
+    encoder = ColourEncoder()
+    index = MemoryIndex(IndexInfo("colours", encoder.fingerprint, encoder.dimension))
+    index.upsert([point(1, "people under the leaves"), point(2, "they leave"), point(3, "turn left")])
+    service = SearchService(index, _refuse, InlineDecoder)
+    query = Query((TextTerm("persons and leaves"),), weights=Weights(0, 0, 1))
+    assert {hit.record.id: (hit.matched, hit.strength) for hit in service.search(query).hits} == {
+        point(1).record.id: (("person", "leaf"), 1.0),
+        point(2).record.id: (("leave",), 0.5),
+        point(3).record.id: (("leave",), 0.5),
+    }
+    left = service.search(Query((TextTerm("left"),), weights=Weights(0, 0, 1)))
+    assert [hit.matched for hit in left.hits] == [("left",)]
+
+
 def test_facets_end_before_the_field_that_they_may_not_count(service: SearchService) -> None:
     allowed = iter(range(1))
 

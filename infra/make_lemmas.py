@@ -1,0 +1,185 @@
+"""Write core/lemmas.txt: which readings of a common form are meant, and common words that the dictionary lacks.
+
+Made of lemminflect's dictionary, simplemma's (for what lemminflect lacks) and wordfreq's frequencies, all pinned as
+development dependencies, and of what is decided by hand here.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import simplemma
+import wordfreq
+
+from core.inflections import VARIANTS, by_rule, compound, readings, regular_bases
+from core.words import STOPWORDS
+
+TABLE = Path("core/lemmas.txt")
+COMMON = 2.0  # zipf: the base 10 logarithm of how often a word is said in a billion
+_COMMON_SHORT = 3.3  # of up to three letters, which are mostly abbreviations
+_RARER = 1.5  # a reading whose lemma is so much rarer than the form, in zipf, is none that captions mean
+_SAID = 1.0  # the least zipf of a lemma that is shown: "outstretched" is a word, "outstretch" is hardly one
+_PLURAL = 0.7  # a form of which the plural is nearly as common is a noun of its own
+_NOUN = 3.0  # the zipf of a plural that makes a form in -ing a noun, too
+_CLEARLY = 0.3  # a form so much more common than what it is a form of, in zipf, is a word of its own first of all
+
+# Forms by hand: what they stand for, first what they are shown as and mean when they are asked for.
+BY_HAND = dict(
+    line.split(" ", 1)
+    for line in """\
+axes axe axis
+better good well better
+best good well best
+bore bore bear
+chile chili
+chiles chili
+chilies chili
+chilli chili
+chillies chili
+cola cola
+comes come
+consisted consist
+crew crew
+dice dice die
+dive dive
+doses dose
+dove dove dive
+evening evening
+evenings evening
+feed feed
+felt feel felt
+found find found
+glasses glasses glass
+lay lay lie
+left left leave
+leaves leaf leave
+lit light
+lives life live
+lower low lower
+media media medium
+most most much
+news news
+opera opera
+pants pants pant
+premiered premiere
+rebound rebound
+rent rent
+resent resent
+rose rose rise
+saw see saw
+shorts shorts short
+skied ski
+spat spit spat
+species species
+spoke speak spoke
+staves staff stave
+stove stove
+sunglasses sunglasses
+taxes tax
+taxis taxi
+taxies taxi
+tinged tinge
+trousers trousers trouser
+weed weed
+worse bad worse
+worst bad""".splitlines()
+)
+# Nouns in -ing that are things in pictures, rather than what somebody does in them.
+THINGS = set("building carving clothing drawing dwelling engraving painting railing stocking wedding".split())
+# Names of people and places that look like inflections of words.
+NAMES = set(
+    """adams andrews bowles brees cairns caldwell cole coles collins daniels dolores edwards evans giles hades hales
+    hanks hastings hawkins henning higgins hopkins jennings johns jordans kardashians lars lloyds lyons marcos
+    marcus matthews meeks merced michaels morales mosul notts owens paris perkins philips redding rees rhodes
+    richards rogers saunders simmons sims starks stevens stiles texas vegas wales walters watkins wilkins williams
+    worthing""".split()
+)
+
+# Words of what people do in pictures that neither dictionary has.
+ADDED = "kitesurf paddleboard parasail rollerblade rollerblader wakeboard wakeboarder waterski waterskier".split()
+_COARSE = re.compile(
+    "^arse|ass(hat|hole)|^cum|cunt|^dick|^fap|fuck|jizz|milf|nigg|porn|shit|slut|wank|[dw]job$|twat|cock(s|$)|dildo|^homo$|^boi$|skank"
+)
+
+
+def rows() -> Iterator[tuple[str, ...]]:
+    """A form and what it stands for; the form alone where it stands for itself."""
+    forms = [word for word in wordfreq.top_n_list("en", 200_000) if _is_common(word)]
+    yield from sorted({*_corrected(forms), *((name,) for name in [*NAMES, *ADDED]), *_added(forms)})
+
+
+def _is_common(word: str) -> bool:
+    written = word.isascii() and word.isalpha() and word not in STOPWORDS
+    return written and len(word) > 1 and zipf(word) >= COMMON
+
+
+def zipf(word: str) -> float:
+    return wordfreq.zipf_frequency(word, "en")
+
+
+def _corrected(forms: list[str]) -> Iterator[tuple[str, ...]]:
+    """Of what the dictionary knows: all that stands for several lemmas, and what its rule alone gets wrong."""
+    for form in forms:
+        meant = tuple(BY_HAND[form].split()) if form in BY_HAND else _meant(form)
+        if form not in NAMES and (len(meant) > 1 or meant != (by_rule(form) or compound(form) or (form,))):
+            yield (form,) if meant == (form,) else (form, *meant)
+
+
+def _meant(form: str) -> tuple[str, ...]:
+    if not (found := readings(form)):
+        return next(((form,) for lemma in compound(form) if zipf(lemma) < _SAID), compound(form) or (form,))
+    least = 0 if form.endswith(("ed", "ing")) else zipf(form) - _RARER
+    plausible = {lemma for lemma in found if zipf(lemma) >= least} or set(found)
+    plausible = {lemma for lemma in plausible if VARIANTS.get(lemma) not in plausible}
+    others = sorted(plausible - {form}, key=lambda lemma: (-zipf(lemma), lemma))
+    if others and zipf(others[0]) < _SAID:
+        return (form, *others)
+    if form not in plausible or not others:
+        return (*others,) or (form,)
+    itself, own_plural = found[form], zipf(form + "s")
+    if form.endswith("s") and form not in by_rule(form):
+        return (*others,)
+    if form in THINGS or form.endswith("s") or (form.endswith("er") and own_plural >= zipf(form) - _PLURAL):
+        return (form, *others)
+    if form.endswith(("ed", "ing")) and zipf(form) - _RARER > zipf(others[0]):
+        return (form, *others)
+    if form.endswith("ing"):
+        return (*others, form) if own_plural >= _NOUN and "NOUN" in itself else (*others,)
+    if form not in by_rule(form):
+        return (*others,)
+    return (form, *others) if zipf(form) >= zipf(others[0]) + _CLEARLY else (*others, form)
+
+
+def _added(forms: list[str]) -> Iterator[tuple[str, ...]]:
+    """Words that the dictionary lacks, with an inflection that is said and that simplemma reduces to them."""
+    for form in forms:
+        if not readings(form) and form not in NAMES and form not in BY_HAND:
+            base = str(simplemma.lemmatize(form, lang="en"))
+            if base not in regular_bases(form) and form.endswith(("ans", "ims", "ists")):  # of "Americans": a name
+                base = form[:-1] if zipf(form[:-1]) >= zipf(form) + _CLEARLY else ""
+            if base in regular_bases(form) and _is_word(base) and not readings(base):
+                yield (base,)
+
+
+def _is_word(base: str) -> bool:
+    least = COMMON if len(base) > 3 else _COMMON_SHORT
+    return _is_common(base) and len(base) > 2 and zipf(base) >= least and not _COARSE.search(base)
+
+
+def table() -> str:
+    """The text of the file."""
+    lines = [
+        "# Forms and the lemmas that they stand for; words that stand for themselves. By infra/make_lemmas.py from",
+        "# lemminflect (MIT; SPECIALIST Lexicon of the National Library of Medicine), simplemma (MIT) and wordfreq",
+        "# (Apache-2.0; data CC BY-SA 4.0).",
+        *(" ".join(row) for row in rows()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    TABLE.write_text(table(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
