@@ -110,9 +110,14 @@ def _bare(token: str) -> str:
     return "" if _NEGATED.search(token) else _CLITIC.sub("", token)
 
 
+def term_hash(word: str) -> int:
+    """The first 32 bits of its BLAKE2b hash: a word's dimension in vectors of the first scoring."""
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
+
+
 def term_id(word: str) -> int:
-    """A word's dimension in the vectors of core.bm25: the first 31 bits of its BLAKE2b hash."""
-    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big") >> 1
+    """A word's dimension in the vectors of core.bm25: the first 31 bits of that hash."""
+    return term_hash(word) >> 1
 
 
 def query_weights(text: str) -> dict[str, float]:

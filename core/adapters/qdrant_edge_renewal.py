@@ -52,7 +52,8 @@ def tell_words(folder: Path, shard: edge.EdgeShard) -> None:
     check_free_space(folder, (total - progress.done) * _POINT_BYTES)
     if total:
         _log.warning("bringing the words of %s up to this version: %d pictures", folder, total - progress.done)
-    done, offset, told = progress.done, progress.after, time.monotonic()
+    done, told = progress.done, time.monotonic()
+    offset: Any = progress.after
     while True:
         for _ in range(_FLUSH):
             request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=_FIELDS, with_vector=False)

@@ -16,8 +16,8 @@ from core.adapters.qdrant_server_calls import Server
 from core.adapters.qdrant_server_collection import Layout, collection_name, create_collection, described
 from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
 from core.adapters.qdrant_server_points import BATCH, batches, named, server_point, sparse, whole_point
+from core.adapters.qdrant_server_renewal import Renewal
 from core.adapters.qdrant_server_words import Frequencies
-from core.bm25 import query_vector
 from core.conditions import Match
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.fusion import Probe, Ranking, Shortlist
@@ -50,6 +50,7 @@ class QdrantIndex:
         self._server = server
         self.collection = collection
         self._frequencies = Frequencies(self.count)
+        self._renewal = Renewal(server, collection)
 
     @classmethod
     def create(cls, server: Server, name: str, info: IndexInfo, layout: Layout | None = None) -> "QdrantIndex":
@@ -83,18 +84,24 @@ class QdrantIndex:
         return server.ask(lambda client: client.collection_exists(name))
 
     @classmethod
-    def open(cls, server: Server, name: str) -> "QdrantIndex":
-        """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises."""
+    def open(cls, server: Server, name: str, *, renewing: bool = True) -> "QdrantIndex":
+        """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises.
+
+        `renewing`: words of another version are brought up to this one.
+        """
         if not cls.exists(server, name):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
-        held = server.ask(lambda client: client.get_collection(name)).config.metadata
+        config = server.ask(lambda client: client.get_collection(name)).config
         try:
-            return cls(server, *described(held))
+            index = cls(server, *described(config.metadata))
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
                 "it was not made by BucketLens. Choose another name"
             ) from error
+        if renewing:
+            index._renewal.start(config)
+        return index
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
@@ -209,6 +216,7 @@ class QdrantIndex:
         return self.count() * (2 * 4 * self.info.dimension + 2048)
 
     def close(self) -> None:
+        self._renewal.close()
         self._server.close()
 
     def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
@@ -293,7 +301,7 @@ class QdrantIndex:
         if probe.vector is not None:
             return dense(probe.vector, self.info.dimension).tolist()
         wanted = probe.terms or {}
-        terms = query_vector(wanted, *self._frequencies.of(wanted))
+        terms = self._renewal.vector(wanted, *self._frequencies.of(wanted))
         return models.SparseVector(indices=list(terms), values=list(terms.values()))
 
     def _ranking(self, probe: Probe, filter: models.Filter | None, limit: int, *, exact: bool) -> Ranking:
