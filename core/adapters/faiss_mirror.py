@@ -91,6 +91,8 @@ class FaissMirror:
         for folder in self._folder.candidates():
             try:
                 manifest = self._folder.checked(folder)
+                if manifest.outdated:
+                    _log.warning("mirror has words of another version until it is made anew generation=%s", folder.name)
                 return Generation(manifest, open_segments(folder, manifest), self._folder.as_of(manifest))
             except BucketLensError as error:
                 _log.warning("mirror passed over generation=%s error=%s", folder.name, error)

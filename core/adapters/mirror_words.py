@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.mirror_columns import Mask, Rows
-from core.bm25 import document_weights
+from core.bm25 import SCORING_VERSION, document_weights
 
 _FILES = {"terms": np.uint32, "starts": np.int64, "rows": np.int32, "weights": np.float32}
 
@@ -37,10 +37,16 @@ def write_words(folder: Path, texts: Sequence[Sequence[str]]) -> None:
 class Words:
     """The inverted lists of a segment: term id -> rows, ascending, with the weights of `document_weights`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises OSError and ValueError where the files are none of these."""
+    def __init__(self, folder: Path, scoring: int = SCORING_VERSION) -> None:
+        """Raises OSError and ValueError where the files are none of these.
+
+        Those of the first `scoring` have dimensions of a bit more, no pairs, and weights that are much the same: they
+        serve until the copy is made anew.
+        """
         mapped = {name: np.load(folder / f"words_{name}.npy", mmap_mode="r") for name in _FILES}
         self._terms, self._starts = mapped["terms"], mapped["starts"]
+        if scoring < 2:
+            self._terms = self._terms >> 1
         self._rows, self._weights = mapped["rows"], mapped["weights"]
 
     def told(self, live: Mask) -> int:
