@@ -22,6 +22,7 @@ from core.query import (
     TextTerm,
     Weights,
     caption_words,
+    weighed,
 )
 from core.query_picture import picture_bytes
 from core.records import Hit, SearchResult
@@ -99,7 +100,7 @@ class Library:
         limit: int = 20,
         offset: int = 0,
         min_strength: float = 0.0,
-        weights: Weights | None = None,
+        weights: Weights | Mapping[str, float] | None = None,
         sort: Sort | None = None,
         reverse: bool = False,
         fold: bool = True,
@@ -110,7 +111,8 @@ class Library:
 
         `image`: files, their bytes, or PIL images; `like`: ids of pictures of the library; `avoid`: what to keep away
         from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what core.asked's
-        `filter_of` takes. The others are those of a Query. Raises what SearchService.search does.
+        `filter_of` takes. `weights`: of all lists, or by name those that are not as set, such as {"image": 2}. The
+        others are those of a Query. Raises what SearchService.search does.
         """
         limited = self._wiring.settings.max_image_bytes
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
@@ -126,7 +128,7 @@ class Library:
                 passing,
                 limit,
                 offset,
-                weights,
+                weighed(weights, self._wiring.settings.weights) if isinstance(weights, Mapping) else weights,
                 sort,
                 reverse,
                 min_strength=min_strength,

@@ -189,6 +189,14 @@ class Weights:
             raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
 
 
+def weighed(given: Mapping[str, float], usual: Weights) -> Weights:
+    """The usual weights, but for those of the lists that are given. Raises InvalidQuery."""
+    for name in given:
+        if name not in Weights.__dataclass_fields__:
+            raise InvalidQuery("weights", name, "a list to weigh: image, caption or words")
+    return replace(usual, **given)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to find. Without terms it browses what passes the filter.
