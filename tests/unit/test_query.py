@@ -23,6 +23,7 @@ from core.query import (
     Missing,
     Query,
     TextTerm,
+    Weights,
     caption_words,
     weighed,
 )
