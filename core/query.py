@@ -178,7 +178,7 @@ class Weights:
 
     image: float = 1.0
     caption: float = 0.05
-    words: float = 0.2
+    words: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("image", "caption", "words"):

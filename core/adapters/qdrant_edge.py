@@ -298,7 +298,7 @@ class EdgeIndex:
         return 3 * (2 * 4 * self.info.dimension + 8192)
 
     def _passing(self, shard: edge.EdgeShard, filter: Filter) -> edge.Filter | None:
-        return self._filters(filter, shard, self._stamp)
+        return self._filters(filter, shard, self._shard.stamp)
 
     def _listed(self, shard: edge.EdgeShard, probe: Probe, filter: Filter) -> edge.Filter | None:
         """What passes, for a list: where all that can be in it are indexed, none is asked for that: it takes time."""
@@ -308,15 +308,9 @@ class EdgeIndex:
     def _count(self, shard: edge.EdgeShard, filter: Filter, kept: Counts | None = None) -> int:
         return (kept or self._counts)(
             filter,
-            self._stamp,
+            self._shard.stamp,
             lambda: shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter))),
         )
-
-    @property
-    def _stamp(self) -> str | None:
-        """Another after every write, None while one goes on. Only while reading."""
-        tally = self._shard.tally
-        return tally.stamp if tally.exact else None
 
     def _asked(self, shard: edge.EdgeShard, probe: Probe) -> lists.Asked:
         """How many pictures hold a word is counted for the first question after a write, and kept till the next."""

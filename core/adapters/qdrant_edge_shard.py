@@ -67,6 +67,7 @@ class SharedShard:
         self._info: IndexInfo | None = None
         self._library = ""
         self._unflushed = 0
+        self._writes = 0  # begun and ended: odd while one goes on
 
     @contextmanager
     def reading(self, wait_s: float, info: IndexInfo | None = None) -> Iterator[edge.EdgeShard]:
@@ -104,7 +105,11 @@ class SharedShard:
                 tally = self.tally
                 if tally.exact:
                     self._set_tally(Tally.of(tally.points, exact=False))
-                yield shard
+                self._writes += 1
+                try:
+                    yield shard
+                finally:
+                    self._writes += 1
         finally:
             self._writing.release()
 
@@ -113,6 +118,12 @@ class SharedShard:
         """Only while reading or writing."""
         assert self._tally is not None
         return self._tally
+
+    @property
+    def stamp(self) -> str | None:
+        """Another after every write, None while one goes on. Only while reading."""
+        writes = self._writes
+        return None if writes % 2 else f"{self.tally.stamp} {writes}"
 
     def expect_fewer(self, points: int) -> None:
         """To be said, while writing, before up to so many points are deleted."""
