@@ -6,8 +6,7 @@ nothing else is, a picture is in neither list. The inverse document frequencies 
 the product's (core.fusion, the shortlists as long as core.ranking's, copies folded), over exact cosines.
 """
 
-import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import words
+from core.bm25 import document_weights, query_vector
 from core.fusion import LISTS, Shortlist, by_score, fused
 from core.index_ports import SearchableIndex
 from core.ports import Encoder
@@ -74,9 +74,10 @@ class Gallery:
         ]
         self._postings: dict[int, dict[int, float]] = defaultdict(dict)
         for row, record in enumerate(self.records):
-            for term, weight in words.document_weights(*record.texts).items():
+            for term, weight in document_weights(*record.texts).items():
                 self._postings[term][row] = weight
         self._worded = sum(bool(record.words) for record in self.records)
+        self._holding = Counter(chain.from_iterable(set(record.words) for record in self.records))
 
     def told(self) -> list[Asked]:
         """A question for every caption that people wrote: it finds all pictures that have it in the same words."""
@@ -144,12 +145,12 @@ class Gallery:
         query = vectors[asked.text]
         captions = (self.captions @ query).astype(np.float64)
         spoken = np.zeros(len(self.records))
-        left = {row: words.document_weights(*texts) for row, texts in asked.left.items()}
-        for term, weight in words.query_weights(asked.text).items():
+        left = {row: document_weights(*texts) for row, texts in asked.left.items()}
+        wanted = words.query_weights(asked.text)
+        for term, weight in query_vector(wanted, self._worded, self._holding).items():
             held = self._postings.get(term, {})
-            rarity = weight * math.log((self._worded - len(held) + 0.5) / (len(held) + 0.5) + 1)
             for row, share in (held | {row: own.get(term, 0.0) for row, own in left.items()}).items():
-                spoken[row] += rarity * share
+                spoken[row] += weight * share
         for row, texts in asked.left.items():
             others = [vectors[text] for text in texts]
             captions[row] = float(unit(np.mean(others, axis=0)) @ query) if others else np.nan

@@ -19,14 +19,14 @@ _DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one list is asked with: a unit vector, or for `words` term weights (see core.words.term_id).
+    """What one list is asked with: a unit vector, or for `words` words with their weights (core.words.query_weights).
 
     A word with a negative weight counts against the captions that hold it.
     """
 
     list: ListName
     vector: Vector | None = None
-    terms: Mapping[int, float] | None = None
+    terms: Mapping[str, float] | None = None
 
     @property
     def seeks(self) -> bool:
@@ -77,6 +77,12 @@ def fused(
     nDCG@10 of 360 questions to 1,000 drawn scenes that the demo models never saw: image alone 0.954, caption 0.897,
     words 0.800; weighted 1, 0.25, 0.25: 0.959; 1, 0.5, 0.5: 0.956, where reciprocal rank fusion reaches 0.951 (k = 2)
     and 0.945 (k = 60). Where the image alone hardly errs, the others add little to it (demo.measure_fusion).
+
+    On photographs words add more. AP of 224 questions ("a X", real ViT-B/32 vectors) to 493 pictures of which two human
+    captions are known, answers being what the three others name: image alone 0.288, words alone 0.505; words weighted
+    0.05: 0.312; 0.2: 0.383; 0.5: 0.494; 1: 0.558; 2: 0.568. What captions name is not all that pictures show, which
+    favours words there; so 0.5 was chosen, the most that costs drawn scenes nothing. The weight of what captions mean
+    could not be chosen so: there were no real vectors of captions.
     """
     total = sum(getattr(weights, name) for name, one in shortlists.items() if one.best is not None)
     matches: dict[str, float] = {}

@@ -24,7 +24,7 @@ class IndexInfo:
 class Point:
     """An image to write whole. A failed one has no vectors. `caption` is the caption's text vector.
 
-    The sparse `words` vector is made by the index from `record.texts` (core.words.document_weights).
+    The sparse vector of its words is made by the index from `record.texts` (core.bm25.document_weights).
     """
 
     record: ImageRecord
@@ -107,8 +107,12 @@ class SearchableIndex(Protocol):
         """By cosine to a unit vector, best first."""
         ...
 
-    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        """By BM25: sparse dot product with the `words` vectors, IDF applied by the index, best first."""
+    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+        """By words with their weights (core.words.query_weights), best first.
+
+        The score is the dot product of core.bm25's vectors, of which that of the question counts how many of this
+        index's images hold each word, be they found by the filter or not.
+        """
         ...
 
     def shortlists(

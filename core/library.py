@@ -22,6 +22,7 @@ from core.query import (
     TextTerm,
     Weights,
     caption_words,
+    weighed,
 )
 from core.query_picture import picture_bytes
 from core.question_parser import compile_terms
@@ -100,7 +101,7 @@ class Library:
         limit: int = 20,
         offset: int = 0,
         min_strength: float = 0.0,
-        weights: Weights | None = None,
+        weights: Weights | Mapping[str, float] | None = None,
         sort: Sort | None = None,
         reverse: bool = False,
         fold: bool = True,
@@ -113,7 +114,8 @@ class Library:
         `text` is a question as core.question_parser reads it, unless it is `raw`: then its very words are searched.
         `image`: files, their bytes, or PIL images; `like`: ids of pictures of the library; `avoid`: what to keep away
         from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what core.asked's
-        `filter_of` takes. The others are those of a Query. Raises what SearchService.search does.
+        `filter_of` takes. `weights`: of all lists, or by name those that are not as set, such as {"image": 2}. The
+        others are those of a Query. Raises what SearchService.search does.
         """
         limited = self._wiring.settings.max_image_bytes
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
@@ -128,7 +130,7 @@ class Library:
                 **compile_terms(terms, passing, raw=raw),
                 limit=limit,
                 offset=offset,
-                weights=weights,
+                weights=weighed(weights, self._wiring.settings.weights) if isinstance(weights, Mapping) else weights,
                 sort=sort,
                 reverse=reverse,
                 min_strength=min_strength,

@@ -56,12 +56,18 @@ Condition = Simple | Filter
 
 EVERYTHING = Filter()
 INDEXED = Filter(all=(Match("status", ("indexed",)),))
+WORDED = Filter(none=(Missing("words"),))
 FAILED = Filter(all=(Match("status", ("failed",)),))
 SEEN = INDEXED & Filter(none=(Missing("content_hash"),))  # with its picture read; an imported vector comes without
 UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
+
+
+def holding_word(word: str) -> Filter:
+    """What has a caption with this word, in dictionary form."""
+    return Filter(all=(Match("words", (word,)),))
 
 
 def of_indexed(filter: Filter) -> Filter:
@@ -172,7 +178,7 @@ class Weights:
 
     image: float = 1.0
     caption: float = 0.05
-    words: float = 0.2
+    words: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("image", "caption", "words"):
@@ -181,6 +187,14 @@ class Weights:
                 raise InvalidQuery(f"weight of {name}", weight, "a number from 0 to 100")
         if not (self.image or self.caption or self.words):
             raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
+
+
+def weighed(given: Mapping[str, float], usual: Weights) -> Weights:
+    """The usual weights, but for those of the lists that are given. Raises InvalidQuery."""
+    for name in given:
+        if name not in Weights.__dataclass_fields__:
+            raise InvalidQuery("weights", name, "a list to weigh: image, caption or words")
+    return replace(usual, **given)
 
 
 OperatorKind = Literal["word", "phrase", "file", "taken"]

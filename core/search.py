@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -31,6 +32,7 @@ MATCHING = 200  # how many of the best matches are judged, and sorted where nobo
 LOOKED_AT = 2000  # how many of the best matches are looked at for those that are strong enough
 _TAIL = 20  # of those: where one of them is a good match, there may be more behind them
 TELLING = 10  # how many of the best matches a verdict is about
+_WORDS = 64  # of a question that are looked for in captions
 _TEXTS = 256  # encoded ones that are kept: every further page of an answer asks for the same
 
 
@@ -330,14 +332,18 @@ def _composed(terms: Sequence[Term], encoded: Mapping[Term, Vector]) -> Vector:
     return vectors.compose([encoded[term] for term in terms], [term.weight for term in terms])
 
 
-def _word_weights(texts: Sequence[TextTerm]) -> dict[int, float]:
-    """Each word with the weights of the texts that hold it, in units of the heaviest; without what cancels out."""
-    weights: dict[int, float] = {}
+def _word_weights(texts: Sequence[TextTerm]) -> dict[str, float]:
+    """Each word with the weights of the texts that hold it, in units of the heaviest; without what cancels out.
+
+    Of long texts the first words alone.
+    """
+    weights: dict[str, float] = {}
     for term in texts:
         for word in words.query_weights(term.text):
             weights[word] = weights.get(word, 0.0) + term.weight
     most = max((abs(weight) for weight in weights.values()), default=0.0)
-    return {word: weight / most for word, weight in weights.items() if abs(weight) > 1e-6 * most}
+    told = {word: weight / most for word, weight in weights.items() if abs(weight) > 1e-6 * most}
+    return dict(islice(told.items(), _WORDS))
 
 
 def _remark(model: str) -> str | None:

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     list_user_agent: str = Field(USER_AGENT, min_length=1, pattern=r"^[ -~]+$", description="how hosts are asked")
     image_weight: float = Field(1.0, ge=0, le=100, description="how much it counts in a ranking what pictures show")
     caption_weight: float = Field(0.05, ge=0, le=100, description="how much it counts what captions mean, for words")
-    words_weight: float = Field(0.2, ge=0, le=100, description="how much the very words of captions count, for words")
+    words_weight: float = Field(0.5, ge=0, le=100, description="how much the very words of captions count, for words")
     mirror: bool = Field(True, description="keep a copy of the library, which answers while that does not")
     mirror_storage: Literal["float32", "float16", "ivf"] = Field(
         "float32", description="its vectors: whole, in half the room, or in cells for some millions of images"

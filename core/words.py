@@ -7,7 +7,6 @@ that may be a form of several words is indexed under each of them; a query's wor
 import hashlib
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -37,12 +36,6 @@ _ASKING = frozenset(
     """find finding get give got image images let look looking need photo photograph photographs photos pic pics picture
     pictures please search searching see show showing shows something want wanted""".split()
 )
-
-# BM25 (Robertson & Zaragoza 2009, eq. 3.15) with the length term fixed at a typical caption, so that a document's
-# weights depend on itself alone; the inverse document frequency is applied by the index.
-_K1 = 1.2
-_B = 0.75
-_TYPICAL_LENGTH = 8.0
 
 
 def tokens(text: str) -> list[str]:
@@ -130,25 +123,16 @@ def _bare(token: str) -> str:
     return "" if _NEGATED.search(token) else _CLITIC.sub("", token)
 
 
-def term_id(word: str) -> int:
-    """The dimension of a word in the sparse `words` vector: the first 32 bits of its BLAKE2b hash."""
+def term_hash(word: str) -> int:
+    """The first 32 bits of its BLAKE2b hash: a word's dimension in vectors of the first scoring."""
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
 
 
-def document_weights(*texts: str) -> dict[int, float]:
-    """Sparse BM25 document vector of a caption: term id -> saturated term frequency (IDF is the index's part).
-
-    Several captions are one document: a word that all of them hold weighs more than one that a single one holds.
-    """
-    terms = [form for text in texts for form in sequence(text)]
-    length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
-    weights: dict[int, float] = {}
-    for word, count in Counter(terms).items():
-        index = term_id(word)
-        weights[index] = weights.get(index, 0.0) + count * (_K1 + 1) / (count + _K1 * length)
-    return weights
+def term_id(word: str) -> int:
+    """A word's dimension in the vectors of core.bm25: the first 31 bits of that hash."""
+    return term_hash(word) >> 1
 
 
-def query_weights(text: str) -> dict[int, float]:
-    """Sparse query vector: each distinct word of the query once, weight 1."""
-    return {term_id(word): 1.0 for forms in asked_words(text) for word in forms}
+def query_weights(text: str) -> dict[str, float]:
+    """Each form that a question asks for once, with weight 1."""
+    return {word: 1.0 for forms in asked_words(text) for word in forms}

@@ -93,7 +93,7 @@ class Api:
 
         def work(going: Going) -> bytes:
             waited = (time.perf_counter() - asked) * 1000
-            query = body.query()
+            query = body.query(self._library.settings.weights)
             self._check_model(query)
             result = self._library.service.search(query, going).to_dict()
             result["timings_ms"] |= {"wait": round(waited, 2)}
@@ -109,7 +109,9 @@ class Api:
         def work(going: Going) -> dict[str, Any]:
             started = time.perf_counter()
             fields = dict.fromkeys(body.fields)
-            found = self._library.service.facets(body.query(), fields, limit=body.limit, going=going)
+            found = self._library.service.facets(
+                body.query(self._library.settings.weights), fields, limit=body.limit, going=going
+            )
             timings = {"wait": (started - asked) * 1000, "total": (time.perf_counter() - started) * 1000}
             return {"facets": as_dict(found), "timings_ms": {name: round(ms, 2) for name, ms in timings.items()}}
 

@@ -9,7 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.asked import filter_of
 from core.errors import InvalidQuery
 from core.facets import FACETS, MAX_VALUES, FacetField
-from core.query import MAX_LIMIT, MAX_TERMS, MAX_TEXT, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
+from core.query import (
+    MAX_LIMIT,
+    MAX_TERMS,
+    MAX_TEXT,
+    ImageTerm,
+    LikeTerm,
+    Query,
+    Sort,
+    Term,
+    TextTerm,
+    Weights,
+    weighed,
+)
 from core.question_parser import compile_terms
 from core.records import CaptionOrigin, ListName, Status
 from core.relevance import Verdict
@@ -59,11 +71,11 @@ Share = Annotated[float, Field(ge=0, le=100)]
 
 
 class WeightsBody(_Body):
-    """How much each list counts in the ranking; 0 leaves it out."""
+    """How much each list counts in the ranking; 0 leaves it out. By default as the settings say."""
 
-    image: Share = 1.0
-    caption: Share = 0.05
-    words: Share = 0.2
+    image: Share | None = None
+    caption: Share | None = None
+    words: Share | None = None
 
 
 class AskedBody(_Body):
@@ -72,12 +84,12 @@ class AskedBody(_Body):
     raw: bool = Field(False, description='search the very words of texts: -word, "a phrase", file: and taken: are text')
     weights: WeightsBody | None = Field(None, description="by default those of the settings")
 
-    def parts(self) -> dict[str, Any]:
-        """What both kinds of questions share, as arguments of a Query. Raises InvalidQuery."""
+    def parts(self, usual: Weights) -> dict[str, Any]:
+        """What both kinds of questions share, as arguments of a Query; `usual` weights. Raises InvalidQuery."""
         given = self.weights
         return {
             **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
-            "weights": None if given is None else Weights(given.image, given.caption, given.words),
+            "weights": None if given is None else weighed(given.model_dump(exclude_none=True), usual),
         }
 
 
@@ -94,10 +106,10 @@ class SearchBody(AskedBody):
     diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that hits are unlike each other")
     exact: bool = Field(False, description="rerank by the copy's whole vectors, where the index is quantised")
 
-    def query(self) -> Query:
+    def query(self, usual: Weights) -> Query:
         """Raises InvalidQuery."""
         return Query(
-            **self.parts(),
+            **self.parts(usual),
             limit=self.limit,
             offset=self.offset,
             sort=self.sort,
@@ -118,9 +130,9 @@ class FacetsBody(AskedBody):
     )
     limit: int = Field(20, ge=1, le=MAX_VALUES, description="values of each facet")
 
-    def query(self) -> Query:
+    def query(self, usual: Weights) -> Query:
         """Raises InvalidQuery."""
-        return Query(**self.parts())
+        return Query(**self.parts(usual))
 
 
 # ---- answers, for the OpenAPI document

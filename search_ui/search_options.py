@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from core.errors import InvalidQuery
-from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
+from core.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
 from core.query_picture import picture_bytes
 from core.question_parser import compile_terms
 from core.wiring import Wiring
@@ -143,7 +143,7 @@ class Asked(AskedFilter):
             return Weights(0, 0, 1)
         if not self.weigh:
             return None
-        weights = {name: getattr(usual, name) for name in _LISTS}
+        weights: dict[str, float] = {}
         for given in self.weigh:
             name, _, number = given.partition("=")
             try:
@@ -152,4 +152,4 @@ class Asked(AskedFilter):
                 raise InvalidQuery(
                     "weigh", given, "image=1.5, caption=0 or the like (lists: image, caption, words)"
                 ) from error
-        return Weights(**weights)
+        return weighed(weights, usual)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import itertools
 import json
-import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core import words
+from core.bm25 import document_weights, query_vector
 from core.errors import ImageError, ImageUnreadable
 from core.fusion import Probe, Ranking, Shortlist, by_score
 from core.images import Decoded, DecodeRequest, PixelSpec
@@ -259,7 +259,7 @@ class MemoryIndex:
         ranking = self.ranking(Probe(using, vector), filter, limit=offset + limit)
         return [Hit(self._record(i), score) for i, score in ranking[offset:]]
 
-    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         ranking = self.ranking(Probe("words", terms=weights), filter, limit=limit)
         return [Hit(self._record(i), score) for i, score in ranking]
 
@@ -281,12 +281,11 @@ class MemoryIndex:
         if probe.list != "words":
             held = self._dense[probe.list]
             return {i: float(held[i] @ probe.vector) for i in ids if i in held}
-        total = len(self._words)
-        counts = Counter(term for terms in self._words.values() for term in terms)
-        asked = probe.terms or {}
-        idf = {term: math.log((total - counts[term] + 0.5) / (counts[term] + 0.5) + 1) for term in asked}
+        wanted = probe.terms or {}
+        holding = Counter(word for payload in self._payloads.values() for word in set(payload["words"]))
+        asked = query_vector(wanted, sum(bool(payload["words"]) for payload in self._payloads.values()), holding)
         return {
-            i: sum(weight * idf[term] * self._words[i].get(term, 0.0) for term, weight in asked.items())
+            i: sum(weight * self._words[i].get(term, 0.0) for term, weight in asked.items())
             for i in ids
             if not asked.keys().isdisjoint(self._words.get(i, {}))
         }
@@ -335,5 +334,5 @@ class MemoryIndex:
 
     def _set_words(self, image_id: str, texts: Sequence[str]) -> None:
         self._words.pop(image_id, None)
-        if weights := words.document_weights(*texts):
+        if weights := document_weights(*texts):
             self._words[image_id] = weights

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from heapq import merge
@@ -91,6 +91,8 @@ class FaissMirror:
         for folder in self._folder.candidates():
             try:
                 manifest = self._folder.checked(folder)
+                if manifest.outdated:
+                    _log.warning("mirror has words of another version until it is made anew generation=%s", folder.name)
                 return Generation(manifest, open_segments(folder, manifest), self._folder.as_of(manifest))
             except BucketLensError as error:
                 _log.warning("mirror passed over generation=%s error=%s", folder.name, error)
@@ -155,7 +157,7 @@ class FaissMirror:
     ) -> list[Hit]:
         return self._hits(Probe(using, vector), filter, limit, offset, exact)
 
-    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
 
     def shortlists(

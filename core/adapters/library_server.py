@@ -52,7 +52,7 @@ class ServerLibrary:
         return self._asked(look)
 
     def current(self) -> str:
-        return self._asked(lambda server: QdrantIndex.open(server, self._name).collection)
+        return self._asked(lambda server: QdrantIndex.open(server, self._name, renewing=False).collection)
 
     def previous(self) -> str | None:
         def look(server: Server) -> str | None:

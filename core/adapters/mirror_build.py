@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from core.adapters.mirror_columns import Ids, Mask, Rows, packed
 from core.adapters.mirror_files import KEPT, FileEntry, Manifest, MirrorFolder, SegmentEntry, digest_of, take_over
-from core.adapters.mirror_segment import DENSE, ROWS, Row, Segment, open_segments, write_segment
+from core.adapters.mirror_renewal import living, written_segment
+from core.adapters.mirror_segment import DENSE, ROWS, Row, Segment, open_segments
 from core.adapters.mirror_vectors import Storage
 from core.adapters.qdrant_edge_files import check_free_space
 from core.errors import BucketLensError
@@ -119,7 +120,7 @@ def _previous(folder: MirrorFolder, index: VectorIndex, storage: Storage) -> Pre
     for n, generation in enumerate(candidates):
         try:
             manifest = folder.checked(generation)
-            if (manifest.info, manifest.storage) != (index.info, storage) or manifest.imported:
+            if (manifest.info, manifest.storage) != (index.info, storage) or manifest.imported or manifest.outdated:
                 return None
             before = candidates[n + 1] if n + 1 < len(candidates) else None
             return Previous(generation, manifest, open_segments(generation, manifest), before)
@@ -169,7 +170,7 @@ class _Making:
                 entry, taken = self._keep(n, live)
                 entries.append(entry)
                 files |= taken
-        changed = [self._read(missing), *(self._again(self._segments[n], lives[n]) for n in anew)]
+        changed = [self._read(missing), *(living(self._segments[n], lives[n]) for n in anew)]
         rows = heapq.merge(*changed, key=lambda row: row.record.id)
         while part := list(islice(rows, self._rows)):
             entry, written = self._write(part)
@@ -210,15 +211,7 @@ class _Making:
 
     def _write(self, rows: Sequence[Row]) -> tuple[SegmentEntry, dict[str, FileEntry]]:
         self._going()
-        name = f"segment-{uuid.uuid4().hex[:12]}"
-        write_segment(self._unfinished / name, rows, self._storage)
-        written = {f"{name}/{path.name}": digest_of(path) for path in (self._unfinished / name).iterdir()}
-        return SegmentEntry(name, len(rows), len(rows)), written
-
-    def _again(self, segment: Segment, live: Mask) -> Iterator[Row]:
-        rows = np.flatnonzero(live)
-        for start in range(0, len(rows), _PAGE):
-            yield from segment.read(rows[start : start + _PAGE])
+        return written_segment(self._unfinished, rows, self._storage)
 
     def _read(self, places: Rows) -> Iterator[Row]:
         """Images of the library by their places among all that is known, without those deleted meanwhile."""

@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from core.adapters.library_lock import LibraryLock
+from core.bm25 import SCORING_VERSION
 from core.errors import LibraryError, MirrorDamaged, MirrorMissing
 from core.index_ports import IndexInfo
 from core.whole_file import replace_whole, sync
+from core.words import ANALYSER_VERSION
 
-FORMAT = 1
+FORMAT = 2  # 2: words are weighed as the question says, and pairs of them
 _PREFIX = "generation-"
 MANIFEST = "manifest.json"
 KEPT = 2
@@ -56,6 +58,7 @@ class Manifest:
     """What a generation holds. `version`: of the latest write in it; `created_at`: when its making began, UTC.
 
     `imported`: it is of another library than the one beside it, whose versions tell nothing of its pictures.
+    `analyser` and `scoring` are the versions that its words and their weights are of.
     """
 
     name: str
@@ -67,6 +70,13 @@ class Manifest:
     segments: tuple[SegmentEntry, ...]
     files: Mapping[str, FileEntry] = field(default_factory=dict)
     imported: bool = False
+    analyser: int = ANALYSER_VERSION
+    scoring: int = SCORING_VERSION
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its words are other ones than this version asks for."""
+        return (self.analyser, self.scoring) != (ANALYSER_VERSION, SCORING_VERSION)
 
     def encode(self) -> bytes:
         told = asdict(self) | {"created_at": self.created_at.isoformat(), "format": FORMAT}
@@ -104,6 +114,8 @@ def decode_manifest(raw: bytes, place: Path) -> Manifest:
             tuple(SegmentEntry(**each) for each in told["segments"]),
             {name: FileEntry(**each) for name, each in told["files"].items()},
             bool(told.get("imported")),
+            int(told.get("analyser", 1)),
+            int(told.get("scoring", 1)),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MirrorDamaged(place, f"{MANIFEST} cannot be read: {error!r}") from error

@@ -1,6 +1,5 @@
 """A generation of the mirror, opened: what passes a filter, how rare a word is, what comes first by time or name."""
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from core import words
 from core.adapters.mirror_columns import Mask, Rows, microseconds
 from core.adapters.mirror_files import Manifest
 from core.adapters.mirror_segment import Segment
+from core.bm25 import query_vector
 from core.conditions import Missing
 from core.fusion import Probe
 from core.query import Filter
@@ -47,18 +48,14 @@ class Generation:
         return made
 
     def terms(self, probe: Probe) -> dict[int, float]:
-        """The probe's terms, each weighted by its rarity among all images that have words.
-
-        The inverse document frequency of BM25 (Robertson & Zaragoza 2009, eq. 3.1 with 1 added within the logarithm).
-        """
+        """The probe's words as a vector of core.bm25, by how many images of this generation hold each."""
         if not probe.terms:
             return {}
-        total = self._with_words()
-        weighted = {}
-        for term, weight in probe.terms.items():
-            count = sum(segment.words.count(term, segment.live) for segment in self.segments)
-            weighted[term] = weight * math.log((total - count + 0.5) / (count + 0.5) + 1)
-        return weighted
+        holding = {
+            word: sum(segment.words.count(words.term_id(word), segment.live) for segment in self.segments)
+            for word in probe.terms
+        }
+        return query_vector(probe.terms, self._with_words(), holding)
 
     def _with_words(self) -> int:
         if self._told is None:

@@ -13,6 +13,7 @@ from core.adapters.mirror_files import Manifest
 from core.adapters.mirror_filter import passing
 from core.adapters.mirror_vectors import SegmentVectors, Storage, write_vectors
 from core.adapters.mirror_words import Words, write_words
+from core.bm25 import SCORING_VERSION
 from core.fusion import Probe
 from core.index_ports import DenseName
 from core.query import Filter
@@ -51,10 +52,10 @@ class Segment:
     Safe to use from several threads.
     """
 
-    def __init__(self, folder: Path, live: Mask | None) -> None:
+    def __init__(self, folder: Path, live: Mask | None, scoring: int = SCORING_VERSION) -> None:
         """Raises OSError, ValueError and pyarrow's errors where the files are none of a segment."""
         self.columns = Columns(folder / "columns.arrow")
-        self.words = Words(folder)
+        self.words = Words(folder, scoring)
         self.live: Mask = np.ones(self.columns.rows, bool) if live is None else live
         if len(self.live) != self.columns.rows:
             raise ValueError(f"{folder} has {self.columns.rows} rows, not {len(self.live)}")
@@ -71,7 +72,7 @@ class Segment:
     def best(
         self, probe: Probe, terms: Mapping[int, float], passing: Mask, limit: int, *, exact: bool
     ) -> tuple[Rows, NDArray[np.floating]]:
-        """Rows with their scores, the best `limit` among them; `terms` are the probe's, weighted by their rarity."""
+        """Rows with their scores, the best `limit` among them; `terms`: the vector of the probe's words."""
         if probe.list == "words":
             rows, scores = self.words.scores(terms, passing)
             if len(rows) <= limit:
@@ -118,4 +119,7 @@ class Segment:
 def open_segments(generation: Path, manifest: Manifest) -> list[Segment]:
     """Of a generation whose files were checked. Raises OSError, ValueError and pyarrow's errors."""
     masks = (None if entry.mask is None else np.load(generation / entry.mask) for entry in manifest.segments)
-    return [Segment(generation / entry.name, live) for entry, live in zip(manifest.segments, masks, strict=True)]
+    return [
+        Segment(generation / entry.name, live, manifest.scoring)
+        for entry, live in zip(manifest.segments, masks, strict=True)
+    ]

@@ -15,6 +15,7 @@ import numpy as np
 
 from core.adapters import travel_file
 from core.adapters.mirror_files import Manifest, MirrorFolder
+from core.adapters.mirror_renewal import renewed
 from core.adapters.mirror_segment import Segment, open_segments
 from core.adapters.qdrant_edge_files import check_free_space
 from core.adapters.travel_file import Packed, Packing
@@ -65,7 +66,7 @@ def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wa
     check_free_space(_there(folder.folder), size)
     with folder.building(wait_s) as unfinished:
         _Unpacking(path, unfinished, packed.manifest, thumbnails).run()
-        manifest = replace(packed.manifest, name=folder.next_name(), imported=True)
+        manifest = renewed(unfinished, replace(packed.manifest, name=folder.next_name(), imported=True))
         os.sync()  # the thumbnails too, which cannot be made again here
         folder.publish(unfinished, manifest, packed.as_of)
     _log.info("mirror imported generation=%s images=%d", manifest.name, manifest.points)

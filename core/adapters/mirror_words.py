@@ -1,43 +1,52 @@
 """Which captions of a segment hold which words, and how much each counts: BM25 by an inverted list, mapped."""
 
-from collections import defaultdict
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import words
 from core.adapters.mirror_columns import Mask, Rows
+from core.bm25 import SCORING_VERSION, document_weights
 
 _FILES = {"terms": np.uint32, "starts": np.int64, "rows": np.int32, "weights": np.float32}
 
 
 def write_words(folder: Path, texts: Sequence[Sequence[str]]) -> None:
-    """The texts of every row (core.words.document_weights). Raises OSError."""
-    held: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
-    for row, said in enumerate(texts):
-        for term, weight in words.document_weights(*said).items():
-            held[term].append((row, weight))
-    terms = sorted(held)
-    lists = [held[term] for term in terms]
+    """The texts of every row (core.bm25.document_weights). Raises OSError."""
+    dimensions, weights, lengths = array("Q"), array("f"), array("q")
+    for said in texts:
+        vector = document_weights(*said)
+        dimensions.extend(vector.keys())
+        weights.extend(vector.values())
+        lengths.append(len(vector))
+    held = np.frombuffer(dimensions, np.uint64).astype(np.uint32) if dimensions else np.zeros(0, np.uint32)
+    order = np.argsort(held, kind="stable")  # rows stay ascending within a term
+    terms, counts = np.unique(held, return_counts=True)
     columns = {
         "terms": terms,
-        "starts": np.cumsum([0, *map(len, lists)]),
-        "rows": [row for one in lists for row, _ in one],
-        "weights": [weight for one in lists for _, weight in one],
+        "starts": np.cumsum([0, *counts]),
+        "rows": np.repeat(np.arange(len(lengths)), np.asarray(lengths))[order],
+        "weights": np.asarray(weights, np.float32)[order],
     }
     for name, dtype in _FILES.items():
         np.save(folder / f"words_{name}.npy", np.asarray(columns[name], dtype), allow_pickle=False)
 
 
 class Words:
-    """The inverted lists of a segment: term id -> rows, ascending, with the weights of `words.document_weights`."""
+    """The inverted lists of a segment: term id -> rows, ascending, with the weights of `document_weights`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises OSError and ValueError where the files are none of these."""
+    def __init__(self, folder: Path, scoring: int = SCORING_VERSION) -> None:
+        """Raises OSError and ValueError where the files are none of these.
+
+        Those of the first `scoring` have dimensions of a bit more, no pairs, and weights that are much the same: they
+        serve until the copy is made anew.
+        """
         mapped = {name: np.load(folder / f"words_{name}.npy", mmap_mode="r") for name in _FILES}
         self._terms, self._starts = mapped["terms"], mapped["starts"]
+        if scoring < 2:
+            self._terms = self._terms >> 1
         self._rows, self._weights = mapped["rows"], mapped["weights"]
 
     def told(self, live: Mask) -> int:

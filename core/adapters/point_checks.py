@@ -20,7 +20,7 @@ def checked_payload(point: Point) -> dict[str, Any]:
     record = point.record
     if not POINT_ID.fullmatch(record.id):
         raise ValueError(f"{record.id!r} is not a UUID in lower case")
-    payload = to_payload(record) | {VERSION: _version()}
+    payload = to_payload(record) | {VERSION: new_version()}
     _check_text(record.id, payload)
     return payload
 
@@ -41,7 +41,7 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
         "caption_origin": update.origin,
         "captioner": update.captioner,
         "caption_score": update.score,
-        VERSION: _version(),
+        VERSION: new_version(),
     }
     _check_text(update.id, payload)
     return payload
@@ -49,7 +49,7 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
 
 def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
     """As `caption_payload`."""
-    payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat(), VERSION: _version()}
+    payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat(), VERSION: new_version()}
     _check_text(image_id, payload)
     return payload
 
@@ -76,6 +76,6 @@ def _check_text(image_id: str, payload: dict[str, Any]) -> None:
                 raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
 
 
-def _version() -> int:
+def new_version() -> int:
     """Nanoseconds since 1970: no two writes of a point have the same."""
     return time.time_ns()

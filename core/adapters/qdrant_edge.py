@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,19 @@ from core.adapters.qdrant_edge_files import (
     write_tally,
 )
 from core.adapters.qdrant_edge_filter import Filters
-from core.adapters.qdrant_edge_points import edge_point, named, sparse, whole_point
+from core.adapters.qdrant_edge_points import TERMS, edge_point, named, sparse, whole_point
 from core.adapters.qdrant_edge_shard import SharedShard, mapped, shared_shard
 from core.adapters.qdrant_edge_upgrade import create_indexes
+from core.bm25 import query_vector
 from core.conditions import Match
 from core.errors import ModelMismatch
 from core.fusion import Probe, Ranking, Shortlist
 from core.index_ports import CaptionUpdate, DenseName, IndexInfo, Point
-from core.query import EVERYTHING, FAILED, Filter, Keyword, Sort, of_indexed
+from core.query import EVERYTHING, FAILED, WORDED, Filter, Keyword, Sort, holding_word, of_indexed
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload
 from core.vectors import Vector
 
+_WORDS = 4096  # of which it is kept how many pictures hold them
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
@@ -49,8 +51,6 @@ class EdgeIndex:
 
     A write that returned survives kill -9, and a loss of power once the library was closed or let go: in between, the
     last few thousand images may have to be written again.
-
-    `words` scores count images replaced or deleted since the last `optimize` as if they were still there.
     """
 
     backend = "edge"
@@ -62,6 +62,7 @@ class EdgeIndex:
         self._shard: SharedShard = shared_shard(folder)
         self._filters = Filters()
         self._counts = Counts()
+        self._words = Counts(_WORDS)
         self._wait_s = wait_s
         self._write_wait_s = max(wait_s, write_wait_s)
         self._closed = False
@@ -110,7 +111,7 @@ class EdgeIndex:
         for update in captions:
             payload = caption_payload(update)
             vector = None if update.vector is None else dense(update.vector, self.info.dimension)
-            changes[update.id] = payload, {"caption": vector, "words": sparse(update.texts)}
+            changes[update.id] = payload, {"caption": vector, TERMS: sparse(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
@@ -181,25 +182,25 @@ class EdgeIndex:
         using: DenseName = "image",
         exact: bool = False,
     ) -> list[Hit]:
-        return self._hits(Probe(using, dense(vector, self.info.dimension)), filter, limit, offset, exact)
+        return self._hits(Probe(using, vector), filter, limit, offset, exact)
 
-    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:
         with self._reading() as shard:
-            asked = [(probe, self._listed(shard, probe, filter)) for probe in self._checked(probes)]
+            asked = [(self._asked(shard, probe), self._listed(shard, probe, filter)) for probe in probes]
             return lists.shortlists(shard, asked, limit)
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
         with self._reading() as shard:
-            return lists.ranking(shard, self._checked([probe])[0], self._listed(shard, probe, filter), limit)
+            return lists.ranking(shard, self._asked(shard, probe), self._listed(shard, probe, filter), limit)
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         with self._reading() as shard:
-            return lists.scores(shard, self._checked(probes), known(ids))
+            return lists.scores(shard, [self._asked(shard, probe) for probe in probes], known(ids))
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as shard:
@@ -297,38 +298,34 @@ class EdgeIndex:
         return 3 * (2 * 4 * self.info.dimension + 8192)
 
     def _passing(self, shard: edge.EdgeShard, filter: Filter) -> edge.Filter | None:
-        return self._filters(filter, shard, self._stamp)
+        return self._filters(filter, shard, self._shard.stamp)
 
     def _listed(self, shard: edge.EdgeShard, probe: Probe, filter: Filter) -> edge.Filter | None:
         """What passes, for a list: where all that can be in it are indexed, none is asked for that: it takes time."""
         all_indexed = probe.list == "image" or not self._count(shard, FAILED)
         return self._passing(shard, of_indexed(filter) if all_indexed else filter)
 
-    def _count(self, shard: edge.EdgeShard, filter: Filter) -> int:
-        return self._counts(
+    def _count(self, shard: edge.EdgeShard, filter: Filter, kept: Counts | None = None) -> int:
+        return (kept or self._counts)(
             filter,
-            self._stamp,
+            self._shard.stamp,
             lambda: shard.count(edge.CountRequest(exact=True, filter=self._passing(shard, filter))),
         )
 
-    @property
-    def _stamp(self) -> str | None:
-        """Another after every write, None while one goes on. Only while reading."""
-        tally = self._shard.tally
-        return tally.stamp if tally.exact else None
-
-    def _checked(self, probes: Sequence[Probe]) -> list[Probe]:
-        return [
-            probe if probe.vector is None else Probe(probe.list, dense(probe.vector, self.info.dimension))
-            for probe in probes
-        ]
+    def _asked(self, shard: edge.EdgeShard, probe: Probe) -> lists.Asked:
+        """How many pictures hold a word is counted for the first question after a write, and kept till the next."""
+        if probe.vector is not None:
+            return lists.Asked(probe, dense(probe.vector, self.info.dimension))
+        wanted = probe.terms or {}
+        holding = {word: self._count(shard, holding_word(word), self._words) for word in wanted}
+        return lists.Asked(probe, query_vector(wanted, self._count(shard, WORDED, self._words), holding))
 
     def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
         if limit < 1:
             return []
         with self._reading() as shard:
             passing = self._passing(shard, filter)
-            page = lists.ranking(shard, probe, passing, offset + limit, exact=exact)[offset:]
+            page = lists.ranking(shard, self._asked(shard, probe), passing, offset + limit, exact=exact)[offset:]
             records = self._records(shard, [image_id for image_id, _ in page])
         return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
 
@@ -348,8 +345,8 @@ def _create(folder: Path, info: IndexInfo) -> None:
         shutil.rmtree(unfinished)
     name = f"shard-{uuid.uuid4().hex[:8]}"
     dense = edge.EdgeVectorParams(size=info.dimension, distance=edge.Distance.Dot)
-    sparse = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
-    config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={"words": sparse})
+    terms = edge.EdgeSparseVectorParams()
+    config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={TERMS: terms})
     shard = edge.EdgeShard.create(str(folder / name), config)
     create_indexes(shard)
     shard.flush()

@@ -5,13 +5,12 @@ from collections.abc import Callable
 
 from core.query import Filter
 
-_MOST = 64
-
 
 class Counts:
-    """Used by any thread."""
+    """Used by any thread. Keeps at most `most` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
         self._stamp: str | None = None
         self._kept: dict[Filter, int] = {}
         self._lock = threading.Lock()
@@ -28,7 +27,7 @@ class Counts:
         counted = count()
         with self._lock:
             if stamp == self._stamp:
-                if len(self._kept) >= _MOST:
+                if len(self._kept) >= self._most:
                     self._kept.clear()
                 self._kept[filter] = counted
         return counted

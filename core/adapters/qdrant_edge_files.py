@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.bm25 import SCORING_VERSION
 from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
 from core.index_ports import IndexInfo
 from core.whole_file import replace_whole, sync
+from core.words import ANALYSER_VERSION
 
-FORMAT = 2  # 2: pictures know their aspect, and keys, sizes and times taken have indexes
+# 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are
+FORMAT = 3
 RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
@@ -23,12 +26,20 @@ class Manifest:
     """Which model the index belongs to, which folder beside it holds the shard now, and what that can be asked.
 
     `library` tells this library from another that is put in its place; those made before it was kept have "".
+    `analyser` and `scoring` are the versions that its words and their vectors are of.
     """
 
     info: IndexInfo
     shard: str
     library: str
     format: int = FORMAT
+    analyser: int = ANALYSER_VERSION
+    scoring: int = SCORING_VERSION
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it has to be brought up to what this version asks."""
+        return self.format < FORMAT or (self.analyser, self.scoring) != (ANALYSER_VERSION, SCORING_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,10 @@ def read_manifest(folder: Path) -> Manifest:
     if raw.get("format", 0) > FORMAT:
         raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
     try:
-        return Manifest(IndexInfo(**raw["info"]), raw["shard"], str(raw.get("library", "")), int(raw["format"]))
+        made_by = int(raw.get("analyser", 1)), int(raw.get("scoring", 1))
+        return Manifest(
+            IndexInfo(**raw["info"]), raw["shard"], str(raw.get("library", "")), int(raw["format"]), *made_by
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder, f"{_MANIFEST} lacks {error}") from error
 

@@ -10,6 +10,7 @@ import qdrant_edge as edge
 from core.adapters import engine_lists
 from core.adapters.engine_lists import scored
 from core.adapters.qdrant_edge_filter import among, empty, same_time
+from core.adapters.qdrant_edge_points import TERMS
 from core.fusion import Probe, Ranking, Shortlist
 from core.records import ListName
 
@@ -62,39 +63,57 @@ def page_of(
     return [(str(point.id), (point.payload or {}).get(field)) for point in found], behind
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A probe with what the engine is asked for it: a vector that was checked, or words as core.bm25's."""
+
+    probe: Probe
+    vector: Any
+
+    @property
+    def query(self) -> Any:
+        if self.probe.vector is not None:
+            return edge.Query.Nearest(self.vector, using=self.probe.list)
+        return edge.Query.Nearest(edge.SparseVector(list(self.vector), list(self.vector.values())), using=TERMS)
+
+    @property
+    def exactly(self) -> edge.SearchParams | None:
+        """Words are always scored exactly."""
+        return None if self.probe.vector is None else _EXACT
+
+    def scored(self, points: Sequence[edge.ScoredPoint]) -> Ranking:
+        return scored(self.probe, ((str(point.id), point.score) for point in points))
+
+
 def shortlists(
-    shard: edge.EdgeShard, asked: Sequence[tuple[Probe, edge.Filter | None]], limit: int
+    shard: edge.EdgeShard, asked: Sequence[tuple[Asked, edge.Filter | None]], limit: int
 ) -> dict[ListName, Shortlist]:
     """Each list is asked with a filter of its own."""
-    requests = [edge.QueryRequest(limit=limit, query=_query(probe), filter=filter) for probe, filter in asked]
+    requests = [edge.QueryRequest(limit=limit, query=one.query, filter=filter) for one, filter in asked]
     found = shard.query_batch(edge.QueryBatchRequest(requests))
-    return {probe.list: Shortlist.cut(_scored(probe, one), limit) for (probe, _), one in zip(asked, found, strict=True)}
+    return {one.probe.list: Shortlist.cut(one.scored(best), limit) for (one, _), best in zip(asked, found, strict=True)}
 
 
 def ranking(
-    shard: edge.EdgeShard, probe: Probe, filter: edge.Filter | None, limit: int, *, exact: bool = True
+    shard: edge.EdgeShard, asked: Asked, filter: edge.Filter | None, limit: int, *, exact: bool = True
 ) -> Ranking:
-    params = _EXACT if exact and probe.vector is not None else None
+    params = asked.exactly if exact else None
 
     def best(count: int) -> Ranking:
-        request = edge.QueryRequest(limit=count, query=_query(probe), filter=filter, params=params)
-        return _scored(probe, shard.query(request))
+        return asked.scored(
+            shard.query(edge.QueryRequest(limit=count, query=asked.query, filter=filter, params=params))
+        )
 
     return engine_lists.whole(best, limit)
 
 
-def scores(shard: edge.EdgeShard, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+def scores(shard: edge.EdgeShard, asked: Sequence[Asked], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
     if not ids:
-        return {probe.list: {} for probe in probes}
+        return {one.probe.list: {} for one in asked}
     these = among(set(ids))
-    requests = [
-        edge.QueryRequest(
-            limit=len(ids), query=_query(probe), filter=these, params=None if probe.vector is None else _EXACT
-        )
-        for probe in probes
-    ]
+    requests = [edge.QueryRequest(limit=len(ids), query=one.query, filter=these, params=one.exactly) for one in asked]
     found = shard.query_batch(edge.QueryBatchRequest(requests))
-    return {probe.list: dict(_scored(probe, one)) for probe, one in zip(probes, found, strict=True)}
+    return {one.probe.list: dict(one.scored(points)) for one, points in zip(asked, found, strict=True)}
 
 
 def copies(shard: edge.EdgeShard, filter: edge.Filter | None, most: int) -> dict[str, int] | None:
@@ -104,14 +123,3 @@ def copies(shard: edge.EdgeShard, filter: edge.Filter | None, most: int) -> dict
     if len(found) > most:
         return None
     return dict(Counter(str((point.payload or {})["content_hash"]) for point in found))
-
-
-def _query(probe: Probe) -> Any:
-    if probe.vector is not None:
-        return edge.Query.Nearest(probe.vector, using=probe.list)  # type: ignore[arg-type]
-    terms = probe.terms or {}
-    return edge.Query.Nearest(edge.SparseVector(list(terms), list(terms.values())), using=probe.list)
-
-
-def _scored(probe: Probe, points: Sequence[edge.ScoredPoint]) -> Ranking:
-    return scored(probe, ((str(point.id), point.score) for point in points))

@@ -5,15 +5,17 @@ from typing import Any
 
 import qdrant_edge as edge
 
-from core import words
 from core.adapters.point_checks import checked_payload, dense_vectors
+from core.bm25 import document_weights
 from core.index_ports import Point
+
+TERMS = "terms"  # the sparse vector of core.bm25; "words", until format 2, let the engine count how rare words are
 
 
 def edge_point(point: Point, dimension: int) -> edge.Point:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = dense_vectors(point, dimension)
-    return whole_point(point.record.id, checked_payload(point), {**vectors, "words": sparse(point.record.texts)})
+    return whole_point(point.record.id, checked_payload(point), {**vectors, TERMS: sparse(point.record.texts)})
 
 
 def whole_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
@@ -26,7 +28,7 @@ def whole_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
 
 
 def sparse(texts: Sequence[str]) -> "edge.SparseVector | None":
-    weights = words.document_weights(*texts)
+    weights = document_weights(*texts)
     return edge.SparseVector(list(weights), list(weights.values())) if weights else None
 
 

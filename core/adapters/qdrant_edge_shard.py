@@ -19,7 +19,6 @@ import qdrant_edge as edge
 
 from core.adapters.library_lock import LibraryLock
 from core.adapters.qdrant_edge_files import (
-    FORMAT,
     Manifest,
     Tally,
     check_free_space,
@@ -28,6 +27,7 @@ from core.adapters.qdrant_edge_files import (
     read_tally,
     write_tally,
 )
+from core.adapters.qdrant_edge_renewal import read_progress
 from core.adapters.qdrant_edge_space import make_loadable, stay_loadable
 from core.adapters.qdrant_edge_upgrade import lost_indexes, upgrade
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
@@ -67,6 +67,7 @@ class SharedShard:
         self._info: IndexInfo | None = None
         self._library = ""
         self._unflushed = 0
+        self._writes = 0  # begun and ended: odd while one goes on
 
     @contextmanager
     def reading(self, wait_s: float, info: IndexInfo | None = None) -> Iterator[edge.EdgeShard]:
@@ -104,7 +105,11 @@ class SharedShard:
                 tally = self.tally
                 if tally.exact:
                     self._set_tally(Tally.of(tally.points, exact=False))
-                yield shard
+                self._writes += 1
+                try:
+                    yield shard
+                finally:
+                    self._writes += 1
         finally:
             self._writing.release()
 
@@ -113,6 +118,12 @@ class SharedShard:
         """Only while reading or writing."""
         assert self._tally is not None
         return self._tally
+
+    @property
+    def stamp(self) -> str | None:
+        """Another after every write, None while one goes on. Only while reading."""
+        writes = self._writes
+        return None if writes % 2 else f"{self.tally.stamp} {writes}"
 
     def expect_fewer(self, points: int) -> None:
         """To be said, while writing, before up to so many points are deleted."""
@@ -209,12 +220,15 @@ class SharedShard:
         if not self._changed.wait_for(ready, max(0.0, deadline - time.monotonic())):
             if undrain:
                 self._draining = False
-            raise LibraryBusy(f"the library {self._folder}", wait_s)
+            raise LibraryBusy(library_named(self._folder), wait_s)
 
     def _load(self, wait_s: float) -> edge.EdgeShard:
         with mapped(self._folder):
             read_manifest(self._folder)
-            self._lock.acquire(wait_s)
+            try:
+                self._lock.acquire(wait_s)
+            except LibraryBusy as busy:
+                raise LibraryBusy(library_named(self._folder), busy.waited_s) from busy
             started = time.monotonic()
             manifest = read_manifest(self._folder)
             path = self._folder / manifest.shard
@@ -231,10 +245,11 @@ class SharedShard:
         if fault:
             shard.close()
             raise damaged(self._folder, fault)
-        if manifest.format < FORMAT:
+        if manifest.outdated:
             try:
                 with mapped(self._folder):
                     upgrade(self._folder, shard, manifest)
+                    self._set_tally(Tally.of(self._tally.points, exact=self._tally.exact))
             except BaseException:
                 shard.close()
                 raise
@@ -297,6 +312,13 @@ class SharedShard:
             if idle or wanted or broken:
                 self.let_go(yielding=wanted)
                 return
+
+
+def library_named(folder: Path) -> str:
+    """The library, and what keeps it where that is known."""
+    progress = read_progress(folder)
+    being = "" if progress is None else f" ({progress.done:,} of {progress.total:,} brought up to this version)"
+    return f"the library {folder}{being}"
 
 
 def fault_of(shard: edge.EdgeShard, tally: Tally, manifest: Manifest) -> str | None:

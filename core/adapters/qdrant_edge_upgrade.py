@@ -9,6 +9,9 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.qdrant_edge_files import FORMAT, Manifest, check_free_space, write_manifest
+from core.adapters.qdrant_edge_renewal import forget_progress, tell_words
+from core.bm25 import SCORING_VERSION
+from core.words import ANALYSER_VERSION
 
 _PAGE = 1000
 
@@ -44,10 +47,20 @@ def lost_indexes(shard: edge.EdgeShard, format: int) -> list[str]:
 
 
 def upgrade(folder: Path, shard: edge.EdgeShard, manifest: Manifest) -> None:
-    """Under the library's lock. Killed at any step, the next load does it again. Raises DiskFull."""
+    """Under the library's lock. Killed at any step, the next load goes on with it. Raises DiskFull."""
     check_free_space(folder)
     started = time.monotonic()
     create_indexes(shard)
+    if manifest.format < 2:
+        _tell_aspects(shard)
+    tell_words(folder, shard)
+    shard.flush()
+    write_manifest(folder, replace(manifest, format=FORMAT, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION))
+    forget_progress(folder)
+    _log.info("library upgraded folder=%s seconds=%.1f", folder, time.monotonic() - started)
+
+
+def _tell_aspects(shard: edge.EdgeShard) -> None:
     offset = None
     while True:
         request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=["width", "height"], with_vector=False)
@@ -60,7 +73,4 @@ def upgrade(folder: Path, shard: edge.EdgeShard, manifest: Manifest) -> None:
         for aspect, ids in alike.items():
             shard.update(edge.UpdateOperation.set_payload(ids, {"aspect": aspect}))
         if offset is None:
-            break
-    shard.flush()
-    write_manifest(folder, replace(manifest, format=FORMAT))
-    _log.info("library upgraded folder=%s seconds=%.1f", folder, time.monotonic() - started)
+            return

@@ -1,7 +1,7 @@
 """The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +16,8 @@ from core.adapters.qdrant_server_calls import Server
 from core.adapters.qdrant_server_collection import Layout, collection_name, create_collection, described
 from core.adapters.qdrant_server_filter import FIELDS, among, empty, passing, same_time
 from core.adapters.qdrant_server_points import BATCH, batches, named, server_point, sparse, whole_point
+from core.adapters.qdrant_server_renewal import Renewal
+from core.adapters.qdrant_server_words import Frequencies
 from core.conditions import Match
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.fusion import Probe, Ranking, Shortlist
@@ -47,6 +49,8 @@ class QdrantIndex:
         self.info = info
         self._server = server
         self.collection = collection
+        self._frequencies = Frequencies(self.count)
+        self._renewal = Renewal(server, collection)
 
     @classmethod
     def create(cls, server: Server, name: str, info: IndexInfo, layout: Layout | None = None) -> "QdrantIndex":
@@ -80,18 +84,24 @@ class QdrantIndex:
         return server.ask(lambda client: client.collection_exists(name))
 
     @classmethod
-    def open(cls, server: Server, name: str) -> "QdrantIndex":
-        """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises."""
+    def open(cls, server: Server, name: str, *, renewing: bool = True) -> "QdrantIndex":
+        """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises.
+
+        `renewing`: words of another version are brought up to this one.
+        """
         if not cls.exists(server, name):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
-        held = server.ask(lambda client: client.get_collection(name)).config.metadata
+        config = server.ask(lambda client: client.get_collection(name)).config
         try:
-            return cls(server, *described(held))
+            index = cls(server, *described(config.metadata))
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
                 "it was not made by BucketLens. Choose another name"
             ) from error
+        if renewing:
+            index._renewal.start(config)
+        return index
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
@@ -157,7 +167,7 @@ class QdrantIndex:
     ) -> list[Hit]:
         return self._hits(Probe(using, vector), filter, limit, offset, exact)
 
-    def best_words(self, weights: dict[int, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
+    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
         return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
 
     def shortlists(
@@ -206,10 +216,15 @@ class QdrantIndex:
         return self.count() * (2 * 4 * self.info.dimension + 2048)
 
     def close(self) -> None:
+        self._renewal.close()
         self._server.close()
 
     def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
-        return self._server.ask(lambda client: call(client, self.collection), writes=writes)
+        try:
+            return self._server.ask(lambda client: call(client, self.collection), writes=writes)
+        finally:
+            if writes:
+                self._frequencies.forget()
 
     def _write(self, points: Sequence[models.PointStruct]) -> None:
         for batch in batches(points, self.info.dimension):
@@ -285,7 +300,8 @@ class QdrantIndex:
     def _sought(self, probe: Probe) -> Any:
         if probe.vector is not None:
             return dense(probe.vector, self.info.dimension).tolist()
-        terms = probe.terms or {}
+        wanted = probe.terms or {}
+        terms = self._renewal.vector(wanted, *self._frequencies.of(wanted))
         return models.SparseVector(indices=list(terms), values=list(terms.values()))
 
     def _ranking(self, probe: Probe, filter: models.Filter | None, limit: int, *, exact: bool) -> Ranking:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from qdrant_client import QdrantClient, models
 
+from core.bm25 import SCORING_VERSION
 from core.index_ports import IndexInfo
+from core.words import ANALYSER_VERSION
 
 OURS = "bucketlens"  # under which a collection's metadata holds what it belongs to
 
@@ -38,13 +40,13 @@ def create_collection(client: QdrantClient, collection: str, info: IndexInfo, la
     client.create_collection(
         collection,
         vectors_config={"image": vectors, "caption": vectors},
-        sparse_vectors_config={"words": models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        sparse_vectors_config={"words": models.SparseVectorParams()},
         quantization_config=models.ScalarQuantization(scalar=int8) if large else None,
         on_disk_payload=True,
         shard_number=layout.shards,
         replication_factor=layout.replicas,
         write_consistency_factor=layout.write_consistency,
-        metadata={OURS: {"collection": collection, **_told(info)}},
+        metadata={OURS: {"collection": collection, **_told(info), **made_by()}},
     )
 
 
@@ -54,6 +56,11 @@ def described(metadata: object) -> tuple[str, IndexInfo]:
         raise TypeError("no metadata")
     ours = metadata[OURS]
     return str(ours["collection"]), IndexInfo(str(ours["model"]), str(ours["fingerprint"]), int(ours["dimension"]))
+
+
+def made_by() -> dict[str, int]:
+    """The versions that the words of a collection and their vectors are of, as its metadata tells them."""
+    return {"analyser": ANALYSER_VERSION, "scoring": SCORING_VERSION}
 
 
 def _told(info: IndexInfo) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from qdrant_client import models
 
-from core import words
 from core.adapters.point_checks import checked_payload, dense_vectors
+from core.bm25 import document_weights
 from core.index_ports import Point
 
 BATCH = 256  # points in one request at most
@@ -31,7 +31,7 @@ def whole_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
 
 
 def sparse(texts: Sequence[str]) -> models.SparseVector | None:
-    weights = words.document_weights(*texts)
+    weights = document_weights(*texts)
     return models.SparseVector(indices=list(weights), values=list(weights.values())) if weights else None
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -147,17 +147,29 @@ class Answer:
 
 
 def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
+    """Of pictures with one caption: words, two of one caption, and a caption that is the question."""
     told = {point.record.id: words.sequence(point.record.caption or "") for point in points}
     told = {i: terms for i, terms in told.items() if terms}
+    rarity = {}
+    for word, weight in asked.items():
+        holding = sum(word in other for other in told.values())
+        rarity[word] = weight * math.log((len(told) - holding + 0.5) / (holding + 0.5) + 1)
+    wanted = {word for word, weight in rarity.items() if weight > 0}
     scores = {}
     for i, terms in told.items():
         counts = Counter(terms)
-        for word, weight in asked.items():
-            if word in counts:
-                holding = sum(word in other for other in told.values())
-                rarity = math.log((len(told) - holding + 0.5) / (holding + 0.5) + 1)
-                often = counts[word] * 2.2 / (counts[word] + 1.2 * (0.25 + 0.75 * len(terms) / 8))
-                scores[i] = scores.get(i, 0.0) + weight * rarity * often
+        if not counts.keys() & rarity.keys():
+            continue
+        length = 1.2 * (0.25 + 0.75 * len(terms) / 8)
+        parts = [
+            (rarity[word], math.sqrt(counts[word] * 2.2 / (counts[word] + length)))
+            for word in rarity.keys() & counts.keys()
+        ]
+        pairs = combinations(sorted(wanted & counts.keys()), 2)
+        parts += [(0.1 * (rarity[one] + rarity[other]) / 2, 2.2 / (1 + length)) for one, other in pairs]
+        if wanted == counts.keys() and len(wanted) > 2:
+            parts.append((0.3 * sum(rarity[word] for word in wanted), 1.0))
+        scores[i] = sum((round(64 * wish) - 0.5 * (wish < 0)) / 64 * round(512 * held) / 512 for wish, held in parts)
     return scores
 
 

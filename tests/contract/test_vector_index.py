@@ -63,7 +63,7 @@ def test_an_empty_index_answers_with_nothing(index: VectorIndex) -> None:
     assert index.newest(limit=10) == []
     assert index.nearest(vector(1), limit=10) == []
     assert index.nearest(vector(1), limit=10, using="caption") == []
-    assert index.best_words({1: 1.0}, limit=10) == []
+    assert index.best_words({"red": 1.0}, limit=10) == []
     assert index.facet("words") == []
     assert index.fetch([ABSENT]) == {}
     assert index.vectors([ABSENT]) == {}
@@ -405,7 +405,7 @@ def test_shortlists_and_scores_of_every_list(library: VectorIndex) -> None:
     probes = [
         Probe("image", vector(2)),
         Probe("caption", vector(1002)),
-        Probe("words", terms={words.term_id("red"): 1.0, words.term_id("night"): -0.5}),
+        Probe("words", terms={"red": 1.0, "night": -0.5}),
     ]
     short = library.shortlists(probes, caption_words(none_of=["snow"]), limit=3)
     assert [one.ranking[0][0] for one in (short["image"], short["caption"])] == [image_id(2)] * 2
@@ -423,7 +423,7 @@ def test_shortlists_and_scores_of_every_list(library: VectorIndex) -> None:
 
 
 def test_what_failed_is_in_no_list_of_what_is_indexed_whatever_people_said_of_it(library: VectorIndex) -> None:
-    words_of_red = Probe("words", terms={words.term_id("red"): 1.0})
+    words_of_red = Probe("words", terms={"red": 1.0})
     probes = [Probe("image", vector(2)), Probe("caption", vector(1002)), words_of_red]
     before = library.shortlists(probes, INDEXED, limit=10)
     library.upsert([failed_point(9)])

@@ -76,7 +76,7 @@ def test_captions_that_people_wrote_are_asked(captioned: SmallLibrary, tmp_path:
     assert code == 0 and (found["pictures"], found["total"]) == (6, 6)
     rows = {row["name"]: row for row in found["text_to_image"]}
     assert rows["image alone"]["questions"] == 4
-    assert {"image alone", "captions alone", "words alone", "as set: 1, 0.05, 0.2", "1, 1, 1"} <= rows.keys()
+    assert {"image alone", "captions alone", "words alone", "as set: 1, 0.05, 0.5", "1, 1, 1"} <= rows.keys()
     assert all(0 <= row["ndcg_at_10"] <= 1 for row in rows.values())
     assert rows["words alone"]["recall_at_1"] == 0.5  # the umbrellas, of which the other caption tells too
     with Image.open(plot) as drawn:

@@ -339,7 +339,7 @@ def test_an_empty_caption_is_not_asked_for_again(world: World, monkeypatch: pyte
     for report in reports:
         list(run_ingest(parts, [world.store(str(world.folder))], report))
     assert [report.captioned for report in reports] == [2, 0]
-    assert world.index.best_words({1: 1.0}, limit=5) == []
+    assert world.index.best_words({"red": 1.0}, limit=5) == []
 
 
 def test_stopping_keeps_what_was_acknowledged_and_the_next_run_goes_on(world: World, decoder: DecodeWorkers) -> None:

@@ -194,7 +194,7 @@ def _asked_over_grpc(server: Server) -> Iterator[Callable[[], object]]:
     index, filter = QdrantIndex(server, "pictures", INFO), Filter(all=(Match("words", ("dog",)),))
     vector = point(1).image
     assert vector is not None
-    probes = [Probe("image", vector), Probe("words", terms={1: 0.5})]
+    probes = [Probe("image", vector), Probe("words", terms={"red": 0.5})]
     large = Layout("large", shards=2, replicas=2, write_consistency=1)
     yield lambda: server.ask(lambda client: create_collection(client, "pictures-1", INFO, large))
     for field, schema in FIELDS.items():

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from core import errors
+from core.query import Weights
 from search_ui.api_errors import Refusal, of
 from search_ui.api_guard import Rate
+from search_ui.api_models import FacetsBody, SearchBody
 from search_ui.api_pool import ClientGoneError, Going, Pool
 
 WAIT = 10.0
@@ -137,3 +139,12 @@ def test_every_error_has_an_answer(error: errors.BucketLensError, status: int, r
     refusal = of(error)
     assert (refusal.status, refusal.retry_after) == (status, retry)
     assert refusal.message and refusal.what_to_do and len(refusal.response().body) < 2000
+
+
+def test_weights_of_some_lists_leave_the_others_as_set() -> None:
+    usual = Weights(0.5, 0.3, 4)
+    for body in (SearchBody, FacetsBody):
+        asked = body.model_validate({"terms": [{"text": "dog"}], "weights": {"image": 2}})
+        assert asked.query(usual).weights == Weights(2, 0.3, 4)
+        assert body.model_validate({"weights": {}}).query(usual).weights == usual
+        assert body.model_validate({}).query(usual).weights is None

@@ -10,6 +10,7 @@ from core.index_ports import IndexInfo, Point
 from core.query import Query, TextTerm, Weights
 from core.retrieval_figures import Figures, ndcg
 from core.search import SearchService
+from core.words import analyse
 from tests.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
 from tests.library import image_id, record
 
@@ -33,7 +34,8 @@ def _told(n: int, *captions: str, shows: str, **changes: object) -> Point:
     """A picture that people captioned, its caption vector the mean of theirs."""
     mean = np.mean(_texts(*captions), axis=0)
     vector = (mean / np.linalg.norm(mean)).astype(np.float32)
-    changed = record(n, captions[0], caption_origin="human", captions=captions, **changes)
+    told = {"caption_origin": "human", "captions": captions, "words": analyse(*captions)}
+    changed = record(n, captions[0], **told | changes)
     return Point(changed, _texts(shows)[0], vector)
 
 

@@ -23,7 +23,9 @@ from core.query import (
     Missing,
     Query,
     TextTerm,
+    Weights,
     caption_words,
+    weighed,
 )
 
 ID = "00000000-0000-5000-8000-000000000001"
@@ -194,3 +196,14 @@ def test_entries_without_a_searchable_word_are_refused(field: str, kwarg: str, e
 
 def test_no_caption_words_is_no_filter() -> None:
     assert caption_words() == EVERYTHING
+
+
+def test_weights_that_are_not_given_are_the_usual_ones() -> None:
+    usual = Weights(0.5, 0.3, 4)
+    assert weighed({"image": 2}, usual) == Weights(2, 0.3, 4)
+    assert weighed({"words": 0, "caption": 1}, usual) == Weights(0.5, 1, 0)
+    assert weighed({}, usual) == usual
+    with pytest.raises(InvalidQuery, match="colour"):
+        weighed({"colour": 1}, usual)
+    with pytest.raises(InvalidQuery, match="at least one weight over 0"):
+        weighed({"image": 0}, Weights(1, 0, 0))
