@@ -5,8 +5,6 @@ from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 
-import numpy as np
-
 from core import models, vectors, words
 from core.diversity import varied
 from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
@@ -17,6 +15,7 @@ from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
 from core.judging import Judge
 from core.order import in_order
+from core.picture_encoding import encode_pictures
 from core.ports import Decoder, Encoder, TextEncoding
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
@@ -234,9 +233,9 @@ class SearchService:
                     parts[term] = self._encode_text(encoder, text, notices)
                 case ImageTerm(data=data):
                     assert encoder is not None
-                    decoded = self._decoder().submit(data, DecodeRequest(pixels=encoder.pixels)).result()
+                    decoded = self._decoder().submit(data, DecodeRequest(encoder.pixels, tiles=True)).result()
                     assert decoded.pixels is not None
-                    parts[term] = encoder.encode_images(decoded.pixels[np.newaxis])[0]
+                    parts[term] = encode_pictures(encoder, [decoded.pixels])[0]
                 case LikeTerm(id=image_id):
                     found = self._index.vectors([image_id])
                     if image_id not in found:

@@ -10,7 +10,7 @@ from core.asked import filter_of
 from core.errors import InvalidQuery
 from core.facets import FACETS, MAX_VALUES, FacetField
 from core.query import MAX_LIMIT, MAX_TERMS, MAX_TEXT, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights
-from core.records import CaptionOrigin, ListName, Status
+from core.records import CaptionOrigin, Framing, ListName, Status
 from core.strength import Verdict
 
 _KINDS = ("text", "image", "like")
@@ -158,6 +158,9 @@ class ImageAnswer(BaseModel):
     caption_score: float | None = Field(None, description="cosine of caption and picture")
     captioner: str | None = None
     generated: str | None = Field(None, description="what a model said of it beside people")
+    framing: Framing | None = Field(
+        None, description="tiles: its vector is the mean of several squares, as of all that is longer than 2 : 1"
+    )
 
 
 class StandingAnswer(BaseModel):
