@@ -30,15 +30,17 @@ from pillow_heif import HeifImageFile, register_heif_opener
 from core import png_chunks
 from core.colour import to_srgb
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
+from core.tiling import is_long, tile_boxes
 
-Pixels = NDArray[np.uint8]  # (S, S, 3) RGB
+Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
 
 
 @dataclass(frozen=True, slots=True)
 class PixelSpec:
     """The square input of a model: side in pixels, how a picture is fitted to it, and the Pillow resampling filter.
 
-    `crop` scales the shorter side to `size` and cuts the centre; `squash` scales both sides.
+    `crop` scales the shorter side to `size` and cuts the centre; `squash` scales both sides. What is longer than
+    2 : 1 is never cropped: it is squashed, or shown as tiles (core.tiling).
     """
 
     size: int
@@ -58,16 +60,21 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What is wanted of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both."""
+    """What is wanted of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both.
+
+    `tiles`: the model input as squares that show all of a long picture undistorted (core.tiling), of others as one.
+    """
 
     pixels: PixelSpec | None = None
     thumbnail: int | None = None
+    tiles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """`pixels` is (S, S, 3) uint8 RGB, `thumbnail` a JPEG; width and height are the upright picture's, in pixels.
 
+    Where tiles were asked for, `pixels` is (T, S, S, 3), T being core.tiling.tile_count of the upright picture.
     `taken_at` is the EXIF time (read as UTC where EXIF has no offset); `content_hash` the SHA-256 of the bytes, hex.
     """
 
@@ -105,7 +112,6 @@ _BOXED = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC or AVIF", b"msf1": "H
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIC"
 )
 _REASON = 200  # characters
-_LONG = 8  # times the shorter side
 
 _ORIENTATION, _EXIF_IFD, _TAKEN, _TAKEN_OFFSET = 0x0112, 0x8769, 0x9003, 0x9011
 _TURNS = {
@@ -205,7 +211,7 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
         height=height,
         taken_at=taken_at,
         content_hash=content_hash,
-        pixels=None if request.pixels is None else _model_input(image, (width, height), request.pixels),
+        pixels=_pixels(image, (width, height), request),
         thumbnail=None if request.thumbnail is None else _thumbnail(image, (width, height), request.thumbnail),
     )
 
@@ -230,23 +236,38 @@ def _enough(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
     return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
 
 
-def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """As transformers' CLIP image processor resizes and crops; `size` is the picture's before any draft decoding.
+def _pixels(image: Image.Image, size: tuple[int, int], request: DecodeRequest) -> Pixels | None:
+    """`size` is the picture's before any draft decoding."""
+    if request.pixels is None:
+        return None
+    if request.tiles:
+        return _tiles(image, size, request.pixels)
+    return _model_input(image, size, request.pixels)
 
-    Of a very long picture only the centre is scaled: 1 × 5000 pixels would else be blown up to gigabytes.
-    """
+
+def _tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
+    """(T, S, S, 3); each is scaled from its own part, so that no long picture is blown up as a whole."""
+    if not is_long(*size):
+        return _model_input(image, size, spec)[np.newaxis]
+    x, y = image.width / size[0], image.height / size[1]
+    boxes = [
+        (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
+        for left, top, right, bottom in tile_boxes(*size)
+    ]
+    square, resample = (spec.size, spec.size), Image.Resampling(spec.resample)
+    return np.stack([np.asarray(image.resize(square, resample, box=box)) for box in boxes])
+
+
+def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
+    """(S, S, 3), as transformers' CLIP image processor resizes and crops; a long picture is squashed."""
     side = spec.size
     resample = Image.Resampling(spec.resample)
-    if spec.fit == "squash":
+    if spec.fit == "squash" or is_long(*size):
         return np.asarray(image.resize((side, side), resample))
     width, height = size
     scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
     left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
-    if max(scaled) <= _LONG * side:
-        return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
-    x, y = image.width / scaled[0], image.height / scaled[1]
-    box = (left * x, top * y, min((left + side) * x, image.width), min((top + side) * y, image.height))
-    return np.asarray(image.resize((side, side), resample, box=box))
+    return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
 
 
 def _thumbnail(image: Image.Image, size: tuple[int, int], longer: int) -> bytes:

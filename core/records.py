@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human"]
+Framing = Literal["tiles", "imported"]
 ListName = Literal["image", "caption", "words"]  # the lists that a search ranks by
 
 UNTOLD_ETAG = "*"  # of a listing that does not know the bytes, and of bytes that were served without a name
@@ -39,8 +40,9 @@ class ImageRecord:
 
     `captions` are all that people wrote of it, the first being its `caption`; `generated` is what a captioner said of
     it beside them, where it was asked to. `words` are the dictionary forms of all of them, each once, in order of
-    appearance. `caption_score` is the cosine of caption vector and image vector. A failed image has `error` and no
-    vector.
+    appearance. `caption_score` is the cosine of caption vector and image vector. `framing` says what the image vector
+    was made of: None of one square of the picture, "tiles" of several (core.tiling), "imported" of what is not known. A
+    failed image has `error` and no vector.
     """
 
     id: str
@@ -65,6 +67,7 @@ class ImageRecord:
     words: tuple[str, ...] = ()
     captions: tuple[str, ...] = ()
     generated: str | None = None
+    framing: Framing | None = None
 
     @property
     def ref(self) -> ImageRef:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
-import numpy as np
-
 from core import models, vectors, words
 from core.calibration import Calibration
 from core.diversity import varied
@@ -20,6 +18,7 @@ from core.images import DecodeRequest
 from core.index_ports import SearchableIndex
 from core.judging import Asked, Judge
 from core.order import in_order
+from core.picture_encoding import encode_pictures
 from core.ports import Decoder, Encoder, TextEncoding
 from core.query import INDEXED, Filter, ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.ranking import Question, Ranker, findable
@@ -251,9 +250,9 @@ class SearchService:
                     parts[term] = self._encode_text(encoder, text, notices)
                 case ImageTerm(data=data):
                     assert encoder is not None
-                    decoded = self._decoder().submit(data, DecodeRequest(pixels=encoder.pixels)).result()
+                    decoded = self._decoder().submit(data, DecodeRequest(encoder.pixels, tiles=True)).result()
                     assert decoded.pixels is not None
-                    parts[term] = encoder.encode_images(decoded.pixels[np.newaxis])[0]
+                    parts[term] = encode_pictures(encoder, [decoded.pixels])[0]
                 case LikeTerm(id=image_id):
                     found = self._index.vectors([image_id])
                     if image_id not in found:

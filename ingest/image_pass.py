@@ -7,17 +7,16 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-
 from core.errors import StoreError
 from core.images import DecodeRequest
 from core.index_ports import Point
+from core.picture_encoding import encode_pictures
 from core.ports import Encoder, ImageStore, Remote
 from core.records import UNREAD_ETAG, ImageRecord
 from core.vectors import Matrix
 from ingest.observer import timed
 from ingest.parts import Parts, patiently
-from ingest.plan import Step
+from ingest.plan import Step, seen_in_part
 from ingest.planner import Planner
 from ingest.points import Donors, adopted_point, failed_point, indexed_point
 from ingest.prepare import Failed, Gone, Outcome, Preparer, Ready, Reworded, Touched, Withheld
@@ -57,6 +56,7 @@ class ImagePass:
         self._written_at = time.monotonic()
         self._readers = max(parts.options.readers, store.readers if isinstance(store, Remote) else 0)
         self._broken: StoreError | None = None
+        self._reframed = 0
 
     def run(self) -> Iterator[Progress]:
         """Works until everything that is planned has been written, or `stop`; yields often.
@@ -70,7 +70,7 @@ class ImagePass:
         if encoder.remark and encoder.remark not in self._report.notices:
             self._report.notices.append(encoder.remark)
         started = time.monotonic()
-        request = DecodeRequest(encoder.pixels, self._parts.options.thumbnail_px)
+        request = DecodeRequest(encoder.pixels, self._parts.options.thumbnail_px, tiles=True)
         prepare = Preparer(self._store, self._parts.decoder, self._parts.thumbnails, request, self._parts.observer)
         readers = ThreadPoolExecutor(self._readers, "prepare")
         device = ThreadPoolExecutor(1, "encode")
@@ -98,6 +98,11 @@ class ImagePass:
             )
         self._collect(encoder, 0)
         self._write(whole=True)
+        if self._reframed:
+            self._report.notices.append(
+                f"{self._reframed:,} pictures that are longer than 2 : 1 were encoded anew: until now searches knew "
+                "only the middle of them"
+            )
         yield self._progress()
         if self._broken is not None:
             raise self._broken
@@ -226,6 +231,10 @@ class ImagePass:
             return
         with timed(self._parts.observer, "upsert"):
             patiently(self._parts.index.upsert, [point for _, point in written])
+        self._reframed += sum(
+            point.record.framing == "tiles" and step.known is not None and seen_in_part(step.known)
+            for step, point in written
+        )
         counts = Counter(step.kind if point.record.status == "indexed" else "failed" for step, point in written)
         self._report.added += counts["add"]
         self._report.updated += counts["update"]
@@ -257,5 +266,5 @@ def _timed_encode(encoder: Encoder, batch: list[Ready]) -> tuple[Matrix, float]:
     """(N, D) vectors of a batch, and the seconds that they took."""
     started = time.perf_counter()
     pixels = [ready.decoded.pixels for ready in batch]
-    vectors = encoder.encode_images(np.stack([each for each in pixels if each is not None]))
+    vectors = encode_pictures(encoder, [each for each in pixels if each is not None])
     return vectors, time.perf_counter() - started

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from core.records import UNREAD_ETAG, UNTOLD_ETAG, ImageRecord, ImageRef
+from core.tiling import is_long
 
 Kind = Literal["add", "update", "reword", "skip", "withheld"]
 
@@ -31,7 +32,7 @@ def plan(
     """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
 
     What would be worked on if it were not withheld is told apart, and so is an image of which only the captions that
-    its listing has for it are others.
+    its listing has for it are others. One that is `seen_in_part` is read again, unless it is withheld.
     """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
@@ -44,9 +45,18 @@ def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
         return "add" if ref.withheld is None else "withheld"
     if _has_changed(ref, known) or (retry_failed and known.status == "failed"):
         return "update" if ref.withheld is None else "withheld"
+    if seen_in_part(known) and ref.withheld is None:
+        return "update"
     if ref.captions and (known.caption_origin, known.captions) != ("human", ref.captions):
         return "reword"
     return "skip"
+
+
+def seen_in_part(known: ImageRecord) -> bool:
+    """Has it the vector of its middle square alone, as long pictures were encoded before there were tiles?"""
+    if known.status != "indexed" or known.content_hash is None or known.framing is not None:
+        return False
+    return known.width is not None and known.height is not None and is_long(known.width, known.height)
 
 
 def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:

@@ -10,10 +10,11 @@ from core.index_ports import Point, VectorIndex
 from core.ports import Encoder
 from core.query import INDEXED, Filter, Match
 from core.records import UNREAD_ETAG, ImageRecord
+from core.tiling import is_long
 from core.vectors import Vector
 from core.words import analyse
 from ingest.parts import patiently
-from ingest.plan import Step
+from ingest.plan import Step, seen_in_part
 from ingest.prepare import Failed
 from ingest.wording import text_vector, written
 
@@ -21,8 +22,13 @@ from ingest.wording import text_vector, written
 def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
     """A new point; what people wrote of the picture stays when its file changes, or can be read again.
 
-    What its listing says that they wrote counts for more.
+    What its listing says that they wrote counts for more. A picture that is the same and had been seen in part keeps
+    every caption.
     """
+    known = step.known
+    if known is not None and seen_in_part(known) and known.content_hash == decoded.content_hash:
+        if not step.ref.captions or step.ref.captions == known.captions:
+            return _reframed(step, decoded, vector, index)
     record, known = _decoded_record(step, decoded, index.info.fingerprint), step.known
     if step.ref.captions:
         return _captioned_by_listing(record, vector, step.ref.captions, encoder)
@@ -38,13 +44,25 @@ def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorInd
     return Point(replace(record, caption_score=score), vector, caption)
 
 
+def _reframed(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
+    """With another image vector, and all that is said of it as it was."""
+    assert step.known is not None
+    record = _told_as(_decoded_record(step, decoded, index.info.fingerprint), step.known)
+    caption = patiently(index.vectors, [step.id], "caption").get(step.id)
+    score = None if caption is None else float(caption @ vector)
+    return Point(replace(record, caption_score=score), vector, caption)
+
+
 def adopted_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
     """The point of an image whose vector was imported and that is now read for the first time: the vector stays."""
     known = step.known
     if known is None or known.etag != UNREAD_ETAG or known.status != "indexed":
         return None
     vector = patiently(index.vectors, [known.id]).get(known.id)
-    return None if vector is None else indexed_point(step, decoded, vector, index, encoder)
+    if vector is None:
+        return None
+    point = indexed_point(step, decoded, vector, index, encoder)
+    return replace(point, record=replace(point.record, framing="imported"))
 
 
 def _captioned_by_listing(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
@@ -76,7 +94,7 @@ class Donors:
         hashes = tuple(set(content_hashes))
         same = INDEXED & Filter(all=(Match("content_hash", hashes),))
         found = patiently(index.scroll, same, limit=4 * len(hashes))
-        self._records = {record.content_hash: record for record in found}
+        self._records = {record.content_hash: record for record in found if not seen_in_part(record)}
         ids = [record.id for record in self._records.values()]
         self._images = patiently(index.vectors, ids) if ids else {}
         self._captions = patiently(index.vectors, ids, "caption") if ids else {}
@@ -88,17 +106,22 @@ class Donors:
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
             return None
-        record = replace(
-            _decoded_record(step, decoded, self._index.info.fingerprint),
-            caption=donor.caption,
-            caption_origin=donor.caption_origin,
-            caption_score=donor.caption_score,
-            captioner=donor.captioner,
-            words=donor.words,
-            captions=donor.captions,
-            generated=donor.generated,
-        )
-        return Point(record, self._images[donor.id], self._captions.get(donor.id))
+        record = _told_as(_decoded_record(step, decoded, self._index.info.fingerprint), donor)
+        return Point(replace(record, framing=donor.framing), self._images[donor.id], self._captions.get(donor.id))
+
+
+def _told_as(record: ImageRecord, other: ImageRecord) -> ImageRecord:
+    """With all that is said of the other one, which shows the same."""
+    return replace(
+        record,
+        caption=other.caption,
+        caption_origin=other.caption_origin,
+        caption_score=other.caption_score,
+        captioner=other.captioner,
+        words=other.words,
+        captions=other.captions,
+        generated=other.generated,
+    )
 
 
 def _with_words_of_people(record: ImageRecord, known: ImageRecord) -> ImageRecord:
@@ -120,6 +143,7 @@ def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageReco
         height=decoded.height,
         taken_at=decoded.taken_at,
         content_hash=decoded.content_hash,
+        framing="tiles" if is_long(decoded.width, decoded.height) else None,
     )
 
 

@@ -18,7 +18,7 @@ from core.errors import (
 from core.images import Decoded, DecodeRequest
 from core.ports import Conditional, Decoder, Fetched, ImageStore, ThumbnailStore
 from ingest.observer import SILENT, Observer, timed
-from ingest.plan import Step
+from ingest.plan import Step, seen_in_part
 
 _MAX_HELD_BYTES = 128 * 2**20
 _CHANGES_FOLLOWED = 4
@@ -126,17 +126,18 @@ class Preparer:
             except LinkDead as error:
                 return Failed(step, str(error), stays=True)
             except ImageError as error:
-                return Failed(step, str(error))
+                return Failed(step, str(error), stays=_seen_in_part(step))
             step, data = replace(step, ref=fetched.ref), fetched.data
             content_hash = hashlib.sha256(data).hexdigest()
             known = step.known
-            if known is not None and known.status == "indexed" and known.content_hash == content_hash:
+            same = known is not None and known.status == "indexed" and known.content_hash == content_hash
+            if same and not _seen_in_part(step):
                 return Touched(step)
             try:
                 with timed(self._observer, "decode"):
                     decoded = self._decoder.submit(data, self._request).result()
             except ImageError as error:
-                return Failed(step, str(error), content_hash)
+                return Failed(step, str(error), content_hash, stays=same)
         assert decoded.thumbnail is not None
         self._thumbnails.put(step.id, decoded.thumbnail)
         return Ready(step, replace(decoded, thumbnail=None))
@@ -145,7 +146,12 @@ class Preparer:
         if not isinstance(self._store, Conditional):
             return Fetched(step.ref, self._store.read(step.ref))
         known = step.known
-        return self._store.fetch(step.ref, known.etag if known is not None and known.status == "indexed" else "")
+        unless = known is not None and known.status == "indexed" and not seen_in_part(known)
+        return self._store.fetch(step.ref, known.etag if known is not None and unless else "")
+
+
+def _seen_in_part(step: Step) -> bool:
+    return step.known is not None and seen_in_part(step.known)
 
 
 class _ByteBudget:

@@ -23,7 +23,7 @@ from core.query import (
     weighed,
 )
 from core.question_parser import compile_terms
-from core.records import CaptionOrigin, ListName, Status
+from core.records import CaptionOrigin, Framing, ListName, Status
 from core.relevance import Verdict
 
 _KINDS = ("text", "image", "like")
@@ -175,6 +175,9 @@ class ImageAnswer(BaseModel):
     caption_score: float | None = Field(None, description="cosine of caption and picture")
     captioner: str | None = None
     generated: str | None = Field(None, description="what a model said of it beside people")
+    framing: Framing | None = Field(
+        None, description="tiles: its vector is the mean of several squares, as of all that is longer than 2 : 1"
+    )
 
 
 class StandingAnswer(BaseModel):

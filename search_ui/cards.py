@@ -39,6 +39,8 @@ def facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 
     rows = [("File", record.name, ""), ("Address", record.uri, "")]
     size = f"{record.width:,} × {record.height:,} pixels, " if record.width and record.height else ""
     rows.append(("Size", size + file_size(record.bytes), ""))
+    if record.framing == "tiles":
+        rows.append(("Compared by", "the mean of several squares, for it is longer than 2 : 1", ""))
     if copies > 1:
         rows.append(("Copies", f"{copies:,} files of the same bytes", ""))
     if record.taken_at is not None:

@@ -24,6 +24,7 @@ from core.order import in_order
 from core.ports import TextEncoding
 from core.query import EVERYTHING, Filter, Keyword, Sort
 from core.records import Hit, ImageRecord, ImageRef, ListName, from_payload, to_payload
+from core.tiling import tile_boxes
 from core.vectors import Matrix, Vector, unit
 
 COLOURS = {
@@ -129,8 +130,10 @@ class InlineDecoder:
         self.decoded += 1
         pixels = thumbnail = None
         if request.pixels is not None:
-            side = request.pixels.size
-            pixels = np.asarray(image.resize((side, side), Image.Resampling(request.pixels.resample)))
+            side, resample = request.pixels.size, Image.Resampling(request.pixels.resample)
+            boxes = tile_boxes(*image.size) if request.tiles else [(0, 0, *image.size)]
+            shown = np.stack([np.asarray(image.resize((side, side), resample, box=box)) for box in boxes])
+            pixels = shown if request.tiles else shown[0]
         if request.thumbnail is not None:
             small, buffer = image.copy(), io.BytesIO()
             small.thumbnail((request.thumbnail, request.thumbnail))

@@ -26,6 +26,7 @@ _FIELDS: dict[str, Any] = {
     "encoder": _CODED,
     "caption_origin": _CODED,
     "captioner": _CODED,
+    "framing": _CODED,
     "key": pa.string(),
     "uri": pa.string(),
     "etag": pa.string(),
@@ -95,9 +96,12 @@ class Columns:
         return int(np.searchsorted(self.ids, packed([image_id])[0], side="right"))
 
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
-        """In the order of the rows."""
+        """In the order of the rows. A file that an earlier version wrote may lack a field."""
         picked = self._batch.take(pa.array(rows, pa.int64()))
-        told = {name: picked[name].to_pylist() for name in _FIELDS}
+        there = set(picked.schema.names)
+        told: dict[str, list[Any]] = {
+            name: picked[name].to_pylist() if name in there else [None] * len(rows) for name in _FIELDS
+        }
         for name in TIMES:
             told[name] = [None if time is None else _EPOCH + time * _US for time in told[name]]
         for name in ("words", "captions"):

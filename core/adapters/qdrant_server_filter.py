@@ -11,6 +11,7 @@ from qdrant_client import models
 
 from core import words
 from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.filter_simplify import simplified
 from core.key_patterns import literal_spellings
 from core.query import Condition, Filter
 from core.words import is_unicode
@@ -35,13 +36,7 @@ _NOTHING = models.Filter(must_not=[models.Filter()])
 
 def passing(filter: Filter, read: Read) -> models.Filter | None:
     """None where the filter lets everything pass. `read` is asked for what the server cannot decide."""
-    if not filter:
-        return None
-    return models.Filter(
-        must=[_condition(condition, read) for condition in filter.all],
-        should=[_condition(condition, read) for condition in filter.any],
-        must_not=[_condition(condition, read) for condition in filter.none],
-    )
+    return _filter(simplified(filter), read)
 
 
 def same_time(inner: models.Filter | None, field: str, time: str) -> models.Filter:
@@ -70,10 +65,25 @@ def _lacks(field: str) -> models.IsEmptyCondition:
     return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
 
 
+def _filter(filter: Filter, read: Read) -> models.Filter | None:
+    if not filter:
+        return None
+    return models.Filter(
+        must=[_condition(condition, read) for condition in filter.all],
+        should=[_condition(condition, read) for condition in filter.any],
+        must_not=[_apart(_condition(condition, read)) for condition in filter.none],
+    )
+
+
+def _apart(condition: models.Condition) -> models.Filter:
+    """In a filter of its own: server 1.19.0 passes over a `must_not` that stands in `must` or `should` too."""
+    return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
+
+
 def _condition(condition: Condition, read: Read) -> models.Condition:
     match condition:
         case Filter():
-            return passing(condition, read) or models.Filter()
+            return _filter(condition, read) or models.Filter()
         case Missing(field):
             return _lacks(field)
         case Match(field, values):

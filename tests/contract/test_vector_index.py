@@ -79,6 +79,7 @@ def test_nothing_to_write_is_no_fault(index: VectorIndex) -> None:
 
 def test_records_come_back_as_they_were_written(index: VectorIndex) -> None:
     full = record(1, "two red cars", caption_origin="human", captioner=None, taken_at=START + timedelta(microseconds=1))
+    full = replace(full, width=3000, framing="tiles")
     bare = record(2, width=None, height=None, content_hash=None)
     broken = failed_point(3, "cut short after 12 bytes")
     index.upsert([Point(full, vector(1), vector(2)), Point(bare, vector(3)), broken])

@@ -28,7 +28,7 @@ from demo import scenes
 from tests.integration.model_folders import WORDS, make_tiny_captioner, make_tiny_clip, make_vit_b_32
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = ((640, 480), (480, 640), (1200, 300), (90, 400), (224, 224), (50, 50), (511, 333))
+SIZES = ((640, 480), (480, 640), (600, 300), (90, 180), (224, 224), (50, 50), (511, 333))
 
 
 @pytest.fixture(scope="module")

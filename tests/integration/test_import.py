@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from core.adapters.decode_workers import DecodeWorkers
 from core.adapters.folder_store import FolderStore
@@ -256,6 +257,19 @@ def test_a_later_ingest_of_the_source_reads_the_pictures_and_keeps_the_vectors(
     world.ingest()
     changed = world.index.vectors([records["a.png"].id])
     assert not np.allclose(next(iter(changed.values())), unit(vectors[0]), atol=0.1)
+
+
+def test_a_long_picture_keeps_its_imported_vector(world: ImportWorld, tmp_path: Path) -> None:
+    Image.new("RGB", (90, 30), "red").save(world.folder / "long.png")
+    vectors = matrix(1)
+    world.bring(npy(tmp_path, vectors, "long.png"), store=FolderStore(world.folder, max_bytes=2**20))
+    for updated in (1, 0, 0):
+        assert (world.ingest().updated, world.encoder.encoded) == (updated, 0)
+        record = world.by_key()["long.png"]
+        assert (record.width, record.framing) == (90, "imported")
+        assert np.allclose(world.index.vectors([record.id])[record.id], unit(vectors[0]))
+    Image.new("RGB", (90, 30), "blue").save(world.folder / "long.png")
+    assert world.ingest().updated == 1 and world.by_key()["long.png"].framing == "tiles"
 
 
 def test_imported_images_are_deleted_with_their_own_source_alone(world: ImportWorld, tmp_path: Path) -> None:

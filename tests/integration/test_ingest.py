@@ -77,7 +77,7 @@ class World:
     def picture(self, name: str, colour: str, width: int = 40) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (width, 30), colour).save(path)
+        Image.new("RGB", (width, max(30, (width + 1) // 2)), colour).save(path)
         return path
 
 

@@ -1,14 +1,18 @@
 """Ingest from lists over real HTTP; decode workers are real, index and models are fakes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from core.adapters.decode_workers import DecodeWorkers
 from core.adapters.list_store import ListStore
 from core.images import ImageLimits
+from core.index_ports import Point
 from core.ports import ImageStore
 from core.query import FAILED, INDEXED, caption_words
 from core.records import ImageRecord
@@ -82,6 +86,21 @@ def test_an_unchanged_list_is_not_fetched_again(world: ListWorld) -> None:
     report = world.run()
     assert (report.skipped, report.added, report.updated, report.failed) == (6, 0, 0, 0)
     assert not world.web.asked
+
+
+def test_a_long_picture_known_by_its_middle_is_downloaded_again(world: ListWorld) -> None:
+    """Although its server would say that it is unchanged."""
+    data = BytesIO()
+    Image.new("RGB", (90, 30), "red").save(data, "PNG")
+    world.write(*world.fill(2), "a red band\t" + world.web.show("/long.png", data.getvalue(), ETag='"long"'))
+    world.run()
+    long = world.record("/long.png")
+    world.index.upsert([Point(replace(long, framing=None), world.index.vectors([long.id])[long.id])])
+    world.encoder.encoded = 0
+    report = world.run()
+    assert (report.updated, report.skipped, world.encoder.encoded) == (1, 2, 4)
+    assert world.record("/long.png").framing == "tiles" and "If-None-Match" not in world.web.headers["/long.png"]
+    assert world.run().skipped == 3
 
 
 def test_a_recheck_downloads_what_has_changed_alone(world: ListWorld) -> None:

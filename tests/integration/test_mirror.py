@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.adapters import mirror_build
+from core.adapters import mirror_build, mirror_columns
 from core.adapters.faiss_mirror import FaissMirror
 from core.adapters.mirror_build import build
 from core.adapters.mirror_files import MirrorFolder
@@ -149,6 +149,22 @@ def test_made_anew_no_file_holds_what_was_deleted(library: MemoryIndex, folder: 
     build(library, folder, "float32", rows=ROWS, anew=True)
     assert not any(b"zebra" in path.read_bytes() for path in folder.folder.rglob("*") if path.is_file())
     assert _equal(library, folder) and len(folder.candidates()) == 1
+
+
+def test_a_copy_that_an_earlier_version_wrote_can_be_read_and_built_upon(
+    library: MemoryIndex, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.delitem(mirror_columns._FIELDS, "framing")
+        _build(library, folder)
+    assert _equal(library, folder)
+    long = point(31, "a red car", width=4000, framing="tiles")
+    library.upsert([long])
+    _build(library, folder)
+    assert _equal(library, folder)
+    mirror = FaissMirror(folder.folder, threads=1)
+    assert mirror.fetch([long.record.id])[long.record.id].framing == "tiles"
+    mirror.close()
 
 
 def test_two_builds_at_once_wait_for_each_other(library: MemoryIndex, folder: MirrorFolder) -> None:

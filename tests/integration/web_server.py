@@ -16,7 +16,7 @@ Answer = Callable[["Handler"], None]
 
 def picture(colour: str, width: int = 40) -> bytes:
     data = BytesIO()
-    Image.new("RGB", (width, 30), colour).save(data, "PNG")
+    Image.new("RGB", (width, max(30, (width + 1) // 2)), colour).save(data, "PNG")
     return data.getvalue()
 
 
