@@ -58,9 +58,9 @@ _ROWS = 24
 _TINY = 1e-6
 
 _SHOWN = (0.48, 0.12)  # the reach whose strength is a half, and the width of the logistic function
-_OVER_CHANCE = (0.165, 0.08)  # so far above chance
+_OVER_CHANCE = (0.17, 0.08)  # so far above chance
 _ALIKE = (0.97, 0.06)  # closeness
-_OVER_CHANCE_ALIKE = (1.13, 1.25)  # so many times this power of chance, for the mean of the best three
+_OVER_CHANCE_ALIKE = (1.12, 1.25)  # so many times this power of chance, for the mean of the best three
 _ALONE = 1.24  # times as much, for the best one alone
 _WIDTH = 0.035
 _FEW = 3
