@@ -140,7 +140,7 @@ def _ask_everything(index: VectorIndex, filter: Filter) -> None:
     index.facet("words", filter)
     index.copies(["aa"], filter)
     index.nearest(vector(1), filter, limit=3)
-    index.best_words({7: 1.0}, filter, limit=3)
+    index.best_words({"dog": 1.0}, filter, limit=3)
     for by in ("modified", "taken", "name"):
         index.ordered(by, filter, limit=3)  # type: ignore[arg-type]
 

@@ -87,7 +87,19 @@ def test_a_result_becomes_what_programs_read() -> None:
     hits = (Hit(captioned, 0.25), Hit(BARE, None))
     result = SearchResult(hits, 7, "edge", notices=("so",), timings_ms={"total": 1.23456})
     found = json.loads(json.dumps(result.to_dict()))
-    whole = {"hits", "total", "backend", "degraded", "as_of", "lacking", "notices", "timings_ms", "verdict"}
+    whole = {
+        "hits",
+        "total",
+        "backend",
+        "degraded",
+        "as_of",
+        "lacking",
+        "notices",
+        "timings_ms",
+        "verdict",
+        "matches",
+        "more_matches",
+    }
     assert found.keys() == whole
     assert (found["as_of"], found["lacking"]) == (None, None)
     assert (found["total"], found["backend"], found["degraded"], found["notices"]) == (7, "edge", False, ["so"])
