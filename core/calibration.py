@@ -91,10 +91,10 @@ class Calibration:
         """None where the library is too small to tell. Raises LibraryError."""
         return self._scale("pictures", _name(index), index, _read_pictures, lambda: _pictures(_sample(index)))
 
-    def renew(self, index: SearchableIndex, bank: Matrix) -> None:
-        """Measure the whole library, unless that was done at about its size, and keep it. Raises LibraryError."""
+    def renew(self, index: SearchableIndex, encoded_bank: Callable[[], Matrix]) -> None:
+        """Measure a large library whole, unless that was done at about its size, and keep it. Raises LibraryError."""
         count = index.count(INDEXED)
-        if count <= _WHOLE * SAMPLE or len(bank) < FEWEST:
+        if count <= _WHOLE * SAMPLE or len(bank := encoded_bank()) < FEWEST:
             return
         for kind, name in (("texts", _name(index, bank)), ("pictures", _name(index))):
             kept = self._store.load(kind, name)

@@ -58,7 +58,7 @@ _ROWS = 24
 _TINY = 1e-6
 
 _SHOWN = (0.48, 0.12)  # the reach whose strength is a half, and the width of the logistic function
-_OVER_CHANCE = (0.17, 0.08)  # so far above chance
+_OVER_CHANCE = (0.175, 0.08)  # so far above chance
 _ALIKE = (0.97, 0.06)  # closeness
 _OVER_CHANCE_ALIKE = (1.12, 1.25)  # so many times this power of chance, for the mean of the best three
 _ALONE = 1.24  # times as much, for the best one alone
@@ -97,19 +97,17 @@ class NullMaximum:
 
     @classmethod
     def of(cls, scores: NDArray[np.floating], best: int = 1) -> "NullMaximum":
-        """From the scores (N, Q) of a sample, cut into libraries of 1, 2, 4 … N pictures.
+        """From the scores (N, Q) of a sample, cut into libraries of 1, 2, 4 … pictures, and whole.
 
         The height of a query is the mean of its `best` scores, or of all where there are fewer.
         """
-        sizes, heights = [], []
-        size = 1
-        while size <= len(scores):
+        heights = []
+        sizes = [2**power for power in range(len(scores).bit_length()) if 2**power < len(scores)] + [len(scores)]
+        for size in sizes:
             parts = len(scores) // size
             cut = scores[: parts * size].reshape(parts, size, -1)
             top = np.partition(cut, size - min(best, size), axis=1)[:, size - min(best, size) :]
-            sizes.append(size)
             heights.append(float(np.median(top.mean(axis=1))))
-            size *= 2
         return cls(tuple(sizes), tuple(heights))
 
     def measured_at(self, size: int, scores: Scores, whole: Scores, best: int = 1) -> "NullMaximum":

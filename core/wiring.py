@@ -326,7 +326,7 @@ class Wiring:
     def calibrate(self) -> None:
         """Measure a large library anew where it has grown, unless that would take a model. Raises LibraryError."""
         if "encoder" in self.__dict__:
-            self.calibration.renew(self.index, self.bank(self.encoder))
+            self.calibration.renew(self.index, lambda: self.bank(self.encoder))
 
     @cached_property
     def _prompt_bank(self) -> "PromptBank":

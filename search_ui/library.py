@@ -211,7 +211,7 @@ class Library:
     def _calibrate(self) -> None:
         """Where it cannot be done now, searches make do with a sample of the library."""
         try:
-            self._wiring.calibration.renew(self.searched, self._wiring.bank(self._encoder()))
+            self._wiring.calibration.renew(self.searched, lambda: self._wiring.bank(self._encoder()))
         except BucketLensError as error:
             log.info("library not measured: %s", error)
 

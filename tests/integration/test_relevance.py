@@ -1,14 +1,22 @@
 """Relevance of the shipped demo model on scenes that it never saw, and of real CLIP vectors where they are at hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core import relevance
+from core.index_ports import IndexInfo, Point
+from core.ports import TextEncoding
+from core.query import Query, TextTerm
+from core.search import SearchService
+from core.words import analyse
 from demo.measure_relevance import SIZES, Parting, compare, drawn, pictures, real, real_pictures, strong_share
 from demo.pool import evaluation_scenes
 from demo.real_vectors import RealVectors
+from tests.fakes import ColourEncoder, InlineDecoder, MemoryIndex
+from tests.library import record
 
 VECTORS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "clip_vectors"
 needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"no real vectors in {VECTORS}")
@@ -76,3 +84,41 @@ def test_a_picture_among_its_like_is_a_match_and_two_by_chance_are_none() -> Non
     dogs, pairs = real_pictures(RealVectors.read(VECTORS))
     assert dogs.area >= 0.97 and dogs.none_of_present <= 0.1
     assert pairs <= 0.01
+
+
+class _Towers(ColourEncoder):
+    """The real texts' vectors, and no others."""
+
+    def __init__(self, found: RealVectors) -> None:
+        super().__init__()
+        self.fingerprint, self.dimension = "real", found.images.shape[1]
+        self._vectors = dict(zip(found.names, found.texts, strict=True))
+
+    def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+        rows = np.stack([self._vectors[text] for text in texts])
+        return TextEncoding(rows, (False,) * len(texts), ((),) * len(texts))
+
+
+@needs_vectors
+def test_searches_of_captioned_photographs_say_what_is_there_and_what_is_not() -> None:
+    """Captions decide where the model cannot: of man, woman, house and the like."""
+    found = RealVectors.read(VECTORS)
+    towers = _Towers(found)
+    index = MemoryIndex(IndexInfo("real", towers.fingerprint, towers.dimension))
+    index.upsert(
+        [
+            Point(record(n, captions[0], caption_origin="human", captions=captions), vector)
+            for n, (captions, vector) in enumerate(zip(found.captions, found.images, strict=True))
+        ]
+    )
+    service = SearchService(index, lambda: towers, InlineDecoder, bank=lambda _: found.texts)
+
+    def verdicts(rows: Sequence[int]) -> list[str | None]:
+        return [service.search(Query((TextTerm(found.names[row]),), limit=1)).verdict for row in rows]
+
+    assert np.mean([one == "none" for one in verdicts(found.absent)]) >= 0.82
+    assert np.mean([one == "none" for one in verdicts(found.present)]) <= 0.05
+    for name in ("man", "woman", "girl", "dog", "shirt", "house"):
+        answer = service.search(Query((TextTerm(name),), limit=500, min_strength=relevance.SOME))
+        said = [n for n, captions in enumerate(found.captions) if any(name in analyse(text) for text in captions)]
+        assert {record(n).id for n in said} <= {hit.record.id for hit in answer.hits}, name

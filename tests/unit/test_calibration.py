@@ -50,7 +50,7 @@ def test_a_search_makes_do_with_a_sample_and_asks_the_library_nothing_else() -> 
     found = Calibration()
     texts, pictures = found.texts(index, BANK), found.pictures(index)
     assert texts is not None and pictures is not None and index.asked == 0
-    assert texts.chance.sizes[-1] == 64 and texts.chance.at(64) > texts.chance.at(8) > texts.chance.at(1)
+    assert texts.chance.sizes[-2:] == (64, 80) and texts.chance.at(64) > texts.chance.at(8) > texts.chance.at(1)
     assert found.texts(index, BANK) is texts and found.pictures(index) is pictures
 
 
@@ -68,7 +68,7 @@ def test_scales_are_made_anew_when_the_library_has_grown_by_more_than_a_tenth() 
 def test_a_large_library_is_measured_whole_and_that_is_kept(tmp_path: Path) -> None:
     index = _library(400)
     by_sample = Calibration().texts(index, BANK)
-    Calibration(CalibrationFiles(tmp_path)).renew(index, BANK)
+    Calibration(CalibrationFiles(tmp_path)).renew(index, lambda: BANK)
     asked = index.asked
     assert asked > 0 and len(list(tmp_path.iterdir())) == 2
     later = Calibration(CalibrationFiles(tmp_path))
@@ -76,7 +76,7 @@ def test_a_large_library_is_measured_whole_and_that_is_kept(tmp_path: Path) -> N
     assert texts is not None and pictures is not None and by_sample is not None
     assert texts.chance.sizes[-1] == pictures.few.sizes[-1] == 400
     assert texts.chance.sizes[:-1] == by_sample.chance.sizes
-    later.renew(index, BANK)
+    later.renew(index, lambda: BANK)
     assert index.asked == asked
     every = np.stack(list(index.vectors([record(n).id for n in range(400)]).values()))
     reach = texts.yardstick.reach(texts.yardstick.random_texts(), every)
@@ -86,7 +86,7 @@ def test_a_large_library_is_measured_whole_and_that_is_kept(tmp_path: Path) -> N
 @pytest.mark.usefixtures("small_sample")
 def test_a_library_that_is_smaller_than_two_samples_is_not_asked(tmp_path: Path) -> None:
     index = _library(120)
-    Calibration(CalibrationFiles(tmp_path)).renew(index, BANK)
+    Calibration(CalibrationFiles(tmp_path)).renew(index, lambda: BANK)
     assert index.asked == 0 and not list(tmp_path.iterdir())
 
 
@@ -94,7 +94,7 @@ def test_a_library_that_is_smaller_than_two_samples_is_not_asked(tmp_path: Path)
 @pytest.mark.parametrize("damage", [b"", b"nonsense", None])
 def test_a_damaged_file_costs_time_alone(tmp_path: Path, damage: bytes | None) -> None:
     index = _library(400)
-    Calibration(CalibrationFiles(tmp_path)).renew(index, BANK)
+    Calibration(CalibrationFiles(tmp_path)).renew(index, lambda: BANK)
     for path in tmp_path.iterdir():
         path.write_bytes(path.read_bytes()[:-200] if damage is None else damage)
     assert Calibration(CalibrationFiles(tmp_path)).texts(index, BANK) is not None
