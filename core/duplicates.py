@@ -135,6 +135,8 @@ class Duplicates:
         self._ids += ids
         self._rows.update({image_id: first + n for n, image_id in enumerate(ids)})
         found = self._candidates(ids, described, first)
+        if not len(found.asked):
+            return
         luma, rows = cells[..., 0].astype(np.float32)[found.asked], self._signatures.luma(found.rows)
         at = settle(luma, rows, found.placements)
         kept = np.flatnonzero(alike(luma, rows, at))
@@ -191,6 +193,8 @@ class Duplicates:
         described, pair = describe(both), Signatures()
         pair.add(both[1:], described[1:])
         found = pair.scan(described[:1], np.asarray([1]), least=-1, limit=1)
+        if not len(found.asked):
+            return Verdict.DIFFERENT
         luma = both[..., 0].astype(np.float32)
         return self._compare(one, other, settle(luma[:1], luma[1:], found.placements))
 

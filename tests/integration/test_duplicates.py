@@ -287,3 +287,18 @@ def test_a_threshold_is_a_cosine(threshold: float) -> None:
     index = MemoryIndex(IndexInfo("colours", ENCODER.fingerprint, ENCODER.dimension))
     with pytest.raises(InvalidQuery, match="threshold"):
         Duplicates(index, MemoryThumbnails().get, EVERYTHING, threshold)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_pictures_that_are_like_no_others_are_no_duplicates(count: int) -> None:
+    files = [(f"{n}.jpg", file_of(draw(random_scene(random.Random(n)), 320))) for n in range(count)]
+    index, thumbnails = _library(files)
+    found = Duplicates(index, thumbnails.get, EVERYTHING)
+    assert _judge(found, 0) == (0.0, []) and not list(found.groups())
+
+
+def test_pictures_without_anything_to_tell_them_by_are_no_duplicates() -> None:
+    files = [(f"{n}.png", file_of(Image.new("RGB", (300, 200), (200, 200, 200 + n)), "PNG")) for n in range(4)]
+    index, thumbnails = _library(files)
+    found = Duplicates(index, thumbnails.get, EVERYTHING)
+    assert list(found.look()) and not list(found.groups())

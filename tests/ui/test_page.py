@@ -42,6 +42,13 @@ def outcome(page: Page) -> Locator:
     return page.locator(".bl-outcome p")
 
 
+def found(page: Page) -> int:
+    """How many pictures the answer holds: good matches and weaker ones."""
+    told = (outcome(page).text_content() or "").split(" · ")
+    parts = [part for part in told if re.search("match(es)?$|weaker|picture", part) and "first" not in part]
+    return sum(int(number.replace(",", "")) for part in parts for number in re.findall(r"[\d,]+", part))
+
+
 def ask(page: Page, text: str) -> None:
     page.get_by_label("Search", exact=True).fill(text)
     page.keyboard.press("Enter")
