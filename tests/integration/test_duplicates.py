@@ -291,7 +291,7 @@ def test_a_threshold_is_a_cosine(threshold: float) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_a_few_pictures_that_are_like_no_others_are_no_duplicates(count: int) -> None:
-    files = [(f"{n}.jpg", file_of(draw(random_scene(random.Random(n)), 320))) for n in range(count)]
+    files = [(f"{n}.jpg", file_of(draw(random_scene(n), 320))) for n in range(count)]
     index, thumbnails = _library(files)
     found = Duplicates(index, thumbnails.get, EVERYTHING)
     assert _judge(found, 0) == (0.0, []) and not list(found.groups())
