@@ -107,7 +107,7 @@ def test_searches_of_captioned_photographs_say_what_is_there_and_what_is_not() -
     index = MemoryIndex(IndexInfo("real", towers.fingerprint, towers.dimension))
     index.upsert(
         [
-            Point(record(n, captions[0], caption_origin="human", captions=captions), vector)
+            Point(record(n, captions[0], caption_origin="human", captions=captions, words=analyse(*captions)), vector)
             for n, (captions, vector) in enumerate(zip(found.captions, found.images, strict=True))
         ]
     )
