@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.fusion import Probe
 from core.index_ports import SearchableIndex
 from core.query import INDEXED
-from core.relevance import FEWEST, NullMaximum, PictureYardstick, TextYardstick
+from core.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
 from core.vectors import Matrix, Vector
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -40,6 +40,14 @@ class TextScale:
     yardstick: TextYardstick
     chance: NullMaximum
 
+    def measured(self, query: Matrix, images: Matrix) -> Scores:
+        """(1, D), (N, D) -> (N,)."""
+        return self.yardstick.reach(query, images)[:, 0]
+
+    def evidence(self, measured: Scores, count: int) -> float:
+        """How surely the best are more than chance finds among so many pictures."""
+        return self.yardstick.evidence(measured, self.chance.at(count))
+
 
 @dataclass(frozen=True)
 class PictureScale:
@@ -48,6 +56,14 @@ class PictureScale:
     yardstick: PictureYardstick
     few: NullMaximum
     one: NullMaximum
+
+    def measured(self, query: Matrix, images: Matrix) -> Scores:
+        """(1, D), (N, D) -> (N,)."""
+        return self.yardstick.closeness(query, images)[:, 0]
+
+    def evidence(self, measured: Scores, count: int) -> float:
+        """How surely the best are more than chance finds among so many pictures."""
+        return self.yardstick.evidence(measured, self.few.at(count), self.one.at(count))
 
 
 class CalibrationStore(Protocol):

@@ -27,36 +27,6 @@ class Asked:
     count: int
 
 
-@dataclass(frozen=True)
-class _TextMeasure:
-    scale: TextScale
-    query: Matrix
-
-    def of(self, images: Matrix) -> NDArray[np.float64]:
-        return self.scale.yardstick.reach(self.query, images)[:, 0]
-
-    def strengths(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.scale.yardstick.strengths(measured)
-
-    def evidence(self, measured: NDArray[np.float64], count: int) -> float:
-        return self.scale.yardstick.evidence(measured, self.scale.chance.at(count))
-
-
-@dataclass(frozen=True)
-class _PictureMeasure:
-    scale: PictureScale
-    query: Matrix
-
-    def of(self, images: Matrix) -> NDArray[np.float64]:
-        return self.scale.yardstick.closeness(self.query, images)[:, 0]
-
-    def strengths(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.scale.yardstick.strengths(measured)
-
-    def evidence(self, measured: NDArray[np.float64], count: int) -> float:
-        return self.scale.yardstick.evidence(measured, self.scale.few.at(count), self.scale.one.at(count))
-
-
 class Judge:
     """The strength of hits for one query.
 
@@ -86,20 +56,20 @@ class Judge:
         self._wanted = asked.words
         self._texts_alone = all(isinstance(term, TextTerm) for term in asked.terms)
         self._itself = {term.id for term in asked.terms if isinstance(term, LikeTerm)}
-        self._measures = self._made()
+        self._scales = self._known()
         self._rows: dict[str, int] = {}  # id -> row of `_measured`
-        self._measured: dict[Term, NDArray[np.float64]] = {term: np.zeros(0) for term in self._measures}
+        self._measured: dict[Term, NDArray[np.float64]] = {term: np.zeros(0) for term in self._scales}
         self._measure(best)
         others = [row for image_id, row in self._rows.items() if image_id not in self._itself]
         self._evidence = {
-            term: one.evidence(self._measured[term][others], asked.count) for term, one in self._measures.items()
+            term: one.evidence(self._measured[term][others], asked.count) for term, one in self._scales.items()
         }
 
     def judged(self, hits: Sequence[Hit]) -> list[Hit]:
         """Reads the vectors of hits that are not among the best."""
         if not self._encoded:
             return [replace(hit, strength=len(hit.matched) / len(self._wanted)) for hit in hits]
-        if not any(term.weight > 0 for term in self._measures):
+        if not any(term.weight > 0 for term in self._scales):
             return list(hits)
         self._measure(hits)
         strengths, usual = self._strengths()
@@ -108,48 +78,45 @@ class Judge:
 
     def verdict(self, best: Sequence[Hit]) -> Verdict | None:
         """From the best matches, judged; a picture of the library that is asked for says nothing. None: not known."""
-        if self._encoded and not self._measures:
+        if self._encoded and not self._scales:
             return None
         others = [hit for hit in best if hit.record.id not in self._itself]
         known = [hit.strength for hit in others if hit.strength is not None]
         return None if others and not known else verdict(known)
 
-    def _made(self) -> dict[Term, "_TextMeasure | _PictureMeasure"]:
-        """How each term is judged; empty where any of them cannot be."""
-        measures: dict[Term, _TextMeasure | _PictureMeasure] = {}
+    def _known(self) -> dict[Term, TextScale | PictureScale]:
+        """By which each term is judged; empty where any of them cannot be."""
+        scales: dict[Term, TextScale | PictureScale] = {}
         for term in self._terms:
-            query = self._encoded[term][np.newaxis]
             if isinstance(term, TextTerm):
-                texts = self._calibration.texts(self._index, self._bank())
-                if texts is None:
-                    return {}
-                measures[term] = _TextMeasure(texts, query)
+                scale: TextScale | PictureScale | None = self._calibration.texts(self._index, self._bank())
             else:
-                pictures = self._calibration.pictures(self._index)
-                if pictures is None:
-                    return {}
-                measures[term] = _PictureMeasure(pictures, query)
-        return measures
+                scale = self._calibration.pictures(self._index)
+            if scale is None:
+                return {}
+            scales[term] = scale
+        return scales
 
     def _measure(self, hits: Sequence[Hit]) -> None:
         """Those that have not been."""
         new = list(dict.fromkeys(hit.record.id for hit in hits if hit.record.id not in self._rows))
-        held = self._index.vectors(new) if new and self._measures else {}
+        held = self._index.vectors(new) if new and self._scales else {}
         if not held:
             return
         images = np.stack(list(held.values()))
         self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(held)}
-        for term, measure in self._measures.items():
-            self._measured[term] = np.append(self._measured[term], measure.of(images))
+        for term, scale in self._scales.items():
+            measured = scale.measured(self._encoded[term][np.newaxis], images)
+            self._measured[term] = np.append(self._measured[term], measured)
 
     def _strengths(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Of every row, and which of them are no less like what is looked for than most pictures are."""
         itself = np.array([image_id in self._itself for image_id in self._rows])  # it needs no evidence
         found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
         usual = np.ones(len(itself), bool)
-        for term, measure in self._measures.items():
+        for term, scale in self._scales.items():
             measured = self._measured[term]
-            one = np.minimum(measure.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
+            one = np.minimum(scale.yardstick.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
             if term.weight > 0:
                 found, total = found + term.weight * one, total + term.weight
                 usual &= measured >= 0

@@ -297,13 +297,17 @@ def _looked_at(query: Query) -> int:
 
 
 def _empty(query: Query) -> list[str]:
-    """Of texts that say nothing of a picture: what to ask instead."""
-    texts = [term.text for term in query.terms if isinstance(term, TextTerm)]
+    """Of texts that say nothing of a picture: what to ask instead, where nothing else is looked for."""
+    texts = [
+        term.text.strip() for term in query.terms if isinstance(term, TextTerm) and not words.has_content(term.text)
+    ]
+    looked_for = [term for term in query.terms if term.weight > 0]
+    if any(not isinstance(term, TextTerm) or words.has_content(term.text) for term in looked_for):
+        return [f"“{text}” says nothing of a picture, and was passed over" for text in texts]
     return [
-        f"“{text.strip()}” says nothing of a picture, so what is found is no match: name what is to be seen, "
+        f"“{text}” says nothing of a picture, so what is found is no match: name what is to be seen, "
         "such as “a dog on the beach”"
         for text in texts
-        if not words.has_content(text)
     ]
 
 

@@ -275,6 +275,8 @@ def test_words_without_content_beside_others_are_passed_over(service: SearchServ
     alone = service.search(Query((TextTerm("red"),), limit=6))
     beside = service.search(Query((TextTerm("red"), TextTerm("the", 0.001)), limit=6))
     assert beside.verdict == alone.verdict == "strong"
+    assert any("passed over" in note for note in beside.notices)
+    assert not any("no match" in note for note in beside.notices)
 
 
 def test_good_matches_are_counted_beside_all(service: SearchService) -> None:
