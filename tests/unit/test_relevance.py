@@ -311,3 +311,11 @@ def test_what_a_model_wrote_counts_where_the_picture_does_not_speak_against_it(i
     against, unsure = found[record(77).id], found[record(78).id]
     assert against.matched == unsure.matched == ("white",)
     assert (against.strength or 0) < relevance.SOME == unsure.strength
+
+
+def test_nothing_is_a_match_that_chance_finds_as_well(service: SearchService, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service.search(Query((TextTerm("red"),), limit=6)).verdict == "strong"
+    monkeypatch.setattr(NullMaximum, "at", lambda *_: 10.0)
+    found = service.search(Query((TextTerm("red"),), limit=6))
+    assert found.verdict == "none" and found.matches == 0
+    assert max(hit.strength or 0 for hit in found.hits) < relevance.SOME
