@@ -4,11 +4,11 @@ import sys
 
 import click
 
-import core.cli
-import core.mirror_cli
+import core.commands.mirror
+import core.commands.status
 import demo.cli
-import ingest.cli
-import search_ui.cli
+import ingest.commands.ingest
+import search_ui.commands.search
 from core.errors import BucketLensError
 
 
@@ -18,7 +18,7 @@ def commands() -> None:
     """Search a bucket or a folder of pictures by words, by picture, or by both."""
 
 
-for module in (ingest.cli, search_ui.cli, core.cli, core.mirror_cli, demo.cli):
+for module in (ingest.commands.ingest, search_ui.commands.search, core.commands.status, core.commands.mirror, demo.cli):
     for command in module.COMMANDS:
         commands.add_command(command)
 
@@ -27,5 +27,5 @@ def main() -> None:
     try:
         commands()
     except BucketLensError as error:
-        click.echo(f"bucketlens: {core.cli.printable_lines(str(error))}", err=True)
+        click.echo(f"bucketlens: {core.commands.status.printable_lines(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -47,7 +47,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.records import ImageRef
+    from core.domain.image import ImageRef
 
 _RESERVE = 256 * 2**20  # bytes that a library's disk should have free
 

@@ -6,29 +6,17 @@ from typing import Any, overload
 
 from PIL import Image
 
-from core.asked import filter_of
-from core.index_ports import SearchableIndex
-from core.notebook import html_grid
-from core.ports import Drawing
-from core.query import (
-    EVERYTHING,
-    INDEXED,
-    Filter,
-    ImageTerm,
-    LikeTerm,
-    Query,
-    Sort,
-    Term,
-    TextTerm,
-    Weights,
-    caption_words,
-    weighed,
-)
-from core.query_picture import picture_bytes
-from core.question_parser import compile_terms
-from core.records import Hit, SearchResult
+from core.bootstrap import Wiring
+from core.domain.filter_parser import filter_of
+from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
+from core.domain.query import ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
+from core.domain.result import Hit, SearchResult
+from core.imaging.query_image import picture_bytes
+from core.ports.vector_index import SearchableIndex
+from core.query_language.parser import compile_terms
+from core.rendering.html_grid import html_grid
+from core.rendering.plots import Drawing
 from core.settings import load_settings
-from core.wiring import Wiring
 
 Picture = str | Path | bytes | Image.Image
 Texts = str | Sequence[str]
@@ -111,9 +99,9 @@ class Library:
     ) -> Found:
         """Pictures by words, by pictures, or both; without either the newest that pass the filters.
 
-        `text` is a question as core.question_parser reads it, unless it is `raw`: then its very words are searched.
+        `text` is a question as query_language.parser reads it, unless it is `raw`: then its very words are searched.
         `image`: files, their bytes, or PIL images; `like`: ids of pictures of the library; `avoid`: what to keep away
-        from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what core.asked's
+        from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what filter_parser's
         `filter_of` takes. `weights`: of all lists, or by name those that are not as set, such as {"image": 2}. The
         others are those of a Query. Raises what SearchService.search does.
         """

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from core.domain.query import Weights
 from core.errors import InvalidSetting
-from core.images import ImageLimits
-from core.query import Weights
+from core.imaging.decoder import ImageLimits
 
 DEFAULT_MODEL = "clip-ViT-B-32"
 DEFAULT_CAPTIONER = "vit-gpt2"

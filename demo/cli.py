@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from core.cli import data_option, wire
+from core.bootstrap import Wiring
+from core.commands.status import data_option, wire
 from core.errors import LibraryMissing
-from core.evaluation import Known
+from core.evaluation.evaluator import Known
 from core.settings import DEMO
-from core.wiring import Wiring
-from ingest.cli import ingest_sources
-from search_ui.cli import DEFAULT_PORT, serve
-from search_ui.eval_cli import Demo, eval_command
+from ingest.commands.ingest import ingest_sources
+from search_ui.commands.eval import Demo, eval_command
+from search_ui.commands.search import DEFAULT_PORT, serve
 
 
 @click.command()
@@ -26,7 +26,7 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
 
     Needs no network. Run it again: what is there already is kept.
     """
-    from demo.scenes import PICTURES
+    from demo.scenes.scenes import PICTURES
 
     with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
         with suppress(LibraryMissing):
@@ -45,7 +45,7 @@ def _draw(folder: Path, count: int) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from demo.scenes import write_pictures
+    from demo.scenes.scenes import write_pictures
 
     console = Console(stderr=True)
     for _ in track(write_pictures(folder, count), "Drawing", total=count, console=console, transient=True):
@@ -54,13 +54,13 @@ def _draw(folder: Path, count: int) -> None:
 
 
 def _made() -> AbstractContextManager[tuple[Wiring, Known]]:
-    from demo.eval_demo import made
+    from demo.evaluation.eval_demo import made
 
     return made()
 
 
 def _known(wiring: Wiring) -> Known | None:
-    from demo.eval_demo import known_of
+    from demo.evaluation.eval_demo import known_of
 
     return known_of(wiring)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 
-from demo.evaluate import evaluate, write_figures
-from demo.train_captioner import train_captioner
-from demo.train_clip import train_clip
+from demo.evaluation.evaluate import evaluate, write_figures
+from demo.models.train_captioner import train_captioner
+from demo.models.train_clip import train_clip
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Write core/lemmas.txt: which readings of a common form are meant, and common words that the dictionary lacks.
+"""Write core/text/lemmas.txt: which readings of a common form are meant, and common words that the dictionary lacks.
 
 Made of lemminflect's dictionary, simplemma's (for what lemminflect lacks) and wordfreq's frequencies, all pinned as
 development dependencies, and of what is decided by hand here.
@@ -11,10 +11,10 @@ from pathlib import Path
 import simplemma
 import wordfreq
 
-from core.inflections import VARIANTS, by_rule, compound, readings, regular_bases
-from core.words import STOPWORDS
+from core.text.analysis import STOPWORDS
+from core.text.inflections import VARIANTS, by_rule, compound, readings, regular_bases
 
-TABLE = Path("core/lemmas.txt")
+TABLE = Path("core/text/lemmas.txt")
 COMMON = 2.0  # zipf: the base 10 logarithm of how often a word is said in a billion
 _COMMON_SHORT = 3.3  # of up to three letters, which are mostly abbreviations
 _RARER = 1.5  # a reading whose lemma is so much rarer than the form, in zipf, is none that captions mean

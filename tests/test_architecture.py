@@ -19,7 +19,16 @@ def test_core_resolves_inside_the_repository() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["core", "core.library", "core.search", "core.wiring", "core.cli", "ingest.cli", "search_ui.cli", "bucketlens"],
+    [
+        "core",
+        "core.library",
+        "core.search.service",
+        "core.bootstrap",
+        "core.commands.status",
+        "ingest.commands.ingest",
+        "search_ui.commands.search",
+        "bucketlens",
+    ],
 )
 def test_importing_loads_no_heavy_vendor(module: str) -> None:
     code = f"import sys, {module}; print(' '.join({HEAVY!r} & set(sys.modules)))"
@@ -41,22 +50,22 @@ def test_no_file_is_larger_than_the_models_may_be() -> None:
 
 
 FORBIDDEN = [
-    ("core/search.py", "torch"),
-    ("core/query.py", "streamlit"),
+    ("core/search/service.py", "torch"),
+    ("core/domain/query.py", "streamlit"),
     ("core/__init__.py", "qdrant_edge"),
     ("core/adapters/__init__.py", "boto3"),
-    ("core/search.py", "ingest.plan"),
-    ("core/records.py", "core.adapters.thumbnails"),
-    ("core/__init__.py", "core.adapters.thumbnails"),
-    ("core/adapters/thumbnails.py", "core.wiring"),
-    ("ingest/plan.py", "qdrant_edge"),
-    ("ingest/plan.py", "search_ui.sheet"),
-    ("ingest/report.py", "core.adapters.thumbnails"),
-    ("search_ui/cards.py", "torch"),
-    ("search_ui/cards.py", "ingest.plan"),
-    ("search_ui/sheet.py", "core.adapters.thumbnails"),
-    ("search_ui/sheet.py", "demo.scenes"),
-    ("demo/scenes.py", "core.adapters.thumbnails"),
+    ("core/search/service.py", "ingest.pipeline.plan"),
+    ("core/domain/image.py", "core.adapters.local.thumbnails"),
+    ("core/__init__.py", "core.adapters.local.thumbnails"),
+    ("core/adapters/local/thumbnails.py", "core.bootstrap"),
+    ("ingest/pipeline/plan.py", "qdrant_edge"),
+    ("ingest/pipeline/plan.py", "core.rendering.contact_sheet"),
+    ("ingest/telemetry/report.py", "core.adapters.local.thumbnails"),
+    ("search_ui/page/gallery_items.py", "torch"),
+    ("search_ui/page/gallery_items.py", "ingest.pipeline.plan"),
+    ("core/rendering/contact_sheet.py", "core.adapters.local.thumbnails"),
+    ("core/rendering/contact_sheet.py", "demo.scenes.scenes"),
+    ("demo/scenes/scenes.py", "core.adapters.local.thumbnails"),
 ]
 
 

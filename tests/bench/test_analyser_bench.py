@@ -9,8 +9,8 @@ import snowballstemmer
 from rich.console import Console
 from rich.table import Table
 
-from core import words
-from tests.inflection_tables import Analyser, Pair, joined, pairs, parted, said_often, wrongly
+from core.text import analysis
+from tests.support.inflection_tables import Analyser, Pair, joined, pairs, parted, said_often, wrongly
 
 pytestmark = pytest.mark.bench
 
@@ -34,8 +34,8 @@ ANALYSERS: dict[str, Analyser] = {
     "Snowball (Porter 2)": _stemmer("english"),
     "lemminflect, first lemma": _first_lemma,
     "lemminflect, every lemma": _every_lemma,
-    "the first of this analyser": lambda word: {words.dictionary_form(word)},
-    "this analyser": lambda word: set(words.analyse(word)),
+    "the first of this analyser": lambda word: {analysis.dictionary_form(word)},
+    "this analyser": lambda word: set(analysis.analyse(word)),
 }
 
 

@@ -17,11 +17,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.index_ports import IndexInfo, Point
+from core.bootstrap import Wiring
+from core.domain.vectors import unit
+from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
-from core.vectors import unit
-from core.wiring import Wiring
-from tests.library import record
+from tests.support.made_up_images import record
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 100_000
@@ -76,7 +76,15 @@ def texts(count: int) -> list[str]:
 def ask(data: Path, bodies: list[dict[str, object]]) -> Parts:
     """One client, one search after the other, over one connection; the first three are left out."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import search_ui.cli; search_ui.cli.ui()", "--data", str(data), "--port", "0"],
+        [
+            sys.executable,
+            "-c",
+            "import search_ui.commands.search; search_ui.commands.search.ui()",
+            "--data",
+            str(data),
+            "--port",
+            "0",
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "BUCKETLENS_API_RATE": "0"},
         stdout=subprocess.PIPE,

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from core.duplicates import Duplicates
-from core.index_ports import IndexInfo, Point
-from core.query import EVERYTHING
-from core.vectors import unit
-from demo.scenes import draw, random_scene
-from tests.fakes import MemoryIndex, MemoryThumbnails
-from tests.integration.test_duplicates import changed, file_of
-from tests.library import record
-from tests.unit.test_thumbnail_similarity import thumbnail_of
+from core.domain.filters import EVERYTHING
+from core.domain.vectors import unit
+from core.duplicates.finder import Duplicates
+from core.ports.vector_index import IndexInfo, Point
+from demo.scenes.scenes import draw, random_scene
+from tests.integration.core.duplicates.test_duplicates import changed, file_of
+from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.made_up_images import record
+from tests.unit.core.duplicates.test_similarity import thumbnail_of
 
 PICTURES = 10_000
 TWICE = 500

@@ -14,15 +14,16 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.adapters.qdrant_edge import EdgeIndex
-from core.conditions import During, KeyGlob
-from core.fusion import Probe
-from core.index_ports import IndexInfo, Point
-from core.query import INDEXED, Filter, Weights, caption_words, oriented
-from core.ranking import Question, Ranker
-from core.vectors import Matrix, unit
-from core.words import query_weights
-from tests.library import record
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.domain.conditions import During, KeyGlob
+from core.domain.filters import INDEXED, Filter, caption_words, oriented
+from core.domain.query import Weights
+from core.domain.vectors import Matrix, unit
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import IndexInfo, Point
+from core.search.ranker import Question, Ranker
+from core.text.analysis import query_weights
+from tests.support.made_up_images import record
 
 IMAGES = 100_000
 LOCAL_IMAGES = 5_000  # local mode writes some 800 a second

@@ -16,17 +16,17 @@ import qdrant_edge as edge
 from rich.console import Console
 from rich.table import Table
 
-from core.adapters.faiss_mirror import FaissMirror
-from core.adapters.mirror_build import build
-from core.adapters.mirror_files import MirrorFolder
-from core.adapters.mirror_vectors import Storage
-from core.fusion import Probe, Shortlist
-from core.index_ports import IndexInfo, VectorIndex
-from core.query import EVERYTHING, Filter, caption_words
-from core.records import ImageRecord, ListName
-from core.reranking import OVERSAMPLING, reranked
-from core.vectors import Matrix, Vector, unit
-from tests.library import image_id, record
+from core.adapters.faiss_mirror.builder import build
+from core.adapters.faiss_mirror.index import FaissMirror
+from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.vectors import Storage
+from core.availability.exact_rerank import OVERSAMPLING, reranked
+from core.domain.filters import EVERYTHING, Filter, caption_words
+from core.domain.image import ImageRecord, ListName
+from core.domain.vectors import Matrix, Vector, unit
+from core.ports.rank_lists import Probe, Shortlist
+from core.ports.vector_index import IndexInfo, VectorIndex
+from tests.support.made_up_images import image_id, record
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 1_000_000
@@ -95,7 +95,7 @@ _MEMORY = """
 import sys
 from pathlib import Path
 import numpy as np
-from core.adapters.faiss_mirror import FaissMirror
+from core.adapters.faiss_mirror.index import FaissMirror
 mirror = FaissMirror(Path(sys.argv[1]))
 mirror.count()
 for query in np.load(sys.argv[2]):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.index_ports import IndexInfo, VectorIndex
-from tests.fakes import MemoryIndex
+from core.ports.vector_index import IndexInfo, VectorIndex
+from tests.support.fakes import MemoryIndex
 
 INFO = IndexInfo("colours", "colours-1", 16)
 _MEMORY_DISK = Path("/dev/shm")
@@ -20,7 +20,7 @@ def _memory(folder: Path) -> VectorIndex:
 
 
 def _edge(folder: Path) -> VectorIndex:
-    from core.adapters.qdrant_edge import EdgeIndex
+    from core.adapters.qdrant_edge.index import EdgeIndex
 
     return EdgeIndex.create(folder / "index", INFO)
 
@@ -29,21 +29,21 @@ def _client(folder: Path) -> VectorIndex:
     """Through qdrant-client, whose own memory stands in for a server."""
     from qdrant_client import QdrantClient
 
-    from core.adapters.qdrant_server import QdrantIndex
-    from core.adapters.qdrant_server_calls import Server
+    from core.adapters.qdrant_server.client import Server
+    from core.adapters.qdrant_server.index import QdrantIndex
 
     return QdrantIndex.create(Server(QdrantClient(":memory:"), "in memory"), "library", INFO)
 
 
 def _mirror(folder: Path) -> VectorIndex:
-    from tests.mirrored_index import MirroredIndex
+    from tests.support.mirrored_index import MirroredIndex
 
     return MirroredIndex(folder / "mirror", INFO)
 
 
 def _server(folder: Path) -> VectorIndex:
     """A library of its own on the server of BUCKETLENS_TEST_QDRANT_URL, as strict as servers get."""
-    from tests.contract.real_server import StrictIndex
+    from tests.support.servers.real_server import StrictIndex
 
     return StrictIndex.made(INFO)
 

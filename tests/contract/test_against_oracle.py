@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import words
-from core.index_ports import CaptionUpdate, IndexInfo, Point, VectorIndex
-from core.query import Condition, Filter, Match, Missing
-from tests.fakes import MemoryIndex
-from tests.library import START, image_id, record, vector
+from core.domain.conditions import Match, Missing
+from core.domain.filters import Condition, Filter
+from core.ports.vector_index import CaptionUpdate, IndexInfo, Point, VectorIndex
+from core.text import analysis
+from tests.support.fakes import MemoryIndex
+from tests.support.made_up_images import START, image_id, record, vector
 
 VOCABULARY = ["red", "blue", "car", "dog", "night", "ünïcode", "two\nlines"]
 _words = st.lists(st.sampled_from(VOCABULARY), unique=True, max_size=4).map(tuple)
@@ -85,7 +86,7 @@ def _compare(index: VectorIndex, oracle: MemoryIndex, filter: Filter) -> None:
         wanted = oracle.nearest(vector(3), filter, limit=6, using=name)  # type: ignore[arg-type]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-4)
         assert [hit.record for hit in found] == [hit.record for hit in wanted]
-    weights = words.query_weights("red night car")
+    weights = analysis.query_weights("red night car")
     found_words = {hit.record.id for hit in index.best_words(weights, filter, limit=20)}
     assert found_words == {hit.record.id for hit in oracle.best_words(weights, filter, limit=20)}
 
@@ -97,7 +98,7 @@ def test_word_scores_are_those_of_brute_force_while_nothing_was_replaced(real_in
     oracle.upsert(batch)
     real_index.upsert(batch)
     for text in ("red", "two red dogs", "night car", "absent"):
-        found = real_index.best_words(words.query_weights(text), limit=10)
-        wanted = oracle.best_words(words.query_weights(text), limit=10)
+        found = real_index.best_words(analysis.query_weights(text), limit=10)
+        wanted = oracle.best_words(analysis.query_weights(text), limit=10)
         assert [hit.record.id for hit in found] == [hit.record.id for hit in wanted]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-4)

@@ -10,14 +10,14 @@ import pytest
 from pydantic import BaseModel
 from qdrant_client import QdrantClient, models
 
-from core.adapters.qdrant_server import QdrantIndex
-from core.adapters.qdrant_server_calls import Server
-from core.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
-from core.index_ports import IndexInfo, Point, VectorIndex
-from core.query import Condition, Filter
-from core.records import to_payload
+from core.adapters.qdrant_server.client import Server
+from core.adapters.qdrant_server.index import QdrantIndex
+from core.domain.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
+from core.domain.filters import Condition, Filter
+from core.domain.image import to_payload
+from core.ports.vector_index import IndexInfo, Point, VectorIndex
 from tests.contract.conftest import BACKENDS
-from tests.library import START, record, vector
+from tests.support.made_up_images import START, record, vector
 
 COUNT = 40
 CAPTIONS = [None, "a red dog", "a blue car at night", "dogs", "a red car", ""]

@@ -1,6 +1,6 @@
 """What only a real Qdrant server can show: its transports, keys, aliases, strict mode, restarts and numbers.
 
-Skipped where BUCKETLENS_TEST_QDRANT_URL names none; tests.contract.real_server says what else can be set.
+Skipped where BUCKETLENS_TEST_QDRANT_URL names none; tests.support.servers.real_server says what else can be set.
 """
 
 import os
@@ -14,19 +14,20 @@ import numpy as np
 import pytest
 from qdrant_client import models
 
-from core import copying
-from core.adapters.library_server import ServerLibrary
-from core.adapters.qdrant_edge import EdgeIndex
-from core.adapters.qdrant_server import QdrantIndex
-from core.adapters.qdrant_server_collection import Layout
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.adapters.qdrant_server.collection import Layout
+from core.adapters.qdrant_server.index import QdrantIndex
+from core.adapters.qdrant_server.library import ServerLibrary
+from core.domain.conditions import Match
+from core.domain.filters import EVERYTHING, FAILED, INDEXED, Filter
+from core.domain.vectors import unit
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable
-from core.fusion import Probe
-from core.index_ports import IndexInfo, Point, VectorIndex
-from core.query import EVERYTHING, FAILED, INDEXED, Filter, Match
-from core.vectors import unit
-from tests.contract import real_server
-from tests.fakes import MemoryIndex
-from tests.library import failed_point, image_id, point, record, vector
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import IndexInfo, Point, VectorIndex
+from ingest.jobs import library_copy
+from tests.support.fakes import MemoryIndex
+from tests.support.made_up_images import failed_point, image_id, point, record, vector
+from tests.support.servers import real_server
 
 INFO = IndexInfo("colours", "colours-1", 16)
 OTHER = IndexInfo("others", "others-1", 16)
@@ -195,7 +196,7 @@ def test_a_server_that_is_restarted_in_the_middle_of_an_upsert_loses_nothing(nam
         assert index.count() == len(points)
         brute = MemoryIndex(INFO)
         brute.upsert(points)
-        assert copying.differences(brute, index, _all_of(brute)) == []
+        assert library_copy.differences(brute, index, _all_of(brute)) == []
 
 
 @needs(real_server.RESTART, "how the server is restarted")
@@ -221,10 +222,10 @@ def test_who_reads_is_told_that_the_server_is_away_and_answered_when_it_is_back(
         raise AssertionError("the server has not answered for a minute after its restart")
 
 
-def _all_of(index: VectorIndex) -> copying.Copied:
+def _all_of(index: VectorIndex) -> library_copy.Copied:
     """As if everything had been copied, and is to be compared."""
     ids = [record.id for record in index.scroll(limit=10**6)]
-    return copying.Copied(len(ids), written=len(ids), sample=ids)
+    return library_copy.Copied(len(ids), written=len(ids), sample=ids)
 
 
 @pytest.mark.soak
@@ -247,6 +248,6 @@ def test_a_hundred_thousand_are_written_found_and_taken_back_whole(name: str, tm
             recall.append(len(near & exact) / 10)
         assert np.mean(recall) > 0.9
         with closing(EdgeIndex.create(tmp_path / "index", info)) as back:
-            for copied in copying.copy(index, back):  # noqa: B007
+            for copied in library_copy.copy(index, back):  # noqa: B007
                 pass
-            assert (copied.written, copying.differences(index, back, copied)) == (count, [])
+            assert (copied.written, library_copy.differences(index, back, copied)) == (count, [])

@@ -14,18 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import words
-from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filters import INDEXED, Condition, Filter, oriented
+from core.domain.image import to_payload
+from core.domain.query import LikeTerm, Query, Sort, Term, TextTerm, Weights
+from core.domain.result import Hit
+from core.domain.sort_orders import in_order
+from core.domain.vectors import unit
 from core.errors import InvalidQuery
-from core.facets import FACETS, FacetField, holding
-from core.index_ports import Point, VectorIndex
-from core.order import in_order
-from core.query import INDEXED, Condition, Filter, LikeTerm, Query, Sort, Term, TextTerm, Weights, oriented
-from core.records import Hit, to_payload
-from core.search import SearchService
-from core.vectors import unit
-from tests.fakes import ColourEncoder, InlineDecoder
-from tests.library import START, image_id, record, vector
+from core.ports.vector_index import Point, VectorIndex
+from core.search.facets import FACETS, FacetField, holding
+from core.search.service import SearchService
+from core.text import analysis
+from tests.support.fakes import ColourEncoder, InlineDecoder
+from tests.support.made_up_images import START, image_id, record, vector
 
 VOCABULARY = ["red", "blue", "dogs", "dog", "night", "umbrellas", "the", "on", "two", "Café", "it's"]
 KEYS = ["2024/beach.jpg", "2024/Beach 2.jpg", "2024/beach 10.jpg", "2025/a[1].png", "raw/*.tif", "é/ü.jpg", "top\n.jpg"]
@@ -148,7 +150,7 @@ class Answer:
 
 def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
     """Of pictures with one caption: words, two of one caption, and a caption that is the question."""
-    told = {point.record.id: words.sequence(point.record.caption or "") for point in points}
+    told = {point.record.id: analysis.sequence(point.record.caption or "") for point in points}
     told = {i: terms for i, terms in told.items() if terms}
     rarity = {}
     for word, weight in asked.items():
@@ -190,11 +192,11 @@ def _expected(points: list[Point], query: Query) -> Answer:
 
     asked: Counter[str] = Counter()
     for term in texts:
-        for word in chain(*words.asked_words(term.text)):
+        for word in chain(*analysis.asked_words(term.text)):
             asked[word] += term.weight
     most = max((abs(weight) for weight in asked.values()), default=1.0)
     asked_words = {word: weight / most for word, weight in asked.items() if weight}
-    wanted = {word for term in texts if term.weight > 0 for word in chain(*words.asked_words(term.text))}
+    wanted = {word for term in texts if term.weight > 0 for word in chain(*analysis.asked_words(term.text))}
 
     passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
     if not weights.image and spoken and weights.caption:

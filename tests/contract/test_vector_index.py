@@ -6,13 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from core import words
-from core.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-from core.facets import facet, holding
-from core.fusion import Probe
-from core.index_ports import CaptionUpdate, Point, VectorIndex
-from core.order import in_order
-from core.query import (
+from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filters import (
     EVERYTHING,
     FAILED,
     INDEXED,
@@ -20,12 +15,17 @@ from core.query import (
     UNCAPTIONED,
     UNTOLD,
     Filter,
-    Sort,
     caption_words,
     oriented,
 )
-from core.records import ImageRef
-from tests.library import START, failed_point, image_id, point, record, vector
+from core.domain.image import ImageRef
+from core.domain.query import Sort
+from core.domain.sort_orders import in_order
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import CaptionUpdate, Point, VectorIndex
+from core.search.facets import facet, holding
+from core.text import analysis
+from tests.support.made_up_images import START, failed_point, image_id, point, record, vector
 
 ABSENT = image_id(999_999)
 HOSTILE = [
@@ -119,7 +119,7 @@ def test_an_update_replaces_the_whole_point(index: VectorIndex) -> None:
     assert index.fetch([image_id(1)])[image_id(1)] == failed_point(1).record
     assert index.vectors([image_id(1)]) == index.vectors([image_id(1)], "caption") == {}
     assert _hits(index.nearest(vector(1), limit=10)) == [image_id(2)]
-    assert _hits(index.best_words(words.query_weights("red"), limit=10)) == [image_id(2)]
+    assert _hits(index.best_words(analysis.query_weights("red"), limit=10)) == [image_id(2)]
     assert index.facet("words") == [("car", 1), ("red", 1), ("two", 1)]
 
 
@@ -215,8 +215,8 @@ def test_captions_are_set_replaced_and_emptied(library: VectorIndex) -> None:
     np.testing.assert_array_equal(library.vectors([image_id(5)], "caption")[image_id(5)], vector(77))
     np.testing.assert_array_equal(library.vectors([image_id(1)])[image_id(1)], vector(1))
     assert library.vectors([image_id(1), ABSENT], "caption") == {}
-    assert _hits(library.best_words(words.query_weights("dogs"), limit=10)) == [image_id(5)]
-    assert image_id(1) not in _hits(library.best_words(words.query_weights("red cars"), limit=10))
+    assert _hits(library.best_words(analysis.query_weights("dogs"), limit=10)) == [image_id(5)]
+    assert image_id(1) not in _hits(library.best_words(analysis.query_weights("red cars"), limit=10))
     assert library.count(UNCAPTIONED) == 0
     assert library.count() == 6
 
@@ -233,11 +233,11 @@ def test_several_captions_are_all_found_and_the_first_is_the_caption(library: Ve
     assert both.words == ("three", "dog", "puppy", "two", "animal")
     for word, found in (("puppy", set(ids)), ("animal", set(ids[:1]))):
         assert set(_ids(library.scroll(caption_words(must=[word])))) == found
-        assert set(_hits(library.best_words(words.query_weights(word), limit=10))) == found
+        assert set(_hits(library.best_words(analysis.query_weights(word), limit=10))) == found
     point = Point(alone, vector(4), vector(77))
     library.upsert([point])
     assert library.fetch(ids[1:])[ids[1]] == alone
-    assert ids[1] in _hits(library.best_words(words.query_weights("puppy"), limit=10))
+    assert ids[1] in _hits(library.best_words(analysis.query_weights("puppy"), limit=10))
     library.set_captions([CaptionUpdate(ids[0], "a cat", "generated", "blip", None, vector(78))])
     cat = library.fetch(ids)[ids[0]]
     assert (cat.texts, cat.captions, cat.generated, cat.words) == (("a cat",), (), None, ("cat",))
@@ -263,7 +263,7 @@ def test_references_are_taken_over_and_nothing_else(library: VectorIndex) -> Non
     assert after == {image_id(1): replace(before, etag="new-etag", bytes=4321, modified_at=later)}
     assert _ids(library.newest(limit=1)) == [image_id(1)]
     np.testing.assert_array_equal(library.vectors([image_id(1)], "caption")[image_id(1)], vector(1001))
-    assert image_id(1) in _hits(library.best_words(words.query_weights("red"), limit=10))
+    assert image_id(1) in _hits(library.best_words(analysis.query_weights("red"), limit=10))
 
 
 def test_deleted_images_are_gone_from_every_answer(library: VectorIndex) -> None:
@@ -271,7 +271,7 @@ def test_deleted_images_are_gone_from_every_answer(library: VectorIndex) -> None
     assert library.count() == 5
     assert library.fetch([image_id(1)]) == library.vectors([image_id(1)]) == {}
     assert image_id(1) not in _hits(library.nearest(vector(1), limit=10))
-    assert image_id(1) not in _hits(library.best_words(words.query_weights("cars"), limit=10))
+    assert image_id(1) not in _hits(library.best_words(analysis.query_weights("cars"), limit=10))
     assert image_id(1) not in _ids(library.scroll()) + _ids(library.newest(limit=10))
     assert dict(library.facet("words"))["car"] == 1
     library.upsert([point(1)])
@@ -464,10 +464,12 @@ def test_pages_of_equal_images_hold_everything_once(index: VectorIndex, page: in
 def test_words_rank_rare_before_common(index: VectorIndex) -> None:
     captions = ["a red car", "a red umbrella", "a red mouse at night", "a blue car", "a car", "a red red car"]
     index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
-    hits = index.best_words(words.query_weights("red umbrellas"), limit=10)
+    hits = index.best_words(analysis.query_weights("red umbrellas"), limit=10)
     assert _hits(hits)[0] == image_id(2)
     assert set(_hits(hits)) == {image_id(n) for n in (1, 2, 3, 6)}
-    assert _hits(index.best_words(words.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [image_id(2)]
+    assert _hits(index.best_words(analysis.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [
+        image_id(2)
+    ]
     assert index.best_words({}, limit=10) == []
 
 

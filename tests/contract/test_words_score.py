@@ -12,20 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import words
-from core.adapters.faiss_mirror import FaissMirror
-from core.adapters.mirror_build import build
-from core.adapters.mirror_files import MirrorFolder
-from core.adapters.qdrant_edge import EdgeIndex
-from core.adapters.qdrant_server import QdrantIndex
-from core.fusion import Probe
-from core.index_ports import CaptionUpdate, Point, SearchableIndex, VectorIndex
-from core.query import EVERYTHING, Filter, Match
-from core.records import ListName
-from core.words import query_weights
+from core.adapters.faiss_mirror.builder import build
+from core.adapters.faiss_mirror.index import FaissMirror
+from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.adapters.qdrant_server.index import QdrantIndex
+from core.domain.conditions import Match
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ListName
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import CaptionUpdate, Point, SearchableIndex, VectorIndex
+from core.text import analysis
+from core.text.analysis import query_weights
 from tests.contract.conftest import BACKENDS, INFO
-from tests.fakes import MemoryIndex
-from tests.library import image_id, point, vector
+from tests.support.fakes import MemoryIndex
+from tests.support.made_up_images import image_id, point, vector
 
 SAID = ["red", "dogs", "dog", "a cat", "in the snow", "leaves", "umbrella", "running", "the beach", "two children"]
 QUESTIONS = (
@@ -54,7 +55,7 @@ _writes = st.one_of(
 def told(n: int, captions: tuple[str, ...]) -> Point:
     if not captions:
         return point(n)
-    return point(n, captions[0], captions=captions, words=words.analyse(*captions), caption_origin="human")
+    return point(n, captions[0], captions=captions, words=analysis.analyse(*captions), caption_origin="human")
 
 
 def write(index: VectorIndex, kind: str, what: Any) -> None:
@@ -153,7 +154,7 @@ def _delete_dogs(folder: Path, count: int, dogs: int, deleted: int) -> None:
 def test_what_another_process_writes_on_a_server_counts_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     from qdrant_client import QdrantClient
 
-    from core.adapters.qdrant_server_calls import Server
+    from core.adapters.qdrant_server.client import Server
 
     now = [0.0]
     with closing(QdrantClient(":memory:")) as client:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import bucketlens, started
 from tests.e2e.test_readme import CURL
-from tests.integration.api_client import Served, ready
-from tests.ui.small_library import build
+from tests.support.api_client import Served, ready
+from tests.support.processes.commands import bucketlens, started
+from tests.support.small_library import build
 
 TOKEN = "for programs alone"
 

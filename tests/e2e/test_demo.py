@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.qdrant_edge import EdgeIndex
-from core.index_ports import IndexInfo
-from demo.scenes import PLANTED
-from tests.e2e.commands import bucketlens
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.ports.vector_index import IndexInfo
+from demo.scenes.scenes import PLANTED
+from tests.support.processes.commands import bucketlens
 
 COUNT = 40
 PLANTED_HERE = {f"demo-{number:05d}.jpg" for number in PLANTED if number <= COUNT}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.library_lock import LibraryLock
-from demo.scenes import write_pictures
-from tests.e2e.commands import bucketlens
+from core.adapters.qdrant_edge.lock import LibraryLock
+from demo.scenes.scenes import write_pictures
+from tests.support.processes.commands import bucketlens
 
 WORDS = ("search", "red", "--limit", "3", "--data", "data")
 

@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import bucketlens as command_line
-from core.models import find
+from core.domain.model_catalog import find
 from core.settings import Settings
-from demo.scenes import write_pictures
-from tests.e2e.commands import ROOT, bucketlens, started
-from tests.integration.model_folders import make_tiny_clip
-from tests.integration.qdrant_stub import QdrantStub, serving
-from tests.integration.web_server import WebServer, picture
-from tests.s3_server import ENVIRONMENT, s3_client
+from demo.scenes.scenes import write_pictures
+from tests.support.model_folders import make_tiny_clip
+from tests.support.processes.commands import ROOT, bucketlens, started
+from tests.support.servers.qdrant_stub import QdrantStub, serving
+from tests.support.servers.s3_server import ENVIRONMENT, s3_client
+from tests.support.servers.web_server import WebServer, picture
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)

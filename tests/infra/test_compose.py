@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.compose_file import COMPOSE, EXAMPLE, READ_KEY, ROOT, WRITE_KEY, compose, config, env_file, set_in
+from tests.support.compose_file import COMPOSE, EXAMPLE, READ_KEY, ROOT, WRITE_KEY, compose, config, env_file, set_in
 
 CLUSTER = ROOT / "infra" / "compose.cluster.yaml"
 ALERTS = ROOT / "infra" / "alerts.yml"

@@ -25,10 +25,10 @@ from typing import Any
 
 import pytest
 
-from demo.scenes import write_pictures
-from tests.e2e.commands import BUCKETLENS
-from tests.infra.compose_file import READ_KEY, ROOT, WRITE_KEY, config, env_file, set_in, words
-from tests.integration.qdrant_stub import QdrantStub, serving
+from demo.scenes.scenes import write_pictures
+from tests.support.compose_file import READ_KEY, ROOT, WRITE_KEY, config, env_file, set_in, words
+from tests.support.processes.commands import BUCKETLENS
+from tests.support.servers.qdrant_stub import QdrantStub, serving
 
 TOKEN = "a-token-of-the-page"
 PICTURES = 6

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings, load_settings
-from tests.infra.compose_file import EXAMPLE, config, env_file, given, set_in, variables
+from tests.support.compose_file import EXAMPLE, config, env_file, given, set_in, variables
 
 PREFIX = "BUCKETLENS_"
 FIELDS = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.compose_file import ROOT, config, env_file, tool, words
+from tests.support.compose_file import ROOT, config, env_file, tool, words
 
 DOCKERFILE = ROOT / "infra" / "Dockerfile"
 TEXT = DOCKERFILE.read_text()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.contract.real_server import _STRICT
-from tests.infra.compose_file import ROOT, config, env_file, variables, words
+from tests.support.compose_file import ROOT, config, env_file, variables, words
+from tests.support.servers.real_server import _STRICT
 
 FOLDER = ROOT / "infra" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())

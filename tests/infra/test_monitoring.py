@@ -12,9 +12,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest.metrics import PrometheusMetrics
-from search_ui.api_metrics import ApiMetrics
-from tests.infra.compose_file import ROOT, config, env_file, set_in, words
+from ingest.telemetry.metrics import PrometheusMetrics
+from search_ui.api.api_metrics import ApiMetrics
+from tests.support.compose_file import ROOT, config, env_file, set_in, words
 
 INFRA = ROOT / "infra"
 SCRAPED = yaml.safe_load((INFRA / "prometheus.yml").read_text())

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.commands import ROOT, started
-from tests.ui.small_library import SmallLibrary, build
+from tests.support.processes.commands import ROOT, started
+from tests.support.small_library import SmallLibrary, build
 
 CHROMIUM = os.environ.get("BUCKETLENS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = [

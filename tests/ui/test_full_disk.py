@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from demo.scenes import write_pictures
-from tests.e2e.commands import bucketlens
-from tests.small_disk import SmallDisk, small_disk
+from demo.scenes.scenes import write_pictures
+from tests.support.processes.commands import bucketlens
+from tests.support.processes.small_disk import SmallDisk, small_disk
+from tests.support.small_library import build
 from tests.ui.conftest import Opener, health, serving, until
-from tests.ui.small_library import build
 from tests.ui.test_page import ask, cards, outcome
 
 COUNT = 12

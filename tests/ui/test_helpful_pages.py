@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.bootstrap import Wiring
 from core.settings import load_settings
-from core.wiring import Wiring
+from tests.support.small_library import SmallLibrary
 from tests.ui.conftest import Opener, health, serving, until
-from tests.ui.small_library import SmallLibrary
 
 
 @pytest.fixture

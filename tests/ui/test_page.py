@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from demo.scenes import draw, library_scene
-from tests.ui.conftest import COUNT, Opener, serving, until
-from tests.ui.small_library import (
+from demo.scenes.scenes import draw, library_scene
+from tests.support.small_library import (
     HOSTILE,
     HOSTILE_CAPTION,
     HOSTILE_NAME,
@@ -25,6 +24,7 @@ from tests.ui.small_library import (
     build,
     take_for_copies,
 )
+from tests.ui.conftest import COUNT, Opener, serving, until
 
 FIRST = 60
 UMBRELLA = "three red umbrellas at night"
@@ -304,7 +304,7 @@ def test_a_slider_that_is_folded_away_keeps_its_value_while_the_model_is_loaded(
     open_page: Opener, library: SmallLibrary, tmp_path: Path
 ) -> None:
     late = {"BUCKETLENS_GO_AHEAD": str(tmp_path / "go ahead")}
-    with serving(library.data, environment=late, main="tests.ui.late_model:main") as address:
+    with serving(library.data, environment=late, main="tests.support.processes.late_model:main") as address:
         page = open_page(f"{address}/?q=umbrella&v=50")
         expect(page.locator(".bl-message")).to_contain_text("Loading the model")
         (tmp_path / "go ahead").touch()

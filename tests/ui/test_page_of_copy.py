@@ -4,11 +4,11 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from core.adapters.library_lock import LibraryLock
+from core.adapters.qdrant_edge.lock import LibraryLock
+from core.bootstrap import Wiring
 from core.settings import load_settings
-from core.wiring import Wiring
+from tests.support.small_library import build
 from tests.ui.conftest import Opener, health, serving, until
-from tests.ui.small_library import build
 from tests.ui.test_page import ask, cards, outcome
 
 COUNT = 6

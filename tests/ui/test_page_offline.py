@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.bootstrap import Wiring
 from core.settings import load_settings
-from core.wiring import Wiring
-from tests.e2e.commands import bucketlens
+from tests.support.processes.commands import bucketlens
+from tests.support.small_library import SmallLibrary, build, take_for_copies
 from tests.ui.conftest import Opener, health, serving, until
-from tests.ui.small_library import SmallLibrary, build, take_for_copies
 
 COUNT = 24
 

@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.support.small_library import UMBRELLAS, SmallLibrary
 from tests.ui.conftest import COUNT, Opener
-from tests.ui.small_library import UMBRELLAS, SmallLibrary
 from tests.ui.test_page import ask, captions, cards, finished, found, outcome
 
 UMBRELLA = "three red umbrellas at night"

@@ -6,8 +6,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.small_library import UMBRELLAS, SmallLibrary
 from tests.ui.conftest import Opener, health, serving, until
-from tests.ui.small_library import UMBRELLAS, SmallLibrary
 
 
 def test_the_page_works_where_programs_need_a_token(open_page: Opener, library: SmallLibrary) -> None:

@@ -1,0 +1,1 @@
+"""Decoding in worker processes that may crash, hang or be killed."""

@@ -1,0 +1,103 @@
+"""The frames between decode workers and their parent: 8 bytes of lengths, a JSON header, a body of raw bytes.
+
+Never pickle: a codec that a hostile file has taken over writes into this pipe.
+"""
+
+import json
+import re
+import struct
+from datetime import datetime
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from core.errors import ImageError, ImageTooLarge, ImageUnreadable
+from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
+from core.imaging.tiling import MAX_TILES, tile_count
+
+LENGTHS = struct.Struct("<II")  # of header and body
+MAX_HEADER = 65536
+
+_MAX_SIDE = 2**31
+_SHA256 = re.compile("[0-9a-f]{64}")
+_KINDS: dict[str, type[ImageError]] = {kind.__name__: kind for kind in (ImageUnreadable, ImageTooLarge)}
+
+
+def frame(header: dict[str, Any], *body: bytes | memoryview) -> list[bytes | memoryview]:
+    """The buffers that make up one frame, in order; the body is not copied."""
+    text = json.dumps(header).encode()
+    return [LENGTHS.pack(len(text), sum(len(part) for part in body)) + text, *body]
+
+
+def request_header(request: DecodeRequest) -> dict[str, Any]:
+    spec = request.pixels
+    pixels = spec and [spec.size, spec.fit, spec.resample]
+    return {"pixels": pixels, "thumbnail": request.thumbnail, "tiles": request.tiles}
+
+
+def read_request(header: dict[str, Any]) -> DecodeRequest:
+    pixels = header["pixels"]
+    return DecodeRequest(pixels and PixelSpec(*pixels), header["thumbnail"], header["tiles"])
+
+
+def decoded_frame(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
+    pixels = b"" if decoded.pixels is None else np.ascontiguousarray(decoded.pixels).tobytes()
+    header = {
+        "width": decoded.width,
+        "height": decoded.height,
+        "taken_at": decoded.taken_at and decoded.taken_at.isoformat(),
+        "content_hash": decoded.content_hash,
+        "pixels": len(pixels),
+        "thumbnail": decoded.thumbnail is not None,
+        "retiring": retiring,
+    }
+    return frame(header, pixels, decoded.thumbnail or b"")
+
+
+def error_frame(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]:
+    return frame({"error": type(error).__name__, "reason": str(error), "retiring": retiring})
+
+
+def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeRequest) -> Decoded:
+    """The answer to `request`. Raises the ImageError that it holds, and any Exception where it makes no sense."""
+    if "error" in header:
+        raise _KINDS[header["error"]](_unicode(header["reason"]))
+    width, height = int(header["width"]), int(header["height"])
+    taken_at = header["taken_at"] and datetime.fromisoformat(header["taken_at"])
+    if not (0 < width < _MAX_SIDE and 0 < height < _MAX_SIDE and (taken_at is None or taken_at.tzinfo is not None)):
+        raise ValueError("a decode worker answered what no picture has")
+    shape = _shape(request, width, height)
+    split = 0 if shape is None else prod(shape)
+    if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
+        raise ValueError("a decode worker answered something else than it was asked")
+    if not _SHA256.fullmatch(header["content_hash"]):
+        raise ValueError("a decode worker answered with no SHA-256")
+    return Decoded(
+        width=width,
+        height=height,
+        taken_at=taken_at,
+        content_hash=header["content_hash"],
+        pixels=None if shape is None else np.frombuffer(body[:split], np.uint8).reshape(shape),
+        thumbnail=None if request.thumbnail is None else bytes(body[split:]),
+    )
+
+
+def _shape(request: DecodeRequest, width: int, height: int) -> tuple[int, ...] | None:
+    """Of the pixels that were asked of a picture of this size."""
+    if request.pixels is None:
+        return None
+    side = request.pixels.size
+    return (tile_count(width, height), side, side, 3) if request.tiles else (side, side, 3)
+
+
+def _unicode(text: object) -> str:
+    """What JSON can hold and the index cannot, replaced."""
+    return str(text).encode("utf-8", "replace").decode()
+
+
+def max_body(request: DecodeRequest) -> int:
+    """The most bytes that an honest answer's body can have."""
+    pixels = 0 if request.pixels is None else request.pixels.size**2 * 3 * (MAX_TILES if request.tiles else 1)
+    thumbnail = 0 if request.thumbnail is None else request.thumbnail**2 * 3 + 65536
+    return pixels + thumbnail

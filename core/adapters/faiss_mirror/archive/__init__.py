@@ -1,0 +1,1 @@
+"""A mirror in one file, to be carried to another machine."""

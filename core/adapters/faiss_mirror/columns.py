@@ -1,0 +1,138 @@
+"""Records as columns of a file that is mapped, not read: what a mirror knows of its pictures."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from core.domain.image import ImageRecord
+
+Rows = NDArray[np.int64]  # row numbers of a segment, ascending where nothing else is said
+Mask = NDArray[np.bool_]  # one for every row of a segment
+Ids = NDArray[np.bytes_]  # (N,) S16: ids in as many bytes, compared as these
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+_CODED = pa.dictionary(pa.int32(), pa.string())  # values that many rows share
+_TIME = pa.int64()  # microseconds since 1970, UTC
+_FIELDS: dict[str, Any] = {
+    "source": _CODED,
+    "status": _CODED,
+    "encoder": _CODED,
+    "caption_origin": _CODED,
+    "captioner": _CODED,
+    "framing": _CODED,
+    "key": pa.string(),
+    "uri": pa.string(),
+    "etag": pa.string(),
+    "error": pa.string(),
+    "content_hash": pa.string(),
+    "caption": pa.string(),
+    "generated": pa.string(),
+    "captions": pa.list_(pa.string()),
+    "words": pa.list_(_CODED),
+    "bytes": pa.int64(),
+    "width": pa.int64(),
+    "height": pa.int64(),
+    "caption_score": pa.float64(),
+    "modified_at": _TIME,
+    "indexed_at": _TIME,
+    "taken_at": _TIME,
+}
+TIMES = ("modified_at", "indexed_at", "taken_at")
+
+
+def write_columns(path: Path, records: Sequence[ImageRecord], versions: Sequence[int]) -> None:
+    """Records in ascending order of id. Raises OSError."""
+    ids = [uuid.UUID(record.id).bytes for record in records]
+    columns = {
+        "id": pa.array(ids, pa.binary(16)),
+        "version": pa.array(versions, pa.int64()),
+        "aspect": pa.array([_aspect(record) for record in records], pa.float64()),
+    }
+    for name, type_ in _FIELDS.items():
+        columns[name] = pa.array([_told(record, name) for record in records], type_)
+    table = pa.table(columns)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=max(1, len(records)))
+
+
+class Columns:
+    """The columns of a segment, mapped. Safe to read from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError and pyarrow's errors where the file is none of these."""
+        self._batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        self.rows: int = self._batch.num_rows
+        self.ids: Ids = np.frombuffer(self._batch["id"].buffers()[1], "S16")
+
+    def __getitem__(self, name: str) -> Any:
+        """A pyarrow array."""
+        return self._batch[name]
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A column without missing values: (N,), mapped."""
+        values: NDArray[Any] = self._batch[name].to_numpy()
+        return values
+
+    def names(self, rows: Rows | Sequence[int]) -> list[str]:
+        """The ids of these rows as the rest of the program knows them."""
+        return [str(uuid.UUID(bytes=self.ids[row : row + 1].tobytes())) for row in rows]
+
+    def rows_of(self, image_ids: Sequence[str]) -> Rows:
+        """The rows of those that are here, ascending."""
+        wanted = np.unique(packed(image_ids))
+        rows = np.searchsorted(self.ids, wanted)
+        rows = rows[rows < self.rows]
+        return rows[np.isin(self.ids[rows], wanted, assume_unique=True)].astype(np.int64)
+
+    def after(self, image_id: str) -> int:
+        """The first row whose id is greater."""
+        return int(np.searchsorted(self.ids, packed([image_id])[0], side="right"))
+
+    def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
+        """In the order of the rows. A file that an earlier version wrote may lack a field."""
+        picked = self._batch.take(pa.array(rows, pa.int64()))
+        there = set(picked.schema.names)
+        told: dict[str, list[Any]] = {
+            name: picked[name].to_pylist() if name in there else [None] * len(rows) for name in _FIELDS
+        }
+        for name in TIMES:
+            told[name] = [None if time is None else _EPOCH + time * _US for time in told[name]]
+        for name in ("words", "captions"):
+            told[name] = [tuple(each) for each in told[name]]
+        return [
+            ImageRecord(id=image_id, **dict(zip(told, values, strict=True)))
+            for image_id, *values in zip(self.names(rows), *told.values(), strict=True)
+        ]
+
+    def payloads(self, rows: Rows, names: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Some text fields of some rows, as core.domain.conditions.holds reads them."""
+        picked = self._batch.select(list(names)).take(pa.array(rows, pa.int64()))
+        payloads: list[Mapping[str, Any]] = picked.to_pylist()
+        return payloads
+
+
+def packed(image_ids: Sequence[str]) -> Ids:
+    return np.array([bytes.fromhex(image_id.replace("-", "")) for image_id in image_ids], "S16")
+
+
+def microseconds(time: datetime) -> int:
+    """Since 1970, exactly."""
+    return (time - _EPOCH) // _US
+
+
+def _told(record: ImageRecord, name: str) -> Any:
+    value = getattr(record, name)
+    if name == "words":
+        return list(dict.fromkeys(value))  # each counts once in a facet
+    return microseconds(value) if name in TIMES and value is not None else value
+
+
+def _aspect(record: ImageRecord) -> float | None:
+    return record.width / record.height if record.width and record.height else None

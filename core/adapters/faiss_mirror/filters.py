@@ -1,0 +1,122 @@
+"""Filter -> the rows of a segment that pass it, with the meaning of `Filter.matches`."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from core.adapters.faiss_mirror.columns import Columns, Mask, microseconds
+from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
+from core.domain.filters import Condition, Filter
+from core.domain.key_patterns import literal_spellings
+from core.text import analysis
+from core.text.analysis import is_unicode
+
+
+def passing(filter: Filter, columns: Columns) -> Mask:
+    """(N,), one for every row."""
+    mask = np.ones(columns.rows, bool)
+    for condition in filter.all:
+        mask &= _passes(condition, columns)
+    if filter.any:
+        mask &= np.logical_or.reduce([_passes(condition, columns) for condition in filter.any])
+    for condition in filter.none:
+        mask &= ~_passes(condition, columns)
+    return mask
+
+
+def _passes(condition: Condition, columns: Columns) -> Mask:
+    return passing(condition, columns) if isinstance(condition, Filter) else _holds(condition, columns)
+
+
+def _holds(condition: Simple, columns: Columns) -> Mask:
+    match condition:
+        case Match("words", values):
+            return _any_word(columns, values)
+        case Match(field, values):
+            return _one_of(columns[field], values)
+        case Missing(field):
+            return _missing(columns, field)
+        case Between(field, low, high):
+            return _within(columns[field], low, high)
+        case During(field, since, before):
+            begin = None if since is None else microseconds(since)
+            end = None if before is None else microseconds(before) - 1
+            return _within(columns[field], begin, end)
+        case KeyPrefix(prefix):
+            return _begins(columns, prefix)
+        case KeyGlob(pattern):
+            begins, held = literal_spellings(pattern)
+            mask = np.ones(columns.rows, bool)
+            if begins:
+                mask &= np.logical_or.reduce([_begins(columns, one) for one in begins])
+            for part in held:
+                mask &= np.logical_or.reduce([_mask(pc.match_substring(columns["key"], one)) for one in part])
+            return _checked(condition, columns, mask, ["key"])
+        case Phrase(text):
+            mask = np.ones(columns.rows, bool)
+            for form in analysis.analyse(text):
+                mask &= _any_word(columns, (form,))
+            return _checked(condition, columns, mask, ["caption", "captions", "generated"])
+
+
+def _one_of(column: pa.Array, values: Iterable[str]) -> Mask:
+    storable = [value for value in values if is_unicode(value)]
+    if not isinstance(column, pa.DictionaryArray):
+        return _mask(pc.is_in(column, pa.array(storable, pa.string())))
+    codes = _codes(column.dictionary, storable)
+    return np.isin(column.indices.fill_null(-1).to_numpy(), codes)
+
+
+def _any_word(columns: Columns, values: Iterable[str]) -> Mask:
+    held = columns["words"]
+    codes = _codes(held.values.dictionary, [value for value in values if is_unicode(value)])
+    mask = np.zeros(columns.rows, bool)
+    if len(codes):
+        places = np.flatnonzero(np.isin(held.values.indices.to_numpy(), codes))
+        mask[np.searchsorted(held.offsets.to_numpy(), places, side="right") - 1] = True
+    return mask
+
+
+def _codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.int64]:
+    return np.flatnonzero(_mask(pc.is_in(dictionary, pa.array(values, pa.string()))))
+
+
+def _missing(columns: Columns, field: str) -> Mask:
+    column = columns[field]
+    if field == "words":
+        empty: Mask = np.diff(column.offsets.to_numpy()) == 0
+        return empty
+    return _mask(column.is_null())
+
+
+def _within(column: pa.Array, low: float | None, high: float | None) -> Mask:
+    mask = _mask(column.is_valid())
+    if low is not None:
+        mask &= _mask(pc.greater_equal(column, low))
+    if high is not None:
+        mask &= _mask(pc.less_equal(column, high))
+    return mask
+
+
+def _begins(columns: Columns, prefix: str) -> Mask:
+    if not is_unicode(prefix):
+        return np.zeros(columns.rows, bool)
+    return _mask(pc.starts_with(columns["key"], prefix))
+
+
+def _checked(condition: Simple, columns: Columns, mask: Mask, fields: list[str]) -> Mask:
+    """Reads what fits so far, and keeps what fits indeed."""
+    rows = np.flatnonzero(mask)
+    fit = [holds(condition, payload) for payload in columns.payloads(rows, fields)]
+    checked = np.zeros(columns.rows, bool)
+    checked[rows[np.array(fit, bool)]] = True
+    return checked
+
+
+def _mask(values: pa.Array) -> Mask:
+    """Null is no."""
+    mask: Mask = np.array(values.fill_null(False).to_numpy(zero_copy_only=False), bool)
+    return mask

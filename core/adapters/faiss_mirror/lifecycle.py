@@ -1,0 +1,65 @@
+"""Everything that is done with a library's copy, by its folder. FAISS is imported for what needs it alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.ports.local_files import ThumbnailStore
+from core.ports.mirror import Mirror
+from core.ports.vector_index import VectorIndex
+from core.search.timing import go_on
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.adapters.faiss_mirror.archive.tar_format import Packed
+    from core.adapters.faiss_mirror.manifest import MirrorFolder
+
+
+class Mirrors:
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self._settings = settings
+
+    def exists(self) -> bool:
+        """Whether there is one that may answer; at once."""
+        return self._settings.offline or (self._settings.mirror and (self.folder / "current").is_file())
+
+    def open(self) -> Mirror:
+        """The copy, which opens nothing until it is asked."""
+        from core.adapters.faiss_mirror.index import FaissMirror
+
+        return FaissMirror(self.folder, self._settings.mirror_threads)
+
+    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
+        """Make the copy equal to the library. Raises LibraryError, and OSError.
+
+        `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
+        then, and ends it by raising: the copy is then what it was.
+        """
+        from core.adapters.faiss_mirror.builder import build
+
+        build(index, self._generations(), self._settings.mirror_storage, anew=anew, going=going)
+
+    def verify(self) -> list[tuple[str, str | None]]:
+        """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
+        return self._generations().verified()
+
+    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
+        """Pack the copy into a file, which is replaced where there is one.
+
+        Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
+        """
+        from core.adapters.faiss_mirror.archive.transfer import export
+
+        return export(self._generations(), path, thumbnails)
+
+    def take_in(self, path: Path, thumbnails: ThumbnailStore) -> "Packed":
+        """Have the copy that a file holds. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError."""
+        from core.adapters.faiss_mirror.archive.transfer import import_file
+
+        return import_file(path, self._generations(), thumbnails)
+
+    def _generations(self) -> "MirrorFolder":
+        from core.adapters.faiss_mirror.manifest import MirrorFolder
+
+        return MirrorFolder(self.folder)

@@ -1,0 +1,65 @@
+"""Rows of a mirror's segments, read and written anew, as they are or with the words of this version."""
+
+import heapq
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from core.adapters.faiss_mirror.columns import Mask
+from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
+from core.adapters.faiss_mirror.segment import ROWS, Row, Segment, open_segments, write_segment
+from core.adapters.faiss_mirror.vectors import Storage
+from core.adapters.qdrant_edge.files import check_free_space
+from core.text import analysis
+from core.text.analysis import ANALYSER_VERSION
+from core.text.bm25 import SCORING_VERSION
+
+_PAGE = 1000
+
+
+def renewed(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Manifest:
+    """The same generation with the words of this version, made of its own captions: no library is asked.
+
+    Its segments, in a folder that is not published yet, are written anew. Raises DiskFull and OSError.
+    """
+    if not manifest.outdated:
+        return manifest
+    check_free_space(unfinished, sum(entry.size for entry in manifest.files.values()))
+    segments = open_segments(unfinished, manifest)
+    every = heapq.merge(*map(_retold, segments), key=lambda row: row.record.id)
+    entries: list[SegmentEntry] = []
+    files: dict[str, FileEntry] = {}
+    while part := list(islice(every, rows)):
+        entry, written = written_segment(unfinished, part, cast(Storage, manifest.storage))
+        entries.append(entry)
+        files |= written
+    for old in manifest.segments:
+        shutil.rmtree(unfinished / old.name)
+        if old.mask is not None:
+            (unfinished / old.mask).unlink()
+    return replace(manifest, segments=tuple(entries), files=files, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION)
+
+
+def _retold(segment: Segment) -> Iterator[Row]:
+    for row in living(segment, segment.live):
+        yield replace(row, record=replace(row.record, words=analysis.analyse(*row.record.texts)))
+
+
+def living(segment: Segment, live: Mask) -> Iterator[Row]:
+    rows = np.flatnonzero(live)
+    for start in range(0, len(rows), _PAGE):
+        yield from segment.read(rows[start : start + _PAGE])
+
+
+def written_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> tuple[SegmentEntry, dict[str, FileEntry]]:
+    """A new segment in the folder, and its files. Raises OSError."""
+    name = f"segment-{uuid.uuid4().hex[:12]}"
+    write_segment(folder / name, rows, storage)
+    written = {f"{name}/{path.name}": digest_of(path) for path in (folder / name).iterdir()}
+    return SegmentEntry(name, len(rows), len(rows)), written

@@ -1,0 +1,81 @@
+"""What every index takes and refuses: ids, vectors, texts."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from core.domain.ids import POINT_ID
+from core.domain.image import ImageRef, to_payload
+from core.domain.vectors import Vector
+from core.ports.vector_index import CaptionUpdate, Point
+from core.text import analysis
+
+VERSION = "version"  # the payload field that every write of a point sets anew; 0 stands for one that lacks it
+
+
+def checked_payload(point: Point) -> dict[str, Any]:
+    """The point's payload. Raises ValueError for an id or a text that no index takes."""
+    record = point.record
+    if not POINT_ID.fullmatch(record.id):
+        raise ValueError(f"{record.id!r} is not a UUID in lower case")
+    payload = to_payload(record) | {VERSION: new_version()}
+    _check_text(record.id, payload)
+    return payload
+
+
+def dense_vectors(point: Point, dimension: int) -> dict[str, Any]:
+    """Those that the point has, by name. Raises ValueError as `dense` does."""
+    given = {"image": point.image, "caption": point.caption}
+    return {name: dense(vector, dimension) for name, vector in given.items() if vector is not None}
+
+
+def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
+    """The fields to replace; None removes one. Raises ValueError as `checked_payload` does."""
+    payload = {
+        "caption": update.text,
+        "captions": list(update.captions),
+        "generated": update.generated,
+        "words": list(analysis.analyse(*update.texts)),
+        "caption_origin": update.origin,
+        "captioner": update.captioner,
+        "caption_score": update.score,
+        VERSION: new_version(),
+    }
+    _check_text(update.id, payload)
+    return payload
+
+
+def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
+    """As `caption_payload`."""
+    payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat(), VERSION: new_version()}
+    _check_text(image_id, payload)
+    return payload
+
+
+def dense(vector: Vector, dimension: int) -> Any:
+    """(D,) float32. Raises ValueError for any other shape and for what is no finite unit vector."""
+    array = np.asarray(vector, np.float32)
+    if array.shape != (dimension,):
+        raise ValueError(f"a vector of shape {array.shape}, where this index takes ({dimension},)")
+    if not abs(float(array @ array) - 1) < 1e-2:  # also refuses NaN
+        raise ValueError("a vector that is not a finite unit vector")
+    return array
+
+
+def known(ids: Sequence[str]) -> list[Any]:
+    """What is no UUID cannot be in the index."""
+    return [image_id for image_id in ids if POINT_ID.fullmatch(image_id)]
+
+
+def _check_text(image_id: str, payload: dict[str, Any]) -> None:
+    for value in payload.values():
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and not analysis.is_unicode(text):
+                raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+
+
+def new_version() -> int:
+    """Nanoseconds since 1970: no two writes of a point have the same."""
+    return time.time_ns()

@@ -1,0 +1,1 @@
+"""Small files beside a library, and figures."""

@@ -1,0 +1,1 @@
+"""The models: CLIP, captioners, and what they are read from."""

@@ -1,0 +1,113 @@
+"""What both models share of torch and transformers: device, number type, pixels, quiet loading."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.imaging.decoder import PixelSpec
+
+
+def choose_device(wanted: str) -> torch.device:
+    """ "auto" takes CUDA, then MPS, then the CPU. Raises ValueError for a device that is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    name = next(name for name, is_there in there.items() if is_there) if wanted == "auto" else wanted
+    if not there.get(name):
+        raise ValueError(f"device {name}: there is none that this installation of torch can use; take auto or cpu")
+    return torch.device(name)
+
+
+def choose_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, float16 on other GPUs, float32 on other CPUs.
+
+    Whatever the checkpoint is stored in: float16 is slow on a CPU, float32 needs twice the time of bfloat16.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    capable = torch.cpu.get_capabilities()
+    return torch.bfloat16 if capable.get("avx512_bf16") or capable.get("amx_bf16") else torch.float32
+
+
+@dataclass(frozen=True, slots=True)
+class PixelInput:
+    """How a model wants its pixels: `spec` is what decode workers do, the rest is done on the device.
+
+    `scale` and `shift` are (3,) float32: `scale * pixel - shift`.
+    """
+
+    spec: PixelSpec
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+    def tensor(self, pixels: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+        """(N, S, S, 3) uint8 -> (N, 3, S, S) of the model's dtype, on its device."""
+        batch = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
+        values = batch.to(torch.float32) * self.scale.to(device) - self.shift.to(device)  # (N, S, S, 3)
+        return values.permute(0, 3, 1, 2).to(dtype).contiguous()
+
+
+def pixel_input(processor: Any) -> PixelInput:
+    """Read an image processor of transformers. Raises ValueError for one whose steps BucketLens does not take."""
+    size: dict[str, Any] = dict(processor.size)
+    crop: dict[str, Any] = dict(getattr(processor, "crop_size", None) or {})
+    crops = bool(getattr(processor, "do_center_crop", False))
+    if not processor.do_resize:
+        raise ValueError("its image processor does not resize")
+    if crops:
+        side, other = size.get("shortest_edge"), (crop.get("height"), crop.get("width"))
+        if side is None or other != (side, side):
+            raise ValueError(f"its image processor resizes to {size} and crops to {crop}")
+    else:
+        side = size.get("height")
+        if side is None or size.get("width") != side:
+            raise ValueError(f"its image processor resizes to {size}, which is no square")
+    factor = float(processor.rescale_factor) if processor.do_rescale else 1.0
+    mean = torch.tensor(processor.image_mean if processor.do_normalize else [0.0] * 3, dtype=torch.float32)
+    std = torch.tensor(processor.image_std if processor.do_normalize else [1.0] * 3, dtype=torch.float32)
+    spec = PixelSpec(int(side), "crop" if crops else "squash", int(processor.resample))
+    return PixelInput(spec, factor / std, mean / std)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[list[str]]:
+    """Keep transformers' bars, tables and warnings off the terminal; yields the load reports that it wrote."""
+    from transformers.utils import logging as transformers_logging
+
+    vendor: Any = transformers_logging  # its typing is partial
+    reports: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        reports.append(record.getMessage())
+        return False
+
+    root, loader = logging.getLogger("transformers"), logging.getLogger("transformers.modeling_utils")
+    bars, levels = vendor.is_progress_bar_enabled(), (root.level, loader.level)
+    vendor.disable_progress_bar()
+    root.setLevel(logging.ERROR)
+    loader.setLevel(logging.WARNING)
+    loader.addFilter(keep)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield reports
+    finally:
+        loader.removeFilter(keep)
+        root.setLevel(levels[0])
+        loader.setLevel(levels[1])
+        if bars:
+            vendor.enable_progress_bar()
+
+
+def check_complete(reports: list[str]) -> None:
+    """Raises ValueError where weights were missing: transformers only warns, and fills them with random numbers."""
+    for report in reports:
+        if "MISSING" in report:
+            raise ValueError("its weights file lacks some of the weights that its config.json asks for")

@@ -1,0 +1,1 @@
+"""The embedded index: Qdrant's engine in this process, on a folder."""

@@ -1,0 +1,146 @@
+"""What lies beside the embedded index: its manifest, the tally of its points, and their atomic replacement."""
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from core.atomic_write import replace_whole, sync
+from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
+from core.ports.vector_index import IndexInfo
+from core.text.analysis import ANALYSER_VERSION
+from core.text.bm25 import SCORING_VERSION
+
+# 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are
+FORMAT = 3
+RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
+_MANIFEST = "manifest.json"
+_TALLY = "tally.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Which model the index belongs to, which folder beside it holds the shard now, and what that can be asked.
+
+    `library` tells this library from another that is put in its place; those made before it was kept have "".
+    `analyser` and `scoring` are the versions that its words and their vectors are of.
+    """
+
+    info: IndexInfo
+    shard: str
+    library: str
+    format: int = FORMAT
+    analyser: int = ANALYSER_VERSION
+    scoring: int = SCORING_VERSION
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it has to be brought up to what this version asks."""
+        return self.format < FORMAT or (self.analyser, self.scoring) != (ANALYSER_VERSION, SCORING_VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many points are on disk for certain: `exact`, or at least so many while a process writes.
+
+    Every tally has another `stamp`, and none is written without one: the same stamp, no writes in between.
+    """
+
+    points: int
+    exact: bool
+    stamp: str
+
+    @classmethod
+    def of(cls, points: int, *, exact: bool) -> "Tally":
+        return cls(points, exact, uuid.uuid4().hex)
+
+
+def has_manifest(folder: Path) -> bool:
+    return (folder / _MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises LibraryMissing, LibraryDamaged, and LibraryError for one made by a later version."""
+    raw = _read(folder, _MANIFEST)
+    if raw.get("format", 0) > FORMAT:
+        raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
+    try:
+        made_by = int(raw.get("analyser", 1)), int(raw.get("scoring", 1))
+        return Manifest(
+            IndexInfo(**raw["info"]), raw["shard"], str(raw.get("library", "")), int(raw["format"]), *made_by
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, f"{_MANIFEST} lacks {error}") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    _replace(folder / _MANIFEST, asdict(manifest))
+
+
+def read_tally(folder: Path) -> Tally:
+    raw = _read(folder, _TALLY)
+    try:
+        return Tally(int(raw["points"]), bool(raw["exact"]), str(raw["stamp"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, f"{_TALLY} lacks {error}") from error
+
+
+def write_tally(folder: Path, tally: Tally) -> None:
+    _replace(folder / _TALLY, asdict(tally))
+
+
+def damaged(folder: Path, what: str) -> LibraryDamaged:
+    return LibraryDamaged(
+        f"the library {folder} is damaged: {what}. Put the folder back from a backup, or remove it and run "
+        "`bucketlens ingest` again: it is made anew from the pictures"
+    )
+
+
+def size_on_disk(folder: Path) -> int:
+    """Bytes allocated on disk; files with holes count for what is in them."""
+    total = 0
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def check_free_space(folder: Path, growth: int = 0) -> None:
+    """Raises DiskFull unless there is room for so many bytes and the reserve.
+
+    The engine writes through memory maps: on a full disk that would kill the process.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < RESERVE + growth:
+        raise DiskFull(folder, free, RESERVE + growth)
+
+
+def sync_folder(folder: Path, *, deep: bool = False) -> None:
+    """Have the folder's own entries on disk; `deep`: all files and folders in it, whole."""
+    for path in (*(folder.rglob("*") if deep else ()), folder):
+        sync(path)
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        raw = json.loads((folder / name).read_bytes())
+    except FileNotFoundError as error:
+        if name == _MANIFEST:
+            raise LibraryMissing(folder.parent) from error
+        raise damaged(folder, f"{name} is gone") from error
+    except ValueError as error:
+        raise damaged(folder, f"{name} cannot be read ({error})") from error
+    if not isinstance(raw, dict):
+        raise damaged(folder, f"{name} holds something else")
+    return raw
+
+
+def _replace(path: Path, value: dict[str, Any]) -> None:
+    """Under the library's lock."""
+    replace_whole(path, json.dumps(value, indent=1).encode())

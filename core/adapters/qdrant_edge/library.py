@@ -1,0 +1,65 @@
+"""A library in a folder: an embedded index for every model, and a file that says which of them is in use."""
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from core.adapters.qdrant_edge.files import has_manifest, read_manifest
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.atomic_write import replace_whole
+from core.errors import LibraryMissing, disk_fault
+from core.ports.vector_index import IndexInfo
+
+FIRST = "index"
+
+
+class FolderLibrary:
+    """The Editions of a data folder. An edition's name is that of its index's folder; the first is `index`.
+
+    `edition.json` is replaced whole or not at all. Where there is none, the first edition is in use.
+    """
+
+    def __init__(self, data: Path, wait_s: float = 2.0) -> None:
+        self._data = data
+        self._wait_s = wait_s
+
+    def open(self, edition: str | None = None) -> EdgeIndex:
+        folder = self._data / (edition or self.current())
+        if not EdgeIndex.exists(folder):
+            raise LibraryMissing(self._data)
+        return EdgeIndex.open(folder, wait_s=self._wait_s)
+
+    def create(self, info: IndexInfo) -> None:
+        EdgeIndex.create(self._data / self.current(), info).close()
+
+    def beside(self, info: IndexInfo) -> str:
+        held = {known.fingerprint: name for name, known in self.all().items()}
+        digest = hashlib.blake2b(info.fingerprint.encode(), digest_size=6).hexdigest()
+        name = held.get(info.fingerprint, f"{FIRST}-{digest}")
+        EdgeIndex.create(self._data / name, info).close()
+        return name
+
+    def all(self) -> dict[str, IndexInfo]:
+        folders = [path for path in sorted(self._data.glob(f"{FIRST}*")) if has_manifest(path)]
+        return {folder.name: read_manifest(folder).info for folder in folders}
+
+    def current(self) -> str:
+        return self._pointer().get("index", FIRST)
+
+    def previous(self) -> str | None:
+        return self._pointer().get("previous")
+
+    def use(self, edition: str) -> None:
+        pointer = {"index": edition, "previous": self.current()}
+        try:
+            replace_whole(self._data / "edition.json", json.dumps(pointer).encode())
+        except OSError as error:
+            raise disk_fault(self._data, error) from error
+
+    def _pointer(self) -> dict[str, str]:
+        """Names of folders alone: nothing leads out of the data folder."""
+        with suppress(FileNotFoundError, ValueError, AttributeError):
+            held = json.loads((self._data / "edition.json").read_bytes())
+            return {key: str(name) for key, name in held.items() if Path(str(name)).name == name}
+        return {}

@@ -1,0 +1,76 @@
+"""Bringing a library that an earlier version made up to what filters ask by now."""
+
+import logging
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from core.adapters.qdrant_edge.files import FORMAT, Manifest, check_free_space, write_manifest
+from core.adapters.qdrant_edge.word_migration import forget_progress, tell_words
+from core.text.analysis import ANALYSER_VERSION
+from core.text.bm25 import SCORING_VERSION
+
+_PAGE = 1000
+
+# What filters and orders ask by, and since which format; each has a payload index.
+FIELDS: dict[str, tuple[int, "edge.PayloadSchemaType | edge.KeywordIndexParams"]] = {
+    "words": (1, edge.PayloadSchemaType.Keyword),
+    "source": (1, edge.PayloadSchemaType.Keyword),
+    "status": (1, edge.PayloadSchemaType.Keyword),
+    "content_hash": (1, edge.PayloadSchemaType.Keyword),
+    "caption_origin": (1, edge.PayloadSchemaType.Keyword),
+    "captioner": (1, edge.PayloadSchemaType.Keyword),
+    "modified_at": (1, edge.PayloadSchemaType.Datetime),
+    "taken_at": (2, edge.PayloadSchemaType.Datetime),
+    "key": (2, edge.KeywordIndexParams(prefix=True)),
+    "width": (2, edge.PayloadSchemaType.Integer),
+    "height": (2, edge.PayloadSchemaType.Integer),
+    "aspect": (2, edge.PayloadSchemaType.Float),
+}
+
+_log = logging.getLogger(__name__)
+
+
+def create_indexes(shard: edge.EdgeShard) -> None:
+    """Those that are not there yet."""
+    for field in FIELDS.keys() - shard.info().payload_schema.keys():
+        shard.update(edge.UpdateOperation.create_field_index(field, FIELDS[field][1]))
+
+
+def lost_indexes(shard: edge.EdgeShard, format: int) -> list[str]:
+    """Those that a library of that format had and this shard lacks."""
+    had = {field for field, (since, _) in FIELDS.items() if since <= format}
+    return sorted(had - shard.info().payload_schema.keys())
+
+
+def upgrade(folder: Path, shard: edge.EdgeShard, manifest: Manifest) -> None:
+    """Under the library's lock. Killed at any step, the next load goes on with it. Raises DiskFull."""
+    check_free_space(folder)
+    started = time.monotonic()
+    create_indexes(shard)
+    if manifest.format < 2:
+        _tell_aspects(shard)
+    tell_words(folder, shard)
+    shard.flush()
+    write_manifest(folder, replace(manifest, format=FORMAT, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION))
+    forget_progress(folder)
+    _log.info("library upgraded folder=%s seconds=%.1f", folder, time.monotonic() - started)
+
+
+def _tell_aspects(shard: edge.EdgeShard) -> None:
+    offset = None
+    while True:
+        request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=["width", "height"], with_vector=False)
+        found, offset = shard.scroll(request)
+        alike = defaultdict(list)
+        for point in found:
+            size = point.payload or {}
+            if size.get("width") and size.get("height"):
+                alike[size["width"] / size["height"]].append(point.id)
+        for aspect, ids in alike.items():
+            shard.update(edge.UpdateOperation.set_payload(ids, {"aspect": aspect}))
+        if offset is None:
+            return

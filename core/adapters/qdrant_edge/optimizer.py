@@ -1,0 +1,172 @@
+"""Building the approximate index of an embedded library beside it, while the library goes on answering.
+
+The engine builds in place, for minutes, and lets no thread of its process run meanwhile. So the shard is copied file by
+file, a process of its own builds in the copy, and the manifest is turned to it when nothing was written since. Killed
+at any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from core.adapters.qdrant_edge.files import (
+    RESERVE,
+    damaged,
+    read_manifest,
+    read_tally,
+    size_on_disk,
+    sync_folder,
+    write_manifest,
+)
+from core.adapters.qdrant_edge.shard import SharedShard, fault_of, mapped
+
+WORTHWHILE = 100_000  # vectors outside the approximate index: comparing 50,000 images one by one costs some 10 ms
+
+_ROOT = Path(__file__).resolve().parent.parent.parent.parent
+_SPACE = 2.5  # the copy, the index in it and the segments it is merged from
+_PIECE = 8 * 2**20
+
+_log = logging.getLogger(__name__)
+
+
+def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
+    """Does nothing where it does not pay, disk space is short, or another process is at it. Raises LibraryError."""
+    with mapped(folder), _one_builder(folder) as builder:
+        if builder is None:
+            return
+        _remove_leftovers(folder, read_manifest(folder).shard)
+        with shared.reading(wait_s) as shard:
+            if _unindexed(shard) < WORTHWHILE:
+                return
+        needed = int(size_on_disk(folder) * _SPACE) + RESERVE
+        if shutil.disk_usage(folder).free < needed:
+            _log.warning("library not optimized, disk space is short folder=%s needed=%d", folder, needed)
+            return
+        started = time.monotonic()
+        copy = folder / f"shard-{uuid.uuid4().hex[:8]}"
+        try:
+            stamp = _copy(folder, copy, shared, wait_s)
+            kept = stamp is not None and _build(folder, copy, builder) and _turn(folder, copy, stamp, shared, wait_s)
+        finally:
+            if read_manifest(folder).shard != copy.name:
+                shutil.rmtree(copy, ignore_errors=True)
+        _log.info("library optimized folder=%s kept=%s seconds=%.1f", folder, kept, time.monotonic() - started)
+
+
+def _unindexed(shard: edge.EdgeShard) -> int:
+    """Vectors, of both names, that a search compares one by one."""
+    vectors = sum(
+        shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=[edge.HasVectorCondition(name)])))
+        for name in ("image", "caption")
+    )
+    return vectors - shard.info().indexed_vectors_count
+
+
+def _copy(folder: Path, copy: Path, shared: SharedShard, wait_s: float) -> str | None:
+    """The stamp of what was copied, or None where somebody wrote meanwhile.
+
+    The library is let go between pieces when another process wants it: readers change nothing.
+    """
+    with shared.settled(wait_s) as tally:
+        source = folder / read_manifest(folder).shard
+    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    for path in files:
+        target = copy / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with shared.settled(wait_s) as now:
+            if now.stamp != tally.stamp:
+                return None
+            _copy_sparse(path, target)
+    return tally.stamp
+
+
+def _copy_sparse(source: Path, target: Path) -> None:
+    """Holes stay holes: the engine's files reserve far more than they hold."""
+    with source.open("rb") as reading, target.open("wb") as writing:
+        size = os.fstat(reading.fileno()).st_size
+        writing.truncate(size)
+        start = end = 0
+        while end < size:
+            try:
+                start = os.lseek(reading.fileno(), end, os.SEEK_DATA)
+            except OSError:  # ENXIO: nothing but a hole behind `end`
+                break
+            end = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
+            for offset in range(start, end, _PIECE):
+                piece = os.pread(reading.fileno(), min(_PIECE, end - offset), offset)
+                os.pwrite(writing.fileno(), piece, offset)
+        os.fsync(writing.fileno())
+
+
+def _build(folder: Path, copy: Path, builder: int) -> bool:
+    """In a process of its own, at low priority; it inherits the builder's lock, so that none builds beside it."""
+    command = [sys.executable, "-m", "core.adapters.qdrant_edge.optimizer", str(folder), str(copy)]
+    done = subprocess.run(
+        command, cwd=_ROOT, pass_fds=(builder,), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        _log.error("library not optimized folder=%s exit=%d error=%s", folder, done.returncode, done.stderr[-2000:])
+    return done.returncode == 0
+
+
+def _turn(folder: Path, copy: Path, stamp: str, shared: SharedShard, wait_s: float) -> bool:
+    """Make the copy the library's shard, unless somebody wrote since it was taken."""
+    with shared.closed(wait_s):
+        tally = read_tally(folder)
+        if tally.stamp != stamp:
+            return False
+        manifest = read_manifest(folder)
+        sync_folder(folder)
+        write_manifest(folder, replace(manifest, shard=copy.name))
+        shutil.rmtree(folder / manifest.shard, ignore_errors=True)
+    return True
+
+
+@contextmanager
+def _one_builder(folder: Path) -> Iterator[int | None]:
+    """The locked file's descriptor, or None where another process builds."""
+    descriptor = os.open(folder / "building", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(folder: Path, current: str) -> None:
+    for path in folder.glob("shard-*"):
+        if path.name != current:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def build(folder: Path, copy: Path) -> None:
+    """Raises LibraryDamaged where the built shard is not whole."""
+    os.nice(10)
+    with mapped(folder):
+        shard = edge.EdgeShard.load(str(copy))
+        shard.optimize()
+        shard.flush()
+        fault = fault_of(shard, read_tally(folder), read_manifest(folder))
+        shard.close()
+        sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
+    if fault:
+        raise damaged(copy, fault)
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,382 @@
+"""The shard of a library folder: loaded on demand, shared by this process's threads, let go when another wants it.
+
+The engine takes no second user: even a refused second load can harm the first. So a process has one `SharedShard` for a
+folder, and one process at a time holds the folder's lock.
+"""
+
+import atexit
+import ctypes
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import qdrant_edge as edge
+
+from core.adapters.qdrant_edge.disk_space import make_loadable, stay_loadable
+from core.adapters.qdrant_edge.files import (
+    Manifest,
+    Tally,
+    check_free_space,
+    damaged,
+    read_manifest,
+    read_tally,
+    write_tally,
+)
+from core.adapters.qdrant_edge.lock import LibraryLock
+from core.adapters.qdrant_edge.migrations import lost_indexes, upgrade
+from core.adapters.qdrant_edge.word_migration import read_progress
+from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
+from core.ports.vector_index import IndexInfo
+
+_WATCH_S = 0.05  # how often the holder looks whether another process waits
+_HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
+_IDLE_S = 30.0
+_FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
+
+_log = logging.getLogger(__name__)
+_shards: dict[Path, "SharedShard"] = {}
+_registry = threading.Lock()
+
+
+def shared_shard(folder: Path) -> "SharedShard":
+    """This process's only one for the folder."""
+    with _registry:
+        if not _shards:
+            _hook_process()
+        return _shards.setdefault(folder, SharedShard(folder))
+
+
+class SharedShard:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = LibraryLock(folder)
+        self._changed = threading.Condition()
+        self._writing = threading.RLock()
+        self._shard: edge.EdgeShard | None = None
+        self._path = folder  # of the loaded shard
+        self._users = 0
+        self._busy = False  # being loaded or closed
+        self._draining = False  # no further users until it is closed
+        self._loaded_at = self._used_at = 0.0
+        self._tally: Tally | None = None
+        self._info: IndexInfo | None = None
+        self._library = ""
+        self._unflushed = 0
+        self._writes = 0  # begun and ended: odd while one goes on
+
+    @contextmanager
+    def reading(self, wait_s: float, info: IndexInfo | None = None) -> Iterator[edge.EdgeShard]:
+        """The loaded shard. Raises LibraryBusy, LibraryDamaged, LibraryMissing; maps what the engine raises.
+
+        Raises LibraryError too where it has become the library of another model than that of `info`.
+        """
+        shard = self._enter(wait_s)
+        broken = False
+        try:
+            with mapped(self._folder):
+                self._check_model(info)
+                yield shard
+        except LibraryError:
+            broken = True
+            raise
+        finally:
+            self._leave(broken)
+
+    @contextmanager
+    def writing(self, wait_s: float, info: IndexInfo, library: str) -> Iterator[edge.EdgeShard]:
+        """As `reading`, one writer at a time, for writes that keep the number of points or let it grow.
+
+        Raises LibraryError too where another library has taken the place of the one named `library`.
+        """
+        if not self._writing.acquire(timeout=wait_s):
+            raise LibraryBusy(f"the library {self._folder}", wait_s)
+        try:
+            with self.reading(wait_s, info) as shard:
+                if self._lock.is_lost or library != self._library:
+                    raise LibraryError(
+                        f"the library {self._folder} was removed or replaced while it was open; run the same command "
+                        "again"
+                    )
+                tally = self.tally
+                if tally.exact:
+                    self._set_tally(Tally.of(tally.points, exact=False))
+                self._writes += 1
+                try:
+                    yield shard
+                finally:
+                    self._writes += 1
+        finally:
+            self._writing.release()
+
+    @property
+    def tally(self) -> Tally:
+        """Only while reading or writing."""
+        assert self._tally is not None
+        return self._tally
+
+    @property
+    def stamp(self) -> str | None:
+        """Another after every write, None while one goes on. Only while reading."""
+        writes = self._writes
+        return None if writes % 2 else f"{self.tally.stamp} {writes}"
+
+    def expect_fewer(self, points: int) -> None:
+        """To be said, while writing, before up to so many points are deleted."""
+        self._set_tally(Tally.of(max(0, self.tally.points - points), exact=False))
+
+    def wrote(self, shard: edge.EdgeShard, points: int) -> None:
+        """To be said, while writing, after a write: flushes when enough has gathered."""
+        self._unflushed += points
+        if self._unflushed >= _FLUSH_POINTS:
+            shard.flush()
+            self._unflushed = 0
+            self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=False))
+
+    @contextmanager
+    def settled(self, wait_s: float) -> Iterator[Tally]:
+        """Everything is on disk, and no thread of this process writes meanwhile."""
+        if not self._writing.acquire(timeout=wait_s):
+            raise LibraryBusy(f"the library {self._folder}", wait_s)
+        try:
+            with self.reading(wait_s) as shard:
+                yield self._settle(shard)
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def closed(self, wait_s: float) -> Iterator[None]:
+        """Nobody, in this process or another, has the shard open meanwhile."""
+        deadline = time.monotonic() + wait_s
+        with self._writing:
+            with self._changed:
+                self._draining = True
+                self._wait(lambda: not self._busy and self._users == 0, deadline, wait_s, undrain=True)
+                self._busy = True
+            try:
+                self._close_shard()
+                if not self._lock.held:
+                    self._lock.acquire(max(0.0, deadline - time.monotonic()))
+                yield
+            finally:
+                self._lock.release()
+                self._settle_state()
+
+    def let_go(self, *, yielding: bool = False) -> None:
+        """Close the shard once nobody in this process uses it, and release the lock."""
+        with self._changed:
+            self._draining = True
+            while self._busy or self._users:
+                self._changed.wait()
+            self._busy = True
+        try:
+            self._close_shard()
+        finally:
+            with suppress(OSError):
+                self._lock.release(yielding=yielding)
+            self._settle_state()
+
+    def forget(self) -> None:
+        """In the child of a fork: the parent goes on using the shard, this process must never touch it again."""
+        self._lock.forget()
+        _close_files_below(self._folder)
+        if self._shard is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._shard))  # never freed: that would write to its files
+        self.__init__(self._folder)  # type: ignore[misc]
+
+    def _enter(self, wait_s: float) -> edge.EdgeShard:
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            self._wait(lambda: not self._busy and not self._draining, deadline, wait_s)
+            if self._shard is not None:
+                self._users += 1
+                return self._shard
+            self._busy = True
+        try:
+            shard = self._load(max(0.0, deadline - time.monotonic()))
+        except BaseException:
+            self._lock.release()
+            self._settle_state()
+            raise
+        with self._changed:
+            self._shard, self._users, self._busy = shard, 1, False
+            self._changed.notify_all()
+        threading.Thread(target=self._watch, name="library-lock", daemon=True).start()
+        return shard
+
+    def _leave(self, broken: bool) -> None:
+        with self._changed:
+            self._users -= 1
+            self._used_at = time.monotonic()
+            if broken:
+                self._draining = True  # the watcher closes it; the next use loads it anew
+            self._changed.notify_all()
+
+    def _wait(self, ready: Callable[[], bool], deadline: float, wait_s: float, *, undrain: bool = False) -> None:
+        if not self._changed.wait_for(ready, max(0.0, deadline - time.monotonic())):
+            if undrain:
+                self._draining = False
+            raise LibraryBusy(library_named(self._folder), wait_s)
+
+    def _load(self, wait_s: float) -> edge.EdgeShard:
+        with mapped(self._folder):
+            read_manifest(self._folder)
+            try:
+                self._lock.acquire(wait_s)
+            except LibraryBusy as busy:
+                raise LibraryBusy(library_named(self._folder), busy.waited_s) from busy
+            started = time.monotonic()
+            manifest = read_manifest(self._folder)
+            path = self._folder / manifest.shard
+            if not path.is_dir():
+                raise damaged(self._folder, f"{path.name} is gone")
+            self._info, self._library, self._tally = manifest.info, manifest.library, read_tally(self._folder)
+            if not self._tally.exact:
+                check_free_space(self._folder)  # a writer was killed: loading writes what its log holds
+            make_loadable(self._folder, path)
+            shard = edge.EdgeShard.load(str(path))
+            stay_loadable(self._folder, path)
+            self._path = path
+            fault = fault_of(shard, self._tally, manifest)
+        if fault:
+            shard.close()
+            raise damaged(self._folder, fault)
+        if manifest.outdated:
+            try:
+                with mapped(self._folder):
+                    upgrade(self._folder, shard, manifest)
+                    self._set_tally(Tally.of(self._tally.points, exact=self._tally.exact))
+            except BaseException:
+                shard.close()
+                raise
+        self._loaded_at = self._used_at = time.monotonic()
+        _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
+        return shard
+
+    def _check_model(self, info: IndexInfo | None) -> None:
+        assert self._info is not None
+        if info is not None and info.fingerprint != self._info.fingerprint:
+            raise LibraryError(
+                f"the library {self._folder} was made anew with another model while it was in use; start this command "
+                "again"
+            )
+
+    def _close_shard(self) -> None:
+        shard, self._shard = self._shard, None
+        if shard is None:
+            return
+        try:
+            with mapped(self._folder):
+                lost = self._lock.is_lost
+                if not self.tally.exact and not lost:
+                    self._settle(shard)
+                shard.close()
+                if not lost:
+                    stay_loadable(self._folder, self._path)
+        except LibraryError as error:
+            _log.error("library closed badly folder=%s error=%s", self._folder, error)
+
+    def _settle(self, shard: edge.EdgeShard) -> Tally:
+        if not self.tally.exact:
+            shard.flush()
+            self._unflushed = 0
+            self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=True))
+        return self.tally
+
+    def _settle_state(self) -> None:
+        with self._changed:
+            self._busy = self._draining = False
+            self._changed.notify_all()
+
+    def _set_tally(self, tally: Tally) -> None:
+        write_tally(self._folder, tally)
+        self._tally = tally
+
+    def _watch(self) -> None:
+        mine = self._shard
+        while True:
+            with self._changed:
+                self._changed.wait(_WATCH_S)
+                if self._shard is not mine or self._shard is None:
+                    return
+                if self._busy:
+                    continue
+                now = time.monotonic()
+                idle = self._users == 0 and now - self._used_at > _IDLE_S
+                broken = self._draining
+            wanted = now - self._loaded_at > _HOLD_S and self._lock.is_wanted()
+            if idle or wanted or broken:
+                self.let_go(yielding=wanted)
+                return
+
+
+def library_named(folder: Path) -> str:
+    """The library, and what keeps it where that is known."""
+    progress = read_progress(folder)
+    being = "" if progress is None else f" ({progress.done:,} of {progress.total:,} brought up to this version)"
+    return f"the library {folder}{being}"
+
+
+def fault_of(shard: edge.EdgeShard, tally: Tally, manifest: Manifest) -> str | None:
+    """What is wrong with a shard that the engine loaded without a word, if anything."""
+    found = shard.count(edge.CountRequest(exact=True))
+    if found < tally.points or (tally.exact and found != tally.points):
+        return f"it holds {found:,} images where {tally.points:,} were written"
+    if lost := lost_indexes(shard, manifest.format):
+        return f"its payload indexes of {', '.join(lost)} are gone"
+    return None
+
+
+@contextmanager
+def mapped(folder: Path) -> Iterator[None]:
+    """The one place where what the engine and the file system raise becomes a LibraryError.
+
+    The engine raises bare `Exception`s with a text, and panics, which are no `Exception`. A ValueError or TypeError is
+    its word for a value that cannot be, a fault of the caller, and passes through.
+    """
+    try:
+        yield
+    except BucketLensError:
+        raise
+    except OSError as error:
+        raise disk_fault(folder, error) from error
+    except BaseException as error:
+        if type(error) is Exception or type(error).__name__ == "PanicException":
+            raise _from_engine(folder, str(error)) from error
+        raise
+
+
+def _from_engine(folder: Path, message: str) -> LibraryError:
+    if "WouldBlock" in message:
+        return LibraryBusy(f"the library {folder}")
+    if "No space left" in message:
+        return disk_fault(folder, OSError(errno.ENOSPC, message))
+    return damaged(folder, f"the engine says: {message}")
+
+
+def _hook_process() -> None:
+    atexit.register(_let_go_of_all)
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+def _let_go_of_all() -> None:
+    for shard in list(_shards.values()):
+        shard.let_go()
+
+
+def _forget_all() -> None:
+    for shard in _shards.values():
+        shard.forget()
+
+
+def _close_files_below(folder: Path) -> None:
+    """The engine's own lock is a file too: held open here, it would outlive the parent."""
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{name}").startswith(f"{folder}{os.sep}"):
+                    os.close(int(name))

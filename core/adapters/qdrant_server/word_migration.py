@@ -1,0 +1,153 @@
+"""Words and their vectors of a library on a server, derived anew from its captions: no picture is encoded.
+
+Whoever opens a collection of another version brings it up, where its key may write, page by page and in the background
+where that takes long. How far it is, the collection's metadata tell, so that it is gone on with wherever it was cut
+short. Until then questions find words of either version. Two processes that are at it write the same; of what another
+one writes meanwhile, nothing is lost: a page of which captions changed between reading and writing is done again.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qdrant_client import QdrantClient, models
+
+from core.adapters.index_base.point_codec import VERSION, new_version
+from core.adapters.qdrant_server.client import Server
+from core.adapters.qdrant_server.collection import OURS, made_by
+from core.adapters.qdrant_server.points import sparse
+from core.domain.image import all_texts
+from core.errors import LibraryError, LibraryReadOnly, LibraryRefused
+from core.text import analysis
+from core.text.bm25 import query_vector
+
+_PAGE = 256
+_SHORT_S = 5.0  # whoever opens a library waits at most so long for it
+_TELLS_S = 10.0
+_LOOKS_S = 10.0  # how often a process that does not bring the collection up looks whether another one did
+_FIELDS = ["caption", "captions", "generated", "words"]
+_PROGRESS = "renewing"
+
+_log = logging.getLogger(__name__)
+
+
+class Renewal:
+    """What a collection's words are of, and bringing them up to this version. Used by any thread."""
+
+    def __init__(self, server: Server, collection: str) -> None:
+        self._server = server
+        self._collection = collection
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._looked: float | None = None
+
+    def start(self, config: models.CollectionConfig) -> None:
+        """Bring it up, where it is of another version; goes on in the background if that takes long."""
+        self._see(config)
+        if self._outdated and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="renew-words", daemon=True)
+            self._thread.start()
+            self._thread.join(_SHORT_S)
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_SHORT_S)
+
+    def vector(self, wanted: Mapping[str, float], total: int, holding: Mapping[str, int]) -> dict[int, float]:
+        """The words as a vector for the collection as it is now."""
+        if self._looked is None or (self._outdated and time.monotonic() - self._looked > _LOOKS_S):
+            self._look()
+        if not self._outdated:
+            return query_vector(wanted, total, holding)
+        if self._weighed:
+            return {analysis.term_hash(word): weight for word, weight in wanted.items()}
+        vector = query_vector(wanted, total, holding)
+        return {analysis.term_hash(word): vector[analysis.term_id(word)] for word in wanted} | vector
+
+    def _look(self) -> None:
+        self._see(self._server.ask(lambda client: client.get_collection(self._collection)).config)
+
+    def _see(self, config: models.CollectionConfig) -> None:
+        self._ours: dict[str, Any] = (config.metadata or {}).get(OURS) or {}
+        self._outdated = {name: self._ours.get(name, 1) for name in made_by()} != made_by()
+        held = (config.params.sparse_vectors or {}).get("words")
+        self._weighed = held is not None and held.modifier == models.Modifier.IDF  # by the server itself
+        self._looked = time.monotonic()
+
+    def _run(self) -> None:
+        try:
+            self._renew()
+        except (LibraryReadOnly, LibraryRefused):
+            _log.warning("the words of %s are of another version: who writes it next brings them up", self._collection)
+        except LibraryError as error:
+            _log.warning("the words of %s are not brought up to this version yet: %s", self._collection, error)
+        except Exception:
+            if not self._stop.is_set():
+                raise
+
+    def _renew(self) -> None:
+        plain = {"words": models.SparseVectorParams(modifier=models.Modifier.NONE)}
+        self._write(lambda client: client.update_collection(self._collection, sparse_vectors_config=plain))
+        self._look()
+        begun = self._ours.get(_PROGRESS) or {}
+        after = begun.get("after") if {name: begun.get(name) for name in made_by()} == made_by() else None
+        _log.warning("bringing the words of %s on %s up to this version", self._collection, self._server.address)
+        done, told = 0, time.monotonic()
+        while not self._stop.is_set():
+            found, behind = self._server.ask(lambda client, after=after: self._read(client, after))  # type: ignore[misc]
+            self._tell(found)
+            done += len(found)
+            if behind is None:
+                self._note({**made_by(), _PROGRESS: None})
+                return
+            after = str(behind)
+            self._note({_PROGRESS: {**made_by(), "after": after}})
+            if time.monotonic() - told > _TELLS_S:
+                told = time.monotonic()
+                _log.warning("bringing the words of %s up to this version: %d pictures done", self._collection, done)
+
+    def _tell(self, points: Sequence[models.Record]) -> None:
+        """Again those whose captions somebody else changed in between."""
+        while points:
+            written = [operation for point in points for operation in _operations(point)]
+            if not written:
+                return
+            self._write(lambda client, all=written: client.batch_update_points(self._collection, all, wait=True))
+            said = {point.id: _texts(point) for point in points}
+            ids = list(said)
+            now = self._server.ask(lambda client, ids=ids: client.retrieve(self._collection, ids, with_payload=_FIELDS))  # type: ignore[misc]
+            points = [point for point in now if _texts(point) != said[point.id]]
+
+    def _read(self, client: QdrantClient, after: str | None) -> tuple[list[models.Record], Any]:
+        return client.scroll(self._collection, limit=_PAGE, offset=after, with_payload=_FIELDS, with_vectors=False)
+
+    def _note(self, told: Mapping[str, Any]) -> None:
+        """In the metadata, which are merged at the top alone: so ours are written whole."""
+        self._ours = {name: value for name, value in {**self._ours, **told}.items() if value is not None}
+        self._write(lambda client: client.update_collection(self._collection, metadata={OURS: self._ours}))
+        self._look()
+
+    def _write(self, call: Any) -> None:
+        self._server.ask(call, writes=True)
+
+
+def _texts(point: models.Record) -> tuple[str, ...]:
+    said = point.payload or {}
+    return all_texts(said.get("caption"), tuple(said.get("captions") or ()), said.get("generated"))
+
+
+def _operations(point: models.Record) -> list[Any]:
+    texts = _texts(point)
+    if not texts and not (point.payload or {}).get("words"):
+        return []
+    payload = {"words": list(analysis.analyse(*texts)), VERSION: new_version()}
+    written: list[Any] = [models.SetPayloadOperation(set_payload=models.SetPayload(payload=payload, points=[point.id]))]
+    vector = sparse(texts)
+    if vector is None:
+        gone = models.DeleteVectors(points=[point.id], vector=["words"])
+        return [*written, models.DeleteVectorsOperation(delete_vectors=gone)]
+    held = models.UpdateVectors(points=[models.PointVectors(id=point.id, vector={"words": vector})])
+    return [*written, models.UpdateVectorsOperation(update_vectors=held)]

@@ -1,0 +1,1 @@
+"""Sources of pictures: folders, buckets, and imported vectors."""

@@ -1,0 +1,1 @@
+"""A list of web addresses as a source."""

@@ -1,0 +1,272 @@
+"""Fetches pictures from web addresses that somebody else wrote down: checked, limited, and never from inside."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urljoin
+
+from urllib3 import HTTPResponse, PoolManager, Timeout
+from urllib3 import exceptions as vendor
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from core.adapters.stores.circuit_breaker import NoAnswer
+from core.adapters.stores.web_address import WebAddress, may_be_asked, parse
+from core.adapters.url_list.host_throttle import Busy, HostSilent
+from core.errors import ImageTooLarge, LinkDead
+
+_CHUNK = 2**16
+_NO_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
+_REDIRECTS = (301, 302, 303, 307, 308)
+_BUSY = (429, 503)
+_NO_PICTURE = ("text/html", "application/xhtml", "application/json", "video/", "audio/")
+_LONGEST_VALIDATOR = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WebLimits:
+    """Sizes in bytes, times in seconds; `total_s` bounds one picture, redirects included."""
+
+    max_bytes: int
+    connect_s: float = 5.0
+    read_s: float = 15.0
+    total_s: float = 60.0
+    redirects: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """`validator` tells the picture from a later one ("" where the server gives nothing to tell by)."""
+
+    data: bytes
+    validator: str
+    modified_at: datetime | None
+
+
+class _Prompt(HTTPConnection):
+    """Its answer's head has to be there, whole, within the time that one read may take."""
+
+    def getresponse(self) -> Any:
+        timeout = self.timeout if isinstance(self.timeout, int | float) else None
+        with _cut_after(self.sock, timeout) as cut:
+            answer = super().getresponse()
+        if cut.is_set():  # what looks like the end of the head is where it was cut
+            answer.close()
+            raise TimeoutError("timed out")
+        return answer
+
+
+class _PromptTls(_Prompt, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Prompt
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _PromptTls
+
+
+class WebFetcher:
+    """Safe to use from several threads. Uses no proxy, no cookies, no credentials of this machine."""
+
+    def __init__(self, limits: WebLimits, *, allow_private: bool, user_agent: str, at_once: int) -> None:
+        self._limits = limits
+        self._allow_private = allow_private
+        self._headers = {"User-Agent": user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
+        self._pools = PoolManager(num_pools=4 * at_once, maxsize=at_once, retries=False)
+        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def fetch(self, address: WebAddress, validator: str) -> Body | None:
+        """One attempt. None: it is still the picture that `validator` was given with.
+
+        Raises LinkDead, ImageTooLarge; and for what may be over soon HostSilent, Busy or NoAnswer.
+        """
+        deadline = time.monotonic() + self._limits.total_s
+        for _ in range(self._limits.redirects + 1):
+            with self._ask(address, validator, deadline) as answer:
+                if answer.status not in _REDIRECTS:
+                    return self._body(answer, deadline)
+                target = answer.headers.get("Location", "")
+            try:
+                address = parse(urljoin(str(address), target))
+            except ValueError as error:
+                raise LinkDead(f"it redirects to what is no picture's address: {error}") from error
+        raise LinkDead(f"it redirects more than {self._limits.redirects} times")
+
+    @contextmanager
+    def _ask(self, address: WebAddress, validator: str, deadline: float) -> Iterator[HTTPResponse]:
+        """The head of the answer. The connection is kept for another request only if all of it has been read."""
+        answer = None
+        addresses, named = self._addresses(address)
+        for n, ip in enumerate(addresses):
+            try:
+                answer = self._request(address, ip, validator, deadline)
+                break
+            except (vendor.ConnectTimeoutError, vendor.NewConnectionError) as error:
+                if n == len(addresses) - 1:
+                    slow = isinstance(error, vendor.ConnectTimeoutError) and not isinstance(
+                        error, vendor.NewConnectionError
+                    )
+                    refused = isinstance(error.__cause__, ConnectionRefusedError)
+                    why = "no connection in time" if slow else f"no connection ({_plain(error)})"
+                    raise HostSilent(why, alive=named or refused) from error
+            except (vendor.SSLError, vendor.HTTPError, OSError) as error:
+                if _is_certificate(error):
+                    raise LinkDead("its host does not prove its identity: the certificate is not trusted") from error
+                raise HostSilent(_plain(error), alive=named) from error
+        assert answer is not None
+        try:
+            yield answer
+        except (vendor.HTTPError, OSError) as error:
+            raise NoAnswer(f"its bytes came damaged or not whole ({type(error).__name__})", everywhere=False) from error
+        finally:
+            answer.close()
+            answer.release_conn()
+
+    def _request(self, address: WebAddress, ip: str, validator: str, deadline: float) -> HTTPResponse:
+        """Connects to this IP address and to no other; the certificate is checked against the host's name."""
+        named = {"server_hostname": address.host, "assert_hostname": address.host} if address.scheme == "https" else {}
+        pool = self._pools.connection_from_host(ip, address.port, address.scheme, pool_kwargs=named or None)
+        headers = self._headers | {"Host": address.authority} | _conditional(validator)
+        left = _left(deadline)
+        answer = pool.urlopen(
+            "GET",
+            address.target,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            timeout=Timeout(connect=min(self._limits.connect_s, left), read=min(self._limits.read_s, left)),
+            preload_content=False,
+            assert_same_host=False,
+        )
+        assert isinstance(answer, HTTPResponse)
+        return answer
+
+    def _addresses(self, address: WebAddress) -> tuple[list[str], bool]:
+        """Where to connect to, and whether a name server was asked for it. Raises LinkDead, HostSilent."""
+        try:
+            found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            missing = isinstance(error, socket.gaierror) and error.errno in _NO_NAME
+            says = "its host does not exist" if missing else "its host's name cannot be looked up"
+            raise HostSilent(f"{says} ({address.host})", alive=missing) from error
+        every = list(dict.fromkeys(str(each[4][0]) for each in found))
+        allowed = [ip for ip in every if self._allow_private or may_be_asked(ip)]
+        if not allowed:
+            raise LinkDead(
+                f"its host {address.host} is inside a private network ({every[0]}), where a list may not lead; if you "
+                "trust the list, give --allow-private and --retry-failed"
+            )
+        return allowed, address.host not in every
+
+    def _body(self, answer: HTTPResponse, deadline: float) -> Body | None:
+        status, headers = answer.status, answer.headers
+        if status == 304:
+            return None
+        if status in _BUSY:
+            raise Busy(f"its host asks to come later ({status})", _seconds(headers.get("Retry-After", "")))
+        if status >= 500:
+            raise NoAnswer(f"its host failed with {status}", everywhere=False)
+        if status != 200:
+            raise LinkDead(f"dead link: its host answers {status} {answer.reason or ''}".rstrip())
+        kind = headers.get("Content-Type", "").strip().lower()
+        if kind.startswith(_NO_PICTURE):
+            raise LinkDead(f"not an image: it is {kind.partition(';')[0]}")
+        most, declared = self._limits.max_bytes, headers.get("Content-Length", "")
+        if declared.isdecimal() and int(declared) > most:
+            raise ImageTooLarge(f"{int(declared):,} bytes, over the limit of {most:,}")
+        data = bytearray()
+        while chunk := answer.read1(_CHUNK, decode_content=True):
+            data += chunk
+            if len(data) > most:
+                raise ImageTooLarge(f"more than {most:,} bytes, the limit")
+            if time.monotonic() > deadline:
+                raise NoAnswer(f"it was not there whole after {self._limits.total_s:g} s", everywhere=False)
+        return Body(bytes(data), _validator(headers), _time(headers.get("Last-Modified", "")))
+
+
+@contextmanager
+def _cut_after(sock: Any, seconds: float | None) -> Iterator[threading.Event]:
+    """Whatever is read from the socket meanwhile ends then, however slowly it drips; the event tells that it did."""
+    cut = threading.Event()
+    if sock is None or seconds is None:
+        yield cut
+        return
+
+    def shut() -> None:
+        cut.set()
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield cut
+    except (OSError, HTTPException) as error:
+        if cut.is_set():
+            raise TimeoutError("timed out") from error
+        raise
+    finally:
+        timer.cancel()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise NoAnswer("it took too long, redirects included", everywhere=False)
+    return left
+
+
+def _conditional(validator: str) -> dict[str, str]:
+    kind, _, value = validator.partition(" ")
+    return {"etag": {"If-None-Match": value}, "date": {"If-Modified-Since": value}}.get(kind, {})
+
+
+def _validator(headers: Any) -> str:
+    for kind, name in (("etag", "ETag"), ("date", "Last-Modified")):
+        value = headers.get(name, "").strip()
+        if value and len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable():
+            return f"{kind} {value}"
+    return ""
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(text: str) -> float:
+    """Of a Retry-After header: seconds or a date."""
+    if text.strip().isdecimal():
+        return float(text)
+    until = _time(text)
+    return 0.0 if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def _is_certificate(error: BaseException) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error)
+
+
+def _plain(error: BaseException) -> str:
+    """What happened on the way, without addresses."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ConnectionRefusedError):
+        return "it refuses the connection"
+    if isinstance(cause, TimeoutError | vendor.ReadTimeoutError):
+        return "no answer in time"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    return f"the connection broke: {type(error).__name__}"

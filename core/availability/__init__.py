@@ -1,0 +1,1 @@
+"""Answers while the index is away, and how complete they are."""

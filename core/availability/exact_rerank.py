@@ -1,0 +1,50 @@
+"""What a quantised or sharded index lost, found again: more candidates than asked for, scored anew by the mirror."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ListName
+from core.ports.mirror import Mirror
+from core.ports.rank_lists import Probe, Shortlist, by_score
+from core.ports.vector_index import SearchableIndex
+
+OVERSAMPLING = 4  # candidates for every hit of a shortlist
+
+
+def reranked(index: SearchableIndex, mirror: Mirror, oversampling: int = OVERSAMPLING) -> SearchableIndex:
+    """The index, with the dense lists of its shortlists scored by the mirror's vectors, which are whole.
+
+    What the mirror does not have yet keeps the index's own score; what was encoded anew since the mirror was made is
+    scored by its vector of before.
+    """
+    return cast(SearchableIndex, _Reranked(index, mirror, oversampling))
+
+
+class _Reranked:
+    def __init__(self, index: SearchableIndex, mirror: Mirror, oversampling: int) -> None:
+        self._index = index
+        self._mirror = mirror
+        self._oversampling = oversampling
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        dense = [probe for probe in probes if probe.vector is not None]
+        sparse = [probe for probe in probes if probe.vector is None]
+        found = self._index.shortlists(sparse, filter, limit=limit) if sparse else {}
+        wide = self._index.shortlists(dense, filter, limit=limit * self._oversampling) if dense else {}
+        for probe in dense:
+            own = dict(wide[probe.list].ranking)
+            exact = own | self._mirror.scores([probe], list(own))[probe.list]
+            found[probe.list] = Shortlist.cut(by_score(exact)[:limit], limit)
+        return found
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        own = self._index.scores(probes, ids)
+        exact = self._mirror.scores([probe for probe in probes if probe.vector is not None], ids)
+        known = {name: {i: score for i, score in exact.get(name, {}).items() if i in own[name]} for name in own}
+        return {name: own[name] | known[name] for name in own}

@@ -1,0 +1,87 @@
+"""SearchService over the library, or over its mirror where the library does not answer."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from core.availability.exact_rerank import reranked
+from core.availability.failover import Failover
+from core.availability.recall_monitor import RecallMeter
+from core.domain.image import ImageRecord
+from core.domain.query import Query
+from core.domain.result import SearchResult
+from core.ports.vector_index import SearchableIndex
+from core.search.facets import Facet, FacetField
+from core.search.service import SearchService
+from core.search.timing import go_on
+
+_NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens mirror build` makes one"
+
+
+class Searcher(Protocol):
+    """What answers queries; see SearchService."""
+
+    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult: ...
+
+    def facets(
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+    ) -> dict[FacetField, Facet]: ...
+
+    def image(self, image_id: str) -> ImageRecord: ...
+
+
+class ResilientSearch:
+    """A Searcher. What the mirror answered is marked as `degraded`, with its age and how many images it lacks.
+
+    `exact`: every query is answered as if it asked for that (exact_rerank). `meter` is offered all that the library
+    answered.
+    """
+
+    def __init__(
+        self,
+        failover: Failover,
+        service: Callable[[SearchableIndex], SearchService],
+        *,
+        exact: bool = False,
+        meter: RecallMeter | None = None,
+    ) -> None:
+        self._failover = failover
+        self._make = service
+        self._exact = exact
+        self._meter = meter
+        self._made: SearchService | None = None
+
+    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
+        """Raises what SearchService.search does."""
+        copy = self._failover.copy() if self._exact or query.exact else None
+
+        def ask(index: SearchableIndex) -> SearchResult:
+            whole = copy is None or index is copy or copy.info.fingerprint != index.info.fingerprint
+            return self._over(index if copy is None or whole else reranked(index, copy)).search(query, going)
+
+        result, degraded = self._failover.ask(ask)
+        if degraded is None and self._meter is not None:
+            self._meter.offer(query, result, lambda index, asked: self._over(index).search(asked))
+        if degraded is None and query.exact and copy is None:
+            return replace(result, notices=(*result.notices, _NO_COPY))
+        if degraded is None:
+            return result
+        notices = (*result.notices, degraded.notice)
+        return replace(result, degraded=True, notices=notices, as_of=degraded.as_of, lacking=degraded.lacking)
+
+    def facets(
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+    ) -> dict[FacetField, Facet]:
+        """Raises what SearchService.facets does."""
+        asked = list(fields)
+        return self._failover.ask(lambda index: self._over(index).facets(query, asked, limit=limit, going=going))[0]
+
+    def image(self, image_id: str) -> ImageRecord:
+        """Raises what SearchService.image does."""
+        return self._failover.ask(lambda index: self._over(index).image(image_id))[0]
+
+    def _over(self, index: SearchableIndex) -> SearchService:
+        """One service, so that what it keeps of texts serves every index."""
+        if self._made is None:
+            self._made = self._make(index)
+        return self._made.over(index)

@@ -1,0 +1,127 @@
+"""The commands of `mirror`: the library's copy, which answers while the library cannot."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from core.bootstrap import Wiring
+from core.commands.status import data_option, json_option, printable, wire
+from core.domain.model_catalog import find
+from core.errors import UsageError
+
+
+@click.group()
+def mirror() -> None:
+    """Make and check the library's copy, which answers searches while the library cannot."""
+
+
+@mirror.command()
+@click.option("--anew", is_flag=True, help="Take nothing over from the copies before, and keep none of them.")
+@data_option
+@json_option
+def build(anew: bool, data: Path | None, as_json: bool) -> None:
+    """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
+    with wire(data=data) as wiring:
+        wiring.build_mirror(anew=anew)
+        _tell(wiring, as_json)
+
+
+@mirror.command()
+@data_option
+@json_option
+def status(data: Path | None, as_json: bool) -> None:
+    """Tell how old the copy is, what it holds, and whether it is sound."""
+    with wire(data=data) as wiring:
+        _tell(wiring, as_json)
+
+
+@mirror.command()
+@data_option
+@json_option
+def verify(data: Path | None, as_json: bool) -> None:
+    """Read every file of the copy, and of the one before it, and compare them with what was written."""
+    with wire(data=data) as wiring:
+        found = wiring.mirrors.verify()
+        if as_json:
+            click.echo(json.dumps({"generations": [{"name": name, "problem": problem} for name, problem in found]}))
+        else:
+            for name, problem in found:
+                click.echo(f"{name}: {printable(problem) if problem else 'sound'}")
+        if any(problem for _, problem in found):
+            raise click.exceptions.Exit(1)
+
+
+@mirror.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--thumbnails", is_flag=True, help="Pack the thumbnails too, without which the page shows empty frames.")
+@click.option("--force", is_flag=True, help="Replace FILE where it is there already.")
+@data_option
+@json_option
+def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as_json: bool) -> None:
+    """Pack the copy into one FILE, for a machine without a network.
+
+    There, `bucketlens mirror import` takes it in, and `search`, `facets`, `duplicates` and `ui` answer from it.
+    """
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already: give another name, or --force to replace it")
+    with wire(data=data) as wiring:
+        packed = wiring.mirrors.export(file, wiring.thumbnails if thumbnails else None)
+        points, size = packed.manifest.points, file.stat().st_size
+        if as_json:
+            told = {"points": points, "thumbnails": packed.thumbnails, "as_of": packed.as_of.isoformat(), "bytes": size}
+            click.echo(json.dumps(told))
+            return
+        click.echo(f"{points:,} entries and {packed.thumbnails:,} thumbnails, {size / 1e6:,.1f} MB")
+        click.echo(f"on the other machine: bucketlens mirror import {printable(quote(file.name))} --data FOLDER")
+
+
+@mirror.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@data_option
+@json_option
+def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
+    """Take in a copy that `bucketlens mirror export` packed, into a folder without a library of its own.
+
+    All of FILE is checked before it is used; one that is not whole changes nothing. Take files only from who may show
+    you pictures: what they hold is shown as it is.
+    """
+    with wire(data=data) as wiring:
+        packed = wiring.import_mirror(file)
+        if as_json:
+            _tell(wiring, as_json)
+            return
+        told = printable(quote(str(wiring.settings.data)))
+        as_of = packed.as_of.isoformat(" ", "seconds")
+        click.echo(f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}")
+        card = find(packed.manifest.info.model, "encoder")
+        if card is not None and wiring.model_folder(card) is None:
+            name = printable(card.name)
+            click.echo(f"the model {name} is not on this machine: without it there is browsing, but no search by words")
+        click.echo(f"search it: bucketlens ui --offline --data {told}")
+
+
+def _tell(wiring: Wiring, as_json: bool) -> None:
+    """Raises MirrorMissing, MirrorDamaged."""
+    copy = wiring.mirror
+    told = asdict(copy.summary()) | {
+        "as_of": copy.as_of.isoformat(),
+        "bytes": copy.size_bytes(),
+        "model": copy.info.model,
+        "problem": copy.health,
+    }
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    age = (datetime.now(UTC) - copy.as_of).total_seconds()
+    click.echo(f"{told['points']:,} entries, as they were {age:,.0f} seconds ago")
+    click.echo(f"{told['name']}, {told['segments']} segments, vectors as {told['storage']}")
+    click.echo(f"{told['bytes'] / 1e6:,.1f} MB; model {printable(copy.info.model)}")
+    if copy.health:
+        click.echo(f"the newest copy cannot be used, this is the one before: {printable(copy.health)}")
+
+
+COMMANDS: list[click.Command] = [mirror]

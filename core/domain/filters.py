@@ -1,0 +1,124 @@
+"""Filters: conditions joined by all, any and none, with their meaning in plain Python."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from core.domain.conditions import Between, Field, Match, Missing, Simple, holds
+from core.errors import InvalidQuery
+from core.text import analysis
+
+Orientation = Literal["landscape", "portrait", "square"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """True of an image when all of `all`, one or more of `any` (if there are any) and none of `none` are true of it."""
+
+    all: "tuple[Condition, ...]" = ()
+    any: "tuple[Condition, ...]" = ()
+    none: "tuple[Condition, ...]" = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.all or self.any or self.none)
+
+    def __and__(self, other: "Filter") -> "Filter":
+        parts = tuple(part for part in (self, other) if part)
+        return parts[0] if len(parts) == 1 else Filter(all=parts)
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        """The meaning of a filter, in plain Python: every backend must agree with it."""
+        return (
+            all(_passes(condition, payload) for condition in self.all)
+            and (not self.any or any(_passes(condition, payload) for condition in self.any))
+            and not any(_passes(condition, payload) for condition in self.none)
+        )
+
+    def asks_for(self, field: Field) -> bool:
+        """Whether any condition in it is about this field."""
+        return any(
+            condition.asks_for(field) if isinstance(condition, Filter) else getattr(condition, "field", None) == field
+            for condition in (*self.all, *self.any, *self.none)
+        )
+
+
+Condition = Simple | Filter
+
+
+EVERYTHING = Filter()
+
+
+INDEXED = Filter(all=(Match("status", ("indexed",)),))
+
+
+WORDED = Filter(none=(Missing("words"),))
+
+
+FAILED = Filter(all=(Match("status", ("failed",)),))
+
+
+SEEN = INDEXED & Filter(none=(Missing("content_hash"),))  # with its picture read; an imported vector comes without
+
+
+UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
+
+
+CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
+
+
+PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
+
+
+UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
+
+
+def holding_word(word: str) -> Filter:
+    """What has a caption with this word, in dictionary form."""
+    return Filter(all=(Match("words", (word,)),))
+
+
+def of_indexed(filter: Filter) -> Filter:
+    """The same, said of images that are indexed."""
+    if filter == INDEXED:
+        return EVERYTHING
+    parts = (of_indexed(part) if isinstance(part, Filter) else part for part in filter.all)
+    return replace(filter, all=tuple(part for part in parts if part != EVERYTHING))
+
+
+def _passes(condition: Condition, payload: Mapping[str, Any]) -> bool:
+    return condition.matches(payload) if isinstance(condition, Filter) else holds(condition, payload)
+
+
+def caption_words(must: Sequence[str] = (), any_of: Sequence[str] = (), none_of: Sequence[str] = ()) -> Filter:
+    """Filter by words of the caption, in any inflection. An entry of several words means all of them at once.
+
+    Raises InvalidQuery for an entry that holds no searchable word.
+    """
+    return Filter(
+        all=tuple(_entry("must", entry) for entry in must),
+        any=tuple(_entry("any", entry) for entry in any_of),
+        none=tuple(_entry("not", entry) for entry in none_of),
+    )
+
+
+def _entry(field: str, entry: str) -> Condition:
+    asked = analysis.asked_words(entry)
+    if not asked:
+        raise InvalidQuery(field, entry, "a word that captions can hold (not blank, not only words like 'the')")
+    matches = tuple(Match("words", forms) for forms in asked)
+    return matches[0] if len(matches) == 1 else Filter(all=matches)
+
+
+def oriented(*orientations: Orientation) -> Filter:
+    """Pictures of any of these orientations, as they are seen upright."""
+    wider, taller = Between("aspect", low=1), Between("aspect", high=1)
+    square = Between("aspect", 1, 1)
+    made: dict[str, Condition] = {
+        "landscape": Filter(all=(wider,), none=(square,)),
+        "portrait": Filter(all=(taller,), none=(square,)),
+        "square": square,
+    }
+    for orientation in orientations:
+        if orientation not in made:
+            raise InvalidQuery("orientation", orientation, "one of " + ", ".join(made))
+    return Filter(any=tuple(made[orientation] for orientation in orientations))

@@ -1,0 +1,95 @@
+"""What a search answers: hits in their order, why each is there, and how well they match."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from core.domain.image import ImageRecord, ListName, to_payload
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A hit in one list: its score there (a cosine, or BM25) and its rank from 1 on, None beyond the list's best."""
+
+    score: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found image. `score` is the cosine of query and image in [-1, 1]; None where they were not compared.
+
+    `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
+    `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    `strength` is how well it really matches, from 0 to 1 (core.search.relevance); None where that is not known.
+    `copies` is how many found pictures it stands for, itself among them: those of the very same bytes.
+    """
+
+    record: ImageRecord
+    score: float | None
+    match: float | None = None
+    standings: Mapping[ListName, Standing] = field(default_factory=dict)
+    matched: tuple[str, ...] = ()
+    strength: float | None = None
+    copies: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
+        lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
+        why = {"lists": lists, "words": list(self.matched)}
+        strength = None if self.strength is None else round(self.strength, 4)
+        ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
+        told = {"caption": self.record.caption, "captions": list(self.record.texts)}
+        return ranked | {"copies": self.copies, "why": why} | to_payload(self.record) | told
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to one query; `notices` are sentences for the person who asked.
+
+    `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
+    `degraded`: a copy of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
+    pictures; None where that is not known. `total` counts pictures, every copy of one too: the `copies` of all hits of
+    all pages add up to it. `matches` says how many of the best 200 are good matches (a strength of 0.5 or more),
+    copies counted; None where nothing was compared, or no strength is known. `more_matches`: those behind them, which
+    are not judged, may be good ones too.
+    """
+
+    hits: tuple[Hit, ...]
+    total: int
+    backend: str
+    degraded: bool = False
+    notices: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    verdict: Literal["strong", "some", "none"] | None = None
+    as_of: datetime | None = None
+    lacking: int | None = None
+    matches: int | None = None
+    more_matches: bool = False
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """How much was found, for people: "6 good matches", "2,094 weaker"."""
+        if self.matches is None or not self.total:
+            return (f"{self.total:,} picture{'' if self.total == 1 else 's'}",)
+        if self.more_matches:
+            return f"{self.matches:,} good matches or more", f"of {self.total:,} pictures"
+        good = f"{self.matches:,} good match{'' if self.matches == 1 else 'es'}" if self.matches else "no good match"
+        weaker = self.total - self.matches
+        return (good, f"{weaker:,} weaker") if weaker else (good,)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "hits": [hit.to_dict() for hit in self.hits],
+            "total": self.total,
+            "matches": self.matches,
+            "more_matches": self.more_matches,
+            "verdict": self.verdict,
+            "backend": self.backend,
+            "degraded": self.degraded,
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+            "lacking": self.lacking,
+            "notices": list(self.notices),
+            "timings_ms": {name: round(ms, 2) for name, ms in self.timings_ms.items()},
+        }

@@ -1,0 +1,1 @@
+"""How well searches find what is known to be right."""

@@ -1,0 +1,218 @@
+"""How well a library finds what is known of its pictures, for every weighing of the lists that a search ranks by.
+
+No model is graded on the very words that it searches. A caption that people wrote is asked as a question, and for that
+question the caption vectors and words of the pictures that have it are made anew of what else is said of them; where
+nothing else is, a picture is in neither list. The inverse document frequencies are left as they are. The ranking is
+the product's (core.search.fusion, the shortlists as long as core.search.ranker's, copies folded), over exact cosines.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.conditions import Match
+from core.domain.filters import INDEXED, Filter
+from core.domain.image import ImageRecord, ListName
+from core.domain.query import Weights
+from core.domain.vectors import Matrix, Vector, unit
+from core.evaluation.metrics import Figures
+from core.ports.encoders import Encoder
+from core.ports.rank_lists import LISTS, Shortlist, by_score
+from core.ports.vector_index import SearchableIndex
+from core.search.fusion import fused
+from core.search.ranker import SHORTLIST
+from core.text import analysis
+from core.text.bm25 import document_weights, query_vector
+
+ALIKE = 0.5  # the share of common words from which on two pictures are answers to each other
+_TOLD = Match("caption_origin", ("human",))
+_PAGE = 1000
+
+Scores = Mapping[ListName, NDArray[np.float64]]  # (N,) of every list; NaN for what the list does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of pictures beside what the library holds: captions by id, and questions with the ids they find."""
+
+    captions: Mapping[str, str]
+    questions: Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question whose answers are known, as rows of a Gallery.
+
+    `left`: of the rows that hold the question itself as a caption, what else is said of them.
+    """
+
+    text: str
+    answers: frozenset[int]
+    left: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Gallery:
+    """Searchable pictures of a library with all that they are ranked by, in memory; rows are in the order of ids."""
+
+    def __init__(self, index: SearchableIndex, most: int) -> None:
+        """`most` pictures, first those that people captioned, then as their ids are, which are hashes."""
+        found: list[tuple[ImageRecord, Vector, Vector | None]] = []
+        for passing in (INDEXED & Filter(all=(_TOLD,)), INDEXED & Filter(none=(_TOLD,))):
+            found += _with_vectors(index, passing, most - len(found))
+        found.sort(key=lambda one: one[0].id)
+        self.records = [record for record, _, _ in found]
+        shape = (len(found), index.info.dimension)
+        self.images: Matrix = np.array([image for _, image, _ in found], np.float32).reshape(shape)
+        self.captions: Matrix = np.full(shape, np.nan, np.float32)
+        for row, (_, _, caption) in enumerate(found):
+            if caption is not None:
+                self.captions[row] = caption
+        first: dict[str, int] = {}
+        self._same = [
+            first.setdefault(record.content_hash or record.id, row) for row, record in enumerate(self.records)
+        ]
+        self._postings: dict[int, dict[int, float]] = defaultdict(dict)
+        for row, record in enumerate(self.records):
+            for term, weight in document_weights(*record.texts).items():
+                self._postings[term][row] = weight
+        self._worded = sum(bool(record.words) for record in self.records)
+        self._holding = Counter(chain.from_iterable(set(record.words) for record in self.records))
+
+    def told(self) -> list[Asked]:
+        """A question for every caption that people wrote: it finds all pictures that have it in the same words."""
+        rows: dict[str, dict[int, str]] = defaultdict(dict)
+        for row, record in enumerate(self.records):
+            for text in people_wrote(record):
+                rows[_bare(text)].setdefault(row, text)
+        found = []
+        for bare, holding in rows.items():
+            left = {row: tuple(t for t in self.records[row].texts if _bare(t) != bare) for row in holding}
+            found.append(Asked(next(iter(holding.values())), frozenset(self._same[row] for row in holding), left))
+        return found
+
+    def asked(self, known: Known) -> list[Asked]:
+        """The questions that pictures of the gallery answer."""
+        rows = {record.id: self._same[row] for row, record in enumerate(self.records)}
+        asked = [Asked(text, frozenset(rows[i] for i in ids if i in rows)) for text, ids in known.questions.items()]
+        return [one for one in asked if one.answers]
+
+    def by_text(self, encoder: Encoder, asked: Sequence[Asked], weighings: Mapping[str, Weights]) -> dict[str, Figures]:
+        """Texts to pictures, for every weighing by its name."""
+        rankings: dict[str, list[tuple[list[int], dict[int, float]]]] = {name: [] for name in weighings}
+        for one, found in zip(asked, self.ranked(encoder, asked, list(weighings.values())), strict=True):
+            gains = dict.fromkeys(one.answers, 1.0)
+            for name, rows in zip(weighings, found, strict=True):
+                rankings[name].append((rows, gains))
+        return {name: Figures.of(found) for name, found in rankings.items()}
+
+    def ranked(
+        self, encoder: Encoder, asked: Sequence[Asked], weighings: Sequence[Weights]
+    ) -> Iterator[list[list[int]]]:
+        """Of every question, for every weighing, the rows on its shortlists, best first, without later copies."""
+        texts = list(dict.fromkeys(text for one in asked for text in (one.text, *chain(*one.left.values()))))
+        vectors = dict(zip(texts, encoder.encode_texts(texts).vectors, strict=True)) if texts else {}
+        for one in asked:
+            scores = self._scores(one, vectors)
+            short = {name: _shortlist(scores[name]) for name in LISTS}
+            yield [self._folded(_fused(short, scores, weights)) for weights in weighings]
+
+    def by_picture(self, rows: Sequence[int], known: Known | None = None) -> Figures:
+        """Pictures to pictures: those are answers of whose captions' words at least half are shared (Jaccard).
+
+        The gain is that share. Pictures that nothing answers are not asked.
+        """
+        spoken = [
+            frozenset(analysis.analyse(known.captions.get(record.id, "")) if known else record.words)
+            for record in self.records
+        ]
+        found = []
+        for row in rows:
+            itself = self._same[row]
+            shares = {other: _shared(spoken[row], spoken[other]) for other in {*self._same} - {itself}}
+            gains = {other: share for other, share in shares.items() if share >= ALIKE}
+            if gains:
+                cosines = (self.images @ self.images[row]).astype(np.float64)
+                best = self._folded(_best(cosines, SHORTLIST).tolist())
+                found.append(([other for other in best if other != itself], gains))
+        return Figures.of(found)
+
+    def _folded(self, rows: Sequence[int]) -> list[int]:
+        """Each row as the first of its copies, once."""
+        return list(dict.fromkeys(self._same[row] for row in rows))
+
+    def _scores(self, asked: Asked, vectors: Mapping[str, Vector]) -> Scores:
+        query = vectors[asked.text]
+        captions = (self.captions @ query).astype(np.float64)
+        spoken = np.zeros(len(self.records))
+        left = {row: document_weights(*texts) for row, texts in asked.left.items()}
+        wanted = analysis.query_weights(asked.text)
+        for term, weight in query_vector(wanted, self._worded, self._holding).items():
+            held = self._postings.get(term, {})
+            for row, share in (held | {row: own.get(term, 0.0) for row, own in left.items()}).items():
+                spoken[row] += weight * share
+        for row, texts in asked.left.items():
+            others = [vectors[text] for text in texts]
+            captions[row] = float(unit(np.mean(others, axis=0)) @ query) if others else np.nan
+        spoken[spoken <= 0] = np.nan
+        return {"image": (self.images @ query).astype(np.float64), "caption": captions, "words": spoken}
+
+
+def people_wrote(record: ImageRecord) -> tuple[str, ...]:
+    """The captions that people gave the image."""
+    if record.caption_origin != "human":
+        return ()
+    return record.captions or ((record.caption,) if record.caption else ())
+
+
+def _with_vectors(
+    index: SearchableIndex, passing: Filter, most: int
+) -> Iterator[tuple[ImageRecord, Vector, Vector | None]]:
+    """The first `most` that pass, with their image and caption vectors."""
+    after, left = None, most
+    while left > 0 and (page := index.scroll(passing, after=after, limit=min(_PAGE, left))):
+        ids = [record.id for record in page]
+        images, captions = index.vectors(ids), index.vectors(ids, "caption")
+        yield from ((record, images[record.id], captions.get(record.id)) for record in page if record.id in images)
+        after, left = ids[-1], left - len(page)
+
+
+def _bare(text: str) -> str:
+    return " ".join(analysis.tokens(text))
+
+
+def _shared(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one and other else 0.0
+
+
+def _best(scores: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+    """Rows of the highest scores, best first, equal ones by row."""
+    known = np.flatnonzero(~np.isnan(scores))
+    if len(known) > limit:
+        known = known[np.argpartition(-scores[known], limit - 1)[:limit]]
+    order: NDArray[np.int64] = known[np.lexsort((known, -scores[known]))]
+    return order
+
+
+def _shortlist(scores: NDArray[np.float64]) -> Shortlist:
+    return Shortlist.cut([(_id(row), float(scores[row])) for row in _best(scores, SHORTLIST)], SHORTLIST)
+
+
+def _fused(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
+    """The rows on any shortlist that has a weight, best first."""
+    asked = {name: one for name, one in short.items() if getattr(weights, name)}
+    pool = {image_id: int(image_id) for one in asked.values() for image_id, _ in one.ranking}
+    held = {
+        name: {i: float(scores[name][row]) for i, row in pool.items() if not np.isnan(scores[name][row])}
+        for name in asked
+    }
+    matches = dict.fromkeys(pool, 0.0) | fused(asked, held, weights)
+    return [pool[image_id] for image_id, _ in by_score(matches)]
+
+
+def _id(row: int) -> str:
+    """Rows stand for ids, whose order they have."""
+    return f"{row:09}"

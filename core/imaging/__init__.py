@@ -1,0 +1,1 @@
+"""Image bytes -> upright pixels, as models and people see them. No model."""

@@ -1,0 +1,1 @@
+"""The small language that people type questions in."""

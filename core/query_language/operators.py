@@ -1,0 +1,62 @@
+"""Each operator of a question as a condition. All raise InvalidQuery for what cannot be one."""
+
+import re
+
+from core.domain.conditions import KeyGlob, Phrase
+from core.domain.filter_parser import during
+from core.domain.filters import Condition, Filter, caption_words
+from core.domain.query import Operator, OperatorKind
+from core.errors import InvalidQuery
+
+_SHOWN = 80  # characters
+_HYPHENATED = re.compile(r"(\d{4})\s*[-\u2010\u2011\u2012\u2013\u2014]\s*(\d{4})")
+_DECADE = re.compile(r"(\d{3})0s", re.IGNORECASE)
+
+
+def quote(text: str) -> str:
+    """Put into quotes for people, without the end of what is very long."""
+    return f"“{text}”" if len(text) <= _SHOWN else f"“{text[: _SHOWN - 1]}…”"
+
+
+def exclude_word(typed: str, value: str) -> Operator:
+    """Leave out captions that hold the word, in any inflection; of what is hyphenated, all of its words at once."""
+    if "://" in value:
+        raise InvalidQuery("text", value, "a word")
+    return Operator(typed, "word", value, caption_words(none_of=[value]), leaves_out=True)
+
+
+def require_phrase(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Ask for captions that say this, word by word, or leave them out."""
+    return _operator(typed, "phrase", value, Phrase(value), leaves_out)
+
+
+def require_file(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Take a pattern (* and ?) of the last parts of the path, from a / on; without one, any part of the path.
+
+    A leading / begins with the first part: the path within the source.
+    """
+    if value.startswith("//"):
+        raise InvalidQuery("file", value, "the name of a file, or a pattern such as IMG_12*")
+    rooted, wild = value.startswith("/"), "*" in value or "?" in value
+    pattern = value.lstrip("/") if rooted else value
+    patterns = [pattern] if rooted else [pattern, f"*/{pattern}"]
+    if not wild:
+        literal = pattern.replace("[", "[[]")
+        patterns = [f"{literal}*" if rooted else f"*{literal}*", *(patterns if "[" in pattern else ())]
+    globs = tuple(KeyGlob(one) for one in patterns)
+    return _operator(typed, "file", value, globs[0] if len(globs) == 1 else Filter(any=globs), leaves_out)
+
+
+def require_taken(typed: str, value: str, leaves_out: bool) -> Operator:
+    """Take what `during` does, and what `normalise_years` reads."""
+    return _operator(typed, "taken", normalise_years(value), during("taken_at", normalise_years(value)), leaves_out)
+
+
+def normalise_years(value: str) -> str:
+    """Write years as people have them, 2019-2021 or 1990s, as a range."""
+    return _HYPHENATED.sub(r"\1..\2", _DECADE.sub(r"\g<1>0..\g<1>9", value))
+
+
+def _operator(typed: str, kind: OperatorKind, value: str, condition: Condition, leaves_out: bool) -> Operator:
+    passing = Filter(none=(condition,)) if leaves_out else Filter(all=(condition,))
+    return Operator(typed, kind, value, passing, leaves_out)

@@ -1,0 +1,1 @@
+"""Query -> ranked, judged and grouped result, over ports alone."""

@@ -1,0 +1,43 @@
+"""Pictures that are byte for byte the same, found once: the first of them in an order stands for all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from core.domain.filters import Filter
+from core.domain.result import Hit
+from core.ports.vector_index import SearchableIndex
+
+T = TypeVar("T")
+
+
+def folded(
+    first: Callable[[int], Sequence[T]], hashes: Callable[[Sequence[T]], Sequence[str | None]], count: int
+) -> list[T]:
+    """The first `count` of an order without what has a copy before it.
+
+    `first` gives as many of the order from its beginning, `hashes` their content hashes; what has none has no copies.
+    Always from the beginning on, so that pages of the answer join: a page costs its depth, and the copies before it.
+    """
+    asked = count
+    while True:
+        found = first(asked)
+        seen: set[str] = set()
+        kept = []
+        for one, content_hash in zip(found, hashes(found), strict=True):
+            if content_hash is None or content_hash not in seen:
+                kept.append(one)
+            if content_hash is not None:
+                seen.add(content_hash)
+        if len(kept) >= count or len(found) < asked:
+            return kept[:count]
+        asked *= 2
+
+
+def counted(index: SearchableIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
+    """The hits with how many pictures that pass the filter each stands for."""
+    held = [hit.record.content_hash for hit in hits if hit.record.content_hash is not None]
+    if not held:
+        return list(hits)
+    copies = index.copies(held, passing)
+    return [replace(hit, copies=max(1, copies.get(hit.record.content_hash or "", 1))) for hit in hits]

@@ -1,0 +1,118 @@
+"""What the pictures that pass a filter have in common: words, sources, years and orientations, with exact counts."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from core.domain.conditions import During, Match, Missing, Time
+from core.domain.filters import Condition, Filter, Orientation, oriented
+from core.domain.query import Sort
+from core.errors import InvalidQuery
+from core.ports.vector_index import SearchableIndex
+from core.text import inflections
+
+FacetField = Literal["word", "source", "taken", "modified", "orientation"]
+FACETS: tuple[FacetField, ...] = get_args(FacetField)
+MAX_VALUES = 1000
+_YEARS = range(datetime.min.year, datetime.max.year + 1)
+_SORTS: dict[Time, Sort] = {"taken_at": "taken", "modified_at": "modified"}
+
+Facet = list[tuple[str, int]]  # values, each with the number of pictures that have it
+
+
+def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
+    """The values of a field over what passes, without those of none: the commonest `limit`, of years the latest.
+
+    `word` is in dictionary form (see `_words`); `taken` and `modified` are years in UTC. Pictures without a value are
+    not counted. Raises InvalidQuery.
+    """
+    if not 1 <= limit <= MAX_VALUES:
+        raise InvalidQuery("limit of facets", limit, f"a number from 1 to {MAX_VALUES}")
+    match field:
+        case "word":
+            return _words(index, passing, limit)
+        case "source":
+            return index.facet("source", passing, limit=limit)
+        case "taken":
+            return _years(index, "taken_at", passing, limit)
+        case "modified":
+            return _years(index, "modified_at", passing, limit)
+        case "orientation":
+            counts = [(name, index.count(passing & oriented(name))) for name in get_args(Orientation)]
+            return sorted((one for one in counts if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
+        case _:
+            raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
+
+
+def holding(field: str, value: str) -> Condition:
+    """The condition that a picture fulfils which is counted under this value of a facet. Raises InvalidQuery."""
+    if field not in _CONDITIONS:
+        raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
+    return _CONDITIONS[field](value)
+
+
+def as_dict(found: dict[FacetField, Facet]) -> dict[str, list[dict[str, str | int]]]:
+    """Facets as JSON tells them."""
+    return {field: [{"value": value, "count": count} for value, count in values] for field, values in found.items()}
+
+
+def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
+    """The commonest, less those that their captions hold mostly as another reading of a form: "grind" of "ground"."""
+    found = index.facet("words", passing, limit=limit + inflections.hidden_at_most())
+    counts = dict(found)
+    shown: Facet = []
+    for word, count in found:
+        if len(shown) == limit:
+            break
+        instead = inflections.shown_instead(word)
+        alone = count - sum(counts.get(other, 0) for other in instead)
+        if 2 * alone < count:
+            holding = Filter(all=(Match("words", (word,)),), none=(Match("words", instead),))
+            alone = index.count(passing & holding)
+        if 2 * alone >= count:
+            shown.append((word, count))
+    return shown
+
+
+def _years(index: SearchableIndex, field: Time, passing: Filter, limit: int) -> Facet:
+    """Year by year from the latest picture's on; what lies between two pictures far apart is leapt over."""
+    found: Facet = []
+    year = _latest(index, field, passing & Filter(none=(Missing(field),)))
+    while year is not None and len(found) < limit:
+        count = index.count(passing & Filter(all=(_year(field, year),)))
+        if count:
+            found.append((f"{year:04}", count))
+            year = year - 1 if year > _YEARS[0] else None
+        else:
+            before = During(field, before=datetime(year, 1, 1, tzinfo=UTC))
+            year = _latest(index, field, passing & Filter(all=(before,)))
+    return found
+
+
+def _latest(index: SearchableIndex, field: Time, passing: Filter) -> int | None:
+    latest = index.ordered(_SORTS[field], passing, limit=1)
+    time: datetime | None = getattr(latest[0], field) if latest else None
+    return None if time is None else time.astimezone(UTC).year
+
+
+def _year(field: Time, year: int) -> During:
+    until = None if year == _YEARS[-1] else datetime(year + 1, 1, 1, tzinfo=UTC)
+    return During(field, datetime(year, 1, 1, tzinfo=UTC), until)
+
+
+def _read_year(name: str, field: Time) -> Callable[[str], Condition]:
+    def read(value: str) -> Condition:
+        if not (len(value) == 4 and value.isascii() and value.isdigit() and int(value) in _YEARS):
+            raise InvalidQuery(name, value, "a year, such as 2024")
+        return _year(field, int(value))
+
+    return read
+
+
+_CONDITIONS: dict[str, Callable[[str], Condition]] = {
+    "word": lambda value: Match("words", (value,)),
+    "source": lambda value: Match("source", (value,)),
+    "taken": _read_year("taken", "taken_at"),
+    "modified": _read_year("modified", "modified_at"),
+    "orientation": lambda value: oriented(value),  # type: ignore[arg-type]
+}

@@ -1,0 +1,68 @@
+"""Several ranked lists -> one ranking, the same on every backend.
+
+An index can fuse lists itself (RRF, DBSF), but then tells neither the score nor the rank of a hit in each list, and
+leaves to chance which of equal pictures it cuts off. So it answers list by list, and what is fused is fused here.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.image import ListName
+from core.domain.query import Weights
+from core.domain.result import Standing
+from core.ports.rank_lists import _DIGITS, Shortlist
+
+_EVEN = 1e-6  # scores of a list that lie closer together than this tell nothing apart
+_FAINT = 1e-3  # where the best BM25 score is no higher, no wanted word outweighs the unwanted ones
+
+
+def fused(
+    shortlists: Mapping[ListName, Shortlist], scores: Mapping[ListName, Mapping[str, float]], weights: Weights
+) -> dict[str, float]:
+    """The match of every image that has a score in any list: 1 is the best of every list, below 0 is warned against.
+
+    A convex combination of normalised scores (Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid
+    Retrieval", ACM TOIS 42:1, 2023, section 4: it retrieves better than reciprocal rank fusion, and needs few
+    examples to weigh). A list's scores are scaled so that its best is 1; 0 is the shortlist's last for cosines, of
+    which the lower ones tell nothing, and no word in common for `words`. A list that has no score for an image counts
+    as 0; one that found nothing at all is left out of the sum of the weights.
+
+    nDCG@10 of 360 questions to 1,000 drawn scenes that the demo models never saw: image alone 0.954, caption 0.897,
+    words 0.800; weighted 1, 0.25, 0.25: 0.959; 1, 0.5, 0.5: 0.956, where reciprocal rank fusion reaches 0.951 (k = 2)
+    and 0.945 (k = 60). Where the image alone hardly errs, the others add little to it (demo.evaluation.measure_fusion).
+
+    On photographs words add more. AP of 224 questions ("a X", real ViT-B/32 vectors) to 493 pictures of which two human
+    captions are known, answers being what the three others name: image alone 0.288, words alone 0.505; words weighted
+    0.05: 0.312; 0.2: 0.383; 0.5: 0.494; 1: 0.558; 2: 0.568. What captions name is not all that pictures show, which
+    favours words there; so 0.5 was chosen, the most that costs drawn scenes nothing. The weight of what captions mean
+    could not be chosen so: there were no real vectors of captions.
+    """
+    total = sum(getattr(weights, name) for name, one in shortlists.items() if one.best is not None)
+    matches: dict[str, float] = {}
+    for name, shortlist in shortlists.items():
+        share = getattr(weights, name) / (total or 1.0)
+        for image_id, score in scores[name].items():
+            matches[image_id] = matches.get(image_id, 0.0) + share * _scaled(name, score, shortlist)
+    return {image_id: round(match, _DIGITS) for image_id, match in matches.items()}
+
+
+def _scaled(name: ListName, score: float, shortlist: Shortlist) -> float:
+    best, last = shortlist.best or 0.0, shortlist.last or 0.0
+    if name == "words":
+        return min(1.0, max(-1.0, score / (best if best > _FAINT else 1.0)))
+    if best - last < _EVEN:
+        return float(score > last - _EVEN)
+    return min(1.0, max(0.0, (score - last) / (best - last)))
+
+
+def standings(
+    image_id: str, scores: Mapping[ListName, Mapping[str, float]], ranks: Mapping[ListName, Mapping[str, int]]
+) -> dict[ListName, Standing]:
+    """How an image stands in every list that has a score for it."""
+    return {
+        name: Standing(scores[name][image_id], ranks[name].get(image_id)) for name in scores if image_id in scores[name]
+    }
+
+
+def ranks_of(ranking: Sequence[tuple[str, float]]) -> dict[str, int]:
+    """From 1 on."""
+    return {image_id: rank for rank, (image_id, _) in enumerate(ranking, 1)}

@@ -1,0 +1,251 @@
+"""How well an image really matches, from 0 to 1, and what that says of an answer: CLIP always has a nearest picture.
+
+Nothing is learnt from labels, and nothing but two numbers a kind of query is chosen: what is compared is always what
+else could have been found. Two questions are asked of every image.
+
+*Does this picture show it?* A text is compared with what else could be said of the same image: a bank of everyday
+prompts (prompts.txt), encoded once a model. All texts are taken from their common centre, so that what every text
+shares, and how specific a text is, cancels out:
+
+    u(t)      = (t - c) / |t - c|,  c: the mean of the bank
+    reach     = (x·u(t) - median(b)) / (mean of the best three of b - median(b)),
+                b: x·u of the bank, near twins of t aside
+
+A picture is compared with how alike the library's pictures are among themselves, by a sample of them:
+
+    closeness = (s - m) / (w - m),  m and w: median and 99th percentile of cosines, half of them the sample's pairs,
+                half the query picture's own with the sample
+
+*Is it more than chance?* The best of a thousand pictures is nearer than the best of fifty, whatever is asked. So the
+same is measured of random queries, which look like texts (or pictures) of this model but mean nothing: the bank's (the
+sample's) principal components, each shuffled among the rows. The median of what they reach at best is the height of
+chance for a library of that size (`NullMaximum`); the best match has to rise above it. A strength is the weaker of both
+answers, each as a logistic function (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
+
+The bank as a yardstick is a cohort as in speaker verification (Auckenthaler, Carey & Lloyd-Thomas, "Score Normalization
+for Text-Independent Speaker Verification Systems", 2000), of which the best few are kept as in adaptive T-norm (Sturim
+& Reynolds, 2005); half own, half common statistics are a shrunk S-norm (Kenny, "Bayesian Speaker Verification with
+Heavy-Tailed Priors", 2010). Shuffled components are the null of parallel analysis (Horn, 1965). docs/relevance.md has
+the formulas that were compared, and their figures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.vectors import Matrix, Vector
+from core.ports.encoders import Encoder
+
+Verdict = Literal["strong", "some", "none"]
+Scores = NDArray[np.float64]
+
+SOME = 0.5
+STRONG = 0.8
+FEWEST = 20  # prompts or pictures; fewer are no yardstick
+RANDOM = 256  # random queries that chance is measured by
+
+_BEST = 3
+_TWIN = 0.99  # of the bank's pairs, ordered by cosine: a prompt as near to a text as those above is its twin
+_CLOSE = 0.99
+_SAME = 1.8  # the least closeness of a cosine of 1
+_ITSELF = 1 - 1e-4
+_ROWS = 24
+_TINY = 1e-6
+
+_SHOWN = (0.48, 0.12)  # the reach whose strength is a half, and the width of the logistic function
+_OVER_CHANCE = (0.175, 0.08)  # so far above chance
+_ALIKE = (0.97, 0.06)  # closeness
+_OVER_CHANCE_ALIKE = (1.12, 1.25)  # so many times this power of chance, for the mean of the best three
+_ALONE = 1.24  # times as much, for the best one alone
+_WIDTH = 0.035
+_FEW = 3
+
+
+@cache
+def prompts() -> tuple[str, ...]:
+    """The bank: several hundred things that people say of pictures."""
+    return tuple(Path(__file__).with_name("prompts.txt").read_text(encoding="utf-8").split("\n")[:-1])
+
+
+def encode_bank(encoder: Encoder) -> Matrix:
+    """(M, D) float32, unit rows: the prompts of which the model knows every word.
+
+    What it has no words for, it would place anywhere: a model of few words has a smaller bank, not a worse one.
+    """
+    encoding = encoder.encode_texts(prompts())
+    known = [row for row, unknown in enumerate(encoding.unknown) if not unknown]
+    return np.ascontiguousarray(encoding.vectors[known])
+
+
+def verdict(strengths: Sequence[float]) -> Verdict:
+    """What the strengths of the best matches say of an answer."""
+    best = max(strengths, default=0.0)
+    return "strong" if best >= STRONG else "some" if best >= SOME else "none"
+
+
+@dataclass(frozen=True)
+class NullMaximum:
+    """What random queries reach at best, in the median: `heights` in libraries of so many pictures, ascending."""
+
+    sizes: tuple[int, ...]
+    heights: tuple[float, ...]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.floating], best: int = 1) -> "NullMaximum":
+        """From the scores (N, Q) of a sample, cut into libraries of 1, 2, 4 … pictures, and whole.
+
+        The height of a query is the mean of its `best` scores, or of all where there are fewer.
+        """
+        heights = []
+        sizes = [2**power for power in range(len(scores).bit_length()) if 2**power < len(scores)] + [len(scores)]
+        for size in sizes:
+            parts = len(scores) // size
+            cut = scores[: parts * size].reshape(parts, size, -1)
+            top = np.partition(cut, size - min(best, size), axis=1)[:, size - min(best, size) :]
+            heights.append(float(np.median(top.mean(axis=1))))
+        return cls(tuple(sizes), tuple(heights))
+
+    def measured_at(self, size: int, scores: Scores, whole: Scores, best: int = 1) -> "NullMaximum":
+        """The same, with one larger size: that of a library which random queries were asked of, too.
+
+        `whole` (K,) are the heights that the first K queries reach in it, `scores` (N, Q) those of all in the sample.
+        What counts is by how much the same queries reach higher: that varies far less than what few of them reach.
+        """
+        top = np.sort(scores[:, : len(whole)], axis=0)[-best:].mean(axis=0)
+        gain = float(np.median(np.maximum(whole, top) - top))
+        return NullMaximum((*self.sizes, size), (*self.heights, self.at(len(scores)) + gain))
+
+    def at(self, size: int) -> float:
+        """For a library of that size: linear in its logarithm, beyond the largest one as fast as before it."""
+        places, heights = np.log2(self.sizes), self.heights
+        place = float(np.log2(max(1, size)))
+        if place <= places[-1] or len(places) < 2:
+            return float(np.interp(place, places, heights))
+        slope = (heights[-1] - heights[-2]) / (places[-1] - places[-2])
+        return float(heights[-1] + slope * (place - places[-1]))
+
+
+class TextYardstick:
+    """What a text is measured by; `bank` is (M, D), unit rows."""
+
+    def __init__(self, bank: Matrix) -> None:
+        self._bank = bank
+        self._centre: Vector = bank.mean(axis=0)
+        self._prompts = _directions(bank - self._centre)
+        pairs = (self._prompts @ self._prompts.T)[np.triu_indices(len(bank), 1)]
+        self._twin = float(np.quantile(pairs, _TWIN))
+
+    def reach(self, texts: Matrix, images: Matrix) -> Scores:
+        """(Q, D), (N, D) -> (N, Q): 0 is as near as the usual prompt is to that image, 1 as near as the best ones."""
+        asked = _directions(texts - self._centre)
+        others = _cosines(images, self._prompts)  # (N, M)
+        usual = np.median(others, axis=1)
+        found = _cosines(images, asked) - usual[:, None]
+        twins = asked @ self._prompts.T >= self._twin  # (Q, M)
+        alone = ~twins.any(axis=1)
+        found[:, alone] /= np.maximum(_mean_best(others) - usual, _TINY)[:, None]
+        for one in np.flatnonzero(~alone):
+            found[:, one] /= np.maximum(_mean_best(others[:, ~twins[one]]) - usual, _TINY)
+        return found
+
+    def random_texts(self, count: int = RANDOM) -> Matrix:
+        """(count, D) float32, unit rows: like this model's texts, and of no meaning. The same ones every time."""
+        offset = self._bank - self._centre
+        length = float(np.median(np.linalg.norm(offset, axis=1)))
+        return _directions(self._centre + length * _directions(_shuffled(offset, count)))
+
+    @staticmethod
+    def strengths(reach: Scores) -> Scores:
+        """How well each image shows the text, chance aside."""
+        return _logistic(reach, *_SHOWN)
+
+    @staticmethod
+    def evidence(reach: Scores, chance: float) -> float:
+        """How surely the best of the images are more than chance finds."""
+        return float(_logistic(np.asarray(reach.max() - chance), *_OVER_CHANCE)) if len(reach) else 0.0
+
+
+class PictureYardstick:
+    """What a picture is measured by; `sample` is (M, D), unit rows: pictures of the library, drawn by lot."""
+
+    def __init__(self, sample: Matrix) -> None:
+        self._sample = sample
+        pairs = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
+        self._usual, self._close = (float(one) for one in np.quantile(pairs, [0.5, _CLOSE]))
+
+    def closeness(self, pictures: Matrix, images: Matrix) -> Scores:
+        """(Q, D), (N, D) -> (N, Q): 0 is as alike as two pictures usually are, 1 as the closest hundredth of pairs."""
+        return self.scaled(pictures, _cosines(images, pictures))
+
+    def scaled(self, pictures: Matrix, cosines: NDArray[np.floating]) -> Scores:
+        """The same of cosines (N, Q) that are known. The same picture is close however alike the library's are."""
+        own = np.asarray(self._sample @ pictures.T, np.float64)  # (M, Q)
+        usual, close = np.stack([self._own(column[column <= _ITSELF]) for column in own.T], axis=1)
+        middle = (usual + self._usual) / 2
+        width = np.minimum((close + self._close) / 2 - middle, (1 - middle) / _SAME)
+        return np.asarray((cosines - middle) / np.maximum(width, _TINY), np.float64)
+
+    def _own(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A query picture's own two numbers; the common ones where the whole sample is that picture."""
+        return np.quantile(cosines, [0.5, _CLOSE]) if len(cosines) else np.array([self._usual, self._close])
+
+    def random_pictures(self, count: int = RANDOM) -> Matrix:
+        """(count, D) float32, unit rows: like the library's pictures, and none of them. The same ones every time."""
+        centre = self._sample.mean(axis=0)
+        return _directions(centre + _shuffled(self._sample - centre, count))
+
+    @staticmethod
+    def strengths(closeness: Scores) -> Scores:
+        """How alike each image is, chance aside."""
+        return _logistic(closeness, *_ALIKE)
+
+    @staticmethod
+    def evidence(closeness: Scores, few: float, one: float) -> float:
+        """How surely the best are more than chance finds: three of them together, or one alone that is closer still.
+
+        `few` and `one` are the heights of chance for the mean of the best three, and for the best.
+        """
+        if not len(closeness):
+            return 0.0
+        times, power = _OVER_CHANCE_ALIKE
+        best = np.sort(closeness)[::-1]
+        together = best[:_FEW].mean() / (times * max(few, _TINY) ** power)
+        alone = best[0] / (_ALONE * times * max(one, _TINY) ** power)
+        return float(_logistic(np.asarray(max(together, alone)), 1.0, _WIDTH))
+
+
+def _directions(rows: NDArray[np.floating]) -> Matrix:
+    """Unit rows; what has no length stays as it is."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), _TINY), np.float32)
+
+
+def _shuffled(offsets: NDArray[np.floating], count: int) -> Matrix:
+    """(M, D) about 0 -> (count, D): rows with the same principal components, each drawn from another row."""
+    left, sizes, axes = np.linalg.svd(np.asarray(offsets, np.float64), full_matrices=False)
+    weights = left * sizes  # (M, K)
+    dice = np.random.default_rng(0)
+    rows = np.arange(max(count, len(weights))) % len(weights)
+    drawn = np.stack([column[dice.permutation(rows)[:count]] for column in weights.T], axis=1)
+    return np.asarray(drawn @ axes, np.float32)
+
+
+def _mean_best(scores: Scores) -> Scores:
+    """(N, M) -> (N,): the mean of the best three of every row."""
+    best = min(_BEST, scores.shape[1])
+    return np.asarray(np.partition(scores, scores.shape[1] - best, axis=1)[:, -best:].mean(axis=1))
+
+
+def _cosines(images: NDArray[np.floating], others: NDArray[np.floating]) -> Scores:
+    """(N, D), (M, D) -> (N, M). Few rows by one thread: to wake BLAS's on a busy machine takes far longer."""
+    product = images @ others.T if len(images) > _ROWS else np.einsum("nd,md->nm", images, others)
+    return np.asarray(product, np.float64)
+
+
+def _logistic(values: Scores, middle: float, width: float) -> Scores:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp((middle - values) / width)))

@@ -1,0 +1,230 @@
+"""What relevance is measured by in a library: yardsticks, and how high chance reaches in it (core.search.relevance).
+
+Texts are calibrated by the model's prompts, pictures by a sample of the library. Both hold while the library keeps its
+size, give or take a tenth. A search makes do with the sample, which takes a moment; `renew` asks the whole library, and
+keeps what it found for every later process.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.filters import INDEXED
+from core.domain.vectors import Matrix, Vector
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import SearchableIndex
+from core.search.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
+
+Arrays = Mapping[str, NDArray[Any]]
+T = TypeVar("T")
+
+SAMPLE = 1024  # pictures, the library's first by id: ids are hashes, so they are drawn by lot, and the same every time
+_WHOLE = 2  # times the sample: larger libraries are asked themselves
+_ASKED = 64  # random queries that a whole library is asked
+_NEAREST = 200  # pictures among which a random text's best reach is looked for
+_KEPT = 512  # pictures of the sample that are kept as a yardstick
+_PAGE = 512
+_GROWN = 0.1
+_FORM = "1"  # grows whenever the formulas would make other numbers of the same library
+
+
+@dataclass(frozen=True)
+class TextScale:
+    """`chance`: the best reach of random texts."""
+
+    yardstick: TextYardstick
+    chance: NullMaximum
+
+    def measured(self, query: Matrix, images: Matrix) -> Scores:
+        """(1, D), (N, D) -> (N,)."""
+        return self.yardstick.reach(query, images)[:, 0]
+
+    def evidence(self, measured: Scores, count: int) -> float:
+        """How surely the best are more than chance finds among so many pictures."""
+        return self.yardstick.evidence(measured, self.chance.at(count))
+
+
+@dataclass(frozen=True)
+class PictureScale:
+    """`few` and `one`: how close the best three of a random picture are in the mean, and its best one."""
+
+    yardstick: PictureYardstick
+    few: NullMaximum
+    one: NullMaximum
+
+    def measured(self, query: Matrix, images: Matrix) -> Scores:
+        """(1, D), (N, D) -> (N,)."""
+        return self.yardstick.closeness(query, images)[:, 0]
+
+    def evidence(self, measured: Scores, count: int) -> float:
+        """How surely the best are more than chance finds among so many pictures."""
+        return self.yardstick.evidence(measured, self.few.at(count), self.one.at(count))
+
+
+class CalibrationStore(Protocol):
+    """Keeps arrays by name. What cannot be read or written costs time alone."""
+
+    def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None: ...
+
+    def save(self, kind: str, name: str, arrays: Arrays) -> None:
+        """In place of all others of this kind."""
+        ...
+
+
+class NothingKept:
+    """A CalibrationStore without a memory."""
+
+    def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
+        return None
+
+    def save(self, kind: str, name: str, arrays: Arrays) -> None:
+        pass
+
+
+class Calibration:
+    """Scales of one library at a time, and of copies of it. Safe to call from several threads."""
+
+    def __init__(self, store: CalibrationStore | None = None) -> None:
+        self._store = store or NothingKept()
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[str, int, Any]] = {}  # kind -> name, pictures, scale
+
+    def texts(self, index: SearchableIndex, bank: Matrix) -> TextScale | None:
+        """None where the bank (M, D) is too small to tell, or the library is empty. Raises LibraryError."""
+        if len(bank) < FEWEST:
+            return None
+        name = _name(index, bank)
+        return self._scale(
+            "texts", name, index, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
+        )
+
+    def pictures(self, index: SearchableIndex) -> PictureScale | None:
+        """None where the library is too small to tell. Raises LibraryError."""
+        return self._scale("pictures", _name(index), index, _read_pictures, lambda: _pictures(_sample(index)))
+
+    def renew(self, index: SearchableIndex, encoded_bank: Callable[[], Matrix]) -> None:
+        """Measure a large library whole, unless that was done at about its size, and keep it. Raises LibraryError."""
+        count = index.count(INDEXED)
+        if count <= _WHOLE * SAMPLE or len(bank := encoded_bank()) < FEWEST:
+            return
+        for kind, name in (("texts", _name(index, bank)), ("pictures", _name(index))):
+            kept = self._store.load(kind, name)
+            if kept is not None and _holds(int(kept["count"]), count):
+                continue
+            sample = _sample(index)
+            arrays = (
+                _whole_texts(index, sample, bank, count) if kind == "texts" else _whole_pictures(index, sample, count)
+            )
+            self._store.save(kind, name, {**arrays, "count": np.array(count)})
+            with self._lock:
+                self._held.pop(kind, None)
+
+    def _scale(
+        self,
+        kind: str,
+        name: str,
+        index: SearchableIndex,
+        read: Callable[[Arrays], T],
+        make: Callable[[], T | None],
+    ) -> T | None:
+        count = index.count(INDEXED)
+        with self._lock:
+            held = self._held.get(kind)
+            if held is not None and held[0] == name and _holds(held[1], count):
+                known: T | None = held[2]
+                return known
+            kept = self._store.load(kind, name)
+            whole = kept is not None and _holds(int(kept["count"]), count)
+            scale = read(kept) if kept is not None and whole else make()
+            if scale is not None:
+                self._held[kind] = name, count, scale
+            return scale
+
+
+def _holds(measured: int, count: int) -> bool:
+    return abs(count - measured) <= _GROWN * measured
+
+
+def _name(index: SearchableIndex, *parts: Matrix) -> str:
+    digest = hashlib.sha256(f"{_FORM} {index.info.fingerprint}".encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _sample(index: SearchableIndex) -> Matrix:
+    """(M, D) float32."""
+    rows: list[Vector] = []
+    after: str | None = None
+    while len(rows) < SAMPLE:
+        page = index.scroll(INDEXED, after=after, limit=min(_PAGE, SAMPLE - len(rows)))
+        held = index.vectors([record.id for record in page])
+        rows += [held[record.id] for record in page if record.id in held]
+        if not page:
+            break
+        after = page[-1].id
+    return np.array(rows, np.float32).reshape(len(rows), index.info.dimension)
+
+
+def _texts(sample: Matrix, bank: Matrix) -> TextScale | None:
+    if not len(sample):
+        return None
+    yardstick = TextYardstick(bank)
+    return TextScale(yardstick, NullMaximum.of(yardstick.reach(yardstick.random_texts(), sample)))
+
+
+def _pictures(sample: Matrix) -> PictureScale | None:
+    if len(sample) < FEWEST:
+        return None
+    yardstick = PictureYardstick(sample[:_KEPT])
+    scores = yardstick.closeness(yardstick.random_pictures(), sample)
+    return PictureScale(yardstick, NullMaximum.of(scores, 3), NullMaximum.of(scores))
+
+
+def _whole_texts(index: SearchableIndex, sample: Matrix, bank: Matrix, count: int) -> Arrays:
+    yardstick = TextYardstick(bank)
+    asked = yardstick.random_texts()
+    scores = yardstick.reach(asked, sample)
+    best = []
+    for text in asked[:_ASKED]:
+        held = index.vectors([image_id for image_id, _ in _nearest(index, text, _NEAREST)])
+        best.append(yardstick.reach(text[np.newaxis], np.array(list(held.values()), np.float32)).max(initial=-np.inf))
+    chance = NullMaximum.of(scores)
+    return _curve("chance", chance.measured_at(count, scores, np.array(best)))
+
+
+def _whole_pictures(index: SearchableIndex, sample: Matrix, count: int) -> Arrays:
+    yardstick = PictureYardstick(sample[:_KEPT])
+    asked = yardstick.random_pictures()
+    scores = yardstick.closeness(asked, sample)
+    cosines = np.array([[cosine for _, cosine in _nearest(index, one, 3)] for one in asked[:_ASKED]])  # (Q, 3)
+    best = yardstick.scaled(asked[:_ASKED], cosines.T)  # (3, Q)
+    few = NullMaximum.of(scores, 3).measured_at(count, scores, best.mean(axis=0), 3)
+    one = NullMaximum.of(scores).measured_at(count, scores, best.max(axis=0))
+    return {**_curve("few", few), **_curve("one", one), "sample": sample[:_KEPT]}
+
+
+def _nearest(index: SearchableIndex, vector: Vector, limit: int) -> Sequence[tuple[str, float]]:
+    return index.shortlists([Probe("image", vector)], INDEXED, limit=limit)["image"].ranking
+
+
+def _curve(name: str, chance: NullMaximum) -> dict[str, NDArray[Any]]:
+    return {f"{name}_sizes": np.array(chance.sizes), f"{name}_heights": np.array(chance.heights)}
+
+
+def _read_curve(name: str, arrays: Arrays) -> NullMaximum:
+    return NullMaximum(tuple(arrays[f"{name}_sizes"].tolist()), tuple(arrays[f"{name}_heights"].tolist()))
+
+
+def _read_texts(bank: Matrix, arrays: Arrays) -> TextScale:
+    return TextScale(TextYardstick(bank), _read_curve("chance", arrays))
+
+
+def _read_pictures(arrays: Arrays) -> PictureScale:
+    sample = np.asarray(arrays["sample"], np.float32)
+    return PictureScale(PictureYardstick(sample), _read_curve("few", arrays), _read_curve("one", arrays))

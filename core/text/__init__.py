@@ -1,0 +1,1 @@
+"""Captions and questions as words: analysed, weighed, and made safe to show."""

@@ -1,0 +1,123 @@
+"""BM25 of captions by sparse vectors: what a picture's captions weigh, and what a question's words do.
+
+Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009: eq. 3.15 for a document's weights,
+eq. 3.1 with 1 added within the logarithm for the inverse document frequency. The question's vector carries the latter,
+from document frequencies counted in the library at hand: no engine's own statistics decide, so that a score is the same
+whatever was deleted, and on however many shards.
+
+A picture's captions are several documents and yet one. Each is weighed by itself, its length too, and a word weighs the
+square root of its mean over them. Beside the words stand their pairs, two words of one caption (the full dependence of
+Metzler & Croft, "A Markov Random Field Model for Term Dependencies", 2005), and every caption as a whole. They tell the
+caption that holds all of the question from several that hold parts of it. So one dot product says what otherwise takes
+a search of every caption, and an engine's shortlist of it lacks nothing.
+
+R@1 of human captions by words alone, five a picture, as the question: one of them where the other four are known
+(leave-one-out), and where all five are (verbatim), whole or less a word. Ties lose. 573 real pictures, alone, and asked
+among made-up ones (real captions with exchanged words, 0.85 of them) to make 1,500 and 8,000:
+
+                                     573                   1,500                 8,000
+    BM25 of all captions together    0.679  0.972  0.935   0.570  0.963  0.907   0.326  0.924  0.813   as it was
+    heaviest weight of any caption   0.608  0.993          0.475  0.990          0.239  0.966
+    best single caption              0.597  0.997          0.447  0.997          0.192  0.996
+    0.3 of it, 0.7 root of the mean  0.680  0.993  0.974   0.555  0.991  0.959   0.293  0.982  0.900
+    root of the mean                 0.695  0.982  0.949   0.578  0.976  0.926   0.335  0.952  0.846
+    and pairs 0.1                    0.692  0.990  0.963   0.570  0.985  0.944   0.325  0.972  0.887
+    and pairs 0.1, whole 0.3         0.691  0.997  0.963   0.569  0.996  0.943   0.325  0.995  0.885   as it is
+    and pairs 0.3, whole 0.3         0.684  0.998  0.969   0.562  0.997  0.953   0.313  0.996  0.899
+"""
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+from core.text.analysis import query_weights, sequence, term_id
+
+# Has to grow whenever the same captions get another vector: libraries keep them, and are brought up to it.
+# 1 was BM25 of all captions together, with the engine's inverse document frequency.
+SCORING_VERSION = 2
+
+_K1 = 1.2
+_B = 0.75
+_TYPICAL_LENGTH = 8.0  # fixed, so that a caption's weights depend on itself alone
+_PAIR = 0.1  # what a pair counts, to the mean of its words
+_NEAR = 12  # words of a caption at most so far apart are a pair
+_PAIRED = 24  # of a question's words, the weightiest that are paired
+_WHOLE = 0.3  # what it counts that a caption is the question, word for word, to all of its words together
+_WHOLE_FROM = 3  # different words; two are a pair
+_PAIRS = 1 << 31  # dimensions from here on are no single words
+
+# Weights are multiples of these, so that engines that add up 32-bit floats in any order come to the very same sum.
+_DOCUMENT_STEP = 1 / 512
+_QUERY_STEP = 1 / 64
+
+
+def document_weights(*texts: str) -> dict[int, float]:
+    """The sparse vector of a picture's captions: dimension -> weight over 0. Captions without words count as said."""
+    said = [(text, terms) for text in texts if (terms := sequence(text))]
+    told: dict[int, float] = defaultdict(float)
+    beside: dict[int, float] = {}
+    for text, terms in said:
+        length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
+        ids = {term: term_id(term) for term in terms}
+        for term, count in Counter(terms).items():
+            told[ids[term]] += count * (_K1 + 1) / (count + _K1 * length)
+        together = (_K1 + 1) / (1 + _K1 * length)
+        for one, other in _near(terms):
+            pair = pair_id(ids[one], ids[other])
+            beside[pair] = max(beside.get(pair, 0.0), together)
+        asked = query_weights(text)
+        if len(asked) >= _WHOLE_FROM:
+            beside[_whole_id(map(term_id, asked))] = 1.0
+    root = {dimension: math.sqrt(total / len(said)) for dimension, total in told.items()}
+    return {dimension: _stepped(weight, _DOCUMENT_STEP) for dimension, weight in (root | beside).items()}
+
+
+def query_vector(wanted: Mapping[str, float], total: int, holding: Mapping[str, int]) -> dict[int, float]:
+    """The sparse vector to multiply with documents: dimension -> weight, below 0 for what is not wanted.
+
+    `wanted`: words with their weights (query_weights). `total`: pictures that have words at all; `holding`:
+    how many of them hold each word.
+    """
+    rare = {term: weight * inverse_document_frequency(total, holding.get(term, 0)) for term, weight in wanted.items()}
+    vector = {term_id(term): weight for term, weight in rare.items() if weight}
+    seeking = sorted(((weight, term_id(term)) for term, weight in rare.items() if weight > 0), reverse=True)
+    for (one, first), (other, second) in combinations(seeking[:_PAIRED], 2):
+        vector[pair_id(first, second)] = _PAIR * (one + other) / 2
+    if len(seeking) >= _WHOLE_FROM:
+        vector[_whole_id(dimension for _, dimension in seeking)] = _WHOLE * sum(weight for weight, _ in seeking)
+    return {dimension: _stepped(weight, _QUERY_STEP) for dimension, weight in vector.items()}
+
+
+def inverse_document_frequency(total: int, holding: int) -> float:
+    """Over 0, also of what more than half of all hold."""
+    return math.log((total - holding + 0.5) / (holding + 0.5) + 1)
+
+
+def pair_id(one: int, other: int) -> int:
+    """The dimension of two words that one caption holds, by theirs, in either order (Fibonacci hashing)."""
+    low, high = sorted((one, other))
+    return _PAIRS | ((low << 31 | high) * 0x9E3779B97F4A7C15 % 2**64) >> 33
+
+
+def _whole_id(terms: Iterable[int]) -> int:
+    """The dimension of a caption that asks for these words and no others, had it been the question."""
+    held = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
+    return _PAIRS | int.from_bytes(hashlib.blake2b(held, digest_size=4).digest(), "big")
+
+
+def _near(terms: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of other words, at most _NEAR apart."""
+    for place, one in enumerate(terms):
+        for other in terms[place + 1 : place + 1 + _NEAR]:
+            if other != one:
+                yield one, other
+
+
+def _stepped(weight: float, step: float) -> float:
+    """The nearest multiple of the step over 0; below 0 half a step further, so that sums are hardly ever 0.
+
+    Engines do not find what scores 0.
+    """
+    return max(1, round(weight / step)) * step if weight > 0 else (round(weight / step) - 0.5) * step

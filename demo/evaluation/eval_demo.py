@@ -1,0 +1,52 @@
+"""What `bucketlens eval` judges where there are no pictures of one's own: drawn ones, of which everything is known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from core.bootstrap import Wiring
+from core.domain.conditions import Match
+from core.domain.filters import INDEXED, Filter
+from core.evaluation.evaluator import Known
+from core.ports.vector_index import VectorIndex
+from core.settings import DEMO
+from demo.evaluation.drawn_library import drawn_library, known, retold
+from demo.scenes.composition import Scene
+from demo.scenes.scenes import PICTURES, library_scene, number_of
+from ingest.commands.progress import show
+
+COUNT = 500
+
+
+@contextmanager
+def made(count: int = COUNT) -> Iterator[tuple[Wiring, Known]]:
+    """A demo library of its own, gone afterwards."""
+    with drawn_library([library_scene(number) for number in range(1, count + 1)], show) as library:
+        yield library.wiring, _asked(library.scenes)
+
+
+def known_of(wiring: Wiring) -> Known | None:
+    """Of a library that `bucketlens demo` made; None of any other."""
+    if wiring.index.info.model != DEMO:
+        return None
+    source = wiring.source_name(str(wiring.settings.data / PICTURES))
+    scenes = {
+        image_id: library_scene(number)
+        for image_id, key in _keys(wiring.index, Filter(all=(Match("source", (source,)),)))
+        if (number := number_of(key)) is not None
+    }
+    return _asked(scenes) if scenes else None
+
+
+def _keys(index: VectorIndex, filter: Filter) -> Iterator[tuple[str, str]]:
+    page = index.scroll(INDEXED & filter)
+    while page:
+        yield from ((record.id, record.key) for record in page)
+        page = index.scroll(INDEXED & filter, after=page[-1].id)
+
+
+def _asked(scenes: Mapping[str, Scene]) -> Known:
+    """A free wording of every scene's caption, the same every time."""
+    return known(scenes, retold(list(scenes.values()), random.Random("eval")))

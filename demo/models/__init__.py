@@ -1,0 +1,1 @@
+"""The demo models: their shapes and their training."""

@@ -1,0 +1,1 @@
+"""Drawn sample pictures and their captions."""

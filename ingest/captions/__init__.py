@@ -1,0 +1,1 @@
+"""Captions that people and models wrote, given to indexed images."""

@@ -1,0 +1,45 @@
+"""The command `caption`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.commands.status import data_option, json_option, wire
+from ingest.commands.options import captioner_options, store_options
+from ingest.jobs.runner import Runner
+from ingest.pipeline.interrupts import Signals
+
+
+@click.command()
+@click.option("--redo", is_flag=True, help="Renew the captions that a captioner wrote, from the pictures themselves.")
+@captioner_options
+@store_options
+@data_option
+@json_option
+def caption(
+    redo: bool,
+    captioner: str | None,
+    beams: int | None,
+    caption_all: bool,
+    data: Path | None,
+    as_json: bool,
+    **stores: Any,
+) -> None:
+    """Caption what has no caption yet; what people wrote is never replaced.
+
+    With --redo: write all captions anew that a captioner wrote, reading the pictures at their sources again, as after
+    choosing another --captioner. A picture that is gone is reported, and keeps its caption.
+
+    Stop it whenever you like: the same command goes on where it was. Exit code 3: some pictures could not be had.
+    """
+    from ingest.commands.progress import caption_summary, show, show_remarks
+
+    with wire(data=data, captioner=captioner, caption_beams=beams, **stores) as wiring, Signals() as signals:
+        report = Runner(wiring, (), signals, show, caption_all=caption_all).caption(redo=redo)
+    click.echo(json.dumps(report.to_dict()) if as_json else caption_summary(report))
+    if not as_json:
+        show_remarks(report)
+    sys.exit(128 + signals.received if signals.received else report.exit_code)

@@ -1,0 +1,1 @@
+"""Whole jobs on a library, each under its lock."""

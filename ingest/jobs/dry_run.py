@@ -1,0 +1,126 @@
+"""What an ingest would do, found out without doing any of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from core.domain.ids import point_id
+from core.domain.image import ImageRecord, ImageRef
+from core.errors import StoreError
+from core.ports.image_store import ImageStore, Selective
+from core.ports.vector_index import VectorIndex
+from ingest.jobs.full_sync import distinct
+from ingest.pipeline.plan import IdSet, plan, refusal
+from ingest.pipeline.removal import find_absent, indexed_sources
+from ingest.pipeline.run_context import patiently
+
+FIRST = 10
+KINDS = ("add", "update", "delete", "skip")
+_PAGE = 1000
+
+
+@dataclass(slots=True)
+class SourcePlan:
+    """How many images of a source would be added, updated, deleted, skipped, and the first keys of each kind.
+
+    `held_back` says why deletions would not be done, `problem` why the source could not be listed whole.
+    """
+
+    source: str
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    ignored: int = 0
+    held_back: str | None = None
+    problem: str | None = None
+
+    def add(self, kind: str, key: str) -> None:
+        self.counts[kind] += 1
+        first = self.first.setdefault(kind, [])
+        if len(first) < FIRST:
+            first.append(key)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            **{kind: self.counts[kind] for kind in self.first},
+            "ignored": self.ignored,
+            "held_back": self.held_back,
+            "problem": self.problem,
+            "first": self.first,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    plans: tuple[SourcePlan, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if any(each.problem for each in self.plans) else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "dry_run": True,
+            "sources": [each.to_dict() for each in self.plans],
+            "notices": [*self.notices, *(each.held_back for each in self.plans if each.held_back)],
+        }
+
+
+def dry_run(
+    stores: Sequence[ImageStore],
+    index: VectorIndex | None,
+    *,
+    retry_failed: bool = False,
+    confirm_deletes: bool = False,
+) -> DryRun:
+    """List every store and compare it with the index; None where there is no library yet.
+
+    Raises UsageError as a run would.
+    """
+    notices: list[str] = []
+    chosen = distinct([] if index is None else indexed_sources(index), stores, notices)
+    plans = tuple(_plan(store, index, retry_failed, confirm_deletes) for store in chosen)
+    return DryRun(plans, tuple(notices))
+
+
+def _plan(store: ImageStore, index: VectorIndex | None, retry_failed: bool, confirm_deletes: bool) -> SourcePlan:
+    found = SourcePlan(store.source)
+    listed = IdSet()
+    try:
+        for page in _pages(store):
+            for image_id, _ in page:
+                listed.add(image_id)
+            known = {} if index is None else patiently(index.fetch, [image_id for image_id, _ in page])
+            for step in plan(page, known, retry_failed=retry_failed):
+                found.add(step.kind, step.ref.key)
+    except StoreError as error:
+        found.problem = f"{error}; nothing would be deleted"
+    if isinstance(store, Selective):
+        found.ignored = sum(store.ignored.values())
+    if index is not None and found.problem is None:
+
+        def delete(record: ImageRecord) -> None:
+            found.add("delete", record.key)
+
+        absences = find_absent(index, store.source, listed, delete)
+        found.held_back = refusal(absences, confirmed=confirm_deletes)
+    return found
+
+
+def _pages(store: ImageStore) -> Iterator[list[tuple[str, ImageRef]]]:
+    """What was listed before a listing fails comes out too."""
+    listing = store.list()
+    problem: StoreError | None = None
+    while problem is None:
+        page: list[tuple[str, ImageRef]] = []
+        try:
+            page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+        except StoreError as error:
+            problem = error
+        if not page and problem is None:
+            return
+        yield page
+    raise problem

@@ -1,0 +1,158 @@
+"""Takes in vectors that somebody has computed already; reads no picture."""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from core.domain.ids import point_id
+from core.domain.image import UNREAD_ETAG, ImageRecord
+from core.domain.vectors import Vector
+from core.errors import InvalidVectors
+from core.ports.image_store import Nameable, VectorRows
+from core.ports.vector_index import Point
+from core.text.analysis import analyse, is_unicode
+from ingest.pipeline.caption_updates import text_vectors
+from ingest.pipeline.run_context import Parts, patiently
+from ingest.telemetry.log_events import event
+from ingest.telemetry.report import Progress, Report
+
+_TOLD = 20  # rows of a file that are told of one by one
+_SAME = 1e-5  # cosine distance under which a vector is the one that is there
+_SMALLEST = 1e-6  # norm
+_log = logging.getLogger(__name__)
+
+Reader = Callable[[Path], Iterator[VectorRows]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    where: int
+    id: str
+    key: str
+    uri: str
+    captions: tuple[str, ...]
+    vector: Vector
+
+
+class Import:
+    """One run over vector files. Rows that are there already are passed over, so it goes on where one was cut off.
+
+    An image that this library has encoded itself stays as it is; one that failed becomes searchable. Every row that
+    cannot be used is told of with file and row, and counted in `report.failed`.
+    """
+
+    def __init__(self, parts: Parts, store_of: Callable[[Path], Nameable], read: Reader, report: Report) -> None:
+        self._parts = parts
+        self._store_of = store_of
+        self._read = read
+        self._report = report
+        self._seen: set[int] = set()
+        self._done = 0
+
+    def run(self, files: Sequence[Path]) -> Iterator[Progress]:
+        for path in files:
+            refused = 0
+            try:
+                modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                store = self._store_of(path)
+                for rows in self._read(path):
+                    if self._parts.stop.is_set():
+                        break
+                    refused = self._take(path, store, rows, modified_at, refused)
+                    self._done += len(rows.names)
+                    yield Progress("images", self._done, None, self._report)
+            except (InvalidVectors, OSError) as error:
+                self._report.problems.append(f"{error}; nothing more of it was imported")
+            if refused > _TOLD:
+                self._report.notices.append(
+                    f"{path}: {refused - _TOLD:,} more rows were left out (level info logs all)"
+                )
+            if self._parts.stop.is_set():
+                self._report.interrupted = True
+                return
+        if self._report.added or self._report.updated:
+            self._parts.at_once(self._parts.index.optimize)
+
+    def _take(self, path: Path, store: Nameable, rows: VectorRows, modified_at: datetime, refused: int) -> int:
+        """Write what is good and new of some rows; returns how many of the file's rows have been refused by now."""
+        good: list[_Row] = []
+        for n, name in enumerate(rows.names):
+            try:
+                good.append(self._row(store, rows, n))
+            except ValueError as error:
+                refused += 1
+                self._report.failed += 1
+                reason = f"{path}: row {rows.first + n:,} ({name[:200]!r}) was left out: {error}"
+                _log.info(event("row_refused", file=path, row=rows.first + n, reason=str(error)))
+                if refused <= _TOLD:
+                    self._report.notices.append(reason)
+        known = patiently(self._parts.index.fetch, [row.id for row in good])
+        theirs = [image_id for image_id, record in known.items() if record.etag == UNREAD_ETAG]
+        vectors = patiently(self._parts.index.vectors, theirs) if theirs else {}
+        new: list[_Row] = []
+        for row in good:
+            record = known.get(row.id)
+            if record is None or record.status == "failed":
+                self._report.added += 1
+            elif record.etag != UNREAD_ETAG or self._is_there(row, record, vectors.get(row.id)):
+                self._report.skipped += 1
+                continue
+            else:
+                self._report.updated += 1
+            new.append(row)
+        if new:
+            said = [row.captions for row in new]
+            captions = text_vectors(self._parts.encoder(), said) if any(said) else [None] * len(new)
+            points = [self._point(store, row, text, modified_at) for row, text in zip(new, captions, strict=True)]
+            patiently(self._parts.index.upsert, points)
+        return refused
+
+    def _row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
+        """Raises ValueError with the reason why it cannot be used."""
+        name = rows.names[n]
+        if not name.strip() or not is_unicode(name):
+            raise ValueError("it has no name")
+        key, uri = store.named(name)
+        vector = np.asarray(rows.vectors[n], np.float64)
+        if not np.isfinite(vector).all():
+            raise ValueError("its vector holds NaN or infinite numbers, or is missing")
+        norm = float(np.linalg.norm(vector))
+        if norm < _SMALLEST:
+            raise ValueError("its vector is zero")
+        image_id = point_id(store.source, key)
+        number = uuid.UUID(image_id).int
+        if number in self._seen:
+            raise ValueError("an earlier row has the same name; the first one counts")
+        self._seen.add(number)
+        captions = tuple(dict.fromkeys(text for text in rows.captions[n] if is_unicode(text)))
+        return _Row(rows.first + n, image_id, key, uri, captions, (vector / norm).astype(np.float32))
+
+    def _is_there(self, row: _Row, record: ImageRecord, vector: Vector | None) -> bool:
+        if row.captions and record.captions != row.captions:
+            return False
+        return vector is not None and 1 - float(vector @ row.vector) < _SAME
+
+    def _point(self, store: Nameable, row: _Row, caption: Vector | None, modified_at: datetime) -> Point:
+        record = ImageRecord(
+            id=row.id,
+            source=store.source,
+            key=row.key,
+            uri=row.uri,
+            etag=UNREAD_ETAG,
+            bytes=0,
+            modified_at=modified_at,
+            indexed_at=datetime.now(UTC),
+            status="indexed",
+            encoder=self._parts.index.info.fingerprint,
+            caption=row.captions[0] if row.captions else None,
+            caption_origin="human" if row.captions else None,
+            caption_score=None if caption is None else float(caption @ row.vector),
+            captions=row.captions,
+            words=analyse(*row.captions),
+        )
+        return Point(record, row.vector, caption)

@@ -1,0 +1,111 @@
+"""One library into another of the same model: streamed, gone on with where it was cut off, and verified."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.domain.image import ImageRecord
+from core.domain.vectors import Vector
+from core.errors import ModelMismatch
+from core.ports.vector_index import DenseName, Point, VectorIndex
+
+PAGE = 500
+SAMPLED = 500  # pictures that are compared in the end
+
+
+@dataclass(slots=True)
+class Copied:
+    """How far a copy is, in pictures, failed ones included.
+
+    `written` now, `same` there already, `others` that the target holds beside those of the source (known at the end);
+    `sample`: ids of pictures, each as likely as any other.
+    """
+
+    total: int
+    written: int = 0
+    same: int = 0
+    others: int = 0
+    sample: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        return self.written + self.same
+
+
+def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None = None) -> Iterator[Copied]:
+    """Write every point of the source into the target, unless it is there as it is. Yields after every page.
+
+    Left or killed anywhere, it is gone on with by doing it again. What the target holds beside it stays. Raises
+    ModelMismatch, and LibraryError as either index does.
+    """
+    if source.info.fingerprint != target.info.fingerprint:
+        raise ModelMismatch(target.info.model, source.info.model)
+    chance = chance or random.Random()
+    copied = Copied(source.count())
+    held, found = target.count(), 0
+    yield copied
+    for records in _pages(source):
+        there = _points(target, target.fetch([record.id for record in records]).values())
+        new = [point for image_id, point in _points(source, records).items() if not _same(point, there.get(image_id))]
+        if new:
+            target.upsert(new)
+        found += len(there)
+        for number, record in enumerate(records, copied.done):
+            _draw(copied.sample, record.id, number, chance)
+        copied.written += len(new)
+        copied.same += len(records) - len(new)
+        yield copied
+    copied.others = held - found
+
+
+def differences(source: VectorIndex, target: VectorIndex, copied: Copied) -> list[str]:
+    """Sentences on what is not as it should be after a copy: the numbers of pictures, and those of the sample."""
+    said = []
+    if (now := source.count()) != copied.done:
+        said.append(f"{copied.done:,} pictures were copied, and the source holds {now:,} by now")
+    if (held := target.count()) != copied.done + copied.others:
+        said.append(f"the target holds {held:,} pictures, and should hold {copied.done + copied.others:,}")
+    for start in range(0, len(copied.sample), PAGE):
+        ids = copied.sample[start : start + PAGE]
+        ours, theirs = (_points(index, index.fetch(ids).values()) for index in (source, target))
+        said += [
+            f"{ours[one].record.uri} differs" for one in ids if one in ours and not _same(ours[one], theirs.get(one))
+        ]
+    return said
+
+
+def _pages(index: VectorIndex) -> Iterator[list[ImageRecord]]:
+    after: str | None = None
+    while page := index.scroll(after=after, limit=PAGE):
+        yield page
+        after = page[-1].id
+
+
+def _points(index: VectorIndex, records: Iterable[ImageRecord]) -> dict[str, Point]:
+    """Whole points of an index, by id."""
+    held = {record.id: record for record in records}
+    vectors = {name: index.vectors(list(held), name) if held else {} for name in _NAMES}
+    return {i: Point(record, vectors["image"].get(i), vectors["caption"].get(i)) for i, record in held.items()}
+
+
+_NAMES: Sequence[DenseName] = ("image", "caption")
+
+
+def _same(point: Point, other: Point | None) -> bool:
+    if other is None or point.record != other.record:
+        return False
+    return _equal(point.image, other.image) and _equal(point.caption, other.caption)
+
+
+def _equal(one: Vector | None, other: Vector | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
+
+
+def _draw(sample: list[str], image_id: str, number: int, chance: random.Random) -> None:
+    """Reservoir sampling (Vitter 1985, algorithm R); `number` pictures came before."""
+    if len(sample) < SAMPLED:
+        sample.append(image_id)
+    elif (place := chance.randrange(number + 1)) < SAMPLED:
+        sample[place] = image_id

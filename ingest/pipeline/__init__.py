@@ -1,0 +1,1 @@
+"""One run over the sources: plan, fetch, decode, encode, upsert, remove."""

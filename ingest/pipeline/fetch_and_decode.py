@@ -1,0 +1,178 @@
+"""One image from its source to model input: read, hash, decode, thumbnail. Runs in several threads at once."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from core.errors import (
+    ImageChanged,
+    ImageError,
+    ImageGone,
+    ImageUnavailable,
+    ImageUnchanged,
+    ImageWithheld,
+    LinkDead,
+)
+from core.imaging.decoder import Decoded, DecodeRequest
+from core.ports.decoder import Decoder
+from core.ports.image_store import Conditional, Fetched, ImageStore
+from core.ports.local_files import ThumbnailStore
+from ingest.pipeline.plan import Step, seen_in_part
+from ingest.telemetry.observer import SILENT, Observer, timed
+
+_MAX_HELD_BYTES = 128 * 2**20
+_CHANGES_FOLLOWED = 4
+_UNKNOWN_BYTES = 8 * 2**20  # counted for an image whose listing does not know its size
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Decoded, its thumbnail stored; waits for its vector."""
+
+    step: Step
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Its bytes are those that are indexed already."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Cannot be indexed. `for_now`: it could not be read at all, which may be over by the next run.
+
+    `stays`: what is indexed of it stays so, if there is anything.
+    """
+
+    step: Step
+    reason: str
+    content_hash: str | None = None
+    for_now: bool = False
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Deleted since it was listed."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """Nothing is to be read: its listing has other captions for it than are on record."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """There, but kept where it cannot be read."""
+
+    step: Step
+    reason: str
+
+
+Outcome = Ready | Touched | Reworded | Failed | Gone | Withheld
+
+
+class Preparer:
+    """Prepares images of one store; bounds the encoded bytes that its threads hold at once."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        decoder: Decoder,
+        thumbnails: ThumbnailStore,
+        request: DecodeRequest,
+        observer: Observer = SILENT,
+    ) -> None:
+        self._store = store
+        self._decoder = decoder
+        self._thumbnails = thumbnails
+        self._request = request
+        self._observer = observer
+        self._budget = _ByteBudget(_MAX_HELD_BYTES)
+
+    def __call__(self, step: Step) -> Outcome:
+        """The outcome for the image as it is when its bytes are read, which its step then refers to."""
+        if step.kind == "reword":
+            return Reworded(step)
+        for _ in range(_CHANGES_FOLLOWED):
+            try:
+                return self._prepare(step)
+            except ImageChanged as error:
+                step = replace(step, ref=error.ref)
+        return Failed(
+            step, "changes again and again while it is read; the next run tries again", for_now=True, stays=True
+        )
+
+    def _prepare(self, step: Step) -> Outcome:
+        with self._budget.hold(step.ref.bytes or _UNKNOWN_BYTES):
+            try:
+                with timed(self._observer, "read"):
+                    fetched = self._fetch(step)
+            except ImageUnchanged:
+                return Touched(step if step.known is None else replace(step, ref=step.known.ref))
+            except ImageGone:
+                return Gone(step)
+            except ImageWithheld as error:
+                return Withheld(step, str(error))
+            except ImageUnavailable as error:
+                return Failed(step, str(error), for_now=True, stays=True)
+            except LinkDead as error:
+                return Failed(step, str(error), stays=True)
+            except ImageError as error:
+                return Failed(step, str(error), stays=_seen_in_part(step))
+            step, data = replace(step, ref=fetched.ref), fetched.data
+            content_hash = hashlib.sha256(data).hexdigest()
+            known = step.known
+            same = known is not None and known.status == "indexed" and known.content_hash == content_hash
+            if same and not _seen_in_part(step):
+                return Touched(step)
+            try:
+                with timed(self._observer, "decode"):
+                    decoded = self._decoder.submit(data, self._request).result()
+            except ImageError as error:
+                return Failed(step, str(error), content_hash, stays=same)
+        assert decoded.thumbnail is not None
+        self._thumbnails.put(step.id, decoded.thumbnail)
+        return Ready(step, replace(decoded, thumbnail=None))
+
+    def _fetch(self, step: Step) -> Fetched:
+        if not isinstance(self._store, Conditional):
+            return Fetched(step.ref, self._store.read(step.ref))
+        known = step.known
+        unless = known is not None and known.status == "indexed" and not seen_in_part(known)
+        return self._store.fetch(step.ref, known.etag if known is not None and unless else "")
+
+
+def _seen_in_part(step: Step) -> bool:
+    return step.known is not None and seen_in_part(step.known)
+
+
+class _ByteBudget:
+    """A semaphore over bytes; one image over the whole budget passes when it is alone."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._free = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        share = min(count, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

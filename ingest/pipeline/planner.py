@@ -1,0 +1,128 @@
+"""Lists a source and plans it page by page, ahead of those who do the work."""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from core.domain.ids import point_id
+from core.domain.image import ImageRef
+from core.errors import StoreError
+from core.ports.image_store import ImageStore
+from core.ports.vector_index import VectorIndex
+from ingest.pipeline.plan import IdSet, Step, plan
+from ingest.pipeline.run_context import patiently
+from ingest.telemetry.observer import SILENT, Observer, timed
+
+_PAGE = 1000
+_AHEAD = 20_000  # steps; about 20 MB
+
+
+class Planner:
+    """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
+
+    `total` is the number of images to work on, known once everything has been listed; `withheld` counts, by reason,
+    those that would be worked on if they could be read. After the last step `problem` says why the listing is not
+    complete, where it is not. `known` of the listed images are indexed, `forgotten` of them were deleted after they had
+    been listed.
+    """
+
+    def __init__(
+        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = SILENT
+    ) -> None:
+        self.listed = IdSet()
+        self.known = 0
+        self.forgotten = 0
+        self.skipped = 0
+        self.withheld: Counter[str] = Counter()
+        self.total: int | None = None
+        self.problem: StoreError | None = None
+        self._store = store
+        self._index = index
+        self._retry_failed = retry_failed
+        self._observer = observer
+        self._steps: queue.Queue[Step | None] = queue.Queue(_AHEAD)
+        self._ended = False
+        self._error: BaseException | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Has the last step been taken?"""
+        return self._ended
+
+    def next(self, wait_s: float) -> Step | None:
+        """The next step, or None where there is none yet (when `ended`: none any more). Raises what planning raised."""
+        if self._ended:
+            return None
+        try:
+            step = self._steps.get(timeout=wait_s) if wait_s else self._steps.get_nowait()
+        except queue.Empty:
+            return None
+        if step is None:
+            self._ended = True
+            if self._error is not None:
+                raise self._error
+        return step
+
+    def forget(self, step: Step) -> None:
+        """Take back that this image was listed: it has been deleted since."""
+        self.listed.remove(step.id)
+        self.forgotten += step.known is not None
+
+    def close(self) -> None:
+        """Ends it within a page of the listing, wherever it is."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        count = 0
+        try:
+            for step in self._plan():
+                count += 1
+                self._put(step)
+                if self._closing.is_set():
+                    return
+        except StoreError as error:
+            self.problem = error
+        except BaseException as error:
+            self._error = error
+        self.total = count
+        self._put(None)
+
+    def _plan(self) -> Iterator[Step]:
+        listing = self._store.list()
+        problem: StoreError | None = None
+        while problem is None and not self._closing.is_set():
+            page: list[tuple[str, ImageRef]] = []
+            try:
+                with timed(self._observer, "list"):
+                    page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+            except StoreError as error:
+                problem = error
+            if not page and problem is None:
+                return
+            for image_id, _ in page:
+                self.listed.add(image_id)
+            ids = [image_id for image_id, _ in page]
+            known = patiently(self._index.fetch, ids)
+            self.known += len(known)
+            for step in plan(page, known, retry_failed=self._retry_failed):
+                if step.kind == "withheld":
+                    self.withheld[str(step.ref.withheld)] += 1
+                elif step.kind == "skip":
+                    self.skipped += 1
+                else:
+                    yield step
+        if problem is not None:
+            raise problem
+
+    def _put(self, step: Step | None) -> None:
+        while not self._closing.is_set():
+            with suppress(queue.Full):
+                self._steps.put(step, timeout=0.2)
+                return

@@ -1,0 +1,164 @@
+"""Outcomes -> points: the one place that fills in records."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from core.domain.conditions import Match
+from core.domain.filters import INDEXED, Filter
+from core.domain.image import UNREAD_ETAG, ImageRecord
+from core.domain.vectors import Vector
+from core.imaging.decoder import Decoded
+from core.imaging.tiling import is_long
+from core.ports.encoders import Encoder
+from core.ports.vector_index import Point, VectorIndex
+from core.text.analysis import analyse
+from ingest.pipeline.caption_updates import text_vector, written
+from ingest.pipeline.fetch_and_decode import Failed
+from ingest.pipeline.plan import Step, seen_in_part
+from ingest.pipeline.run_context import patiently
+
+
+def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
+    """A new point; what people wrote of the picture stays when its file changes, or can be read again.
+
+    What its listing says that they wrote counts for more. A picture that is the same and had been seen in part keeps
+    every caption.
+    """
+    known = step.known
+    if known is not None and seen_in_part(known) and known.content_hash == decoded.content_hash:
+        if not step.ref.captions or step.ref.captions == known.captions:
+            return _reframed(step, decoded, vector, index)
+    record, known = _decoded_record(step, decoded, index.info.fingerprint), step.known
+    if step.ref.captions:
+        return _captioned_by_listing(record, vector, step.ref.captions, encoder)
+    if known is None or known.caption_origin != "human":
+        return Point(record, vector)
+    record = _with_words_of_people(record, known)
+    caption = None
+    if known.generated is None:  # a captioner's words are of the old picture
+        caption = patiently(index.vectors, [known.id], "caption").get(known.id)
+    if caption is None and record.texts:
+        caption = text_vector(encoder, record.texts)
+    score = None if caption is None else float(caption @ vector)
+    return Point(replace(record, caption_score=score), vector, caption)
+
+
+def _reframed(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
+    """With another image vector, and all that is said of it as it was."""
+    assert step.known is not None
+    record = _told_as(_decoded_record(step, decoded, index.info.fingerprint), step.known)
+    caption = patiently(index.vectors, [step.id], "caption").get(step.id)
+    score = None if caption is None else float(caption @ vector)
+    return Point(replace(record, caption_score=score), vector, caption)
+
+
+def adopted_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
+    """The point of an image whose vector was imported and that is now read for the first time: the vector stays."""
+    known = step.known
+    if known is None or known.etag != UNREAD_ETAG or known.status != "indexed":
+        return None
+    vector = patiently(index.vectors, [known.id]).get(known.id)
+    if vector is None:
+        return None
+    point = indexed_point(step, decoded, vector, index, encoder)
+    return replace(point, record=replace(point.record, framing="imported"))
+
+
+def _captioned_by_listing(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
+    caption = text_vector(encoder, captions)
+    record = replace(_with_captions(record, captions), caption_score=float(caption @ vector))
+    return Point(record, vector, caption)
+
+
+def failed_point(failure: Failed, fingerprint: str) -> Point:
+    """A point without a vector. Its etag differs from any where the failure may be over by the next run.
+
+    What people wrote of the picture stays on record for when it can be read again.
+    """
+    record, known = _record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
+    if failure.step.ref.captions:
+        record = _with_captions(record, failure.step.ref.captions)
+    elif known is not None and known.caption_origin == "human":
+        record = _with_words_of_people(record, known)
+    if failure.for_now:
+        record = replace(record, etag="")
+    return Point(replace(record, content_hash=failure.content_hash), None)
+
+
+class Donors:
+    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are taken over."""
+
+    def __init__(self, index: VectorIndex, content_hashes: Iterable[str]) -> None:
+        self._index = index
+        hashes = tuple(set(content_hashes))
+        same = INDEXED & Filter(all=(Match("content_hash", hashes),))
+        found = patiently(index.scroll, same, limit=4 * len(hashes))
+        self._records = {record.content_hash: record for record in found if not seen_in_part(record)}
+        ids = [record.id for record in self._records.values()]
+        self._images = patiently(index.vectors, ids) if ids else {}
+        self._captions = patiently(index.vectors, ids, "caption") if ids else {}
+
+    def point(self, step: Step, decoded: Decoded) -> Point | None:
+        """The point of an image whose bytes are known, or None: also where a person's words are to be kept."""
+        if step.ref.captions or (step.known is not None and step.known.caption_origin == "human"):
+            return None
+        donor = self._records.get(decoded.content_hash)
+        if donor is None or donor.id not in self._images:
+            return None
+        record = _told_as(_decoded_record(step, decoded, self._index.info.fingerprint), donor)
+        return Point(replace(record, framing=donor.framing), self._images[donor.id], self._captions.get(donor.id))
+
+
+def _told_as(record: ImageRecord, other: ImageRecord) -> ImageRecord:
+    """With all that is said of the other one, which shows the same."""
+    return replace(
+        record,
+        caption=other.caption,
+        caption_origin=other.caption_origin,
+        caption_score=other.caption_score,
+        captioner=other.captioner,
+        words=other.words,
+        captions=other.captions,
+        generated=other.generated,
+    )
+
+
+def _with_words_of_people(record: ImageRecord, known: ImageRecord) -> ImageRecord:
+    captions = written(known)
+    return replace(record, caption=known.caption, caption_origin="human", captions=captions, words=analyse(*captions))
+
+
+def _with_captions(record: ImageRecord, captions: tuple[str, ...]) -> ImageRecord:
+    words = analyse(*captions)
+    return replace(record, caption=captions[0], caption_origin="human", captions=captions, words=words)
+
+
+def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:
+    return _record(
+        step,
+        fingerprint,
+        status="indexed",
+        width=decoded.width,
+        height=decoded.height,
+        taken_at=decoded.taken_at,
+        content_hash=decoded.content_hash,
+        framing="tiles" if is_long(decoded.width, decoded.height) else None,
+    )
+
+
+def _record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
+    ref = step.ref
+    return ImageRecord(
+        id=step.id,
+        source=ref.source,
+        key=ref.key,
+        uri=ref.uri,
+        etag=ref.etag,
+        bytes=ref.bytes,
+        modified_at=ref.modified_at,
+        indexed_at=datetime.now(UTC),
+        encoder=fingerprint,
+        **fields,
+    )

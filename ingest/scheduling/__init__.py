@@ -1,0 +1,1 @@
+"""When the next run is, and what watchers see between runs."""

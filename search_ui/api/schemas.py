@@ -1,0 +1,225 @@
+"""The bodies of the HTTP API, as JSON: checked here by shape, and by meaning where a Query is made of them."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.domain.filter_parser import filter_of
+from core.domain.image import CaptionOrigin, Framing, ListName, Status
+from core.domain.query import (
+    MAX_LIMIT,
+    MAX_TERMS,
+    MAX_TEXT,
+    ImageTerm,
+    LikeTerm,
+    Query,
+    Sort,
+    Term,
+    TextTerm,
+    Weights,
+    weighed,
+)
+from core.errors import InvalidQuery
+from core.query_language.parser import compile_terms
+from core.search.facets import FACETS, MAX_VALUES, FacetField
+from core.search.relevance import Verdict
+
+_KINDS = ("text", "image", "like")
+_LANGUAGE = (
+    'words, and operators unless the search is raw or the weight negative: -word and -"a phrase" leave out, "a phrase" '
+    "is in a caption, file:IMG_12* and taken:2019..2021 are conditions (-file: and -taken: too)"
+)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TermBody(_Body):
+    """What to look for: one of text, image and like. A negative weight pushes away from it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in _KINDS]})
+
+    text: str | None = Field(None, max_length=MAX_TEXT, description=_LANGUAGE)
+    image: str | None = Field(None, description="the bytes of an image file, in base64")
+    like: str | None = Field(
+        None, description="the id of an image of the library", json_schema_extra={"format": "uuid"}
+    )
+    weight: float = Field(1.0, ge=-100, le=100, description="not 0")
+
+    @model_validator(mode="after")
+    def _one(self) -> "TermBody":
+        if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
+            raise ValueError("exactly one of text, image and like")
+        return self
+
+    def term(self) -> Term:
+        if self.text is not None:
+            return TextTerm(self.text, self.weight)
+        if self.like is not None:
+            return LikeTerm(self.like, self.weight)
+        try:
+            data = base64.b64decode(self.image or "", validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidQuery("image", "something else", "the bytes of an image file in base64") from error
+        return ImageTerm(data, self.weight)
+
+
+Share = Annotated[float, Field(ge=0, le=100)]
+
+
+class WeightsBody(_Body):
+    """How much each list counts in the ranking; 0 leaves it out. By default as the settings say."""
+
+    image: Share | None = None
+    caption: Share | None = None
+    words: Share | None = None
+
+
+class AskedBody(_Body):
+    terms: list[TermBody] = Field(default_factory=list, max_length=MAX_TERMS, description="none: browse")
+    filter: dict[str, Any] = Field(default_factory=dict)
+    raw: bool = Field(False, description='search the very words of texts: -word, "a phrase", file: and taken: are text')
+    weights: WeightsBody | None = Field(None, description="by default those of the settings")
+
+    def parts(self, usual: Weights) -> dict[str, Any]:
+        """What both kinds of questions share, as arguments of a Query; `usual` weights. Raises InvalidQuery."""
+        given = self.weights
+        return {
+            **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
+            "weights": None if given is None else weighed(given.model_dump(exclude_none=True), usual),
+        }
+
+
+class SearchBody(AskedBody):
+    """A search. `limit` and `offset` page through the first results."""
+
+    limit: int = Field(20, ge=1, le=MAX_LIMIT)
+    offset: int = Field(0, ge=0, le=MAX_LIMIT)
+    sort: Sort | None = Field(None, description="by default match, or modified where there are no terms")
+    reverse: bool = False
+    within: int | None = Field(None, ge=1, le=MAX_LIMIT, description="how many of the best matches are sorted")
+    min_strength: float = Field(0.0, ge=0, le=1, description="weaker hits are left out")
+    fold: bool = Field(True, description="pictures of the same bytes are one hit")
+    diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that hits are unlike each other")
+    exact: bool = Field(False, description="rerank by the copy's whole vectors, where the index is quantised")
+
+    def query(self, usual: Weights) -> Query:
+        """Raises InvalidQuery."""
+        return Query(
+            **self.parts(usual),
+            limit=self.limit,
+            offset=self.offset,
+            sort=self.sort,
+            reverse=self.reverse,
+            within=self.within,
+            min_strength=self.min_strength,
+            fold=self.fold,
+            diversity=self.diversity,
+            exact=self.exact,
+        )
+
+
+class FacetsBody(AskedBody):
+    """Facets of all that such a search can find."""
+
+    fields: list[FacetField] = Field(
+        default_factory=lambda: list(FACETS), min_length=1, max_length=20, description="by default all of them"
+    )
+    limit: int = Field(20, ge=1, le=MAX_VALUES, description="values of each facet")
+
+    def query(self, usual: Weights) -> Query:
+        """Raises InvalidQuery."""
+        return Query(**self.parts(usual))
+
+
+# ---- answers, for the OpenAPI document
+
+
+class ErrorBody(BaseModel):
+    code: str = Field(description="what happened, for programs")
+    field: str | None = Field(description="which part of the request is at fault")
+    message: str = Field(description="what happened and why, for people")
+    what_to_do: str
+
+
+class ErrorAnswer(BaseModel):
+    error: ErrorBody
+
+
+class ImageAnswer(BaseModel):
+    """All that is known of an image; what is not known is left out. Times are RFC 3339."""
+
+    id: str
+    uri: str
+    source: str
+    key: str
+    status: Status
+    etag: str
+    bytes: int
+    modified_at: str
+    indexed_at: str
+    encoder: str = Field(description="the model of its vectors")
+    error: str | None = Field(None, description="why it could not be indexed")
+    width: int | None = None
+    height: int | None = None
+    aspect: float | None = Field(None, description="width to height")
+    taken_at: str | None = None
+    content_hash: str | None = Field(None, description="SHA-256 of its bytes")
+    caption: str | None = Field(description="the one that is shown")
+    captions: list[str] = Field(description="all that is said of it")
+    words: list[str] = Field(description="of its captions, in dictionary form")
+    caption_origin: CaptionOrigin | None = None
+    caption_score: float | None = Field(None, description="cosine of caption and picture")
+    captioner: str | None = None
+    generated: str | None = Field(None, description="what a model said of it beside people")
+    framing: Framing | None = Field(
+        None, description="tiles: its vector is the mean of several squares, as of all that is longer than 2 : 1"
+    )
+
+
+class StandingAnswer(BaseModel):
+    score: float = Field(description="a cosine, or BM25")
+    rank: int | None = Field(description="from 1 on; null beyond the list's best")
+
+
+class WhyAnswer(BaseModel):
+    lists: dict[ListName, StandingAnswer]
+    words: list[str] = Field(description="of the query, that its captions hold")
+
+
+class HitAnswer(ImageAnswer):
+    score: float | None = Field(description="cosine of query and picture, from -1 to 1")
+    match: float | None = Field(description="what ranks it, up to 1")
+    strength: float | None = Field(description="how well it really matches, from 0 to 1; null where that is not known")
+    copies: int = Field(description="found pictures of the same bytes that it stands for, itself among them")
+    why: WhyAnswer
+
+
+class SearchAnswer(BaseModel):
+    hits: list[HitAnswer]
+    total: int = Field(description="pictures found, copies among them")
+    matches: int | None = Field(
+        description="good matches among the best 200, copies among them: a strength of 0.5 or more; null where that is "
+        "not known"
+    )
+    more_matches: bool = Field(description="whether there may be more of them behind those 200")
+    verdict: Verdict | None = Field(description="what the best matches are worth; null where that is not known")
+    backend: str
+    degraded: bool = Field(description="a copy of the library answered, because that did not")
+    as_of: str | None = Field(description="when that copy was last known to be equal to the library")
+    lacking: int | None = Field(description="pictures that it lacks; null where that is not known")
+    notices: list[str] = Field(description="for the person who asked")
+    timings_ms: dict[str, float] = Field(description="milliseconds of every part, and of all: total")
+
+
+class FacetValue(BaseModel):
+    value: str
+    count: int
+
+
+class FacetsAnswer(BaseModel):
+    facets: dict[str, list[FacetValue]]
+    timings_ms: dict[str, float]

@@ -1,0 +1,105 @@
+"""The command `compare`: what is in use and what was made beside it for another model, on the same questions."""
+
+import json
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.bootstrap import Wiring
+from core.commands.status import data_option, json_option, printable, wire
+from core.domain.filters import CAPTIONED, INDEXED, Filter
+from core.domain.image import ImageRecord
+from core.domain.query import LikeTerm, Query, TextTerm
+from core.evaluation.evaluator import Gallery
+from core.index_versions import other_edition
+from core.ports.vector_index import VectorIndex
+from search_ui.commands.eval import MOST
+
+DEPTH = 10
+_PAGE = 1000  # pictures of which some are asked: the first by their ids, which are hashes
+
+
+@click.command()
+@click.option("--model", metavar="NAME|PATH", help="Of several that were made: which.")
+@click.option("--queries", type=click.IntRange(1, 10_000), default=200, show_default=True, help="How many are asked.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which ones are drawn.")
+@data_option
+@json_option
+def compare(model: str | None, queries: int, seed: int, data: Path | None, as_json: bool) -> None:
+    """Compare the library with the one that `bucketlens reindex` has made, on the same questions.
+
+    Captions that people wrote are asked, and should find their pictures (as by `bucketlens eval`). Where there are
+    none, captions or pictures of the library are, and told is how many of the first ten hits both have in common.
+    """
+    with ExitStack() as stack:
+        wiring = stack.enter_context(wire(data=data))
+        names = (wiring.editions.current(), other_edition(wiring.editions, model))
+        both = [stack.enter_context(wiring.edition(name)) for name in names]
+        dice = random.Random(seed)
+        told: dict[str, Any] = {"models": [one.index.info.model for one in both]}
+        told |= _judged(both, queries, dice) or _overlap(both, queries, dice)
+    if as_json:
+        click.echo(json.dumps(told))
+    else:
+        _print(told)
+
+
+def _judged(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
+    """None where no person captioned a picture that both hold."""
+    galleries = [Gallery(wiring.index, MOST) for wiring in both]
+    asked = [{one.text: one for one in gallery.told()} for gallery in galleries]
+    texts = sorted(asked[0].keys() & asked[1].keys())
+    if not texts:
+        return None
+    texts = dice.sample(texts, min(queries, len(texts)))
+    figures = []
+    for wiring, gallery, known in zip(both, galleries, asked, strict=True):
+        weighed = {"as set": wiring.settings.weights}
+        figures.append(gallery.by_text(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict())
+    return {"questions": len(texts), "figures": figures}
+
+
+def _overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any]:
+    """The mean share of common hits among the first ten."""
+    questions = _questions(both, queries, dice)
+    shares = []
+    for question in questions:
+        asked = {term.id for term in question.terms if isinstance(term, LikeTerm)}
+        found = [{hit.record.id for hit in wiring.search.search(question).hits} - asked for wiring in both]
+        shares.append(len(found[0] & found[1]) / max(map(len, found), default=1))
+    return {"questions": len(questions), "overlap_at_10": sum(shares) / len(shares) if shares else None}
+
+
+def _questions(both: Sequence[Wiring], queries: int, dice: random.Random) -> list[Query]:
+    records = _some(both[0].index, CAPTIONED)
+    texts = sorted({record.caption for record in records if record.caption})
+    if texts:
+        return [Query((TextTerm(text),), limit=DEPTH) for text in dice.sample(texts, min(queries, len(texts)))]
+    records = _some(both[0].index, INDEXED)
+    there = both[1].index.vectors([record.id for record in records])
+    ids = [record.id for record in records if record.id in there]
+    return [Query((LikeTerm(i),), limit=DEPTH + 1) for i in dice.sample(ids, min(queries, len(ids)))]
+
+
+def _some(index: VectorIndex, filter: Filter) -> list[ImageRecord]:
+    return index.scroll(filter, limit=_PAGE)
+
+
+def _print(told: dict[str, Any]) -> None:
+    names = [printable(model) for model in told["models"]]
+    if "figures" not in told:
+        share = told["overlap_at_10"]
+        common = "nothing can be asked" if share is None else f"{share:.0%} of the first ten hits are the same"
+        click.echo(f"{names[0]} (in use) and {names[1]}: {told['questions']:,} questions, {common}")
+        return
+    click.echo(f"{told['questions']:,} captions of people were asked")
+    for name, figures, remark in zip(names, told["figures"], (" (in use)", ""), strict=True):
+        parts = (f"{key} {value:.3f}" for key, value in figures.items() if key != "questions")
+        click.echo(f"  {name}{remark}: {'  '.join(parts)}")
+
+
+COMMANDS: list[click.Command] = [compare]

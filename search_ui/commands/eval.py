@@ -1,0 +1,174 @@
+"""The command `eval`: how well a library finds what people say of its pictures, for every weighing of its lists."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from core.bootstrap import Wiring
+from core.commands.status import data_option, json_option, printable, wire
+from core.domain.filters import INDEXED
+from core.domain.query import Weights
+from core.errors import LibraryMissing, NothingKnown
+from core.evaluation.evaluator import Gallery, Known
+from core.evaluation.metrics import Figures
+
+MOST = 20_000  # pictures, of which each takes some kilobytes of memory
+_STEPS = (0.25, 0.5, 1.0)
+_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one weighing a line
+_HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The library that is judged where there is none, and what is known of one that was made by `bucketlens demo`."""
+
+    made: Callable[[], AbstractContextManager[tuple[Wiring, Known]]]
+    known: Callable[[Wiring], Known | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`text`: of every weighing, by its name, the figures of texts asked; `picture`: those of pictures asked."""
+
+    library: str
+    pictures: int
+    total: int
+    weighings: Mapping[str, Weights]
+    text: Mapping[str, Figures]
+    picture: Figures
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = [
+            {"name": name, "image": one.image, "caption": one.caption, "words": one.words, **self.text[name].to_dict()}
+            for name, one in self.weighings.items()
+        ]
+        judged = {"library": self.library, "pictures": self.pictures, "total": self.total}
+        return judged | {"text_to_image": rows, "image_to_image": self.picture.to_dict()}
+
+
+def weighings(usual: Weights) -> dict[str, Weights]:
+    """Each list alone, the library's own weights, and a grid around them, by their names."""
+    named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
+    named[f"as set: {_name(usual)}"] = usual
+    grid = [Weights(1, caption, words) for caption in _STEPS for words in _STEPS]
+    return named | {_name(weights): weights for weights in grid if weights != usual}
+
+
+def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> Evaluation:
+    """Asks at most so many questions and as many pictures, drawn by lot. Raises NothingKnown, ModelError, LibraryError.
+
+    `known`: what to ask where no person has captioned a picture of the library.
+    """
+    gallery = Gallery(wiring.index, MOST)
+    asked = gallery.told()
+    if asked:
+        known = None
+    elif known is not None:
+        asked = gallery.asked(known)
+    if not asked:
+        raise NothingKnown(wiring.settings.data)
+    dice = random.Random(seed)
+    asked = dice.sample(asked, min(questions, len(asked)))
+    rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
+    compared = weighings(wiring.settings.weights)
+    text = gallery.by_text(wiring.encoder, asked, compared)
+    total = wiring.index.count(INDEXED)
+    library = str(wiring.settings.data)
+    return Evaluation(library, len(gallery.records), total, compared, text, gallery.by_picture(rows, known))
+
+
+def eval_command(demo: Demo) -> click.Command:
+    @click.command("eval")
+    @click.option(
+        "--queries",
+        type=click.IntRange(1, 100_000),
+        default=500,
+        show_default=True,
+        help="At most so many captions, and pictures, are asked.",
+    )
+    @click.option("--seed", type=int, default=0, show_default=True, help="Which ones are drawn.")
+    @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: .png, .svg or .pdf.")
+    @click.option("--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere.")
+    @data_option
+    @json_option
+    def command(
+        queries: int, seed: int, plot: Path | None, model: str | None, data: Path | None, as_json: bool
+    ) -> None:
+        """Tell how well searches find pictures by captions that people wrote, and by other pictures.
+
+        A caption is asked, and should find its picture, of which that caption is not known while it is asked. A picture
+        is asked, and should find those whose captions share half of their words with its own. R@k: the share of
+        questions with an answer among the first k; MRR: 1 / rank of the first; nDCG: how good the order is.
+
+        Where there is no library and none is named with --data, one of drawn pictures is made for it.
+        """
+        with ExitStack() as stack:
+            wiring = stack.enter_context(wire(data=data, model=model))
+            if plot is not None:
+                _ = wiring.plots  # raises PackageMissing before anything takes long
+            try:
+                _ = wiring.index
+                known = demo.known(wiring)
+            except LibraryMissing:
+                if data is not None:
+                    raise
+                click.echo(f"there is no library in {wiring.settings.data}: drawing the demo's", err=True)
+                wiring, known = stack.enter_context(demo.made())
+            found = evaluate(wiring, known, queries, seed)
+            if as_json:
+                click.echo(json.dumps(found.to_dict()))
+            else:
+                _print(found)
+            if plot is not None:
+                _draw(plot, found, wiring)
+
+    return command
+
+
+def _print(found: Evaluation) -> None:
+    asked = next(iter(found.text.values())).questions
+    title = f"text → image: {asked:,} questions to {found.pictures:,} pictures"
+    table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
+    table.add_column("image, caption, words")
+    for head in _HEADS:
+        table.add_column(head, justify="right")
+    best = max(one.ndcg_at_10 for one in found.text.values())
+    for name, one in found.text.items():
+        table.add_row(name, *_cells(one), style="bold" if one.ndcg_at_10 == best else None)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
+    console.print(table)
+    if found.picture.questions:
+        cells = "  ".join(f"{head} {cell}" for head, cell in zip(_HEADS, _cells(found.picture), strict=True))
+        click.echo(f"image → image: {found.picture.questions:,} pictures asked, {cells}")
+    else:
+        click.echo("image → image: no two captions share half of their words")
+    if found.pictures < found.total:
+        click.echo(f"note: of {found.total:,} pictures {found.pictures:,} were searched", err=True)
+
+
+def _cells(one: Figures) -> list[str]:
+    values = (one.recall_at_1, one.recall_at_5, one.recall_at_10, one.mrr, one.ndcg_at_10)
+    return [f"{value:.3f}" for value in values]
+
+
+def _name(weights: Weights) -> str:
+    return f"{weights.image:g}, {weights.caption:g}, {weights.words:g}"
+
+
+def _draw(path: Path, found: Evaluation, wiring: Wiring) -> None:
+    title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
+    try:
+        wiring.plots.evaluation(list(found.text.items()), title).savefig(path)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"cannot write {printable(str(path))}: {error}", param_hint="--plot") from error
+    click.echo(f"drawn: {printable(str(path))}", err=True)

@@ -1,0 +1,40 @@
+"""The command `facets`: what the pictures that pass the filters have in common."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.domain.query import Query
+from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
+from search_ui.commands.filter_options import AskedFilter, filter_options, with_options
+
+
+@click.command()
+@with_options(filter_options())
+@click.option("--field", "fields", type=click.Choice(FACETS), multiple=True, help="Only this facet. Repeatable.")
+@click.option(
+    "--limit", type=click.IntRange(1, MAX_VALUES), default=20, show_default=True, help="Values of each facet."
+)
+@offline_option
+@data_option
+@json_option
+def facets(
+    fields: tuple[FacetField, ...], limit: int, offline: bool, data: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Count the pictures that pass the filters by caption word, source, year (in UTC) and orientation.
+
+    Words and sources come with the commonest first, years with the latest.
+    """
+    with wire(data=data, offline=offline or None) as wiring:
+        query = Query(filter=AskedFilter(**options).passing(wiring))
+        found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
+        if as_json:
+            click.echo(json.dumps({"facets": as_dict(found)}))
+            return
+        for field, values in found.items():
+            click.echo(field)
+            for value, count in values:
+                click.echo(f"{count:>10,}  {printable(value)}")

@@ -1,0 +1,182 @@
+"""The commands `search` and `ui`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from core.bootstrap import Wiring
+from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.domain.filters import INDEXED, Filter
+from core.domain.query import Query
+from core.domain.result import SearchResult
+from search_ui.commands.compare import compare
+from search_ui.commands.duplicates import duplicates
+from search_ui.commands.facets import facets
+from search_ui.commands.filter_options import with_options
+from search_ui.commands.search_options import Asked, SearchCommand, query_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_PORT = 8501
+_SHEET = 500  # pictures; some 0.3 MB of memory each
+_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one picture a line
+
+
+def model_option(command: F) -> F:
+    return click.option(
+        "--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere."
+    )(command)
+
+
+@click.command(cls=SearchCommand)
+@with_options(query_options())
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
+@offline_option
+@model_option
+@data_option
+@json_option
+def search(
+    sheet: Path | None, offline: bool, model: str | None, data: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
+
+    Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
+    what ranks them, up to 1 for the best of every list; "strength" tells how well they really match, from 0 to 1;
+    "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
+
+    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word, file:IMG_12*
+    names files, taken:2019..2021 tells when; -file: and -taken: leave out. --raw searches the very words.
+
+    Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
+    """
+    given = Asked(**options)
+    with wire(data=data, model=model, offline=offline or None) as wiring:
+        query = given.query(wiring)
+        result = wiring.search.search(query)
+        if sheet is not None:
+            _draw(sheet, result, wiring, given.title, given.offset)
+        if as_json:
+            click.echo(json.dumps(result.to_dict()))
+            return
+        _print(result, given.offset)
+        if not result.hits:
+            _explain(wiring, result, given, query)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: all of them.")
+@click.option(
+    "--allow-host",
+    metavar="NAME",
+    multiple=True,
+    help="A further name under which the page is called (behind a proxy).",
+)
+@offline_option
+@model_option
+@data_option
+def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: str | None, data: Path | None) -> None:
+    """Serve the search page."""
+    with wire(data=data, model=model, offline=offline or None) as wiring:
+        serve(wiring, host, port, allow_hosts=allow_host)
+
+
+def serve(
+    wiring: Wiring, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, allow_hosts: tuple[str, ...] = ()
+) -> None:
+    """Serve the page until interrupted, printing its address first. Raises InvalidSetting where it cannot listen.
+
+    One server a process: Streamlit's configuration belongs to the process.
+    """
+    from search_ui.server.server import run
+
+    run(wiring, host, port, allow_hosts, announce=lambda url: click.echo(f"BucketLens is at {url} (Ctrl-C ends it)"))
+
+
+def _print(result: SearchResult, offset: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    for notice in result.notices:
+        click.echo(f"note: {printable(notice)}", err=True)
+    if result.verdict == "none" and result.hits:
+        click.echo("note: nothing here matches well; these are merely the nearest", err=True)
+    if not result.hits:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right", style="dim")
+    fused = any(len(hit.standings) > 1 for hit in result.hits)
+    if fused:
+        table.add_column("match", justify="right")
+    if judged := any(hit.strength is not None for hit in result.hits):
+        table.add_column("strength", justify="right")
+    if scored := any(hit.score is not None for hit in result.hits):
+        table.add_column("score", justify="right")
+    if folded := any(hit.copies > 1 for hit in result.hits):
+        table.add_column("copies", justify="right", no_wrap=True)
+    table.add_column("caption")
+    table.add_column("file", overflow="fold", style="cyan")
+    for rank, hit in enumerate(result.hits, offset + 1):
+        match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
+        strength = [f"{hit.strength:.2f}" if hit.strength is not None else "–"] if judged else []
+        score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
+        copies = [f"{hit.copies} copies" if hit.copies > 1 else ""] if folded else []
+        caption, file = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
+        table.add_row(str(rank), *match, *strength, *score, *copies, caption, file)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNFOLDED
+    console.print(table)
+    took = result.timings_ms.get("total", 0.0)
+    shown = sum(hit.copies for hit in result.hits)
+    also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
+    worth = "" if result.matches is None else ": " + ", ".join(result.headline)
+    click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
+
+
+def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
+    from search_ui.page.empty_result_help import why_nothing, without_one
+
+    def count(passing: Filter) -> int:
+        return wiring.failover.ask(lambda index: index.count(passing))[0]
+
+    if result.total:
+        click.echo(f"nothing from there on: {result.total:,} pictures pass; use a smaller --offset", err=True)
+        return
+    if query.min_strength and count(INDEXED & query.filter):
+        click.echo(f"nothing matches with a strength of {query.min_strength:g}; use a smaller --min-strength", err=True)
+        return
+    click.echo("nothing found", err=True)
+    if count(INDEXED & query.filter):
+        click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
+    else:
+        chosen, operators = given.conditions(wiring), query.interpretation.operators
+        asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
+        others = [(operator.typed, chosen & passing) for operator, passing in without_one(operators)]
+        for reason in why_nothing(count, given.must, given.any_of, given.none_of, asked, others):
+            click.echo(f"  {printable(reason)}", err=True)
+        if chosen and count(INDEXED) and not count(INDEXED & chosen):
+            click.echo("  no picture passes the filters other than caption words", err=True)
+    if not count(INDEXED):
+        click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)
+
+
+def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:
+    from core.rendering.contact_sheet import cells_of, draw_sheet
+
+    if len(result.hits) > _SHEET:
+        told = f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
+        raise click.BadParameter(told, param_hint="--sheet")
+    drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
+    try:
+        drawn.save(path, format="PNG")
+    except OSError as error:
+        raise click.BadParameter(f"cannot write {path}: {error.strerror or error}", param_hint="--sheet") from error
+    click.echo(f"drawn: {path}", err=True)
+
+
+COMMANDS: list[click.Command] = [search, facets, duplicates, compare, ui]

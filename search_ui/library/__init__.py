@@ -1,0 +1,1 @@
+"""The library of a serving process, shared by every session and thread of it."""

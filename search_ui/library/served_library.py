@@ -1,0 +1,222 @@
+"""The one library of a serving process, shared by every session and thread of it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeVar
+
+from core.availability.failover import Failover
+from core.availability.recall_monitor import RecallMeter
+from core.availability.resilient_search import ResilientSearch, Searcher
+from core.bootstrap import Wiring
+from core.domain.filters import FAILED, INDEXED
+from core.errors import (
+    BucketLensError,
+    LibraryBusy,
+    LibraryError,
+    LibraryMissing,
+    LibraryUnreachable,
+    MirrorMissing,
+    ModelUnavailable,
+)
+from core.imaging.decoder import DecodeRequest
+from core.ports.decoder import Decoder
+from core.ports.encoders import Encoder
+from core.ports.vector_index import SearchableIndex, VectorIndex
+from core.search.service import SearchService
+from core.settings import Settings
+from search_ui.library.duplicate_scan import DuplicateSearch
+from search_ui.library.uploads import Picture, Pictures
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ModelState = Literal["asleep", "loading", "ready", "failed"]
+
+_PREVIEW = 320
+_STORE_PATIENCE = 5.0  # seconds that somebody who looks waits for a store that does not answer
+_OUTLINE_LASTS = 10.0  # seconds
+_EMPTY_LASTS = 1.0
+_WORDS_OFFERED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the page says of the library as a whole; `words` are its commonest caption words."""
+
+    images: int
+    failed: int
+    words: tuple[str, ...]
+
+
+class Library:
+    """Wiring for many threads: each adapter is made once, and the model is loaded in the background.
+
+    `load_model` begins, `model` says how far it is. A missing library is looked for anew at every use, so that
+    a page that is open while the first ingest begins finds it.
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._making = threading.Lock()
+        self._encoding = threading.Lock()
+        self._loading = threading.Lock()
+        self._model: ModelState = "asleep"
+        self._model_error: BucketLensError | None = None
+        self._outline: tuple[float, Outline] | None = None
+        self.pictures = Pictures()
+        self.duplicates = DuplicateSearch(lambda: self.searched, self.thumbnail)
+
+    @property
+    def settings(self) -> Settings:
+        return self._wiring.settings
+
+    @property
+    def index(self) -> VectorIndex:
+        """Raises LibraryMissing, LibraryBusy."""
+        with self._making:
+            return self._wiring.index
+
+    @property
+    def searched(self) -> SearchableIndex:
+        """The library, or offline its mirror. Raises LibraryMissing, LibraryBusy."""
+        with self._making:
+            return self._wiring.searched
+
+    @property
+    def model(self) -> ModelState:
+        return self._model
+
+    @property
+    def model_error(self) -> BucketLensError | None:
+        """Why the model is `failed`."""
+        return self._model_error
+
+    @cached_property
+    def service(self) -> Searcher:
+        """`search` raises what kept the model from loading."""
+        return ResilientSearch(
+            self.failover,
+            lambda index: SearchService(
+                index,
+                self._encoder,
+                self._decoder,
+                self.settings.weights,
+                self._wiring.bank,
+                self._wiring.calibration,
+            ),
+            exact=self.settings.exact,
+            meter=self.recall,
+        )
+
+    @cached_property
+    def recall(self) -> RecallMeter:
+        """How much of what an exact search would find is found."""
+        return self._wiring.recall_meter(lambda: self.index, self.failover.copy)
+
+    @cached_property
+    def failover(self) -> Failover:
+        return self._wiring.failing_over(lambda: self.index)
+
+    def ask(self, work: Callable[[SearchableIndex], T]) -> T:
+        """What `work` makes of the library, or of its mirror where that does not answer. Raises LibraryError."""
+        return self.failover.ask(work)[0]
+
+    def load_model(self) -> None:
+        """Begin loading the library's model unless that has begun; returns at once."""
+        with self._loading:
+            if self._model != "asleep":
+                return
+            self._model, self._model_error = "loading", None
+        threading.Thread(target=self._load_model, name="load-model", daemon=True).start()
+
+    def load_model_again(self) -> None:
+        """As `load_model`, after a failure too."""
+        with self._loading:
+            if self._model == "failed":
+                self._model = "asleep"
+        self.load_model()
+
+    def outline(self) -> Outline:
+        """At most some seconds old; older while the library is busy. Raises LibraryMissing, LibraryBusy."""
+        if self._outline is not None:
+            made, outline = self._outline
+            if time.monotonic() - made < (_OUTLINE_LASTS if outline.images else _EMPTY_LASTS):
+                return outline
+        try:
+            outline = self.ask(_outlined)
+        except LibraryBusy:
+            if self._outline is None:
+                raise
+            return self._outline[1]
+        self._outline = (time.monotonic(), outline)
+        return outline
+
+    def thumbnail(self, image_id: str) -> bytes | None:
+        with self._making:
+            thumbnails = self._wiring.thumbnails
+        return thumbnails.get(image_id)
+
+    def original(self, image_id: str) -> bytes:
+        """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
+        record = self.service.image(image_id)
+        return self._wiring.store(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
+
+    def take_picture(self, data: bytes) -> Picture:
+        """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""
+        preview = self._decoder().submit(data, DecodeRequest(thumbnail=_PREVIEW)).result().thumbnail
+        assert preview is not None
+        return self.pictures.keep(data, preview)
+
+    def close(self) -> None:
+        self.duplicates.stop()
+        self.recall.close()
+        self.failover.close()
+        self._wiring.close()
+
+    def _encoder(self) -> Encoder:
+        if self._model_error is not None:
+            raise self._model_error
+        try:
+            _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
+        except LibraryError:
+            if not self._wiring.mirrors.exists():
+                raise
+        with self._encoding:
+            return self._wiring.encoder
+
+    def _decoder(self) -> Decoder:
+        with self._making:
+            return self._wiring.decoder
+
+    def _load_model(self) -> None:
+        self.failover.warm()
+        try:
+            self._wiring.bank(self._encoder())
+        except (LibraryMissing, LibraryBusy, LibraryUnreachable, MirrorMissing):
+            self._model = "asleep"
+        except BucketLensError as error:
+            log.warning("model not loaded: %s", error)
+            self._model, self._model_error = "failed", error
+        except Exception as error:
+            log.exception("model not loaded")
+            self._model, self._model_error = "failed", ModelUnavailable("of this library", repr(error))
+        else:
+            self._model = "ready"
+            self._calibrate()
+
+    def _calibrate(self) -> None:
+        """Where it cannot be done now, searches make do with a sample of the library."""
+        try:
+            self._wiring.calibration.renew(self.searched, lambda: self._wiring.bank(self._encoder()))
+        except BucketLensError as error:
+            log.info("library not measured: %s", error)
+
+
+def _outlined(index: SearchableIndex) -> Outline:
+    words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
+    return Outline(index.count(INDEXED), index.count(FAILED), words)

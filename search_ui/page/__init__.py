@@ -1,0 +1,1 @@
+"""The search page, a Streamlit script and its parts."""

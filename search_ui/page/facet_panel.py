@@ -1,0 +1,66 @@
+"""What the pictures found have in common, each value to be chosen or left out with a click."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from core.domain.query import Query
+from core.errors import InvalidQuery
+from core.search.facets import FACETS, Facet, FacetField
+from core.text.sanitize import plain
+from search_ui.library.served_library import Library
+from search_ui.page import callbacks, panels
+from search_ui.page.page_state import PageState
+
+LABELS: dict[FacetField, str] = {
+    "word": "Words of the captions",
+    "source": "Source",
+    "taken": "Taken in",
+    "modified": "Changed in",
+    "orientation": "Shape",
+}
+_VALUES = 20
+_LASTS = 10.0  # seconds
+
+
+def narrow(library: Library, state: PageState) -> None:
+    """The door to the facets. They are counted only while it is open. Raises LibraryBusy."""
+    door = st.popover("Narrow down", icon=":material/filter_alt:", key="narrow", on_change="rerun")
+    if not door.open:
+        return
+    with door:
+        try:
+            query = replace(state, like=None, upload=None).query(None)  # pictures narrow nothing down
+        except InvalidQuery:
+            return  # the answer says so
+        found = _facets(library, query)
+        shown = [_face(field, values, state) for field, values in found.items() if values]
+        if shown:
+            panels.facets(shown, callbacks.picked)
+        else:
+            st.html('<p class="bl-hint">Nothing is found that could be narrowed down.</p>')
+
+
+def spoken(field: str, value: str) -> str:
+    """A value of a facet as the chip of a filter says it."""
+    return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, value)
+
+
+def _facets(library: Library, query: Query) -> dict[FacetField, Facet]:
+    """At most some seconds old."""
+    asked = replace(query, limit=1)
+    held, since, found = st.session_state.get("facets_found", (None, 0.0, {}))
+    if held != asked or time.monotonic() - since > _LASTS:
+        found = library.service.facets(asked, FACETS, limit=_VALUES)
+        st.session_state["facets_found"] = asked, time.monotonic(), found
+    return dict(found)
+
+
+def _face(field: FacetField, values: Facet, state: PageState) -> dict[str, Any]:
+    rows = [
+        {"value": value, "shown": plain(value), "count": count, "chosen": (field, value) in state.only}
+        for value, count in values
+    ]
+    return {"field": field, "label": LABELS[field], "values": rows}

@@ -1,0 +1,167 @@
+"""The parts of the page. Text of unknown origin goes in escaped, never as Markdown."""
+
+import base64
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.availability.recall import Recall
+from core.domain.image import ImageRecord
+from core.domain.result import SearchResult
+from core.errors import BucketLensError
+from core.text.sanitize import plain
+from search_ui.library.uploads import Picture
+from search_ui.page.page_state import PageState
+
+_STATIC = Path(__file__).parent.parent / "static"
+_MARKS = re.compile(r"[!-/:-@\[-`{-~]")
+ICON = _STATIC / "icon.svg"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
+@cache
+def _gallery() -> Callable[..., Any]:
+    return st.components.v2.component("bucketlens_gallery", css=_asset("gallery.css"), js=_asset("gallery.js"))
+
+
+@cache
+def _facets() -> Callable[..., Any]:
+    return st.components.v2.component("bucketlens_facets", css=_asset("facets.css"), js=_asset("facets.js"))
+
+
+def style() -> None:
+    st.html(f"<style>{_asset('page.css')}</style>")
+
+
+def brand(count: int | None) -> None:
+    library = f"<span>{count:,} picture{'' if count == 1 else 's'}</span>" if count is not None else ""
+    st.html(
+        f'<div class="bl-brand"><a href="/" target="_self" title="Start over">Bucket<b>Lens</b></a>{library}</div>',
+        width="content",
+    )
+
+
+def reference(label: str, picture: Picture | ImageRecord) -> None:
+    """The picture that the search starts from, small."""
+    if isinstance(picture, Picture):
+        source = "data:image/jpeg;base64," + base64.b64encode(picture.preview).decode()
+        caption = "uploaded picture"
+    else:
+        source, caption = f"/thumbnails/{picture.id}.jpg", plain(picture.caption or picture.name)
+    st.html(
+        f'<figure class="bl-reference"><img src="{escape(source)}" alt="{escape(caption)}">'
+        f"<figcaption><small>{escape(label)}</small><span>{escape(caption)}</span></figcaption></figure>",
+        width="content",
+    )
+
+
+def outcome(state: PageState, result: SearchResult, notices: Sequence[str], recall: Recall | None = None) -> None:
+    """How many, how long, and what a person should know of this answer; where nothing is asked, how well that works."""
+    found, *weaker = result.headline
+    parts = [f"<b>{found}</b>", *weaker]
+    if state.asks:
+        parts.append("good matches that differ first" if state.varied else "best match first")
+    else:
+        parts.append("newest first")
+        parts.append('<a href="/?show=duplicates" target="_self">find duplicates</a>')
+        if recall is not None:
+            told = f"Of the ten best pictures of an exact search, the last {recall.count:,} compared found this share."
+            parts.append(f'<span title="{escape(told)}">recall {recall.mean:.2f}</span>')
+    if "total" in result.timings_ms:
+        parts.append(f"{result.timings_ms['total']:.0f} ms")
+    if result.degraded:
+        parts.append(f"answered by {escape(result.backend)}")
+    said = "".join(f"<li>{escape(plain(notice))}</li>" for notice in notices)
+    st.html(
+        f'<div class="bl-outcome" role="status"><p>{" · ".join(parts)}</p>'
+        + (f'<ul class="bl-notices">{said}</ul>' if said else "")
+        + "</div>"
+    )
+
+
+def gallery(
+    cards: Sequence[Mapping[str, Any]],
+    *,
+    question: str,
+    left: int,
+    view: str | None,
+    detail: Mapping[str, Any] | None,
+    turn: int,
+    on_act: Callable[[], None],
+) -> None:
+    """The grid and the large view; another `question` is shown from its top.
+
+    `left` pictures can still be shown; `detail` is a card that is not among the `cards`; `turn` the last act seen.
+    """
+    data = {"question": question, "items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
+    _gallery()(key="gallery", data=data, on_act_change=on_act)
+
+
+def facets(found: Sequence[Mapping[str, Any]], on_act: Callable[[], None]) -> None:
+    """Groups of values with their counts: {field, label, values: [{value, shown, count, chosen}]}."""
+    _facets()(key="facets", data={"facets": list(found)}, on_act_change=on_act)
+
+
+def message(title: str, *paragraphs: str, commands: Sequence[str] = ()) -> None:
+    """A page-wide message: what happened, why, and what to do next; commands are shown to be copied."""
+    told = "".join(f"<p>{escape(plain(paragraph))}</p>" for paragraph in paragraphs)
+    typed = "".join(f"<pre><code>{escape(plain(command))}</code></pre>" for command in commands)
+    st.html(f'<section class="bl-message" role="status"><h2>{escape(title)}</h2>{told}{typed}</section>')
+
+
+def remark(said: str, more: str) -> None:
+    """A calm line above the pictures."""
+    st.html(f'<p class="bl-remark" role="status"><b>{escape(said)}</b> {escape(more)}</p>')
+
+
+def note(text: str) -> None:
+    """A remark beside the field that it is about."""
+    st.html(f'<p class="bl-note" role="alert">{escape(plain(text))}</p>')
+
+
+def failure(title: str, error: BucketLensError) -> None:
+    """An error in its own words, line by line."""
+    unwrapped = re.sub(r"\n {6,}", " ", str(error))  # lines that an aligned list went on in
+    said = "\n".join(plain(" ".join(line.split())) for line in unwrapped.splitlines())
+    st.html(
+        f'<section class="bl-message bl-sorry" role="alert"><h2>{escape(title)}</h2>'
+        f'<p class="bl-said">{escape(said)}</p></section>'
+    )
+
+
+def chip(text: str, key: str, on_click: Callable[..., None], changes: Mapping[str, Any]) -> None:
+    st.button(_literal(plain(text)), key=key, icon=":material/close:", on_click=on_click, kwargs=dict(changes))
+
+
+def _literal(text: str) -> str:
+    """Markdown that shows exactly this text: labels of Streamlit's widgets are Markdown."""
+    return _MARKS.sub(r"\\\g<0>", text)
+
+
+def waiting(title: str, note: str) -> None:
+    st.html(
+        f'<section class="bl-message bl-waiting" role="status"><h2>{escape(title)}</h2><p>{escape(note)}</p></section>'
+        '<div class="bl-skeleton" aria-hidden="true">' + "<i></i>" * 12 + "</div>"
+    )
+
+
+def again_in(seconds: float) -> None:
+    """Run the page again by itself after so many seconds."""
+    asked = time.monotonic()
+
+    @st.fragment(run_every=seconds)
+    def rerun_later() -> None:
+        if time.monotonic() - asked > 0.8 * seconds:
+            st.rerun()
+
+    rerun_later()

@@ -1,0 +1,215 @@
+"""The page. Streamlit runs this script from top to bottom for every session and at every interaction."""
+
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from core.domain.filters import INDEXED, Filter
+from core.domain.query import MAX_LIMIT
+from core.domain.result import Hit, SearchResult
+from core.errors import (
+    BucketLensError,
+    InvalidQuery,
+    LibraryBusy,
+    LibraryMissing,
+    LibraryUnreachable,
+    MirrorMissing,
+    ModelError,
+    ModelMismatch,
+)
+from search_ui.library.current_library import held
+from search_ui.library.served_library import Library, Outline
+from search_ui.page import callbacks, duplicates_view, facet_panel, panels
+from search_ui.page.empty_result_help import why_nothing, without_one
+from search_ui.page.gallery_items import card
+from search_ui.page.page_state import PAGE, PageState
+from search_ui.page.search_bar import ask, record
+
+_LOW_RECALL = "searches miss more of the best pictures than usual: `bucketlens status` tells more"
+_UNFILTERED = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ()) | {"copies": None}
+
+
+def show() -> None:
+    st.set_page_config(page_title="BucketLens", page_icon=str(panels.ICON), layout="wide")
+    panels.style()
+    library = held()
+    state = callbacks.follow_address()
+    try:
+        outline = library.outline()
+    except BucketLensError as error:
+        panels.brand(None)
+        _closed(library, error)
+        return
+    library.load_model()
+    try:
+        state = ask(library, outline, state)
+        if state.duplicates:
+            duplicates_view.show(library.duplicates, state.limit)
+        elif outline.images:
+            _answer(library, state)
+        else:
+            _empty(library, outline)
+    except LibraryBusy as error:
+        _closed(library, error)
+
+
+# ---- the answer
+
+
+def _answer(library: Library, state: PageState) -> None:
+    notices = list(st.session_state["gone"])
+    try:
+        result = _result(library, state)
+    except LibraryBusy:
+        raise
+    except _ModelLoading:
+        panels.waiting("Loading the model …", "Your search runs as soon as it is there. Browsing works meanwhile.")
+        panels.again_in(1.0)
+        return
+    except ModelError as error:
+        fits = not isinstance(error, ModelMismatch)
+        panels.failure("The model is missing" if fits else "The model does not fit this library", error)
+        with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+            st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
+        notices.append("without the model, these are the newest pictures that pass the filters")
+        result = library.service.search(state.browsing())
+        state = replace(state, text="", upload=None, like=None)
+    except InvalidQuery as error:
+        panels.message("That cannot be asked", str(error))
+        return
+    except BucketLensError as error:
+        panels.failure("That did not work", error)
+        return
+    if library.recall.low:
+        notices.append(_LOW_RECALL)
+    panels.outcome(state, result, [*notices, *result.notices], library.recall.figure)
+    if not result.hits:
+        _nothing(library, state)
+    elif result.verdict == "none":
+        panels.remark("Nothing here matches well.", "These are merely the nearest pictures.")
+    _gallery(library, state, result)
+
+
+def _result(library: Library, state: PageState) -> SearchResult:
+    """The answer to the question, asked once: opening a picture leaves the ones around it as they are."""
+    question = state.question()
+    held_question, result = st.session_state.get("answer", (None, None))
+    if held_question == question and isinstance(result, SearchResult):
+        return result
+    if (state.looks_for or state.upload) and library.model == "loading":
+        raise _ModelLoading
+    picture = library.pictures.get(state.upload) if state.upload else None
+    result = library.service.search(state.query(picture.data if picture else None))
+    if not result.degraded or library.settings.offline:  # else the library may be back at any moment
+        st.session_state["answer"] = (question, result)
+    return result
+
+
+class _ModelLoading(Exception):
+    pass
+
+
+def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
+    zone = _zone()
+    detail = None
+    if state.view and all(hit.record.id != state.view for hit in result.hits):
+        found = record(library, state.view)
+        detail = card(Hit(found, None), zone) if found else None
+    panels.gallery(
+        [card(hit, zone) for hit in result.hits],
+        question=repr(replace(state.question(), limit=PAGE)),
+        left=_left(result),
+        view=state.view,
+        detail=detail,
+        turn=st.session_state.get("turn", 0),
+        on_act=callbacks.acted,
+    )
+
+
+def _left(result: SearchResult) -> int:
+    """How many pictures can still be shown."""
+    return max(0, min(result.total - sum(hit.copies for hit in result.hits), MAX_LIMIT - len(result.hits)))
+
+
+def _zone() -> tzinfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+# ---- helpful pages
+
+
+def _closed(library: Library, error: BucketLensError) -> None:
+    if isinstance(error, LibraryMissing):
+        _no_library(library)
+    elif isinstance(error, LibraryBusy):
+        panels.waiting("The library is busy", "Another process is writing to it. This page tries again by itself.")
+        panels.again_in(2.0)
+    elif isinstance(error, LibraryUnreachable):
+        panels.failure("The server does not answer", error)
+        panels.again_in(5.0)
+    elif isinstance(error, MirrorMissing):
+        panels.failure("There is no copy of a library here yet", error)
+        panels.again_in(3.0)
+    else:
+        panels.failure("The library cannot be opened", error)
+
+
+def _no_library(library: Library) -> None:
+    settings = library.settings
+    data = settings.library_options
+    where = f"for {settings.qdrant_collection} on {settings.qdrant_url}" if settings.qdrant_url else ""
+    panels.message(
+        "There is no library here yet",
+        f"Looked {where or f'in {settings.data.absolute()}'}.",
+        "Make one from a folder of pictures; this page shows it as soon as it begins to fill:",
+        commands=[f"bucketlens ingest FOLDER {data}"],
+    )
+    panels.message(
+        "Just looking?",
+        "A thousand drawn sample pictures, with small models that need no network:",
+        commands=[f"bucketlens demo --no-ui {data}"],
+    )
+    panels.again_in(3.0)
+
+
+def _empty(library: Library, outline: Outline) -> None:
+    data = library.settings.library_options
+    failed = f"{outline.failed:,} files could not be indexed: `bucketlens failures {data}` tells why."
+    panels.message(
+        "The library is empty",
+        *([failed] if outline.failed else []),
+        "Add pictures; this page shows them as soon as they are there:",
+        commands=[f"bucketlens ingest FOLDER {data}"],
+    )
+    panels.again_in(3.0)
+
+
+def _nothing(library: Library, state: PageState) -> None:
+    def count(passing: Filter) -> int:
+        return library.ask(lambda index: index.count(passing))
+
+    if state.weakest and count(INDEXED & state.filter):
+        panels.message("No picture matches that well", f"None has a strength of {state.weakest / 100:.2f} or more.")
+        with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+            st.button("Show weaker matches too", on_click=callbacks.change, kwargs={"least": 0})
+        return
+    others = [(facet_panel.spoken(*pick), state.unpicked(pick).rest) for pick in (*state.only, *state.without)]
+    others += [("copies of one picture", replace(state, copies=None).rest)] if state.copies else []
+    operators = state.parsed.interpretation.operators
+    others += [(one.typed, state.chosen & passing) for one, passing in without_one(operators)]
+    reasons = why_nothing(count, state.must, state.any_of, state.none_of, state.rest, others)
+    panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
+    with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
+        if state.filters:
+            st.button("Drop all filters", on_click=callbacks.change, kwargs=_UNFILTERED)
+        if operators:
+            st.button("Search the very words", on_click=callbacks.change, kwargs={"raw": True})
+
+
+if __name__ == "__main__":
+    show()

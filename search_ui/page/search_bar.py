@@ -1,0 +1,158 @@
+"""The question as the page shows it: search bar, filters, pictures to compare with."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.domain.image import ImageRecord
+from core.errors import ImageNotIndexed
+from search_ui.library.served_library import Library, Outline
+from search_ui.page import callbacks, facet_panel, panels
+from search_ui.page.page_state import PageState
+
+_PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
+_CROSS = ":material/close:"
+
+
+def ask(library: Library, outline: Outline, state: PageState) -> PageState:
+    """Draws the search bar; returns the state without a reference picture that is gone."""
+    with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
+        panels.brand(outline.images)
+        st.text_input(
+            "Search", key="q", on_change=callbacks.typed, placeholder="Describe a picture",
+            label_visibility="collapsed", icon=":material/search:",
+        )  # fmt: skip
+        with st.container(key="tools", horizontal=True, width="content", gap="small"):
+            _filters(outline, state)
+            facet_panel.narrow(library, state)
+            _upload()
+    _active_filters(state)
+    return _references(library, state)
+
+
+def _filters(outline: Outline, state: PageState) -> None:
+    count = (
+        len(state.must)
+        + len(state.any_of)
+        + len(state.none_of)
+        + bool(state.weakest)
+        + bool(state.varied)
+        + state.worded
+    )
+    with st.popover(f"Filters · {count}" if count else "Filters", icon=":material/filter_list:", key="filters"):
+        st.html('<p class="bl-hint">Words of the caption, in any inflection. Type one and press Enter.</p>')
+        for key, label, chosen in (
+            ("must", "All of these", state.must),
+            ("any", "At least one of these", state.any_of),
+            ("not", "None of these", state.none_of),
+        ):
+            callbacks.show(key, list(chosen))
+            st.multiselect(
+                label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=callbacks.filtered,
+                args=(key,), accept_new_options=True, select_all=False, placeholder="word",
+            )  # fmt: skip
+        if problem := st.session_state.get("useless"):
+            panels.note(problem)
+        if state.text:
+            callbacks.show("raw", state.raw)
+            st.toggle(
+                "Search the very words", key="raw", on_change=callbacks.worded,
+                help='Without it, -word, "a phrase", file: and taken: are operators.',
+            )  # fmt: skip
+        if state.asks:
+            callbacks.show("least", state.least)
+            steps = sorted({*range(0, 100, 10), state.least})
+            st.select_slider(
+                "At least this strong a match", steps, key="least", format_func=_strong, on_change=callbacks.narrowed
+            )
+            callbacks.show("variety", state.variety)
+            steps = sorted({*range(0, 101, 10), state.variety})
+            st.select_slider("Variety", steps, key="variety", format_func=_various, on_change=callbacks.varied)
+
+
+def _active_filters(state: PageState) -> None:
+    """A chip for every filter that is on; choosing it drops the filter."""
+    if not (state.filters or state.weakest or state.varied or state.worded):
+        return
+    with st.container(key="active", horizontal=True, gap="small"):
+        for field, sign, chips in (
+            ("must", "", state.must),
+            ("any_of", "or ", state.any_of),
+            ("none_of", "not ", state.none_of),
+        ):
+            for n, chip in enumerate(chips):
+                rest = chips[:n] + chips[n + 1 :]
+                panels.chip(f"{sign}{chip}", f"{field}-{n}", callbacks.change, {field: rest})
+        if state.worded:
+            panels.chip("the very words", "raw-chip", callbacks.change, {"raw": False})
+        if state.weakest:
+            panels.chip(f"strength {_strong(state.weakest)}", "least-chip", callbacks.change, {"least": 0})
+        if state.varied:
+            panels.chip(f"variety {state.varied / 100:g}", "variety-chip", callbacks.change, {"variety": 0})
+        if state.copies:
+            panels.chip("copies of one picture", "copies-0", callbacks.change, {"copies": None})
+        for kind, sign, picks in (("only", "", state.only), ("without", "not ", state.without)):
+            for n, (field, value) in enumerate(picks):
+                left = picks[:n] + picks[n + 1 :]
+                panels.chip(f"{sign}{facet_panel.spoken(field, value)}", f"{kind}-{n}", callbacks.change, {kind: left})
+
+
+def _upload() -> None:
+    key = f"upload-{st.session_state.get('uploads', 0)}"
+    with st.popover("Picture", icon=":material/add_photo_alternate:", key="picture"):
+        st.file_uploader(
+            "Drop a picture here, or choose one", type=_PICTURES, key=key, on_change=callbacks.uploaded, args=(key,),
+        )  # fmt: skip
+        if problem := st.session_state.get("upload_problem"):
+            panels.note(problem)
+        st.html('<p class="bl-hint">It is used for this search and forgotten when the service ends.</p>')
+
+
+def _references(library: Library, state: PageState) -> PageState:
+    like = record(library, state.like)
+    picture = library.pictures.get(state.upload) if state.upload else None
+    gone = []
+    if state.like and like is None:
+        gone.append("the picture to compare with is not in the library any more")
+    if state.upload and picture is None:
+        gone.append("the uploaded picture is not here any more: choose it again")
+    st.session_state["gone"] = gone
+    state = replace(state, like=state.like if like else None, upload=state.upload if picture else None)
+    if like is None and picture is None:
+        return state
+    with st.container(key="references", horizontal=True, vertical_alignment="center", gap="medium"):
+        if like is not None:
+            panels.reference("more like", like)
+            st.button("Remove", key="drop_like", icon=_CROSS, on_click=callbacks.change, kwargs={"like": None})
+        if picture is not None:
+            panels.reference("similar to", picture)
+            st.button("Remove", key="drop_upload", icon=_CROSS, on_click=callbacks.change, kwargs={"upload": None})
+        if state.blends:
+            callbacks.seed("balance", state.balance)
+            shares = sorted({*range(0, 101, 10), state.balance})
+            st.select_slider(
+                "Words or picture", shares, key="balance", format_func=_spoken, on_change=callbacks.balanced
+            )
+    return state
+
+
+def _strong(least: int) -> str:
+    return f"{least / 100:.2f} and over" if least else "any"
+
+
+def _various(variety: int) -> str:
+    return {0: "best match first", 100: "as unlike as can be"}.get(variety, f"{variety / 100:g}")
+
+
+def _spoken(balance: int) -> str:
+    return {0: "words only", 50: "evenly", 100: "picture only"}.get(balance, f"{100 - balance} : {balance}")
+
+
+def record(library: Library, image_id: str | None) -> ImageRecord | None:
+    """The image of that id, None where it is not in the library. Raises LibraryBusy."""
+    if image_id is None:
+        return None
+    try:
+        return library.service.image(image_id)
+    except ImageNotIndexed:
+        return None

@@ -1,0 +1,1 @@
+"""The serving process: one app, one socket, one library."""

@@ -1,0 +1,100 @@
+"""The ASGI app: the page, and beside it the API, the pictures and a health check, in one process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMissing, LibraryUnreachable
+from search_ui.api.etag import tagged
+from search_ui.api.routes import Api
+from search_ui.library import current_library
+from search_ui.library.served_library import Library
+from search_ui.server.security_headers import Shields, content_policy
+
+PAGE_SCRIPT = Path(__file__).parent.parent / "page" / "script.py"
+
+_FRESH = {"Cache-Control": "no-store"}
+_NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="#8884"/></svg>'
+
+
+def make_app(library: Library, allowed_hosts: list[str]) -> st.App:
+    """`allowed_hosts` are the names under which the app answers; ["*"] for any."""
+    api = Api(library)
+    routes = [
+        *api.routes(),
+        Route("/thumbnails/{image_id:uuid}.jpg", partial(_thumbnail, library)),
+        Route("/originals/{image_id:uuid}", partial(_original, library)),
+        Route("/healthz", partial(_health, library)),
+    ]
+    middleware = [
+        Middleware(Shields, policy=content_policy(), hosts=frozenset(allowed_hosts)),
+    ]
+    return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, library, api), routes=routes, middleware=middleware)
+
+
+@asynccontextmanager
+async def _lifespan(library: Library, api: Api, app: Any) -> AsyncIterator[None]:
+    current_library.hold(library)
+    library.load_model()
+    try:
+        yield
+    finally:
+        api.close()
+        current_library.hold(None)
+
+
+def _thumbnail(library: Library, request: Request) -> Response:
+    return _thumbnail_of(library, str(request.path_params["image_id"]), request)
+
+
+def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response:
+    jpeg = library.thumbnail(image_id)
+    if jpeg is None:
+        return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
+    return tagged(jpeg, "image/jpeg", request)
+
+
+def _original(library: Library, request: Request) -> Response:
+    """The picture itself where a browser can show it, else its thumbnail. Only the id is taken from the request.
+
+    `?whole`: no thumbnail in its place, but 404 where it cannot be had, 415 where a browser cannot show it.
+    """
+    image_id = str(request.path_params["image_id"])
+    whole = "whole" in request.query_params
+    try:
+        data = library.original(image_id)
+    except (ImageNotIndexed, LibraryMissing):
+        return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
+    except (LibraryBusy, LibraryUnreachable):
+        return Response(status_code=503, headers={"Retry-After": "2"})
+    except BucketLensError:
+        return Response(status_code=404, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
+    kind = shown_by_browsers(data)
+    if kind is None:
+        return Response(status_code=415, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
+    return tagged(data, kind, request)
+
+
+def _health(library: Library, request: Request) -> Response:
+    return JSONResponse({"status": "ok", "model": library.model}, headers=_FRESH)
+
+
+def shown_by_browsers(data: bytes) -> str | None:
+    """The media type by the first bytes, if it is one that every browser shows and that cannot hold scripts."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return "image/avif" if data[4:12] in (b"ftypavif", b"ftypavis") else None

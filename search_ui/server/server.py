@@ -1,0 +1,136 @@
+"""Runs the app under uvicorn: one process, one socket, one library."""
+
+import errno
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from core.bootstrap import Wiring
+from core.errors import InvalidSetting
+from core.settings import Settings
+from search_ui.library.live_library import Following
+from search_ui.page.theme import THEME
+
+if TYPE_CHECKING:
+    import uvicorn
+
+LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+_MESSAGE = 4 * 2**20  # what a browser may send at once; pictures come another way
+_EVERYWHERE = {"0.0.0.0", "::", ""}
+
+
+def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]) -> None:
+    """Serve until interrupted; `announce` gets the address once the socket listens. Raises InvalidSetting."""
+    listening = listen(host, port)
+    with listening:
+        port = listening.getsockname()[1]
+        configure(wiring.settings, host, port)
+        import uvicorn
+
+        from search_ui.server.app import make_app
+
+        library = Following.of(wiring)
+        app = make_app(library, allowed_hosts(host, allow_hosts))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=_MESSAGE,
+            timeout_graceful_shutdown=3,
+        )
+        server = uvicorn.Server(config)
+        with _ends_on_signals(server), closing(library):
+            announce(f"http://{_spoken(host)}:{port}")
+            server.run(sockets=[listening])
+
+
+@contextmanager
+def _ends_on_signals(server: "uvicorn.Server") -> Iterator[None]:
+    """SIGINT and SIGTERM end the server in good order, from before it runs its own handlers until after."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
+    """Names the app answers to. On a loopback address only those, so that no site can reach it by a name of its own."""
+    return [*LOOPBACK_NAMES, *(name.lower() for name in further)] if _is_loopback(host) or further else ["*"]
+
+
+def configure(settings: Settings, host: str, port: int) -> None:
+    """Sets Streamlit's configuration, whatever its files and environment say elsewhere. Before the app is made."""
+    from streamlit.web.bootstrap import load_config_options
+
+    load_config_options(streamlit_options(settings, host, port))
+
+
+def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, object]:
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.baseUrlPath": "",
+        "server.enableCORS": True,  # which is: refuse what comes from pages of other sites
+        "server.corsAllowedOrigins": [],
+        "server.enableXsrfProtection": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableStaticServing": False,
+        "server.enableAgentApi": False,
+        "server.scriptHealthCheckEnabled": False,
+        "server.maxUploadSize": max(1, -(-settings.max_image_bytes // 2**20)),
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "viewer",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "logger.level": settings.log_level,
+        "global.developmentMode": False,
+        "runner.magicEnabled": False,
+        **THEME,
+    }
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one. Raises InvalidSetting."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Told that it is TCP, asyncio sends at once; else an answer's body waits 40 ms for its head to be acknowledged.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(512)
+        listening.set_inheritable(False)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            takes = "a free port: another program listens there; give --port another number, or 0 for any free one"
+            raise InvalidSetting("port", port, takes) from error
+        takes = f"an address to listen on ({error.strerror or error})"
+        raise InvalidSetting("host and port", f"{host}:{port}", takes) from error
+    return listening
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _spoken(host: str) -> str:
+    """The host as an address of this machine is written for a browser."""
+    if host in _EVERYWHERE:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

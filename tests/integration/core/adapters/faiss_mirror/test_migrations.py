@@ -1,0 +1,96 @@
+"""A copy of an earlier version answers till it is made anew; one that is taken in is made anew of its own captions."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.adapters.faiss_mirror.archive.transfer import export, import_file
+from core.adapters.faiss_mirror.builder import build
+from core.adapters.faiss_mirror.index import FaissMirror
+from core.adapters.faiss_mirror.manifest import MirrorFolder, read_manifest
+from core.adapters.faiss_mirror.postings import Words, write_words
+from core.ports.vector_index import IndexInfo
+from core.text.analysis import query_weights, sequence, term_hash
+from core.text.bm25 import document_weights
+from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
+from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.made_up_images import DIMENSION
+
+INFO = IndexInfo("colours", "colours-1", DIMENSION)
+
+
+@pytest.fixture
+def library() -> MemoryIndex:
+    index = MemoryIndex(INFO)
+    index.upsert(points(60))
+    return index
+
+
+@pytest.fixture
+def old(library: MemoryIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MirrorFolder:
+    """As version 0.1 wrote it: dimensions of 32 bits, no pairs, other words, and nothing said of versions."""
+    stale = MemoryIndex(INFO)
+    for point in points(60):
+        stale.upsert([point])
+    for payload in stale._payloads.values():
+        payload["words"] = [*payload["words"][1:], "stale"] if payload["words"] else []
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "core.adapters.faiss_mirror.postings.document_weights",
+            lambda *texts: {term_hash(word): 1.0 for text in texts for word in sequence(text)},
+        )
+        manifest = build(stale, MirrorFolder(tmp_path / "mirror"), "float32", rows=20)
+    generation = tmp_path / "mirror" / manifest.name
+    (generation / "manifest.json").write_bytes(replace(manifest, analyser=1, scoring=1).encode())
+    (tmp_path / "mirror" / "verified.json").unlink()
+    return MirrorFolder(tmp_path / "mirror")
+
+
+def is_as_new(mirror: FaissMirror, brute: MemoryIndex) -> None:
+    assert mirror.scroll() == brute.scroll()
+    assert mirror.facet("words", limit=50) == brute.facet("words", limit=50)
+    for question in QUESTIONS:
+        found = mirror.best_words(query_weights(question), limit=50)
+        wanted = brute.best_words(query_weights(question), limit=50)
+        assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
+
+
+def test_it_answers_till_the_next_is_made_which_takes_nothing_over(old: MirrorFolder, library: MemoryIndex) -> None:
+    mirror = FaissMirror(old.folder)
+    found = {hit.record.id for hit in mirror.best_words({"dog": 1.0}, limit=99)}
+    assert found == {hit.record.id for hit in library.best_words({"dog": 1.0}, limit=99)}
+    before = mirror.summary().name
+    build(library, old, "float32", rows=20)
+    assert mirror.summary().name != before
+    is_as_new(mirror, library)
+    assert build(library, old, "float32", rows=20).name == mirror.summary().name
+    mirror.close()
+
+
+def test_one_that_is_taken_in_is_made_anew(old: MirrorFolder, library: MemoryIndex, tmp_path: Path) -> None:
+    export(old, tmp_path / "packed", None)
+    elsewhere = MirrorFolder(tmp_path / "elsewhere")
+    import_file(tmp_path / "packed", elsewhere, MemoryThumbnails())
+    mirror = FaissMirror(elsewhere.folder)
+    is_as_new(mirror, library)
+    generation = elsewhere.candidates()[0]
+    manifest = read_manifest(generation)
+    assert not manifest.outdated and manifest.imported
+    assert {path.name for path in generation.iterdir()} == {"manifest.json", *(one.name for one in manifest.segments)}
+    mirror.close()
+
+
+def test_long_captions_of_many_rows_keep_their_weights(tmp_path: Path) -> None:
+    texts = [(f"word{n} and word{n + 1} beside word{n % 7}", "a red dog") if n % 3 else () for n in range(200)]
+    write_words(tmp_path, texts)
+    held = Words(tmp_path)
+    everything = np.ones(200, bool)
+    for n, said in enumerate(texts):
+        for term, weight in document_weights(*said).items():
+            rows, scores = held.scores({term: 1.0}, everything)
+            assert dict(zip(rows.tolist(), scores.tolist(), strict=True))[n] == weight
+    assert held.told(everything) == sum(bool(said) for said in texts)
+    write_words(tmp_path, [(), ()])
+    assert Words(tmp_path).told(np.ones(2, bool)) == 0

@@ -1,0 +1,272 @@
+"""The captioner adapter over real model classes with random weights, and over the shipped demo model."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean, load_captioner
+from core.adapters.models.torch_runtime import choose_dtype
+from core.errors import ModelUnavailable
+from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from demo.scenes import scenes
+from tests.support.model_folders import (
+    TINY_PIXELS,
+    WORDS,
+    make_tiny_blip,
+    make_tiny_blip2,
+    make_tiny_captioner,
+    make_tiny_clip,
+    make_tiny_git,
+)
+
+KINDS = {"blip": make_tiny_blip, "blip-2": make_tiny_blip2, "git": make_tiny_git, "vit-gpt2": make_tiny_captioner}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_captioner(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def captioner(tiny: Path) -> VisionCaptioner:
+    return _load(tiny)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of every kind of captioner."""
+    made: Path = KINDS[request.param](tmp_path_factory.mktemp("kinds") / request.param, seed=7)
+    return made
+
+
+def _load(folder: Path | str, *, beams: int = 1) -> VisionCaptioner:
+    captioner = load_captioner(str(folder), device="cpu", beams=beams)
+    assert isinstance(captioner, VisionCaptioner)
+    return captioner
+
+
+def _noise(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, TINY_PIXELS, TINY_PIXELS, 3), np.uint8)
+
+
+def _varied() -> np.ndarray:
+    """Noise, black, white and noise."""
+    images = _noise(4, seed=5)
+    images[1], images[2] = 0, 255
+    return images
+
+
+def test_captions_come_one_an_image_in_words_of_the_vocabulary(captioner: VisionCaptioner) -> None:
+    captions = captioner.caption(_noise(5))
+    assert len(captions) == 5
+    assert all(captions)
+    assert {word for caption in captions for word in caption.split()} <= set(WORDS)
+    assert all(len(caption.split()) <= MAX_TOKENS for caption in captions)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_every_kind_captions_in_batches_greedily_and_with_beams(kind: Path, beams: int) -> None:
+    captioner = _load(kind, beams=beams)
+    captioner._model.float()  # in bfloat16 the batch size may tip a near tie between two random words
+    images = _varied()
+    captions = captioner.caption(images)
+    assert captions == [captioner.caption(image[np.newaxis])[0] for image in images]
+    assert len(set(captions)) > 1 and {word for caption in captions for word in caption.split()} <= set(WORDS)
+    assert captioner.pixels.size == TINY_PIXELS and captioner._generation.num_beams == beams
+
+
+def test_every_kind_runs_in_the_number_type_of_the_device_and_says_nothing_else(
+    kind: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    captioner = _load(kind)
+    assert captioner._model.dtype is choose_dtype(torch.device("cpu"))
+    assert len(captioner.caption(_noise(3))) == 3
+    assert capfd.readouterr() == ("", "")
+
+
+def test_captions_of_another_search_have_another_fingerprint(kind: Path) -> None:
+    greedy, beams = _load(kind), _load(kind, beams=4)
+    assert beams.fingerprint == f"{greedy.fingerprint}-beams4"
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "echo"),
+    [("BlipForConditionalGeneration", make_tiny_blip, 0), ("Blip2ForConditionalGeneration", make_tiny_blip2, 5)],
+)
+def test_it_says_what_the_folder_s_own_class_says_without_the_echo_of_the_prompt(
+    name: str, make: Callable[..., Path], echo: int, tmp_path: Path
+) -> None:
+    import transformers
+
+    folder = make(tmp_path / name, seed=7)
+    captioner = _load(folder)
+    captioner._model.float()
+    images = _varied()
+    model = getattr(transformers, name).from_pretrained(folder, dtype=choose_dtype(torch.device("cpu")))
+    model.float().eval()
+    processor = transformers.BlipImageProcessorPil.from_pretrained(folder)
+    pixels = processor(images=list(images), return_tensors="pt")["pixel_values"]
+    tokens = model.generate(pixel_values=pixels, max_new_tokens=MAX_TOKENS, max_length=None)
+    told = captioner._tokenizer.batch_decode(tokens[:, echo:], skip_special_tokens=True)
+    captions = captioner.caption(images)
+    assert captions == [clean(text) for text in told] and len(set(captions)) > 2
+
+
+def test_a_blip2_of_old_that_lacks_its_image_token_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="image_token_index"):
+        _load(make_tiny_blip2(tmp_path / "old", image_token=None))
+
+
+def test_weights_in_shards_are_complete_with_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from core.adapters.models.model_files import local_folder
+    from core.domain.model_catalog import find
+
+    card = find("blip2", "captioner")
+    assert card is not None and card.repository is not None and card.revision is not None
+    snapshot = tmp_path / ("models--" + card.repository.replace("/", "--")) / "snapshots" / card.revision
+    make_tiny_blip2(snapshot, shard_bytes=100_000)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    shards = sorted(snapshot.glob("model-*-of-*.safetensors"))
+    assert len(shards) > 1 and local_folder(card) == snapshot and len(_load("blip2").caption(_noise(2))) == 2
+    shards[-1].unlink()
+    assert local_folder(card) is None
+
+
+def test_no_images_no_captions(captioner: VisionCaptioner) -> None:
+    assert captioner.caption(_noise(0)) == []
+
+
+def test_a_batch_says_what_each_image_says_alone(tmp_path: Path) -> None:
+    captioner = _load(make_tiny_captioner(tmp_path / "other", seed=3))
+    captioner._model.float()  # in bfloat16 the batch size may tip a near tie between two random words
+    images = _noise(4, seed=1)
+    images[2] = 255
+    alone = [captioner.caption(image[np.newaxis])[0] for image in images]
+    assert captioner.caption(images) == alone
+
+
+def test_the_same_image_gets_the_same_caption(captioner: VisionCaptioner) -> None:
+    assert captioner.caption(_noise(2)) == captioner.caption(_noise(2))
+
+
+def test_pixels_are_read_from_the_processor(captioner: VisionCaptioner) -> None:
+    assert captioner.pixels == PixelSpec(TINY_PIXELS, "squash", 2)
+
+
+def test_it_runs_in_the_number_type_of_the_device(captioner: VisionCaptioner) -> None:
+    assert captioner._model.dtype is choose_dtype(torch.device("cpu"))
+
+
+def test_the_name_is_the_absolute_path_and_the_fingerprint_the_weights(
+    tiny: Path, captioner: VisionCaptioner, tmp_path: Path
+) -> None:
+    assert captioner.name == str(tiny)
+    other = _load(make_tiny_captioner(tmp_path / "other", seed=1))
+    assert other.fingerprint != captioner.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("a dog on the beach", "a dog on the beach"),
+        ("  a dog \n on   the beach ", "a dog on the beach"),
+        ("a dog a dog a dog", "a dog"),
+        ("a cat on a table on a table", "a cat on a table"),
+        ("a cat on a table on a table on a", "a cat on a table"),
+        ("a man riding a wave on a", "a man riding a wave"),
+        ("snow snow snow snow", "snow"),
+        ("a red car and a red bus", "a red car and a red bus"),
+        ("a cat cat cat", "a cat"),
+        ("a cat cat cat on a mat", "a cat on a mat"),
+        ("a dog and a dog and a dog", "a dog"),
+        ("A dog and a dog with a ball", "A dog with a ball"),
+        ("a dog, a dog, a dog,", "a dog"),
+        ("a cat and cat and cat and", "a cat"),
+        ("a road that goes over and over", "a road that goes over and over"),
+        ("two people walking side by side", "two people walking side by side"),
+        ("a man and a woman and a man", "a man and a woman and a man"),
+        ("a dog.", "a dog."),
+        ("and and", ""),
+        ("two two", "two"),
+        ("the of the", ""),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_captions_are_clean_of_repeats_and_loose_ends(raw: str, cleaned: str) -> None:
+    assert clean(raw) == cleaned
+    assert clean(cleaned) == cleaned
+
+
+def test_a_pickled_folder_of_the_user_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="pickled") as caught:
+        _load(make_tiny_captioner(tmp_path / "pickled", pickled=True))
+    assert "--captioner demo" in str(caught.value)
+
+
+def test_an_encoder_is_no_captioner(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="--captioner takes a vision-encoder-decoder"):
+        _load(make_tiny_clip(tmp_path / "clip"))
+
+
+def test_weights_that_are_cut_are_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny, tmp_path / "cut")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(ModelUnavailable, match="damaged"):
+        _load(folder)
+
+
+def test_the_table_s_pickled_weights_load_as_data_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from core.domain.model_catalog import find
+
+    card = find("vit-gpt2", "captioner")
+    assert card is not None and card.repository is not None and card.revision is not None
+    snapshot = tmp_path / ("models--" + card.repository.replace("/", "--")) / "snapshots" / card.revision
+    make_tiny_captioner(snapshot, pickled=True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert len(_load("vit-gpt2").caption(_noise(2))) == 2
+
+    trap = tmp_path / "sprung"
+    torch.save({"weights": _Trap(trap)}, snapshot / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable):
+        _load("vit-gpt2")
+    assert not trap.exists()
+
+
+class _Trap:
+    """Unpickled by plain pickle, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return open, (str(self.path), "w")
+
+
+def test_the_demo_captioner_reads_drawn_scenes_in_its_own_words() -> None:
+    captioner = _load("demo")
+    assert (captioner.name, captioner.pixels) == ("demo", PixelSpec(96, "squash", 3))
+    numbers = range(2000, 2012)
+    captions = captioner.caption(np.stack([_scene_pixels(number, captioner.pixels) for number in numbers]))
+    vocabulary = set(captioner._tokenizer.get_vocab())
+    assert all(captions) and len(set(captions)) > len(captions) // 2
+    assert {word for caption in captions for word in caption.split()} <= vocabulary
+
+
+def _scene_pixels(number: int, spec: PixelSpec) -> np.ndarray:
+    import io
+
+    file = io.BytesIO()
+    scenes.draw(scenes.library_scene(number), 512).save(file, "JPEG", quality=90)
+    pixels = decode(file.getvalue(), DecodeRequest(pixels=spec), ImageLimits()).pixels
+    assert pixels is not None
+    return pixels

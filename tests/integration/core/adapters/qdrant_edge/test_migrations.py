@@ -1,0 +1,210 @@
+"""A library of an earlier version, its words weighed by the engine, is brought up, whatever cuts that short."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import qdrant_edge as edge
+
+from core.adapters.qdrant_edge import word_migration
+from core.adapters.qdrant_edge.files import FORMAT
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.domain.filters import caption_words
+from core.errors import DiskFull, LibraryBusy
+from core.ports.vector_index import IndexInfo, Point
+from core.text import analysis
+from core.text.analysis import query_weights, term_id
+from tests.support.fakes import MemoryIndex
+from tests.support.made_up_images import DIMENSION, failed_point, image_id, point
+
+INFO = IndexInfo("colours", "colours-1", DIMENSION)
+QUESTIONS = ("dog", "red dogs in the snow", "a cat and a dog", "umbrella", "leaves")
+
+
+def points(count: int) -> list[Point]:
+    said = ["red", "dog", "cat", "snow", "umbrella", "house", "leaves", "beach"]
+    made = []
+    for n in range(1, count + 1):
+        dice = random.Random(n)
+        captions = tuple(f"a {' '.join(dice.sample(said, 3))} {n}" for _ in range(dice.choice([0, 1, 1, 5])))
+        forms = analysis.analyse(*captions)
+        changes: dict[str, Any] = {"captions": captions, "words": forms, "caption_origin": "human"} if captions else {}
+        made.append(failed_point(n) if n % 11 == 0 else point(n, captions[0] if captions else None, **changes))
+    return made
+
+
+def make_old(folder: Path, count: int, *, optimized: bool = False) -> list[Point]:
+    """As version 0.1 wrote it: "words" with the modifier, other words in it, and nothing said of versions."""
+    written = points(count)
+    index = EdgeIndex.create(folder, INFO)
+    index.upsert(written)
+    index.close()
+    shard = edge.EdgeShard.load(str(next(folder.glob("shard-*"))))
+    shard.update(edge.UpdateOperation.delete_vector_name("terms"))
+    shard.update(edge.UpdateOperation.create_sparse_vector("words", edge.Modifier.Idf))
+    for one in written:
+        if one.record.words:
+            forms = [f"{word}e" for word in one.record.words]
+            vector = edge.SparseVector([term_id(form) for form in forms], [1.0] * len(forms))
+            shard.update(edge.UpdateOperation.set_payload([one.record.id], {"words": forms}))
+            shard.update(edge.UpdateOperation.update_vectors([edge.PointVectors(one.record.id, {"words": vector})]))
+    if optimized:
+        shard.optimize()
+    shard.flush()
+    shard.close()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    old = {name: value for name, value in manifest.items() if name not in ("analyser", "scoring")} | {"format": 2}
+    (folder / "manifest.json").write_text(json.dumps(old))
+    return written
+
+
+def is_as_new(folder: Path, written: list[Point]) -> None:
+    brute = MemoryIndex(INFO)
+    brute.upsert(written)
+    index = EdgeIndex.open(folder)
+    try:
+        assert index.scroll() == brute.scroll()
+        assert index.facet("words", limit=50) == brute.facet("words", limit=50)
+        for question in QUESTIONS:
+            found = index.best_words(query_weights(question), limit=50)
+            wanted = brute.best_words(query_weights(question), limit=50)
+            assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
+        assert index.count(caption_words(must=["dogs"])) == brute.count(caption_words(must=["dogs"]))
+    finally:
+        index.close()
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["format"] == FORMAT and not (folder / "upgrade.json").exists()
+    config = json.loads(next(folder.glob("shard-*/edge_config.json")).read_text())
+    assert config["sparse_vectors"].keys() == {"terms"}
+
+
+@pytest.mark.parametrize("optimized", [False, True])
+def test_it_answers_like_a_new_one(tmp_path: Path, optimized: bool, caplog: pytest.LogCaptureFixture) -> None:
+    written = make_old(tmp_path / "index", 120, optimized=optimized)
+    before = {i: v for i, v in EdgeIndex.open(tmp_path / "index").versions()}
+    is_as_new(tmp_path / "index", written)
+    assert sum("up to this version" in line for line in caplog.messages) == 1
+    is_as_new(tmp_path / "index", written)
+    assert sum("up to this version" in line for line in caplog.messages) == 1
+    assert before.keys() == {one.record.id for one in written}
+
+
+@pytest.mark.parametrize("version", ["analyser", "scoring"])
+def test_other_words_or_weights_are_noticed(tmp_path: Path, version: str) -> None:
+    written = make_old(tmp_path / "index", 60)
+    is_as_new(tmp_path / "index", written)
+    shard = edge.EdgeShard.load(str(next((tmp_path / "index").glob("shard-*"))))
+    shard.update(edge.UpdateOperation.set_payload([image_id(n) for n in range(1, 61)], {"words": ["stale"]}))
+    stale = [
+        edge.PointVectors(image_id(n), {"terms": edge.SparseVector([term_id("stale")], [1.0])}) for n in range(1, 61)
+    ]
+    shard.update(edge.UpdateOperation.update_vectors(stale))
+    shard.flush()
+    shard.close()
+    manifest = json.loads((tmp_path / "index" / "manifest.json").read_text())
+    (tmp_path / "index" / "manifest.json").write_text(json.dumps(manifest | {version: 99}))
+    is_as_new(tmp_path / "index", written)
+    index = EdgeIndex.open(tmp_path / "index")
+    assert index.best_words({"stale": 1.0}, limit=5) == []
+    index.close()
+
+
+def test_cut_short_after_any_page_it_goes_on_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = make_old(tmp_path / "index", 60)
+    monkeypatch.setattr(word_migration, "_PAGE", 4)
+    monkeypatch.setattr(word_migration, "_FLUSH", 1)
+    page, told = word_migration._tell_page, []
+
+    def cut(shard: Any, found: list[Any]) -> None:
+        told.append([str(one.id) for one in found])
+        if len(told) % 4 == 0:
+            raise OSError(5, "cut")
+        page(shard, found)
+
+    monkeypatch.setattr(word_migration, "_tell_page", cut)
+    cuts = 0
+    for _ in range(20):
+        index = EdgeIndex.open(tmp_path / "index")
+        try:
+            index.count()
+            break
+        except Exception:
+            cuts += 1
+        finally:
+            index.close()
+    assert cuts == 4 and len(told) == 15 + cuts
+    is_as_new(tmp_path / "index", written)
+
+
+def test_a_nearly_full_disk_refuses_it_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = make_old(tmp_path / "index", 30)
+    with monkeypatch.context() as patched:
+        patched.setattr(word_migration, "_POINT_BYTES", 2**60)
+        index = EdgeIndex.open(tmp_path / "index")
+        with pytest.raises(DiskFull):
+            index.count()
+        index.close()
+    is_as_new(tmp_path / "index", written)
+
+
+def test_who_waits_for_it_is_told(tmp_path: Path) -> None:
+    make_old(tmp_path / "index", 600)
+    with _upgrading(tmp_path / "index", pause=0.3) as child:
+        try:
+            while not (tmp_path / "index" / "upgrade.json").exists():
+                assert child.poll() is None
+                time.sleep(0.01)
+            index = EdgeIndex.open(tmp_path / "index", wait_s=0.1)
+            with pytest.raises(LibraryBusy, match="of 600 brought up to this version"):
+                index.count()
+            index.close()
+        finally:
+            child.kill()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_anywhere_it_is_brought_up_by_the_next(tmp_path: Path, seed: int) -> None:
+    _kill_until_done(tmp_path / "index", random.Random(seed), 300)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_killed_anywhere_often(tmp_path: Path, seed: int) -> None:
+    _kill_until_done(tmp_path / "index", random.Random(seed), 3000)
+
+
+def _kill_until_done(folder: Path, dice: random.Random, count: int) -> None:
+    written = make_old(folder, count, optimized=dice.random() < 0.5)
+    for _ in range(4):
+        with _upgrading(folder, pause=0.002) as child:
+            assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+            time.sleep(dice.uniform(0, 0.3))
+            child.kill()
+    is_as_new(folder, written)
+
+
+def _upgrading(folder: Path, pause: float) -> "subprocess.Popen[bytes]":
+    """A process that brings the library up, slowly, in small pages."""
+    program = f"""
+import sys, time
+from pathlib import Path
+from core.adapters import qdrant_edge_renewal as renewal
+from core.adapters.qdrant_edge.index import EdgeIndex
+renewal._PAGE, renewal._FLUSH = 16, 2
+page = renewal._tell_page
+def slowly(shard, found):
+    time.sleep({pause})
+    page(shard, found)
+renewal._tell_page = slowly
+print("ready", flush=True)
+EdgeIndex.open(Path({str(folder)!r})).count()
+"""
+    root = Path(__file__).parents[5]
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )

@@ -1,0 +1,216 @@
+"""Captions filled in and renewed: from the pictures, going on where it was cut off, never over people's words."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.adapters.decoding.pool import DecodeWorkers
+from core.domain.filters import UNCAPTIONED
+from core.domain.image import ImageRef
+from core.errors import ModelUnavailable, StoreError
+from core.imaging.decoder import ImageLimits
+from core.ports.encoders import Captioner
+from core.ports.image_store import ImageStore
+from core.ports.vector_index import CaptionUpdate
+from ingest.captions.recaption_checkpoint import Place, RedoMark
+from ingest.jobs.full_sync import run_captions
+from ingest.telemetry.report import Report
+from tests.integration.ingest.pipeline.test_ingest import World
+from tests.support.fakes import ColourCaptioner
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[DecodeWorkers]:
+    with DecodeWorkers(ImageLimits(), workers=2) as workers:
+        yield workers
+
+
+class Parrot(ColourCaptioner):
+    """Says the colour behind a word of its own, and counts what it is shown."""
+
+    def __init__(self, word: str) -> None:
+        self.fingerprint = f"parrot-{word}"
+        self._word = word
+        self.shown = 0
+
+    def caption(self, pixels: np.ndarray) -> list[str]:
+        self.shown += len(pixels)
+        return [f"{self._word} {text}".strip() if self._word != "mute" else "" for text in super().caption(pixels)]
+
+
+class Aviary(World):
+    def caption(
+        self, captioner: Captioner, *, redo: bool = False, batches: int | None = None, **options: object
+    ) -> Report:
+        """The command `caption`, cut off after so many steps."""
+        report = Report()
+        mark = RedoMark(self.folder.parent / "redo.json") if redo else None
+        parts = replace(self.parts(self.options(**options)), captioner=lambda: captioner)
+        run = run_captions(parts, report, mark)
+        for _ in islice(run, batches):
+            pass
+        run.close()
+        return report
+
+    def captions(self) -> dict[str, str | None]:
+        return {record.key: record.caption for record in self.index.scroll()}
+
+
+@pytest.fixture
+def world(tmp_path: Path, decoder: DecodeWorkers) -> Aviary:
+    (tmp_path / "pictures").mkdir()
+    world = Aviary(tmp_path / "pictures", decoder)
+    for number in range(10):
+        world.picture(f"{number}.png", "red", width=20 + number)
+    world.ingest()
+    return world
+
+
+def test_missing_captions_are_filled_in_and_no_others(world: Aviary) -> None:
+    world.picture("new.png", "blue")
+    world.ingest(captions=False)
+    report = world.caption(Parrot("polly"))
+    assert (report.captioned, report.pending_captions, report.exit_code) == (1, 0, 0)
+    assert world.captions().pop("new.png") == "polly a blue picture"
+    assert [text for text in world.captions().values() if text == "a red picture"] == ["a red picture"] * 10
+    assert world.caption(Parrot("polly")).captioned == 0
+
+
+def test_redo_reads_the_pictures_at_their_source(world: Aviary) -> None:
+    for image_id in world.thumbnails.ids():
+        world.thumbnails.put(image_id, b"damaged")
+    missing = next(world.thumbnails.ids())
+    world.thumbnails.delete([missing])
+    report = world.caption(Parrot("polly"), redo=True)
+    assert (report.captioned, report.uncaptioned, report.exit_code) == (10, 0, 0)
+    assert set(world.captions().values()) == {"polly a red picture"}
+    record = world.index.fetch([missing])[missing]
+    assert record.captioner == "parrot-polly" and record.words == ("polly", "red", "picture")
+    assert record.caption_score is not None
+    assert world.thumbnails.get(missing) is not None, "a thumbnail that is missing is made again"
+    assert not (world.folder.parent / "redo.json").exists()
+
+
+def test_people_s_words_are_never_renewed(world: Aviary) -> None:
+    first, second = world.index.scroll()[:2]
+    vector = world.encoder.encode_texts(["mine"]).vectors[0]
+    world.index.set_captions([CaptionUpdate(first.id, "mine", "human", None, 0.5, vector, ("mine", "ours"))])
+    world.index.set_captions([CaptionUpdate(second.id, "hers", "human", "old", 0.5, vector, ("hers",), "an old guess")])
+    assert world.caption(Parrot("polly"), redo=True).captioned == 9
+    records = world.index.fetch([first.id, second.id])
+    assert records[first.id].texts == ("mine", "ours")
+    assert records[second.id].texts == ("hers", "polly a red picture")
+    assert world.caption(Parrot("coco"), redo=True, caption_all=True).captioned == 10
+    assert world.index.fetch([first.id])[first.id].texts == ("mine", "ours", "coco a red picture")
+
+
+def test_a_redo_that_was_cut_off_goes_on_where_it_was(world: Aviary) -> None:
+    first = Parrot("polly")
+    assert world.caption(first, redo=True, batches=2).captioned == 4  # where it is, and a batch of four
+    held = json.loads((world.folder.parent / "redo.json").read_text())
+    assert held["what"] == "parrot-polly" and [each["done"] for each in held["sources"].values()] == [4]
+    second = Parrot("polly")
+    report = world.caption(second, redo=True)
+    assert (report.captioned, second.shown) == (6, 6) and "cut off" in report.notices[0]
+    assert set(world.captions().values()) == {"polly a red picture"}
+    assert world.caption(Parrot("polly"), redo=True).captioned == 10, "a redo that is complete is not gone on with"
+
+
+def test_thumbnails_of_captioned_images_are_made_again(world: Aviary) -> None:
+    ids = list(world.thumbnails.ids())
+    world.thumbnails.delete(ids)
+    gone = world.index.scroll()[0]
+    (world.folder / gone.key).unlink()
+    report = world.caption(Parrot("polly"))
+    assert (report.captioned, report.thumbnails, report.exit_code) == (0, 9, 0)
+    assert report.notices == ["1 thumbnails are missing, and their pictures cannot be had"]
+    assert sorted(world.thumbnails.ids()) == sorted(set(ids) - {gone.id})
+    world.thumbnails.delete(ids[:1])
+    assert world.ingest().thumbnails == 0
+    assert world.ingest(sweep=True).thumbnails == (ids[0] != gone.id)
+
+
+def test_another_captioner_begins_anew(world: Aviary) -> None:
+    world.caption(Parrot("polly"), redo=True, batches=2)
+    assert world.caption(Parrot("coco"), redo=True).captioned == 10
+    assert set(world.captions().values()) == {"coco a red picture"}
+
+
+def test_a_picture_that_is_gone_is_told_and_keeps_its_caption(world: Aviary) -> None:
+    (world.folder / "3.png").unlink()
+    world.picture("4.png", "green", width=99)
+    report = world.caption(Parrot("polly"), redo=True)
+    assert (report.captioned, report.uncaptioned, report.exit_code) == (8, 2, 3)
+    (notice,) = report.notices
+    assert "2 images could not be captioned" in notice
+    assert "3.png: deleted since" in notice and "4.png: another picture is there now" in notice
+    captions = world.captions()
+    assert captions.pop("3.png") == captions.pop("4.png") == "a red picture"
+    assert set(captions.values()) == {"polly a red picture"}
+
+
+class Dead:
+    """A store that answers nothing."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def list(self) -> Iterator[ImageRef]:
+        raise StoreError("the store does not answer")
+
+    def read(self, ref: ImageRef) -> bytes:
+        raise StoreError("the store does not answer")
+
+
+def test_a_store_that_is_away_is_left_for_the_next_time_and_the_others_are_done(
+    world: Aviary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = world.folder.parent / "other"
+    world.picture("../other/far.png", "red", width=99)
+    world.ingest(world.store(str(other)))
+    source = world.store(str(other)).source
+    real = world.store
+
+    def half(name: str) -> ImageStore:
+        return Dead(name) if name == source else real(name)
+
+    monkeypatch.setattr(world, "store", half)
+    report = world.caption(Parrot("polly"), redo=True)
+    assert report.exit_code == 1 and "does not answer" in report.problems[0] and report.captioned == 10
+    monkeypatch.setattr(world, "store", real)
+    report = world.caption(Parrot("polly"), redo=True)
+    assert (report.captioned, report.exit_code) == (1, 0)
+    assert set(world.captions().values()) == {"polly a red picture"}
+
+
+def test_empty_captions_are_on_record_and_not_tried_again(world: Aviary) -> None:
+    assert world.caption(Parrot("mute"), redo=True).captioned == 10
+    record = world.index.scroll()[0]
+    assert (record.caption, record.caption_origin, record.words, record.caption_score) == ("", "generated", (), None)
+    assert world.index.count(UNCAPTIONED) == 0 == world.caption(Parrot("polly")).captioned
+    assert not world.index.vectors([record.id], "caption")
+
+
+def test_without_a_captioner_there_is_an_error_where_there_is_something_to_do(world: Aviary) -> None:
+    world.captioner_error = ModelUnavailable("vit-gpt2", "no network", option="--captioner")
+    report = Report()
+    assert list(run_captions(world.parts(world.options()), report)) == []
+    with pytest.raises(ModelUnavailable):
+        list(run_captions(world.parts(world.options()), report, RedoMark(world.folder.parent / "redo.json")))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"what": "x", "sources": {"a": {"odd": 1}}}', b"\xff"])
+def test_a_mark_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "redo.json").write_bytes(content)
+    mark = RedoMark(tmp_path / "redo.json")
+    assert not mark.begin("x") and mark.place("a") == Place()
+    mark.put("a", Place("id", 3))
+    again = RedoMark(tmp_path / "redo.json")
+    assert again.begin("x") and again.place("a") == Place("id", 3)
+    again.end()
+    assert not RedoMark(tmp_path / "redo.json").begin("x")

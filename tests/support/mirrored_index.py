@@ -1,0 +1,65 @@
+"""A library whose questions are answered by its mirror, which is built anew after every write."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.adapters.faiss_mirror.builder import build
+from core.adapters.faiss_mirror.index import FaissMirror
+from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.vectors import Storage
+from core.adapters.index_base.point_codec import caption_payload, checked_payload, dense_vectors
+from core.domain.image import ImageRef
+from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
+from tests.support.fakes import MemoryIndex
+
+_ROWS = 7  # in a segment, so that small libraries have several
+
+
+class MirroredIndex:
+    """Writes into memory, reads from a mirror. A VectorIndex, which takes what every index takes."""
+
+    backend = "mirror"
+
+    def __init__(self, folder: Path, info: IndexInfo, storage: Storage = "float32") -> None:
+        self.library = MemoryIndex(info)
+        self.mirror = FaissMirror(folder, threads=2)
+        self._folder = folder
+        self._storage = storage
+        self._stale = True
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        for point in points:
+            checked_payload(point)
+            dense_vectors(point, self.library.info.dimension)
+        self._write("upsert", points)
+
+    def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
+        for update in captions:
+            caption_payload(update)
+        self._write("set_captions", captions)
+
+    def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
+        self._write("set_refs", refs)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self._write("delete", ids)
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        return self.library.versions()
+
+    def optimize(self) -> None:
+        """A mirror has no need of it."""
+
+    def close(self) -> None:
+        self.mirror.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if self._stale:
+            build(self.library, MirrorFolder(self._folder), self._storage, rows=_ROWS)
+            self._stale = False
+        return getattr(self.mirror, name)
+
+    def _write(self, name: str, written: Sequence[Any]) -> None:
+        getattr(self.library, name)(written)
+        self._stale = True

@@ -1,0 +1,32 @@
+"""Runs `bucketlens` as its users do: as a process of its own, offline, in a folder of its own."""
+
+import atexit
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes.warm_processes import WarmProcess, WarmProcesses
+
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES = ROOT.parent / "shared" / "data"
+BUCKETLENS = [sys.executable, "-c", "import bucketlens; bucketlens.main()"]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default"}
+
+
+_warm = WarmProcesses()
+atexit.register(_warm.close)
+
+
+def bucketlens(*arguments: str | Path, cwd: Path, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
+    return _warm.run([str(argument) for argument in arguments], cwd=cwd, env=environment(), timeout=timeout)
+
+
+def started(*arguments: str | Path, cwd: Path, **more: Any) -> WarmProcess:
+    """The command while it runs; `env` changes the environment, `main` is another function than its own."""
+    env = environment() | more.pop("env", {})
+    return _warm.start([str(argument) for argument in arguments], cwd=cwd, env=env, **more)

@@ -1,0 +1,80 @@
+"""`bucketlens` that kills itself at a named point: `python kill_at.py POINT before|after COUNT MODELS ARGUMENTS…`.
+
+COUNT is which passage of the point kills; MODELS is "real", or "colours" for those that take no time.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from core.adapters.decoding.pool import DecodeWorkers
+from core.adapters.local.run_log import LastRunFile
+from core.adapters.local.thumbnails import ThumbnailFiles
+from core.adapters.models.captioner import VisionCaptioner
+from core.adapters.models.clip_encoder import ClipEncoder
+from core.adapters.qdrant_edge.index import EdgeIndex
+from core.adapters.qdrant_edge.shard import SharedShard
+from core.adapters.stores.s3 import S3Store
+from ingest.jobs.run_lock import RunLock
+from tests.support.fakes import ColourCaptioner, ColourEncoder
+
+
+def points(models: str) -> dict[str, tuple[Any, str]]:
+    """Every stage of an ingest: what does it, by class and method."""
+    encoder: Any = ClipEncoder if models == "real" else ColourEncoder
+    captioner: Any = VisionCaptioner if models == "real" else ColourCaptioner
+    return {
+        "begin": (RunLock, "__enter__"),
+        "list": (S3Store, "_page"),
+        "read": (S3Store, "_get"),
+        "decode": (DecodeWorkers, "submit"),
+        "thumbnail": (ThumbnailFiles, "put"),
+        "encode": (encoder, "encode_images"),
+        "upsert": (EdgeIndex, "upsert"),
+        "written": (SharedShard, "wrote"),
+        "tally": (SharedShard, "_set_tally"),
+        "delete": (EdgeIndex, "delete"),
+        "thumbnails deleted": (ThumbnailFiles, "delete"),
+        "caption": (captioner, "caption"),
+        "captions written": (EdgeIndex, "set_captions"),
+        "optimize": (EdgeIndex, "optimize"),
+        "end": (RunLock, "ended_well"),
+        "record": (LastRunFile, "write"),
+        "close": (SharedShard, "_close_shard"),
+    }
+
+
+def plant(owner: Any, method: str, moment: str, count: int) -> None:
+    sound, counting, left = getattr(owner, method), threading.Lock(), count
+
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        nonlocal left
+        with counting:
+            left -= 1
+            mine = left == 0
+        if mine and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = sound(*args, **kwargs)
+        if mine:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, method, deadly)
+
+
+if __name__ == "__main__":
+    point, moment, count, models, *sys.argv[1:] = sys.argv[1:]
+    if models == "colours":
+        from core.bootstrap import Wiring
+
+        Wiring.encoder = ColourEncoder()  # type: ignore[assignment]
+        Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
+    plant(*points(models)[point], moment, int(count))
+    import bucketlens
+
+    bucketlens.main()
