@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from heapq import merge
@@ -27,7 +27,6 @@ from core.domain.conditions import Keyword, Match
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
-from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.errors import BucketLensError
 from core.ports.mirror import MirrorSummary
@@ -41,8 +40,7 @@ class FaissMirror:
     """Answers from the generation that is in use, and from the next one as soon as that is published.
 
     Opens nothing until it is asked something. A generation that is damaged is passed over for the one before it; see
-    `health`. Every search looks at every vector that passes, but for `shortlists` and inexact `nearest` of a mirror in
-    cells.
+    `health`. Every search looks at every vector that passes, but for `shortlists` of a mirror in cells.
     """
 
     backend = "mirror"
@@ -135,9 +133,6 @@ class FaissMirror:
         pages = [page(*each) for each in zip(generation.segments, generation.passing(filter), strict=True)]
         return list(islice(merge(*pages, key=lambda record: record.id), limit))
 
-    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        return self.ordered("modified", filter, limit=limit, offset=offset)
-
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
@@ -147,21 +142,6 @@ class FaissMirror:
         page = stable_order.ordered(by, listing, offset + limit, reverse=reverse)[offset:]
         records = self.fetch(page)
         return [records[image_id] for image_id in page if image_id in records]
-
-    def nearest(
-        self,
-        vector: Vector,
-        filter: Filter = EVERYTHING,
-        *,
-        limit: int,
-        offset: int = 0,
-        using: DenseName = "image",
-        exact: bool = False,
-    ) -> list[Hit]:
-        return self._hits(Probe(using, vector), filter, limit, offset, exact)
-
-    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
@@ -173,7 +153,8 @@ class FaissMirror:
         }
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
-        return self._ranking(probe, filter, limit, exact=True)
+        generation, checked = self.generation(), self._checked(probe)
+        return stable_order.whole(lambda count: self._best(generation, checked, filter, count, exact=True), limit)
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         generation = self.generation()
@@ -254,14 +235,3 @@ class FaissMirror:
             within = place - (ends[n - 1] if n else 0)
             ranking.append((segment.columns.names([rows[within]])[0], float(own[within])))
         return scored(probe, ranking)
-
-    def _ranking(self, probe: Probe, filter: Filter, limit: int, *, exact: bool) -> Ranking:
-        generation, asked = self.generation(), self._checked(probe)
-        return stable_order.whole(lambda count: self._best(generation, asked, filter, count, exact=exact), limit)
-
-    def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
-        if limit < 1:
-            return []
-        page = self._ranking(probe, filter, offset + limit, exact=exact)[offset:]
-        records = self.fetch([image_id for image_id, _ in page])
-        return [Hit(records[image_id], score) for image_id, score in page if image_id in records]

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from core.domain.conditions import Keyword, Match
 from core.domain.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, ImageRef, ListName, from_payload
 from core.domain.query import Sort
-from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.errors import ModelMismatch
 from core.ports.rank_lists import Probe, Ranking, Shortlist
@@ -159,9 +158,6 @@ class EdgeIndex:
             )
         return [self._record(point) for point in found if str(point.id) != offset][:limit]
 
-    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        return self.ordered("modified", filter, limit=limit, offset=offset)
-
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
@@ -173,21 +169,6 @@ class EdgeIndex:
             page = stable_order.ordered(by, listing, wanted, reverse=reverse)[offset:]
             records = self._records(shard, page)
         return [records[image_id] for image_id in page if image_id in records]
-
-    def nearest(
-        self,
-        vector: Vector,
-        filter: Filter = EVERYTHING,
-        *,
-        limit: int,
-        offset: int = 0,
-        using: DenseName = "image",
-        exact: bool = False,
-    ) -> list[Hit]:
-        return self._hits(Probe(using, vector), filter, limit, offset, exact)
-
-    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
@@ -321,15 +302,6 @@ class EdgeIndex:
         wanted = probe.terms or {}
         holding = {word: self._count(shard, holding_word(word), self._words) for word in wanted}
         return lists.Asked(probe, query_vector(wanted, self._count(shard, WORDED, self._words), holding))
-
-    def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
-        if limit < 1:
-            return []
-        with self._reading() as shard:
-            passing = self._passing(shard, filter)
-            page = lists.ranking(shard, self._asked(shard, probe), passing, offset + limit, exact=exact)[offset:]
-            records = self._records(shard, [image_id for image_id, _ in page])
-        return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
 
     def _records(self, shard: edge.EdgeShard, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in shard.retrieve(known(ids), True, False)}

@@ -94,14 +94,10 @@ def shortlists(
     return {one.probe.list: Shortlist.cut(one.scored(best), limit) for (one, _), best in zip(asked, found, strict=True)}
 
 
-def ranking(
-    shard: edge.EdgeShard, asked: Asked, filter: edge.Filter | None, limit: int, *, exact: bool = True
-) -> Ranking:
-    params = asked.exactly if exact else None
-
+def ranking(shard: edge.EdgeShard, asked: Asked, filter: edge.Filter | None, limit: int) -> Ranking:
     def best(count: int) -> Ranking:
         return asked.scored(
-            shard.query(edge.QueryRequest(limit=count, query=asked.query, filter=filter, params=params))
+            shard.query(edge.QueryRequest(limit=count, query=asked.query, filter=filter, params=asked.exactly))
         )
 
     return stable_order.whole(best, limit)

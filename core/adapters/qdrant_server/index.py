@@ -1,7 +1,7 @@
 """The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,7 +22,6 @@ from core.domain.conditions import Keyword, Match
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ImageRef, ListName, from_payload
 from core.domain.query import Sort
-from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.ports.rank_lists import Probe, Ranking, Shortlist
@@ -144,9 +143,6 @@ class QdrantIndex:
         found, _ = self._scroll(self._passing(filter), limit + 1, offset=offset, payload=True)
         return [self._record(point) for point in found if str(point.id) != offset][:limit]
 
-    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        return self.ordered("modified", filter, limit=limit, offset=offset)
-
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
@@ -157,21 +153,6 @@ class QdrantIndex:
         records = self.fetch(page)
         return [records[image_id] for image_id in page if image_id in records]
 
-    def nearest(
-        self,
-        vector: Vector,
-        filter: Filter = EVERYTHING,
-        *,
-        limit: int,
-        offset: int = 0,
-        using: DenseName = "image",
-        exact: bool = False,
-    ) -> list[Hit]:
-        return self._hits(Probe(using, vector), filter, limit, offset, exact)
-
-    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        return self._hits(Probe("words", terms=weights), filter, limit, 0, True) if weights else []
-
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:
@@ -179,7 +160,8 @@ class QdrantIndex:
         return {probe.list: Shortlist.cut(one, limit) for probe, one in zip(probes, found, strict=True)}
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
-        return self._ranking(probe, self._passing(filter), limit, exact=True)
+        passing = self._passing(filter)
+        return stable_order.whole(lambda count: self._query([probe], passing, count, exact=True)[0], limit)
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         these = set(known(ids))
@@ -305,16 +287,6 @@ class QdrantIndex:
         wanted = probe.terms or {}
         terms = self._renewal.vector(wanted, *self._frequencies.of(wanted))
         return models.SparseVector(indices=list(terms), values=list(terms.values()))
-
-    def _ranking(self, probe: Probe, filter: models.Filter | None, limit: int, *, exact: bool) -> Ranking:
-        return stable_order.whole(lambda count: self._query([probe], filter, count, exact=exact)[0], limit)
-
-    def _hits(self, probe: Probe, filter: Filter, limit: int, offset: int, exact: bool) -> list[Hit]:
-        if limit < 1:
-            return []
-        page = self._ranking(probe, self._passing(filter), offset + limit, exact=exact)[offset:]
-        records = self.fetch([image_id for image_id, _ in page])
-        return [Hit(records[image_id], score) for image_id, score in page if image_id in records]
 
     def _record(self, point: models.Record) -> ImageRecord:
         try:

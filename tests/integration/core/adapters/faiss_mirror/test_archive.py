@@ -17,6 +17,7 @@ from core.adapters.faiss_mirror.manifest import MirrorFolder
 from core.errors import DiskFull, LibraryError, MirrorDamaged, MirrorMissing, TravelFileRefused
 from core.ports.vector_index import IndexInfo
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import DIMENSION, image_id, point, vector
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -78,8 +79,8 @@ def elsewhere(tmp_path: Path) -> MirrorFolder:
 
 def _equal(library: MemoryIndex, folder: MirrorFolder) -> bool:
     mirror = FaissMirror(folder.folder, threads=1)
-    same = mirror.scroll() == library.scroll() and [hit.record for hit in mirror.nearest(vector(3), limit=99)] == [
-        hit.record for hit in library.nearest(vector(3), limit=99)
+    same = mirror.scroll() == library.scroll() and [hit.record for hit in nearest(mirror, vector(3), limit=99)] == [
+        hit.record for hit in nearest(library, vector(3), limit=99)
     ]
     mirror.close()
     return same

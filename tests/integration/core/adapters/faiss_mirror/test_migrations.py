@@ -16,6 +16,7 @@ from core.text.analysis import query_weights, sequence, term_hash
 from core.text.bm25 import document_weights
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -52,15 +53,15 @@ def is_as_new(mirror: FaissMirror, brute: MemoryIndex) -> None:
     assert mirror.scroll() == brute.scroll()
     assert mirror.facet("words", limit=50) == brute.facet("words", limit=50)
     for question in QUESTIONS:
-        found = mirror.best_words(query_weights(question), limit=50)
-        wanted = brute.best_words(query_weights(question), limit=50)
+        found = best_words(mirror, query_weights(question), limit=50)
+        wanted = best_words(brute, query_weights(question), limit=50)
         assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
 
 
 def test_it_answers_till_the_next_is_made_which_takes_nothing_over(old: MirrorFolder, library: MemoryIndex) -> None:
     mirror = FaissMirror(old.folder)
-    found = {hit.record.id for hit in mirror.best_words({"dog": 1.0}, limit=99)}
-    assert found == {hit.record.id for hit in library.best_words({"dog": 1.0}, limit=99)}
+    found = {hit.record.id for hit in best_words(mirror, {"dog": 1.0}, limit=99)}
+    assert found == {hit.record.id for hit in best_words(library, {"dog": 1.0}, limit=99)}
     before = mirror.summary().name
     build(library, old, "float32", rows=20)
     assert mirror.summary().name != before
