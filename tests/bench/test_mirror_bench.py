@@ -18,7 +18,7 @@ from rich.table import Table
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.availability.exact_rerank import OVERSAMPLING, reranked
 from core.domain.filters import EVERYTHING, Filter, caption_words

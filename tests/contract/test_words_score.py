@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.domain.conditions import Match

@@ -12,7 +12,7 @@ from pathlib import Path
 import faiss
 
 from core.adapters.faiss_mirror.generation import Generation
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.segment import open_segments
 from core.adapters.index_base.index import IndexBase
 from core.errors import BucketLensError
@@ -81,7 +81,7 @@ class FaissMirror(IndexBase):
         problem: BucketLensError | None = None
         for folder in self._folder.candidates():
             try:
-                manifest = self._folder.checked(folder)
+                manifest = self._folder.check(folder)
                 if manifest.outdated:
                     _log.warning("mirror has words of another version until it is made anew generation=%s", folder.name)
                 return Generation(manifest, open_segments(folder, manifest), self._folder.as_of(manifest), self._pool)

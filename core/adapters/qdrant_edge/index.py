@@ -11,10 +11,11 @@ import qdrant_edge as edge
 
 from core.adapters.index_base.index import IndexBase
 from core.adapters.index_base.point_codec import VERSION, caption_payload, dense, ref_payload, valid_ids
+from core.adapters.local.free_space import check_free_space
+from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.files import (
     Manifest,
     Tally,
-    check_free_space,
     has_manifest,
     read_manifest,
     size_on_disk,
@@ -22,7 +23,6 @@ from core.adapters.qdrant_edge.files import (
     write_manifest,
     write_tally,
 )
-from core.adapters.qdrant_edge.lock import LibraryLock
 from core.adapters.qdrant_edge.migrations import create_indexes
 from core.adapters.qdrant_edge.points import TERMS, edge_point, named, sparse, whole_point
 from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches

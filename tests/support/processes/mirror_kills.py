@@ -14,7 +14,7 @@ from typing import Any
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.errors import BucketLensError
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import query_weights

@@ -9,7 +9,8 @@ import pytest
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder, read_manifest
+from core.adapters.faiss_mirror.manifest import read_manifest
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import query_weights, sequence, term_hash
@@ -77,7 +78,7 @@ def test_one_that_is_taken_in_is_made_anew(old: MirrorFolder, library: MemoryInd
     mirror = FaissMirror(elsewhere.folder)
     is_as_new(mirror, library)
     generation = elsewhere.candidates()[0]
-    manifest = read_manifest(generation)
+    manifest, _ = read_manifest(generation)
     assert not manifest.outdated and manifest.imported
     assert {path.name for path in generation.iterdir()} == {"manifest.json", *(one.name for one in manifest.segments)}
     mirror.close()

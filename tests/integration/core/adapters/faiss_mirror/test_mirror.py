@@ -18,7 +18,7 @@ from core.adapters.faiss_mirror import columns
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.compaction import SegmentLoad, worn
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
 from core.domain.conditions import Match
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words, oriented

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import qdrant_edge as edge
 
-from core.adapters.qdrant_edge import files
+from core.adapters.local import free_space
 from core.adapters.qdrant_edge import index as qdrant_edge
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -217,7 +217,7 @@ _Usage = namedtuple("_Usage", "total used free")
 def test_nothing_is_written_to_a_disk_that_is_nearly_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = EdgeIndex.open(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(files.shutil, "disk_usage", lambda _: _Usage(2**30, 2**30 - 2**26, 2**26))
+        patch.setattr(free_space.shutil, "disk_usage", lambda _: _Usage(2**30, 2**30 - 2**26, 2**26))
         for write in (
             lambda: index.upsert([point(50)]),
             lambda: index.delete([image_id(1)]),
