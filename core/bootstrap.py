@@ -15,7 +15,7 @@ from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore, Nameable, VectorRows
-from core.ports.local_files import RecallLog, RunLog, ThumbnailStore
+from core.ports.local_files import RecallLog, RunLog, StateFile, ThumbnailStore
 from core.ports.mirror import Mirror
 from core.ports.vector_index import Editions, IndexInfo, SearchableIndex, VectorIndex
 from core.rendering.plots import Plots
@@ -46,9 +46,11 @@ class Wiring:
         return self.settings.data / "thumbnails"
 
     @property
-    def redo_file(self) -> Path:
+    def redo_file(self) -> StateFile:
         """Tells how far a renewal of this library's captions is."""
-        return self.settings.data / "redo.json"
+        from core.adapters.local.json_file import JsonFile
+
+        return JsonFile(self.settings.data / "redo.json")
 
     def write(self, until: threading.Event | None = None) -> None:
         """From now on the library may be written: with the key for that, waiting long for a server that is away.
@@ -128,7 +130,7 @@ class Wiring:
                 info = IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)
             self.editions.create(info)
             self.last_run.forget()
-            self.redo_file.unlink(missing_ok=True)
+            self.redo_file.delete()
         if "encoder" in self.__dict__ and self.encoder.fingerprint != self.index.info.fingerprint:
             del self.__dict__["encoder"]  # of the library that was here before this one
         return self.index

@@ -80,7 +80,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
                     _check_complete(wiring, other)
             wiring.editions.use(chosen)
             wiring.last_run.forget()  # it was the other's
-            wiring.redo_file.unlink(missing_ok=True)
+            wiring.redo_file.delete()
             problem = _mirror(wiring)
             if not lock.unclean:
                 lock.ended_well()

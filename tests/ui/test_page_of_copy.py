@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from core.adapters.qdrant_edge.lock import LibraryLock
+from core.adapters.local.library_lock import LibraryLock
 from core.bootstrap import Wiring
 from core.settings import load_settings
 from tests.support.small_library import build

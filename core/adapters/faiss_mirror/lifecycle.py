@@ -12,7 +12,7 @@ from core.settings import Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.archive.tar_format import Packed
-    from core.adapters.faiss_mirror.manifest import MirrorFolder
+    from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
 
 class Mirrors:
@@ -42,7 +42,7 @@ class Mirrors:
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
-        return self._generations().verified()
+        return self._generations().verify()
 
     def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
         """Pack the copy into a file, which is replaced where there is one.
@@ -60,6 +60,6 @@ class Mirrors:
         return import_file(path, self._generations(), thumbnails)
 
     def _generations(self) -> "MirrorFolder":
-        from core.adapters.faiss_mirror.manifest import MirrorFolder
+        from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
         return MirrorFolder(self.folder)

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import qdrant_edge as edge
 
+from core.adapters.local.free_space import RESERVE
 from core.adapters.qdrant_edge.files import (
-    RESERVE,
     damaged,
     read_manifest,
     read_tally,
