@@ -1,17 +1,15 @@
-"""The command `copy`."""
+"""The command `copy`: one library into another place."""
 
-import json
-import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, note, printable
 from core.errors import LibraryUnreachable, UsageError
 from core.ports.vector_index import VectorIndex
 from core.settings import Settings, load_settings
@@ -49,12 +47,15 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
         done, problems = _copy(ours, theirs, signals.stop, as_json)
         if problems == []:
             _copy_last_run(source, target)
-    told: dict[str, Any] = {"written": done.written, "same": done.same, "others": done.others, "thumbnails": thumbnails}
-    told |= {"interrupted": problems is None, "problems": problems or []}
-    click.echo(json.dumps(told) if as_json else _summary(done, thumbnails, interrupted=problems is None))
-    for problem in (problems or []) if not as_json else ():
-        click.echo(f"Note: {printable(problem)}", err=True)
-    sys.exit(128 + (signals.received or 0) if problems is None else 1 if problems else 0)
+    interrupted, problems = problems is None, problems or []
+    result = {"written": done.written, "same": done.same, "others": done.others, "thumbnails": thumbnails}
+    finish(
+        result | {"interrupted": interrupted, "problems": problems},
+        [_summary(done, thumbnails, interrupted=interrupted)],
+        [note(printable(problem)) for problem in problems],
+        as_json=as_json,
+        exit_code=128 + (signals.received or 0) if interrupted else 1 if problems else 0,
+    )
 
 
 def _lock(opened: ExitStack, *libraries: Wiring) -> None:

@@ -1,12 +1,11 @@
-"""The command `import`."""
+"""The command `import`: vectors that were computed before."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
-from core.commands.status import data_option, json_option, printable_lines, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, note
 from core.errors import UsageError
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
@@ -44,9 +43,10 @@ def import_vectors(
                 parts, store_of, lambda path: wiring.vectors(path, names, parts.index.info.dimension), report
             ).run(files)
         )
-        code = 128 + signals.received if signals.received else report.exit_code
-    click.echo(json.dumps(report.to_dict()) if as_json else summary(report))
-    if not as_json:
-        for remark in report.problems + report.notices:
-            click.echo(f"Note: {printable_lines(remark)}", err=True)
-    sys.exit(code)
+    finish(
+        report.to_dict(),
+        summary(report),
+        map(note, report.problems + report.notices),
+        as_json=as_json,
+        exit_code=signals.exit_code(report.exit_code),
+    )

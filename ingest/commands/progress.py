@@ -4,19 +4,17 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from core.commands.status import printable, printable_lines
+from core.commands.output import note, printable, table_console
 from ingest.jobs.dry_run import KINDS, DryRun
 from ingest.telemetry import report
 from ingest.telemetry.report import Report, Stage
 
 _LINE_SECONDS = 15.0
-_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one source a line
 _TITLES: dict[Stage, str] = {
     "images": "Indexing",
     "given": "Taking in captions",
@@ -78,46 +76,8 @@ def _lines(run: Iterator[report.Progress], console: Console) -> None:
             console.print(f"{_TITLES[step.stage]}: {step.done:,}{total}{failed}", highlight=False)
 
 
-def summary(done: Report) -> str:
-    """What was done, in two or three lines for people."""
-    return "\n".join(_summary(done))
-
-
-def caption_summary(done: Report) -> str:
-    """What was captioned, in a line or two for people."""
-    lines = [f"{done.captioned:,} captioned in {done.seconds:.1f} s"]
-    return "\n".join(lines + _left(done))
-
-
-def show_remarks(done: Report) -> None:
-    """On standard error: what a person should know."""
-    for remark in done.problems + done.notices:
-        click.echo(f"Note: {printable_lines(remark)}", err=True)
-    if done.failed:
-        click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
-
-
-def line(done: Report) -> str:
-    """The same in one line, with the time."""
-    return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(_summary(done))}"
-
-
-def table(done: DryRun) -> None:
-    """On standard output: how many images of each source would be added, updated, deleted, left alone."""
-    drawn = Table(box=None, pad_edge=False, header_style="dim")
-    drawn.add_column("source", overflow="fold")
-    kinds = list(dict.fromkeys((*KINDS, *(kind for plan in done.plans for kind in plan.first))))
-    for kind in kinds:
-        drawn.add_column(kind, justify="right")
-    for plan in done.plans:
-        drawn.add_row(Text(printable(plan.source)), *(f"{plan.counts[kind]:,}" for kind in kinds))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNFOLDED
-    console.print(drawn)
-
-
-def _summary(done: Report) -> list[str]:
+def summary(done: Report) -> list[str]:
+    """Say what was done, in two or three lines for people."""
     counts = [
         f"{done.added:,} added",
         f"{done.updated:,} updated",
@@ -133,6 +93,36 @@ def _summary(done: Report) -> list[str]:
     if done.ignored:
         lines.append(f"{done.ignored:,} files passed over that are no pictures")
     return lines + _left(done)
+
+
+def caption_summary(done: Report) -> list[str]:
+    """Say what was captioned, in a line or two for people."""
+    return [f"{done.captioned:,} captioned in {done.seconds:.1f} s", *_left(done)]
+
+
+def line(done: Report) -> str:
+    """Say what was done in one line, with the time."""
+    return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(summary(done))}"
+
+
+def remarks(done: Report) -> list[str]:
+    """Say what a person should know beside the summary."""
+    lines = [note(remark) for remark in done.problems + done.notices]
+    if done.failed:
+        lines.append("`bucketlens failures` lists the files that failed, with their reasons.")
+    return lines
+
+
+def table(done: DryRun) -> None:
+    """On standard output: how many images of each source would be added, updated, deleted, left alone."""
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    drawn.add_column("source", overflow="fold")
+    kinds = list(dict.fromkeys((*KINDS, *(kind for plan in done.plans for kind in plan.first))))
+    for kind in kinds:
+        drawn.add_column(kind, justify="right")
+    for plan in done.plans:
+        drawn.add_row(Text(printable(plan.source)), *(f"{plan.counts[kind]:,}" for kind in kinds))
+    table_console().print(drawn)
 
 
 def _left(done: Report) -> list[str]:

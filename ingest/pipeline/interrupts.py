@@ -43,6 +43,10 @@ class Signals:
         finally:
             self._interruptible = False
 
+    def exit_code(self, code: int) -> int:
+        """Return `code`, or 128 and the signal's number where one came, as shells have it."""
+        return 128 + self.received if self.received else code
+
     def _handle(self, number: int, _: FrameType | None) -> None:
         again = self.received is not None
         self.received = self.received or number

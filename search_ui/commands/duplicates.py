@@ -1,4 +1,4 @@
-"""The command `duplicates`."""
+"""The command `duplicates`: pictures that are there more than once."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,10 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.commands.options import add_options, data_option, json_option, offline_option, wire
+from core.commands.output import printable
 from core.duplicates.finder import THRESHOLD, Duplicates, Group
-from search_ui.commands.filter_options import AskedFilter, filter_options, with_options
+from search_ui.commands.filter_options import AskedFilter, filter_options
 
 
 @click.command()
@@ -23,7 +24,7 @@ from search_ui.commands.filter_options import AskedFilter, filter_options, with_
     show_default=True,
     help="Least cosine of two pictures that are the same, from 0.5; 1: files of the same bytes alone.",
 )
-@with_options(filter_options())
+@add_options(filter_options())
 @offline_option
 @data_option
 @json_option

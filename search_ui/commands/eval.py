@@ -1,19 +1,18 @@
 """The command `eval`: how well a library finds what people say of its pictures, for every weighing of its lists."""
 
-import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.commands.options import data_option, json_option, model_option, wire
+from core.commands.output import finish, printable, table_console
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
@@ -22,7 +21,6 @@ from core.evaluation.metrics import Figures
 
 MOST = 20_000  # pictures, of which each takes some kilobytes of memory
 _STEPS = (0.25, 0.5, 1.0)
-_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one weighing a line
 _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 
 
@@ -96,7 +94,7 @@ def eval_command(demo: Demo) -> click.Command:
     )
     @click.option("--seed", type=int, default=0, show_default=True, help="Which ones are drawn.")
     @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: .png, .svg or .pdf.")
-    @click.option("--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere.")
+    @model_option
     @data_option
     @json_option
     def command(
@@ -123,17 +121,16 @@ def eval_command(demo: Demo) -> click.Command:
                 click.echo(f"there is no library in {wiring.settings.data}: drawing the demo's", err=True)
                 wiring, known = stack.enter_context(demo.made())
             found = evaluate(wiring, known, queries, seed)
-            if as_json:
-                click.echo(json.dumps(found.to_dict()))
-            else:
-                _print(found)
+            if not as_json:
+                _print_table(found)
+            finish(found.to_dict(), _lines(found), _remarks(found), as_json=as_json)
             if plot is not None:
                 _draw(plot, found, wiring)
 
     return command
 
 
-def _print(found: Evaluation) -> None:
+def _print_table(found: Evaluation) -> None:
     asked = next(iter(found.text.values())).questions
     title = f"text → image: {asked:,} questions to {found.pictures:,} pictures"
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
@@ -143,17 +140,20 @@ def _print(found: Evaluation) -> None:
     best = max(one.ndcg_at_10 for one in found.text.values())
     for name, one in found.text.items():
         table.add_row(name, *_cells(one), style="bold" if one.ndcg_at_10 == best else None)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNFOLDED
-    console.print(table)
+    table_console().print(table)
+
+
+def _lines(found: Evaluation) -> Iterator[str]:
     if found.picture.questions:
         cells = "  ".join(f"{head} {cell}" for head, cell in zip(_HEADS, _cells(found.picture), strict=True))
-        click.echo(f"image → image: {found.picture.questions:,} pictures asked, {cells}")
+        yield f"image → image: {found.picture.questions:,} pictures asked, {cells}"
     else:
-        click.echo("image → image: no two captions share half of their words")
+        yield "image → image: no two captions share half of their words"
+
+
+def _remarks(found: Evaluation) -> Iterator[str]:
     if found.pictures < found.total:
-        click.echo(f"note: of {found.total:,} pictures {found.pictures:,} were searched", err=True)
+        yield f"note: of {found.total:,} pictures {found.pictures:,} were searched"
 
 
 def _cells(one: Figures) -> list[str]:

@@ -1,34 +1,21 @@
 """Which pictures a command is about: its filter options, and the Filter that they make."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 from urllib.parse import quote
 
 import click
 
 from core.bootstrap import Wiring
+from core.commands.options import Option
 from core.domain.conditions import KeyGlob, KeyPrefix, Match, Missing, Phrase
 from core.domain.filter_parser import between, during, filter_of
 from core.domain.filters import Condition, Filter, Orientation, caption_words, oriented
 from core.domain.query import MAX_LIMIT
 from core.errors import InvalidQuery
-
-Option = Callable[[Any], Any]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def with_options(options: Sequence[Option]) -> Callable[[F], F]:
-    """Gives a command these options, in this order."""
-
-    def given(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return given
 
 
 def repeatable(*names: str, help: str, metavar: str = "WORD") -> Option:

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from core.bootstrap import Wiring
+from core.commands.options import Option
 from core.domain.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
 from core.errors import InvalidQuery
 from core.imaging.query_image import picture_bytes
 from core.query_language.parser import compile_terms
-from search_ui.commands.filter_options import AskedFilter, Option, filter_options, repeatable
+from search_ui.commands.filter_options import AskedFilter, filter_options, repeatable
 
 _LISTS = ("image", "caption", "words")
 _PICTURE = click.Path(path_type=Path, exists=True, dir_okay=False)
