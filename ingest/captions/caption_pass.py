@@ -1,6 +1,5 @@
 """The second pass: captions what has no caption, from the thumbnails; or renews captions, from the pictures."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,11 +18,11 @@ from ingest.pipeline.caption_updates import Wording, caption_updates, written
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import Pictures, Shown, finished
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import timed
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _PAGE = 1000
 _BATCHES_AHEAD = 3
@@ -157,4 +156,4 @@ class CaptionPass:
         updates = caption_updates(self._parts.index, self._parts.encoder, wordings)
         patiently(self._parts.index.set_captions, updates)
         self._report.captioned += len(updates)
-        _log.info(event("captioned", images=len(updates), empty=captions.count("")))
+        _log.info("captioned", images=len(updates), empty=captions.count(""))

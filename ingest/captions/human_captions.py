@@ -1,6 +1,5 @@
 """Gives images the captions that people wrote of them, from files; runs behind the first pass, encodes no picture."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,13 +11,13 @@ from ingest.captions.caption_files import CaptionFile, check_length
 from ingest.captions.caption_matcher import Matcher, Matches
 from ingest.pipeline.caption_updates import Wording, caption_updates
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
 _PAGE = 1000
 _BATCH = 128
 _EXAMPLES = 3
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +93,12 @@ def _tell(file: CaptionFile, matches: Matches, report: Report) -> None:
     report.captions_unmatched += len(matches.none)
     report.captions_ambiguous += len(matches.several)
     _log.info(
-        event(
-            "captions_matched",
-            file=file.path,
-            names=total,
-            matched=len(matches.names),
-            unmatched=len(matches.none),
-            ambiguous=len(matches.several),
-        )
+        "captions_matched",
+        file=file.path,
+        names=total,
+        matched=len(matches.names),
+        unmatched=len(matches.none),
+        ambiguous=len(matches.several),
     )
     if matches.none:
         some = ", ".join(matches.none[:_EXAMPLES])

@@ -1,6 +1,5 @@
 """One ingest from beginning to end: every source, the captions, what to clear away."""
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,10 @@ from ingest.pipeline.planner import Planner
 from ingest.pipeline.removal import indexed_sources, is_inside, remove_absent, sweep_thumbnails
 from ingest.pipeline.run_context import Parts, patiently
 from ingest.pipeline.thumbnail_pass import remake_thumbnails
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def run_ingest(
@@ -114,7 +113,7 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
     if parts.stop.is_set():
         return
     complete = "no" if planner.problem else "yes"
-    _log.info(event("source_listed", source=store.source, images=len(planner.listed), complete=complete))
+    _log.info("source_listed", source=store.source, images=len(planner.listed), complete=complete)
     if isinstance(store, Selective):
         report.ignored += sum(store.ignored.values())
     _tell_withheld(store.source, planner.withheld + images.withheld, report)

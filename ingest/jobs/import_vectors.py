@@ -1,6 +1,5 @@
 """Takes in vectors that somebody has computed already; reads no picture."""
 
-import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from core.ports.vector_index import Point
 from core.text.analysis import analyse, is_unicode
 from ingest.pipeline.caption_updates import text_vectors
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
 _TOLD = 20  # rows of a file that are told of one by one
 _SAME = 1e-5  # cosine distance under which a vector is the one that is there
 _SMALLEST = 1e-6  # norm
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Reader = Callable[[Path], Iterator[VectorRows]]
 
@@ -88,7 +87,7 @@ class Import:
                 refused += 1
                 self._report.failed += 1
                 reason = f"{path}: row {rows.first + n:,} ({name[:200]!r}) was left out: {error}"
-                _log.info(event("row_refused", file=path, row=rows.first + n, reason=str(error)))
+                _log.info("row_refused", file=path, row=rows.first + n, reason=str(error))
                 if refused <= _TOLD:
                     self._report.notices.append(reason)
         known = patiently(self._parts.index.fetch, [row.id for row in good])

@@ -1,6 +1,5 @@
 """An ingest of those files alone of which a watcher says that they have changed; nothing else is listed."""
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -17,11 +16,11 @@ from ingest.pipeline.plan import Absences
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.removal import remove
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
 _PAGE = 1000
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class _Selection:
@@ -78,7 +77,7 @@ def _one_source(parts: Parts, store: ImageStore, paths: Iterable[bytes], report:
     finally:
         planner.close()
         report.skipped += planner.skipped
-    _log.info(event("files_looked_at", source=store.source, there=len(there), gone=len(gone)))
+    _log.info("files_looked_at", source=store.source, there=len(there), gone=len(gone))
     if gone and not parts.stop.is_set():
         _remove(parts, store.source, gone, report)
 

@@ -1,6 +1,5 @@
 """Runs of one process over the same sources: each takes the library, does its work and lets the library go."""
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,11 +19,11 @@ from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Interrupted, Signals
 from ingest.pipeline.removal import is_inside
 from ingest.pipeline.run_context import Options, Parts
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import SILENT, Observer, Outcome
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Show = Callable[[Iterator[Progress]], None]
 
@@ -150,7 +149,7 @@ class Runner:
         return report
 
     def _run(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
-        _log.info(event("run_started", kind=kind))
+        _log.info("run_started", kind=kind)
         self._observer.run_started()
         started = time.monotonic()
         outcome: Outcome = "failed"
@@ -167,7 +166,7 @@ class Runner:
             self._observer.counted(report)
             self._observer.run_ended(outcome, time.monotonic() - started)
             counts = {name: count for name, count in report.to_dict().items() if isinstance(count, int | float)}
-            _log.info(event("run_ended", kind=kind, outcome=outcome, **counts))
+            _log.info("run_ended", kind=kind, outcome=outcome, **counts)
 
     def _locked(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
         lock = RunLock(self._wiring.settings.data)
@@ -213,7 +212,7 @@ class Runner:
             with suppress(Interrupted):
                 parts.at_once(self._wiring.build_mirror)
         except (BucketLensError, OSError) as error:
-            _log.warning(event("mirror_not_made", error=str(error)))
+            _log.warning("mirror_not_made", error=str(error))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
 
     def _calibrate(self, parts: Parts) -> None:
@@ -222,7 +221,7 @@ class Runner:
             with suppress(Interrupted):
                 parts.at_once(self._wiring.calibrate)
         except BucketLensError as error:
-            _log.warning(event("library_not_measured", error=str(error)))
+            _log.warning("library_not_measured", error=str(error))
 
     def _parts(self, *, create: bool) -> Parts:
         wiring, signals = self._wiring, self._signals

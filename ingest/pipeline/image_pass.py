@@ -1,6 +1,5 @@
 """The first pass: makes the images of one source searchable."""
 
-import logging
 import queue
 import time
 from collections import Counter, deque
@@ -21,10 +20,11 @@ from ingest.pipeline.plan import Step, seen_in_part
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.points import Donors, adopted_point, failed_point, indexed_point
 from ingest.pipeline.run_context import Parts, patiently
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import timed
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _TICK = 0.2  # seconds between two looks at the clock
 _ENCODINGS = 2  # batches given to the device at once: one at work, one waiting
@@ -93,9 +93,7 @@ class ImagePass:
             device.shutdown(cancel_futures=True)
             self._report.image_seconds += time.monotonic() - started
             _log.info(
-                "first pass: %.1f s, of which the device was busy %.1f s",
-                self._report.image_seconds,
-                self._report.encode_seconds,
+                "first_pass_ended", seconds=self._report.image_seconds, encode_seconds=self._report.encode_seconds
             )
         self._collect(encoder, 0)
         self._write(whole=True)
@@ -159,15 +157,15 @@ class ImagePass:
                 case Withheld(step, reason):
                     self._done += 1
                     self.withheld[reason] += 1
-                    _log.info("withheld: %s: %s", step.ref.uri, reason)
+                    _log.info("withheld", uri=step.ref.uri, reason=reason)
                 case Gone(step):
                     self._done += 1
                     self._planner.forget(step)
-                    _log.info("gone before it was read: %s", step.ref.uri)
+                    _log.info("gone_before_read", uri=step.ref.uri)
 
     def _fail(self, failure: Failed) -> None:
         step = failure.step
-        _log.info("failed: %s: %s", step.ref.uri, failure.reason)
+        _log.info("image_failed", uri=step.ref.uri, reason=failure.reason)
         known = step.known
         if known is not None and known.status == "indexed" and (failure.stays or known.etag == UNREAD_ETAG):
             self._report.failed += 1

@@ -1,6 +1,5 @@
 """The pictures of indexed images once more: from their thumbnails, or from where they are."""
 
-import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
@@ -11,9 +10,10 @@ from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, I
 from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.image_store import ImageStore, Remote
 from ingest.pipeline.run_context import Parts
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _EXAMPLES = 10
 _TICK = 0.2  # seconds between two looks at whether to stop
@@ -41,7 +41,7 @@ class Pictures:
             try:
                 return _pixels(self._decode(thumbnail, DecodeRequest(spec)))
             except ImageError as error:
-                _log.warning("thumbnail of %s: %s", record.uri, error)
+                _log.warning("thumbnail_unreadable", uri=record.uri, reason=str(error))
         return _pixels(self._read(record, DecodeRequest(spec, self._parts.options.thumbnail_px)))
 
     def whole(self, record: ImageRecord, spec: PixelSpec) -> Shown:
@@ -59,7 +59,7 @@ class Pictures:
         return self._broken.get(source)
 
     def missed(self, record: ImageRecord, reason: str) -> None:
-        _log.warning("no caption for %s: %s", record.uri, reason)
+        _log.warning("no_caption", uri=record.uri, reason=reason)
         self._report.uncaptioned += 1
         if len(self._missed) < _EXAMPLES:
             self._missed.append(f"  {record.uri}: {reason}")

@@ -1,6 +1,5 @@
 """Deletes from the index what is no longer in its source."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -11,11 +10,11 @@ from core.domain.image import ImageRecord
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import Absences, IdSet, refusal
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
 _PAGE = 1000
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def remove_absent(parts: Parts, source: str, listed: IdSet, report: Report) -> None:
@@ -47,7 +46,7 @@ def remove(parts: Parts, absences: Absences, gone: Sequence[str], report: Report
     """Delete the ids that are `gone`, or say why not."""
     reason = refusal(absences, confirmed=parts.options.confirm_deletes)
     if reason is not None:
-        _log.info(event("deletions_held_back", source=absences.source, gone=len(gone), held=absences.held))
+        _log.info("deletions_held_back", source=absences.source, gone=len(gone), held=absences.held)
         report.kept += len(gone)
         report.behind.add(absences.source)
         report.notices.append(reason)
@@ -67,7 +66,7 @@ def sweep_thumbnails(parts: Parts) -> None:
         there = patiently(parts.index.fetch, waiting)
         orphans = [i for i in waiting if i not in there or there[i].status == "failed"]
         parts.thumbnails.delete(orphans)
-        _log.info("swept %d thumbnails", len(orphans))
+        _log.info("thumbnails_swept", orphans=len(orphans))
         waiting.clear()
 
     for image_id in parts.thumbnails.ids():

@@ -1,6 +1,5 @@
 """What a run works with: ports, and how much of what at once."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +12,11 @@ from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import SILENT, Observer
 
 _BUSY_SECONDS = 60.0
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,5 +67,5 @@ def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         except LibraryBusy:
             if time.monotonic() > deadline:
                 raise
-            _log.info("the library is in use by a reader; trying again")
+            _log.info("library_busy")
             time.sleep(0.1)

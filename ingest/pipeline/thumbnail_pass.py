@@ -1,6 +1,5 @@
 """Makes thumbnails again that are missing, as where somebody has deleted them."""
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -9,11 +8,11 @@ from core.domain.image import ImageRecord
 from ingest.pipeline.picture_source import Pictures, finished
 from ingest.pipeline.plan import IdSet
 from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
 _PAGE = 1000
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def remake_thumbnails(parts: Parts, report: Report) -> Iterator[Progress]:
@@ -53,5 +52,5 @@ def _told(page: list[ImageRecord], work: list["Future[str | None]"]) -> int:
     reasons = [(record, each.result()) for record, each in zip(page, work, strict=True)]
     for record, reason in reasons:
         if reason is not None:
-            _log.warning(event("no_thumbnail", uri=record.uri, reason=reason))
+            _log.warning("no_thumbnail", uri=record.uri, reason=reason)
     return sum(reason is not None for _, reason in reasons)

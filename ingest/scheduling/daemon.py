@@ -1,6 +1,5 @@
 """Keeps the library equal to its sources until it is stopped: full runs when it is time, and what watchers see."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,10 +9,10 @@ from core.ports.image_store import ImageStore, Watchable
 from ingest.jobs.runner import Runner
 from ingest.pipeline.removal import is_inside
 from ingest.scheduling.folder_watcher import FolderWatch
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class SystemClock:
@@ -63,12 +62,12 @@ class Keeper:
         touched = self._watch.take()
         if not touched:
             return
-        _log.info(event("files_changed", files=sum(map(len, touched.values())), sources=len(touched)))
+        _log.info("files_changed", files=sum(map(len, touched.values())), sources=len(touched))
         if self._attempt(lambda: self._runner.touched(touched, self._stores)) is None:
             self._watch.failed()
 
     def backing_off(self, failures: int, until: datetime) -> None:
-        _log.warning(event("back_off", failures=failures, until=until.isoformat(timespec="seconds")))
+        _log.warning("back_off", failures=failures, until=until.isoformat(timespec="seconds"))
 
     def _full(self) -> Report:
         if self._watch is not None:

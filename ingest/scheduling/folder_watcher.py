@@ -26,9 +26,9 @@ from watchdog.observers.api import BaseObserver
 
 from core.errors import StoreError
 from core.ports.image_store import Watchable
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _CLOSED_SECONDS = 0.5  # how long a file that was closed has been left alone when it is taken to be complete
 _OPEN_SECONDS = 3.0  # the same of a file that nobody was seen to close, as where it was linked
@@ -72,7 +72,7 @@ class Touched:
     def lose(self, reason: str) -> None:
         """What has changed can no longer be told: only a full run will find out."""
         if not self.everything:
-            _log.info(event("watch_lost", reason=reason))
+            _log.info("watch_lost", reason=reason)
         self.everything = True
         self._paths.clear()
 
