@@ -46,7 +46,7 @@ def read_captions(path: Path) -> CaptionFile:
         if not path.is_file():
             _refuse(path, None, "there is no such file" if not path.exists() else "it is no file")
         with path.open("rb") as file:
-            rows = _coco(path, file) if _first(file) in (b"{", b"[") else _table(path, file)
+            rows = _coco(path, file) if _peek(file) in (b"{", b"[") else _table(path, file)
             for where, name, text in rows:
                 _add(found, where, name, text)
     except OSError as error:
@@ -63,11 +63,11 @@ def check_length(path: Path, where: str, texts: tuple[str, ...]) -> None:
         _refuse(path, where, f"the captions of this image have {length:,} characters, and {MAX_TEXT:,} is the most")
 
 
-class CaptionShelf:
+class CaptionFileCache:
     """Keeps what it has read of a file until the file changes."""
 
     def __init__(self) -> None:
-        self._held: dict[Path, tuple[tuple[int, int, int], CaptionFile]] = {}
+        self._cached: dict[Path, tuple[tuple[int, int, int], CaptionFile]] = {}
 
     def read(self, path: Path) -> CaptionFile:
         """Raises InvalidCaptionFile."""
@@ -76,9 +76,9 @@ class CaptionShelf:
         except OSError:
             return read_captions(path)
         state = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if path not in self._held or self._held[path][0] != state:
-            self._held[path] = state, read_captions(path)
-        return self._held[path][1]
+        if path not in self._cached or self._cached[path][0] != state:
+            self._cached[path] = state, read_captions(path)
+        return self._cached[path][1]
 
 
 def _add(found: CaptionFile, where: str, name: str, text: str) -> None:
@@ -99,7 +99,7 @@ def _add(found: CaptionFile, where: str, name: str, text: str) -> None:
         check_length(found.path, where, found.captions[name])
 
 
-def _first(file: BinaryIO) -> bytes:
+def _peek(file: BinaryIO) -> bytes:
     """The first character that is not blank, behind a byte order mark; the file is at its start again."""
     start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
@@ -151,7 +151,7 @@ def _table(path: Path, file: BinaryIO) -> Iterator[tuple[str, str, str]]:
     if first is None:
         _refuse(path, None, "it is empty")
     layout = _layout(path, lines.number, first)
-    for where, cells in _rows(path, layout, lines if layout.header else _Again(first, lines)):
+    for where, cells in _rows(path, layout, lines if layout.header else _LinesFrom(first, lines)):
         yield from _texts(path, where, layout, cells)
 
 
@@ -198,7 +198,7 @@ def _reader(lines: Iterator[str], delimiter: str, *, strict: bool = True) -> Ite
     return csv.reader(lines, delimiter=delimiter, strict=strict)
 
 
-def _rows(path: Path, layout: _Layout, lines: "_Lines | _Again") -> Iterator[tuple[str, list[str]]]:
+def _rows(path: Path, layout: _Layout, lines: "_Lines | _LinesFrom") -> Iterator[tuple[str, list[str]]]:
     """Rows with where they begin, blank ones left out."""
     rows = _reader(iter(lines), layout.delimiter)
     while True:
@@ -260,7 +260,7 @@ class _Lines:
             _refuse(self._path, where, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
 
 
-class _Again:
+class _LinesFrom:
     """One line that has been read already, and those behind it."""
 
     def __init__(self, first: str, lines: _Lines) -> None:

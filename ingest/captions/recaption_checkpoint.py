@@ -10,7 +10,7 @@ from core.errors import disk_fault
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceProgress:
     """How far a source is: the id of its last image that was dealt with, and how many those are."""
 
     after: str | None = None
@@ -18,13 +18,13 @@ class Place:
     complete: bool = False
 
 
-class RedoMark:
+class RecaptionCheckpoint:
     """A small file in the library's folder. What cannot be read counts as not begun."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._what = ""
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, SourceProgress] = {}
 
     def begin(self, what: str) -> bool:
         """Take up the renewal that was cut off, if it was of `what`; else begin anew. Returns whether it goes on."""
@@ -32,13 +32,13 @@ class RedoMark:
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             held = json.loads(self._path.read_text(encoding="utf-8"))
             if held["what"] == what:
-                self._places = {source: Place(**place) for source, place in held["sources"].items()}
+                self._places = {source: SourceProgress(**place) for source, place in held["sources"].items()}
         return bool(self._places)
 
-    def place(self, source: str) -> Place:
-        return self._places.get(source, Place())
+    def get(self, source: str) -> SourceProgress:
+        return self._places.get(source, SourceProgress())
 
-    def put(self, source: str, place: Place) -> None:
+    def put(self, source: str, place: SourceProgress) -> None:
         """Whole or not at all. Raises LibraryError."""
         self._places[source] = place
         held = {"what": self._what, "sources": {name: asdict(place) for name, place in self._places.items()}}
@@ -47,5 +47,5 @@ class RedoMark:
         except OSError as error:
             raise disk_fault(self._path.parent, error) from error
 
-    def end(self) -> None:
+    def clear(self) -> None:
         self._path.unlink(missing_ok=True)

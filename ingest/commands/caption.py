@@ -34,14 +34,14 @@ def caption(
 
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some pictures could not be had.
     """
-    from ingest.commands.progress import caption_summary, remarks, show
+    from ingest.commands.progress import collect_remarks, show, summarize_captions
 
     with wire(data=data, captioner=captioner, caption_beams=beams, **stores) as wiring, Signals() as signals:
         report = Runner(wiring, (), signals, show, caption_all=caption_all).caption(redo=redo)
     finish(
         report.to_dict(),
-        caption_summary(report),
-        remarks(report),
+        summarize_captions(report),
+        collect_remarks(report),
         as_json=as_json,
         exit_code=signals.exit_code(report.exit_code),
     )

@@ -17,8 +17,8 @@ from ingest.jobs import library_copy
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Signals
 
-_PATIENCE = 60.0  # seconds for a library that somebody else holds
-_TELL_EVERY = 15.0
+_WAIT_SECONDS = 60.0  # seconds for a library that somebody else holds
+_PROGRESS_SECONDS = 15.0
 
 
 @click.command()
@@ -36,8 +36,8 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
     """
     with wire(data=data) as given, ExitStack() as opened, Signals() as signals:
-        source, target = (opened.enter_context(Wiring(_at(given.settings, place))) for place in (origin, goal))
-        if _place(source.settings) == _place(target.settings):
+        source, target = (opened.enter_context(Wiring(_settings_at(given.settings, place))) for place in (origin, goal))
+        if _location(source.settings) == _location(target.settings):
             raise UsageError("--from and --to are the same library: give two")
         target.write(until=signals.stop)
         ours = source.index
@@ -51,7 +51,7 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     result = {"written": done.written, "same": done.same, "others": done.others, "thumbnails": thumbnails}
     finish(
         result | {"interrupted": interrupted, "problems": problems},
-        [_summary(done, thumbnails, interrupted=interrupted)],
+        [_summarize(done, thumbnails, interrupted=interrupted)],
         [note(printable(problem)) for problem in problems],
         as_json=as_json,
         exit_code=128 + (signals.received or 0) if interrupted else 1 if problems else 0,
@@ -68,35 +68,35 @@ def _lock(opened: ExitStack, *libraries: Wiring) -> None:
 
 def _copy(
     ours: VectorIndex, theirs: VectorIndex, stop: threading.Event, as_json: bool
-) -> tuple[library_copy.Copied, list[str] | None]:
+) -> tuple[library_copy.CopyProgress, list[str] | None]:
     """What was copied, and what is not as it should be; None where it was stopped."""
-    done = library_copy.Copied(0)
+    done = library_copy.CopyProgress(0)
     last = time.monotonic()
     try:
         for done in library_copy.copy(ours, theirs):
             if stop.is_set():
                 return done, None
-            if not as_json and time.monotonic() - last >= _TELL_EVERY:
+            if not as_json and time.monotonic() - last >= _PROGRESS_SECONDS:
                 last = time.monotonic()
                 click.echo(f"Copying: {done.done:,} of {done.total:,}", err=True)
         if done.written:
             theirs.optimize()
-        return done, library_copy.differences(ours, theirs, done)
+        return done, library_copy.find_differences(ours, theirs, done)
     except LibraryUnreachable:
         if not stop.is_set():
             raise
         return done, None
 
 
-def _at(settings: Settings, place: str) -> Settings:
+def _settings_at(settings: Settings, place: str) -> Settings:
     """The settings, with the library in this place. Raises InvalidSetting."""
     server = place.startswith(("http://", "https://"))
     checked = load_settings(data=settings.data, qdrant_url=place) if server else load_settings(data=place)
     places = {"data": checked.data, "qdrant_url": checked.qdrant_url if server else None}
-    return settings.model_copy(update={**places, "index_wait": max(_PATIENCE, settings.index_wait)})
+    return settings.model_copy(update={**places, "index_wait": max(_WAIT_SECONDS, settings.index_wait)})
 
 
-def _place(settings: Settings) -> str:
+def _location(settings: Settings) -> str:
     return settings.qdrant_url or str(settings.data.resolve())
 
 
@@ -121,7 +121,7 @@ def _copy_last_run(source: Wiring, target: Wiring) -> None:
             target.last_run.write(ended, [name])
 
 
-def _summary(done: library_copy.Copied, thumbnails: int, *, interrupted: bool) -> str:
+def _summarize(done: library_copy.CopyProgress, thumbnails: int, *, interrupted: bool) -> str:
     if interrupted:
         return f"stopped at {done.done:,} of {done.total:,} pictures: the same command goes on"
     others = f"; the target holds {done.others:,} more" if done.others else ""

@@ -31,7 +31,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
             wiring.write(until=signals.stop)
         index, lock = wiring.index, RunLock(wiring.settings.data)
         lock.look()
-        found = forgetting.look(index, source, wiring.source_name(source))
+        found = forgetting.plan_forget(index, source, wiring.source_name(source))
         if yes:
             with lock:
                 for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
@@ -59,7 +59,7 @@ def _remove_from_mirror(wiring: Wiring) -> str | None:
     return None
 
 
-def _lines(found: forgetting.Forgetting, wiring: Wiring) -> Iterator[str]:
+def _lines(found: forgetting.ForgetPlan, wiring: Wiring) -> Iterator[str]:
     """Say what has gone, or what would go."""
     source = printable(found.source)
     human = f", {found.human:,} of them with captions that a person wrote" if found.human else ""

@@ -30,22 +30,22 @@ def import_vectors(
     With --source a later `ingest` of that source reads the pictures and keeps their vectors. Stop it whenever you like:
     the same command goes on where it was. Exit code 3: some rows could not be used.
     """
-    from ingest.commands.progress import show, summary
-    from ingest.jobs.import_vectors import Import
+    from ingest.commands.progress import show, summarize
+    from ingest.jobs.import_vectors import VectorImport
 
     if names is not None and len(files) > 1:
         raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
     with wire(data=data, model=model) as wiring, Signals() as signals:
         store_of = wiring.naming(source)  # before anything is made
         runner = Runner(wiring, [], signals, show)
-        report = runner.importing(
-            lambda parts, report: Import(
-                parts, store_of, lambda path: wiring.vectors(path, names, parts.index.info.dimension), report
+        report = runner.import_vectors(
+            lambda context, report: VectorImport(
+                context, store_of, lambda path: wiring.vectors(path, names, context.index.info.dimension), report
             ).run(files)
         )
     finish(
         report.to_dict(),
-        summary(report),
+        summarize(report),
         map(note, report.problems + report.notices),
         as_json=as_json,
         exit_code=signals.exit_code(report.exit_code),

@@ -16,7 +16,7 @@ from ingest.commands.options import captioner_options, store_options
 from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
-from ingest.telemetry.observer import SILENT, Observer
+from ingest.telemetry.observer import NULL_OBSERVER, Observer
 from ingest.telemetry.report import Report
 
 
@@ -107,7 +107,7 @@ def ingest(
         if dry_run:
             _dry_run(wiring, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json)
             return
-        observer = SILENT if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
+        observer = NULL_OBSERVER if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
         if going_on:
             code = _keep_going(wiring, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json)
         else:
@@ -125,10 +125,10 @@ def ingest_sources(
     retry_failed: bool = False,
     confirm_deletes: bool = False,
     as_json: bool = False,
-    observer: Observer = SILENT,
+    observer: Observer = NULL_OBSERVER,
 ) -> int:
     """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
-    from ingest.commands.progress import remarks, show, summary
+    from ingest.commands.progress import collect_remarks, show, summarize
 
     choices = {
         "captions": captions,
@@ -139,8 +139,8 @@ def ingest_sources(
     with Signals() as signals:
         report = Runner(
             wiring, sources, signals, show, caption_files=caption_files, observer=observer, **choices
-        ).full()
-    print_result(report.to_dict(), summary(report), remarks(report), as_json=as_json)
+        ).sync()
+    print_result(report.to_dict(), summarize(report), collect_remarks(report), as_json=as_json)
     return signals.exit_code(report.exit_code)
 
 
@@ -157,31 +157,31 @@ def _keep_going(
     as_json: bool,
 ) -> int:
     """Run until stopped. Returns the exit code: 0 where no run was going on."""
-    from ingest.commands.progress import line, remarks, show
+    from ingest.commands.progress import collect_remarks, show, summarize_line
     from ingest.scheduling import schedule
-    from ingest.scheduling.daemon import Keeper, SystemClock, watchable
+    from ingest.scheduling.daemon import Daemon, SystemClock, watchable
     from ingest.scheduling.folder_watcher import FolderWatch
 
-    times = schedule.every(every) if every else schedule.cron(cron) if cron else schedule.Once()
+    times = schedule.parse_every(every) if every else schedule.parse_cron(cron) if cron else schedule.Once()
 
-    def tell(report: Report) -> None:
-        print_result(report.to_dict(), [line(report)], remarks(report), as_json=as_json)
+    def print_report(report: Report) -> None:
+        print_result(report.to_dict(), [summarize_line(report)], collect_remarks(report), as_json=as_json)
 
-    def complain(error: str) -> None:
+    def print_failure(error: str) -> None:
         if as_json:
             print_result({"error": error}, (), as_json=True)
         click.echo(f"bucketlens: {error}", err=True)
 
     with Signals() as signals:
         runner = Runner(
-            wiring, sources, signals, show, caption_files=caption_files, observer=observer, prompt=watch, **choices
+            wiring, sources, signals, show, caption_files=caption_files, observer=observer, preload=watch, **choices
         )
         stores = runner.stores()
         watcher = FolderWatch(watchable(stores), [str(wiring.settings.data)]) if watch else None
         with watcher or nullcontext():
-            keeper = Keeper(runner, watcher, stores, tell=tell, complain=complain)
-            schedule.keep_going(times, keeper, SystemClock(), random.random)
-    return signals.exit_code(0) if keeper.interrupted else 0
+            daemon = Daemon(runner, watcher, stores, on_report=print_report, on_error=print_failure)
+            schedule.run_schedule(times, daemon, SystemClock(), random.random)
+    return signals.exit_code(0) if daemon.interrupted else 0
 
 
 def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
@@ -202,7 +202,7 @@ def _dry_run(
     as_json: bool,
 ) -> None:
     from ingest.captions.caption_files import read_captions
-    from ingest.commands.progress import table
+    from ingest.commands.progress import print_table
 
     stores = [wiring.store(source) for source in sources]
     own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
@@ -214,7 +214,7 @@ def _dry_run(
         index = None
     done = dry_run(stores, index, retry_failed=retry_failed, confirm_deletes=confirm_deletes)
     if not as_json:
-        table(done)
+        print_table(done)
     held_back = [remark for plan in done.plans for remark in (plan.problem, plan.held_back) if remark]
     finish(
         done.to_dict(),

@@ -12,12 +12,12 @@ from rich.text import Text
 from core.commands.output import note, printable, table_console
 from ingest.jobs.dry_run import KINDS, DryRun
 from ingest.telemetry import report
-from ingest.telemetry.report import Report, Stage
+from ingest.telemetry.report import Phase, Report
 
 _LINE_SECONDS = 15.0
-_TITLES: dict[Stage, str] = {
+_TITLES: dict[Phase, str] = {
     "images": "Indexing",
-    "given": "Taking in captions",
+    "human_captions": "Taking in captions",
     "captions": "Captioning",
     "thumbnails": "Thumbnails",
 }
@@ -46,17 +46,17 @@ def _live(run: Iterator[report.Progress], console: Console) -> None:
     )
     with Progress(*columns, console=console, transient=True) as bars:
         waiting = bars.add_task("Looking for what is new …", total=None, all="…", rate="", failed="")
-        tasks: dict[Stage, TaskID] = {}
-        started: dict[Stage, float] = {}
+        tasks: dict[Phase, TaskID] = {}
+        started: dict[Phase, float] = {}
         for step in run:
             now = time.monotonic()
-            if step.stage not in tasks:
+            if step.phase not in tasks:
                 bars.update(waiting, visible=False)
-                tasks[step.stage] = bars.add_task(_TITLES[step.stage], total=None, all="…", rate="", failed="")
-                started[step.stage] = now
-            seconds = now - started[step.stage]
+                tasks[step.phase] = bars.add_task(_TITLES[step.phase], total=None, all="…", rate="", failed="")
+                started[step.phase] = now
+            seconds = now - started[step.phase]
             bars.update(
-                tasks[step.stage],
+                tasks[step.phase],
                 completed=step.done,
                 total=step.total,
                 all="…" if step.total is None else f"{step.total:,}",
@@ -73,10 +73,10 @@ def _lines(run: Iterator[report.Progress], console: Console) -> None:
             last = now
             total = "" if step.total is None else f" of {step.total:,}"
             failed = f", {step.report.failed:,} failed" if step.report.failed else ""
-            console.print(f"{_TITLES[step.stage]}: {step.done:,}{total}{failed}", highlight=False)
+            console.print(f"{_TITLES[step.phase]}: {step.done:,}{total}{failed}", highlight=False)
 
 
-def summary(done: Report) -> list[str]:
+def summarize(done: Report) -> list[str]:
     """Say what was done, in two or three lines for people."""
     counts = [
         f"{done.added:,} added",
@@ -92,20 +92,20 @@ def summary(done: Report) -> list[str]:
         lines.append(f"{done.human_captions:,} images have new captions of people")
     if done.ignored:
         lines.append(f"{done.ignored:,} files passed over that are no pictures")
-    return lines + _left(done)
+    return lines + _summarize_rest(done)
 
 
-def caption_summary(done: Report) -> list[str]:
+def summarize_captions(done: Report) -> list[str]:
     """Say what was captioned, in a line or two for people."""
-    return [f"{done.captioned:,} captioned in {done.seconds:.1f} s", *_left(done)]
+    return [f"{done.captioned:,} captioned in {done.seconds:.1f} s", *_summarize_rest(done)]
 
 
-def line(done: Report) -> str:
+def summarize_line(done: Report) -> str:
     """Say what was done in one line, with the time."""
-    return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(summary(done))}"
+    return f"{datetime.now().isoformat(sep=' ', timespec='seconds')}  {'; '.join(summarize(done))}"
 
 
-def remarks(done: Report) -> list[str]:
+def collect_remarks(done: Report) -> list[str]:
     """Say what a person should know beside the summary."""
     lines = [note(remark) for remark in done.problems + done.notices]
     if done.failed:
@@ -113,7 +113,7 @@ def remarks(done: Report) -> list[str]:
     return lines
 
 
-def table(done: DryRun) -> None:
+def print_table(done: DryRun) -> None:
     """On standard output: how many images of each source would be added, updated, deleted, left alone."""
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     drawn.add_column("source", overflow="fold")
@@ -125,7 +125,7 @@ def table(done: DryRun) -> None:
     table_console().print(drawn)
 
 
-def _left(done: Report) -> list[str]:
+def _summarize_rest(done: Report) -> list[str]:
     lines = []
     if done.thumbnails:
         lines.append(f"{done.thumbnails:,} thumbnails that were missing have been made again")

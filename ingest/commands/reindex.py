@@ -30,25 +30,27 @@ def reindex(model: str, data: Path | None, as_json: bool, **stores: Any) -> None
     Captions are taken over. Searches go on as before until `bucketlens switch`. Stop it whenever you like: the same
     command goes on where it was.
     """
-    from ingest.commands.progress import remarks, show, summary
+    from ingest.commands.progress import collect_remarks, show, summarize
 
     with wire(data=data, **stores) as wiring, Signals() as signals:
         old = wiring.index
         RunLock(wiring.settings.data).look()
         sources = indexed_sources(old)
-        with signals.interruptible(lambda: wiring.beside(model)) as other:
+        with signals.run_interruptible(lambda: wiring.beside(model)) as other:
             old = wiring.index  # `beside` has it opened anew
             if other.index.info.fingerprint == old.info.fingerprint:
                 raise UsageError(f"this library uses the model {old.info.model} already: nothing is to be made anew")
             readable = [source for source in sources if not source.startswith(_IMPORTED)]
             runner = Runner(other, readable, signals, show, captions=False)
-            report = runner.reindex(lambda parts, report: carry_captions(old, parts, report))
+            report = runner.reindex(lambda context, report: carry_captions(old, context, report))
             left = old.count(INDEXED) - other.index.count(INDEXED)
         if left > 0 and not report.interrupted:
             report.notices.append(
                 f"{left:,} pictures of the library are not in the new one: they could not be read, or came as vectors"
             )
-    lines = summary(report)
+    lines = summarize(report)
     if not report.interrupted:
         lines.append("Compare both with `bucketlens compare`; `bucketlens switch` puts the new one to use.")
-    finish(report.to_dict(), lines, remarks(report), as_json=as_json, exit_code=signals.exit_code(report.exit_code))
+    finish(
+        report.to_dict(), lines, collect_remarks(report), as_json=as_json, exit_code=signals.exit_code(report.exit_code)
+    )

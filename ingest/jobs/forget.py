@@ -11,14 +11,14 @@ from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.removal import indexed_sources
-from ingest.pipeline.run_context import patiently
+from ingest.pipeline.run_context import retry_while_busy
 
 FIRST = 10
 _PAGE = 1000
 
 
 @dataclass(slots=True)
-class Forgetting:
+class ForgetPlan:
     """What the library holds of a source: counts of images, `human` of them with a person's captions; the first keys.
 
     `removed` counts those that have been removed.
@@ -47,7 +47,7 @@ class Forgetting:
         }
 
 
-def look(index: VectorIndex, named: str, source: str) -> Forgetting:
+def plan_forget(index: VectorIndex, named: str, source: str) -> ForgetPlan:
     """What would go of the source that the user `named` as it is on record, or so that `source` is its canonical name.
 
     Raises UsageError where the library knows no such source.
@@ -57,31 +57,31 @@ def look(index: VectorIndex, named: str, source: str) -> Forgetting:
     if source not in known:
         there = "\n".join(f"  {each}" for each in known) or "  nothing"
         raise UsageError(f"nothing in this library is from {named}; what is in it is from\n{there}")
-    own = _of(source)
+    own = _filter_source(source)
     human = own & Filter(all=(Match("caption_origin", ("human",)),))
-    return Forgetting(
+    return ForgetPlan(
         source,
-        images=patiently(index.count, own & INDEXED),
-        failed=patiently(index.count, own & FAILED),
-        human=patiently(index.count, human),
-        first=[record.key for record in patiently(index.scroll, own, limit=FIRST)],
+        images=retry_while_busy(index.count, own & INDEXED),
+        failed=retry_while_busy(index.count, own & FAILED),
+        human=retry_while_busy(index.count, human),
+        first=[record.key for record in retry_while_busy(index.scroll, own, limit=FIRST)],
     )
 
 
 def forget(
-    index: VectorIndex, thumbnails: ThumbnailStore, found: Forgetting, stop: threading.Event
-) -> Iterator[Forgetting]:
+    index: VectorIndex, thumbnails: ThumbnailStore, found: ForgetPlan, stop: threading.Event
+) -> Iterator[ForgetPlan]:
     """Remove it page by page until it is done or `stop`, yielding after each. Killed at any time: done again, it ends.
 
     Thumbnails go first, so that none is left without its image.
     """
-    while not stop.is_set() and (page := patiently(index.scroll, _of(found.source), limit=_PAGE)):
+    while not stop.is_set() and (page := retry_while_busy(index.scroll, _filter_source(found.source), limit=_PAGE)):
         ids = [record.id for record in page]
         thumbnails.delete(ids)
-        patiently(index.delete, ids)
+        retry_while_busy(index.delete, ids)
         found.removed += len(ids)
         yield found
 
 
-def _of(source: str) -> Filter:
+def _filter_source(source: str) -> Filter:
     return Filter(all=(Match("source", (source,)),))

@@ -33,7 +33,7 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def interruptible(self, load: Callable[[], T]) -> T:
+    def run_interruptible(self, load: Callable[[], T]) -> T:
         """What `load` returns. In the main thread, and for what may be cut off anywhere without harm."""
         self._interruptible = True
         try:

@@ -13,7 +13,7 @@ from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.log_events import get_logger
-from ingest.telemetry.observer import SILENT, Observer
+from ingest.telemetry.observer import NULL_OBSERVER, Observer
 
 _BUSY_SECONDS = 60.0
 _log = get_logger(__name__)
@@ -39,11 +39,11 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunContext:
     """The ports of one run. Encoder and captioner are made when there is something for them to do.
 
-    Setting `stop` ends the run within seconds; what the index has acknowledged stays. `at_once` calls what may take
-    minutes and may be cut off anywhere.
+    Setting `stop` ends the run within seconds; what the index has acknowledged stays.
+    `run_interruptible` calls what may take minutes and may be cut off anywhere.
     """
 
     index: VectorIndex
@@ -54,11 +54,11 @@ class Parts:
     open_store: Callable[[str], ImageStore]
     options: Options = Options()
     stop: threading.Event = field(default_factory=threading.Event)
-    observer: Observer = SILENT
-    at_once: Callable[[Callable[[], None]], None] = lambda call: call()
+    observer: Observer = NULL_OBSERVER
+    run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
 
 
-def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def retry_while_busy(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `call` returns, tried again for a minute while a reader holds the library."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:

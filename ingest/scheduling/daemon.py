@@ -23,8 +23,11 @@ class SystemClock:
         time.sleep(seconds)
 
 
-class Keeper:
-    """The Work of a schedule. `tell` is given the report of every run, `complain` what kept a run from being done."""
+class Daemon:
+    """A scheduled job that syncs a library, and what changed in folders between two runs.
+
+    `on_report` is given the report of every run, `on_error` what kept a run from being done.
+    """
 
     def __init__(
         self,
@@ -32,15 +35,15 @@ class Keeper:
         watch: FolderWatch | None,
         stores: Sequence[ImageStore],
         *,
-        tell: Callable[[Report], None],
-        complain: Callable[[str], None],
+        on_report: Callable[[Report], None],
+        on_error: Callable[[str], None],
     ) -> None:
         self.interrupted = False
         self._runner = runner
         self._watch = watch
         self._stores = {store.source: store for store in stores}
-        self._tell = tell
-        self._complain = complain
+        self._on_report = on_report
+        self._on_error = on_error
         self._suspended = False
 
     @property
@@ -48,45 +51,45 @@ class Keeper:
         return self._runner.stopped
 
     @property
-    def wanted(self) -> bool:
-        return self._watch is not None and not self._suspended and self._watch.wanted
+    def full_run_needed(self) -> bool:
+        return self._watch is not None and not self._suspended and self._watch.full_run_needed
 
     def run(self) -> bool:
         report = self._attempt(self._full)
         self._suspended = report is None
         return report is not None and report.exit_code != 1
 
-    def look(self) -> None:
+    def poll(self) -> None:
         if self._watch is None or self._suspended:
             return
-        touched = self._watch.take()
-        if not touched:
+        changed = self._watch.take_settled()
+        if not changed:
             return
-        _log.info("files_changed", files=sum(map(len, touched.values())), sources=len(touched))
-        if self._attempt(lambda: self._runner.touched(touched, self._stores)) is None:
-            self._watch.failed()
+        _log.info("files_changed", files=sum(map(len, changed.values())), sources=len(changed))
+        if self._attempt(lambda: self._runner.sync_paths(changed, self._stores)) is None:
+            self._watch.mark_failed()
 
-    def backing_off(self, failures: int, until: datetime) -> None:
+    def report_back_off(self, failures: int, until: datetime) -> None:
         _log.warning("back_off", failures=failures, until=until.isoformat(timespec="seconds"))
 
     def _full(self) -> Report:
         if self._watch is not None:
-            self._watch.begin()
-        return self._runner.full()
+            self._watch.begin_full_run()
+        return self._runner.sync()
 
     def _attempt(self, run: Callable[[], Report]) -> Report | None:
         """The report of a run; None where it failed as a whole."""
         try:
             report = run()
         except BucketLensError as error:
-            self._complain(str(error))
+            self._on_error(str(error))
             return None
         except Exception as error:
             _log.exception("run_crashed")
-            self._complain(f"{type(error).__name__}: {error}")
+            self._on_error(f"{type(error).__name__}: {error}")
             return None
         self.interrupted = report.interrupted
-        self._tell(report)
+        self._on_report(report)
         return report
 
 

@@ -25,11 +25,11 @@ class Schedule(Protocol):
 
     def first(self, now: datetime) -> datetime: ...
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         """Later than `ended`: what should have begun while the run went on is left out, not made up for."""
         ...
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         """`due`, or what it should be where the clock has been set back."""
         ...
 
@@ -43,10 +43,10 @@ class Every:
     def first(self, now: datetime) -> datetime:
         return now
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         return started + max(1, (ended - started) // self.interval + 1) * self.interval
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return min(due, now + self.interval)
 
 
@@ -57,9 +57,9 @@ class Cron:
     expression: str
 
     def first(self, now: datetime) -> datetime:
-        return self.following(now, now)
+        return self.next_after(now, now)
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         now = ended.astimezone().replace(tzinfo=None)
         times = croniter(self.expression, now - _REPEATED)
         found: list[datetime] = []
@@ -70,7 +70,7 @@ class Cron:
             if found and local > now:
                 return min(found)
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return due
 
 
@@ -81,15 +81,15 @@ class Once:
     def first(self, now: datetime) -> datetime:
         return now
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         return _NEVER
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return due
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class LastRun:
     """The last run, and how many runs in a row have failed up to it."""
 
     started: datetime
@@ -97,13 +97,13 @@ class Past:
     failures: int = 0
 
 
-def next_run(schedule: Schedule, past: Past | None, now: datetime, jitter: float) -> datetime:
+def next_run(schedule: Schedule, last: LastRun | None, now: datetime, jitter: float) -> datetime:
     """When to run next. `jitter` in [0, 1) is chance, for the back-off. Never before the last run has ended."""
-    if past is None:
+    if last is None:
         return schedule.first(now)
-    if past.failures:
-        return past.ended + back_off(past.failures, jitter)
-    return schedule.following(past.started, past.ended)
+    if last.failures:
+        return last.ended + back_off(last.failures, jitter)
+    return schedule.next_after(last.started, last.ended)
 
 
 def back_off(failures: int, jitter: float) -> timedelta:
@@ -112,7 +112,7 @@ def back_off(failures: int, jitter: float) -> timedelta:
     return doubled * (1 - RETRY_SPREAD * jitter)
 
 
-def every(text: str) -> Every:
+def parse_every(text: str) -> Every:
     """ "30s", "15m", "2h" or "1d". Raises InvalidSetting."""
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhd])\s*", text)
     interval = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
@@ -121,7 +121,7 @@ def every(text: str) -> Every:
     return Every(interval)
 
 
-def cron(text: str) -> Cron:
+def parse_cron(text: str) -> Cron:
     """ "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
     takes = 'five fields, minute hour day month weekday: "0 3 * * *" is every night at three'
     if len(text.split()) != 5 and not text.startswith("@"):
@@ -142,7 +142,7 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None: ...
 
 
-class Work(Protocol):
+class ScheduledJob(Protocol):
     """What is to be done, and whether to go on. Its runs never raise: they say how many succeeded in a row."""
 
     @property
@@ -152,37 +152,37 @@ class Work(Protocol):
         """One full run. Did it do everything?"""
         ...
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Between two runs, several times a second: do what has come up, where anything has."""
         ...
 
     @property
-    def wanted(self) -> bool:
+    def full_run_needed(self) -> bool:
         """Is a full run needed before it is due?"""
         ...
 
-    def backing_off(self, failures: int, until: datetime) -> None: ...
+    def report_back_off(self, failures: int, until: datetime) -> None: ...
 
 
 _TICK = 0.2
 
 
-def keep_going(schedule: Schedule, work: Work, clock: Clock, jitter: Callable[[], float]) -> None:
+def run_schedule(schedule: Schedule, job: ScheduledJob, clock: Clock, jitter: Callable[[], float]) -> None:
     """Run when it is time, one run after the other, until the work is stopped."""
-    past: Past | None = None
-    while not work.stopped:
-        due = next_run(schedule, past, clock.now(), jitter())
-        if past is not None and past.failures:
-            work.backing_off(past.failures, due)
-        while not work.stopped and (now := clock.now()) < due:
-            if past is None or not past.failures:
-                due = schedule.no_later(due, now)
-                if work.wanted:
+    last: LastRun | None = None
+    while not job.stopped:
+        due = next_run(schedule, last, clock.now(), jitter())
+        if last is not None and last.failures:
+            job.report_back_off(last.failures, due)
+        while not job.stopped and (now := clock.now()) < due:
+            if last is None or not last.failures:
+                due = schedule.clamp(due, now)
+                if job.full_run_needed:
                     break
-            work.look()
+            job.poll()
             clock.sleep(max(0.0, min(_TICK, (due - now).total_seconds())))
-        if work.stopped:
+        if job.stopped:
             return
         started = clock.now()
-        done = work.run()
-        past = Past(started, clock.now(), 0 if done else (past.failures if past else 0) + 1)
+        done = job.run()
+        last = LastRun(started, clock.now(), 0 if done else (last.failures if last else 0) + 1)

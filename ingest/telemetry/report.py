@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["images", "given", "captions", "thumbnails"]
+Phase = Literal["images", "human_captions", "captions", "thumbnails"]
 
 
 @dataclass(slots=True)
@@ -15,9 +15,9 @@ class Report:
     archived; `uncaptioned` are images that could not be captioned for want of their pictures; `human_captions` are
     images whose captions of people have changed, `captions_unmatched` and `captions_ambiguous` names in caption files
     that mean no image, or several; `thumbnails` were missing and have been made again; `kept` are indexed images that
-    are no longer listed but may not be deleted unconfirmed, and `behind` the sources that they are of. `image_seconds`
-    is the time that the first pass took without loading the model. `problems` are what keeps the library from being
-    equal to its sources, `notices` what a person should know.
+    are no longer listed but may not be deleted unconfirmed, and `incomplete_sources` the sources that they are of.
+    `image_seconds` is the time that the first pass took without loading the model.
+    `problems` are what keeps the library from being equal to its sources, `notices` what a person should know.
     """
 
     added: int = 0
@@ -42,7 +42,7 @@ class Report:
     interrupted: bool = False
     problems: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
-    behind: set[str] = field(default_factory=set)
+    incomplete_sources: set[str] = field(default_factory=set)
 
     @property
     def images_per_second(self) -> float:
@@ -82,9 +82,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is: `done` of `total` images of this stage, which is None until everything has been listed."""
+    """Where a run is: `done` of `total` images of this phase, which is None until everything has been listed."""
 
-    stage: Stage
+    phase: Phase
     done: int
     total: int | None
     report: Report

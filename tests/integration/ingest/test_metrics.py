@@ -32,13 +32,13 @@ def test_what_runs_do_can_be_read_over_http() -> None:
         report = Report()
         metrics.run_started()
         for report.added in (3, 3, 5):
-            metrics.counted(report)
+            metrics.update_counts(report)
         assert scrape(port)["bucketlens_run_in_progress"] == 1
-        metrics.took("decode", 0.02)
+        metrics.observe_duration("decode", 0.02)
         metrics.run_ended("incomplete", 7.5)
     index = MemoryIndex(IndexInfo("colours", "colours-1", DIMENSION))
     index.upsert([point(1, "a red picture"), point(2), failed_point(3)])
-    metrics.library(index)
+    metrics.inspect_library(index)
     second = scrape(port)
     assert second['bucketlens_images_total{outcome="added"}'] == 10
     assert second['bucketlens_runs_total{outcome="incomplete"}'] == 2
