@@ -108,7 +108,7 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
 
 
 def _finish_with_summary(wiring: Wiring, as_json: bool) -> None:
-    """Raises MirrorMissing, MirrorDamaged."""
+    """Print how old the copy is and what it holds. Raises MirrorMissing, MirrorDamaged."""
     copy = wiring.mirror
     found = asdict(copy.summary()) | {
         "as_of": copy.as_of.isoformat(),

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 class NameMatches:
     """What the names of a file mean.
 
-    `names` of each image, by its id; `ambiguous` names, each with the keys of the images that it could be.
+    `names` of each image, by its id.
+    `ambiguous` names, each with the keys of the images that it could be.
+    `unmatched` names are of no image.
     """
 
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -19,10 +21,11 @@ class NameMatches:
 
 
 class CaptionMatcher:
-    """Matches the names of one file with images that are shown to it, of which it keeps those that may be meant.
+    """Matches the names of one file with images, one image after the other.
 
-    A name means the image whose key or address it is; else the one whose key ends with it, folder by folder; else the
-    one of the same base name. Where several images, or several names, would do, nothing is guessed.
+    A name means the image whose key or address it is.
+    Else it means the image whose key ends with it, folder by folder; else the image of the same base name.
+    Where several images, or several names, would do, nothing is guessed.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -31,6 +34,7 @@ class CaptionMatcher:
         self._alike: dict[str, dict[str, str]] = {get_base_name(name): {} for name in self._names}
 
     def add_image(self, image_id: str, key: str, uri: str) -> None:
+        """Offer an image. It is kept where a name may mean it."""
         for name in (key, uri):
             if name in self._exact:
                 self._exact[name][image_id] = key
@@ -39,6 +43,7 @@ class CaptionMatcher:
             alike[image_id] = key
 
     def match(self) -> NameMatches:
+        """Decide what every name means, among the images that were offered."""
         found = NameMatches()
         left = self._names
         for candidates in (self._exact.__getitem__, self._find_by_ending, self._find_by_base_name):
@@ -57,7 +62,7 @@ class CaptionMatcher:
 
 
 def _settle(chosen: Mapping[str, dict[str, str]], found: NameMatches) -> list[str]:
-    """Put on record what is clear or ambiguous. Returns the names that mean no image yet."""
+    """Record the names that are clear or ambiguous. Return those that mean no image yet."""
     free = {name: {i: key for i, key in images.items() if i not in found.names} for name, images in chosen.items()}
     claims: dict[str, list[str]] = defaultdict(list)
     for name, images in chosen.items():
@@ -77,7 +82,7 @@ def _settle(chosen: Mapping[str, dict[str, str]], found: NameMatches) -> list[st
 
 
 def get_base_name(name: str) -> str:
-    """The last part of a path, in composed Unicode: file systems and caption files differ in that."""
+    """Return the last part of a path, in composed Unicode: file systems and caption files differ in that."""
     return unicodedata.normalize("NFC", _normalize(name).rsplit("/", 1)[-1])
 
 

@@ -1,4 +1,4 @@
-"""The second pass: captions what has no caption, from the thumbnails; or renews captions, from the pictures."""
+"""The second pass: captions images that have none, from their thumbnails, or writes captions anew from the pictures."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -30,10 +30,11 @@ _ALL_SOURCES = 1_000_000
 
 
 class CaptionPass:
-    """Captions images in the order of their ids; each batch is on record before the next is begun.
+    """Captions images in the order of their ids; each batch is written before the next is begun.
 
-    Those that people have captioned are left out, unless the options say otherwise; what people wrote stays. With a
-    `redo` mark captions are renewed too, source by source. `needed`: a captioner that cannot be loaded is an error.
+    Images that people have captioned are left out, unless the options say otherwise. What people wrote stays.
+    With a checkpoint (`redo`) captions of a captioner are written anew too, source by source.
+    `needed`: a captioner that cannot be loaded is an error.
     """
 
     def __init__(
@@ -51,7 +52,10 @@ class CaptionPass:
             self._which = SEEN if everything else SEEN & Filter(none=(PEOPLE_ALONE,))
 
     def run(self) -> Iterator[Progress]:
-        """A captioner that cannot be loaded becomes a notice, or is raised as ModelUnavailable where it is `needed`."""
+        """Caption the images, and yield often.
+
+        A captioner that cannot be loaded becomes a notice. Raises ModelUnavailable instead where it is `needed`.
+        """
         total = retry_while_busy(self._context.index.count, self._which)
         if not total or self._context.stop.is_set():
             return
@@ -80,7 +84,7 @@ class CaptionPass:
                 self._pictures.report_missed()
 
     def _fill(self, readers: ThreadPoolExecutor, captioner: Captioner) -> Iterator[int]:
-        """Yields how many images have been dealt with."""
+        """Caption images without a caption. Yields how many have been dealt with."""
         done = 0
         yield done
         for batch in self._batches(readers, captioner.pixels, self._which, None):
@@ -89,7 +93,10 @@ class CaptionPass:
             yield done
 
     def _renew(self, readers: ThreadPoolExecutor, captioner: Captioner) -> Iterator[int]:
-        """As `_fill`; a source that cannot be read is left where it is, for the next time."""
+        """Caption as `_fill` does, source by source.
+
+        A source that cannot be read is left where it is, for the next time.
+        """
         assert self._checkpoint is not None
         if self._checkpoint.begin(captioner.fingerprint + ("+all" if self._context.options.caption_all else "")):
             self._report.notices.append("going on with the renewal of captions that was cut off")
@@ -121,7 +128,7 @@ class CaptionPass:
     def _batches(
         self, readers: ThreadPoolExecutor, spec: PixelSpec, which: Filter, after: str | None
     ) -> Iterator[list[tuple[ImageRecord, PixelsOrReason]]]:
-        """Records with their pixels, decoded a few batches ahead."""
+        """Yield batches of records with their pixels, which are decoded a few batches ahead."""
         size = self._context.options.batch_size
         ahead: deque[tuple[ImageRecord, Future[PixelsOrReason]]] = deque()
         records = self._records(which, after)
@@ -142,7 +149,7 @@ class CaptionPass:
             after = page[-1].id
 
     def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, PixelsOrReason]]) -> None:
-        """Write the captions of a batch. An empty caption is one too, so that it does not stay pending for ever."""
+        """Write the captions of a batch. An empty caption counts as one, so that its image does not stay pending."""
         shown = [(record, pixels) for record, pixels in batch if not isinstance(pixels, str)]
         for record, reason in batch:
             if isinstance(reason, str):

@@ -1,4 +1,4 @@
-"""Gives images the captions that people wrote of them, from files; runs behind the first pass, encodes no picture."""
+"""Captions that people wrote, from files, for indexed images. Runs after the first pass, and encodes no picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SourceCaptions:
-    """A caption file, and the sources whose images it speaks of."""
+    """A caption file, and the sources whose images it is about."""
 
     file: CaptionFile
     sources: tuple[str, ...]
@@ -31,9 +31,9 @@ class SourceCaptions:
 def apply_human_captions(
     context: RunContext, human_captions: Sequence[SourceCaptions], report: Report, *, report_names: bool = True
 ) -> Iterator[Progress]:
-    """Bring the captions of the files' images up to date. What no file speaks of stays as it is.
+    """Bring the captions of the files' images up to date. Images that no file names stay as they are.
 
-    An image that several files speak of has the captions of all of them, in the order of the files.
+    An image in several files has the captions of all of them, in the order of the files.
     `report_names`: report the names that mean no image.
     Raises InvalidCaptionFile, before anything is written, where an image has too much text.
     """
@@ -67,7 +67,7 @@ def apply_human_captions(
 
 
 def _merge_captions(record: ImageRecord, human: tuple[str, ...], *, keep: bool) -> CaptionTexts:
-    """A captioner's words make way for people's, unless both are wanted."""
+    """Put the captions of people in place of a captioner's, or beside them where both are wanted."""
     if record.caption_origin == "human":
         return CaptionTexts(record, human, record.generated, record.captioner)
     if keep and record.caption_origin is not None:
@@ -76,7 +76,7 @@ def _merge_captions(record: ImageRecord, human: tuple[str, ...], *, keep: bool) 
 
 
 def _match_files(context: RunContext, human_captions: Sequence[SourceCaptions]) -> list[NameMatches]:
-    """The images that each file speaks of, found in one pass over all of their sources."""
+    """Find the images that each file names, in one pass over all of their sources."""
     matchers = [CaptionMatcher(each.file.captions) for each in human_captions]
     for source in dict.fromkeys(source for each in human_captions for source in each.sources):
         own = [matcher for matcher, each in zip(matchers, human_captions, strict=True) if source in each.sources]

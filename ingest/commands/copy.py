@@ -32,8 +32,8 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     """Copy a library from a folder to a Qdrant server, back, or into another folder, without reading a picture.
 
     Everything is copied: vectors, captions, what failed; thumbnails too where the other library keeps them in another
-    folder (that of a server is --data). What is there already as it is is passed over, so the same command goes on
-    after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
+    folder (that of a server is --data). Pictures that are there already, and are the same, are skipped: the same
+    command goes on after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
     """
     with wire(data=data) as given, ExitStack() as opened, Signals() as signals:
         source, target = (opened.enter_context(Wiring(_settings_at(given.settings, place))) for place in (origin, goal))
@@ -59,7 +59,7 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
 
 
 def _lock(opened: ExitStack, *libraries: Wiring) -> None:
-    """Nobody else writes these meanwhile, on this machine. Raises LibraryBusy."""
+    """Keep others on this machine from writing the libraries meanwhile. Raises LibraryBusy."""
     for folder in {library.settings.data.resolve() for library in libraries}:
         lock = opened.enter_context(RunLock(folder))
         if not lock.unclean:
@@ -69,7 +69,7 @@ def _lock(opened: ExitStack, *libraries: Wiring) -> None:
 def _copy(
     ours: VectorIndex, theirs: VectorIndex, stop: threading.Event, as_json: bool
 ) -> tuple[library_copy.CopyProgress, list[str] | None]:
-    """What was copied, and what is not as it should be; None where it was stopped."""
+    """Copy and compare. Return what was copied, and the differences found, or None where it was stopped."""
     done = library_copy.CopyProgress(0)
     last = time.monotonic()
     try:
@@ -89,7 +89,7 @@ def _copy(
 
 
 def _settings_at(settings: Settings, place: str) -> Settings:
-    """The settings, with the library in this place. Raises InvalidSetting."""
+    """Return the settings with the library in this place. Raises InvalidSetting."""
     server = place.startswith(("http://", "https://"))
     checked = load_settings(data=settings.data, qdrant_url=place) if server else load_settings(data=place)
     places = {"data": checked.data, "qdrant_url": checked.qdrant_url if server else None}
@@ -101,7 +101,7 @@ def _location(settings: Settings) -> str:
 
 
 def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> int:
-    """Where the libraries keep them in two folders. Returns how many were missing, or others."""
+    """Copy thumbnails where the libraries keep them in two folders. Return how many were missing or different."""
     if source.settings.data.resolve() == target.settings.data.resolve():
         return 0
     count = 0

@@ -49,7 +49,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
 
 
 def _remove_from_mirror(wiring: Wiring) -> str | None:
-    """Make the library's copy without anything of what was removed. Return what went wrong, or None."""
+    """Make the library's copy anew, without anything of what was removed. Return what went wrong, or None."""
     if not wiring.mirrors.exists():
         return None
     try:

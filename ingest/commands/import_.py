@@ -23,9 +23,9 @@ def import_vectors(
 ) -> None:
     """Make images searchable by vectors that were computed before, without reading a picture.
 
-    A FILE is .npy or .pt, one vector a row, beside a file of their names in the same order: called the same but for
-    .txt (one a line), .json (an array), .csv or .tsv; or Parquet with the columns url (or name), embedding and, if you
-    like, caption. Vectors need not be normalised.
+    A FILE is .npy or .pt with one vector a row, or Parquet with the columns url (or name), embedding and, if you like,
+    caption. Beside .npy and .pt lies a file of their names in the same order. It is called the same but for .txt (one
+    a line), .json (an array), .csv or .tsv. Vectors need not be normalised.
 
     With --source a later `ingest` of that source reads the pictures and keeps their vectors. Stop it whenever you like:
     the same command goes on where it was. Exit code 3: some rows could not be used.

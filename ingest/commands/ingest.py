@@ -127,7 +127,7 @@ def ingest_sources(
     as_json: bool = False,
     observer: Observer = NULL_OBSERVER,
 ) -> int:
-    """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
+    """Ingest, with progress on standard error and the summary on standard output. Return the exit code."""
     from ingest.commands.progress import collect_remarks, show, summarize
 
     choices = {
@@ -156,7 +156,7 @@ def _keep_going(
     *,
     as_json: bool,
 ) -> int:
-    """Run until stopped. Returns the exit code: 0 where no run was going on."""
+    """Run until stopped. Return the exit code, which is 0 where no run was cut off."""
     from ingest.commands.progress import collect_remarks, show, summarize_line
     from ingest.scheduling import schedule
     from ingest.scheduling.daemon import Daemon, SystemClock, watchable

@@ -1,4 +1,4 @@
-"""Draws a run while it goes on: live bars on a terminal, a line now and then elsewhere. All on standard error."""
+"""Progress of a run on standard error (live bars on a terminal, else a line now and then), and summaries of it."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _TITLES: dict[Phase, str] = {
 
 
 def show(run: Iterator[report.Progress]) -> None:
-    """Let the run go to its end, and show where it is."""
+    """Drive a run to its end, and show how far it is."""
     console = Console(stderr=True)
     if console.is_terminal:
         _live(run, console)
@@ -114,7 +114,7 @@ def collect_remarks(done: Report) -> list[str]:
 
 
 def print_table(done: DryRun) -> None:
-    """On standard output: how many images of each source would be added, updated, deleted, left alone."""
+    """Print how many images of each source would be added, updated, deleted or left alone."""
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     drawn.add_column("source", overflow="fold")
     kinds = list(dict.fromkeys((*KINDS, *(kind for plan in done.plans for kind in plan.first))))

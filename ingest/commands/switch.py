@@ -51,7 +51,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
 
 
 def _rebuild_mirror(wiring: Wiring) -> str | None:
-    """Have the library's copy be of what is in use now. Return what went wrong, or None."""
+    """Make the library's copy from what is in use now. Return what went wrong, or None."""
     if not wiring.settings.mirror:
         return None
     try:
@@ -63,6 +63,7 @@ def _rebuild_mirror(wiring: Wiring) -> str | None:
 
 
 def _check_complete(wiring: Wiring, other: Wiring) -> None:
+    """Raise UsageError where the other library holds fewer pictures than the one in use."""
     held, here = other.index.count(INDEXED), wiring.index.count(INDEXED)
     if held < here:
         raise UsageError(

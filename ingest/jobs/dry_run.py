@@ -1,4 +1,4 @@
-"""What an ingest would do, found out without doing any of it."""
+"""What an ingest would do, found out without changing anything."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ _PAGE = 1000
 
 @dataclass(slots=True)
 class SourcePlan:
-    """How many images of a source would be added, updated, deleted, skipped, and the first keys of each kind.
+    """How many images of a source would be added, updated, deleted or skipped, and the first keys of each kind.
 
     `held_back` says why deletions would not be done, `problem` why the source could not be listed whole.
     """
@@ -76,7 +76,7 @@ def dry_run(
     retry_failed: bool = False,
     confirm_deletes: bool = False,
 ) -> DryRun:
-    """List every store and compare it with the index; None where there is no library yet.
+    """List every store and compare it with the index, which is None where there is no library yet.
 
     Raises UsageError as a run would.
     """
@@ -111,7 +111,7 @@ def _plan_source(store: ImageStore, index: VectorIndex | None, retry_failed: boo
 
 
 def _pages(store: ImageStore) -> Iterator[list[tuple[str, ImageRef]]]:
-    """What was listed before a listing fails comes out too."""
+    """Yield pages of a listing. What was listed before it fails comes out too."""
     listing = store.list()
     problem: StoreError | None = None
     while problem is None:

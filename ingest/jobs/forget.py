@@ -1,4 +1,4 @@
-"""Removes from the library all that it knows of a source, which may be gone itself. The pictures are left alone."""
+"""Removes from the library all that it holds of a source, which need not be there any more. Pictures are left alone."""
 
 import threading
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ _PAGE = 1000
 
 @dataclass(slots=True)
 class ForgetPlan:
-    """What the library holds of a source: counts of images, `human` of them with a person's captions; the first keys.
+    """What the library holds of a source: counts of images, and the first keys.
 
-    `removed` counts those that have been removed.
+    `human` of the images have captions that people wrote. `removed` counts the images that have been removed.
     """
 
     source: str
@@ -48,9 +48,10 @@ class ForgetPlan:
 
 
 def plan_forget(index: VectorIndex, named: str, source: str) -> ForgetPlan:
-    """What would go of the source that the user `named` as it is on record, or so that `source` is its canonical name.
+    """Count what would be removed of a source.
 
-    Raises UsageError where the library knows no such source.
+    The source is the one that is on record as `named`, or else `source`, which is its canonical name.
+    Raises UsageError where the library knows neither.
     """
     known = sorted(indexed_sources(index))
     source = named if named in known else source
@@ -71,9 +72,9 @@ def plan_forget(index: VectorIndex, named: str, source: str) -> ForgetPlan:
 def forget(
     index: VectorIndex, thumbnails: ThumbnailStore, found: ForgetPlan, stop: threading.Event
 ) -> Iterator[ForgetPlan]:
-    """Remove it page by page until it is done or `stop`, yielding after each. Killed at any time: done again, it ends.
+    """Remove a source page by page, until it is done or `stop`. Yields after each page.
 
-    Thumbnails go first, so that none is left without its image.
+    Thumbnails go first, so that none is left without its image. After a kill the same call ends the work.
     """
     while not stop.is_set() and (page := retry_while_busy(index.scroll, _filter_source(found.source), limit=_PAGE)):
         ids = [record.id for record in page]

@@ -1,4 +1,4 @@
-"""One ingest from beginning to end: every source, the captions, what to clear away."""
+"""A full run: every source, the captions, and what a killed run has left over."""
 
 import time
 from collections import Counter
@@ -30,11 +30,11 @@ def run_ingest(
     human_captions: Sequence[SourceCaptions] = (),
     sweep: bool = False,
 ) -> Iterator[Progress]:
-    """Makes the library equal to the stores, each of which is listed once, and fills in `report` as it goes.
+    """Make the library equal to the stores, each of which is listed once, and fill in `report`.
 
     `human_captions`: captions of people for the stores' images.
     `sweep`: look for what a run that was cut off has left over.
-    Raises UsageError before anything is done where a store lies inside a source that is indexed as a whole.
+    Raises UsageError, before anything is done, where a store lies inside a source that is indexed as a whole.
     """
     try:
         for store in select_stores(indexed_sources(context.index), stores, report.notices):
@@ -55,9 +55,10 @@ def run_ingest(
 
 
 def run_captions(context: RunContext, report: Report, redo: RecaptionCheckpoint | None = None) -> Iterator[Progress]:
-    """Captions what has no caption, with a mark also what a captioner has captioned, and fills in `report` as it goes.
+    """Caption images that have no caption, and fill in `report`. Thumbnails that are missing are made again.
 
-    Makes missing thumbnails again. Raises ModelUnavailable where there is something to caption and no captioner.
+    `redo`: caption those too that a captioner has captioned, from where the checkpoint is.
+    Raises ModelUnavailable where there is something to caption and no captioner.
     """
     try:
         yield from CaptionPass(context, report, redo, needed=True).run()
@@ -72,7 +73,7 @@ def run_captions(context: RunContext, report: Report, redo: RecaptionCheckpoint 
 
 
 def select_stores(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list[str]) -> list[ImageStore]:
-    """The stores without repeats and without those that lie inside another, which reads them anyway.
+    """Return the stores without repeats, and without those that lie inside another, which reads them anyway.
 
     Adds to `notices`. Raises UsageError where a store lies inside one of the `indexed` sources.
     """

@@ -1,4 +1,4 @@
-"""Takes in vectors that somebody has computed already; reads no picture."""
+"""Takes in vectors that were computed before, without reading a picture."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -39,10 +39,10 @@ class _Row:
 
 
 class VectorImport:
-    """One run over vector files. Rows that are there already are passed over, so it goes on where one was cut off.
+    """One run over vector files. Rows that are there already are skipped, so a run goes on where one was cut off.
 
-    An image that this library has encoded itself stays as it is; one that failed becomes searchable. Every row that
-    cannot be used is told of with file and row, and counted in `report.failed`.
+    An image that this library has encoded itself stays as it is; one that failed becomes searchable.
+    Every row that cannot be used is reported with file and row, and counted in `report.failed`.
     """
 
     def __init__(self, context: RunContext, store_of: Callable[[Path], Nameable], read: Reader, report: Report) -> None:
@@ -54,6 +54,7 @@ class VectorImport:
         self._done = 0
 
     def run(self, files: Sequence[Path]) -> Iterator[Progress]:
+        """Import the files one after the other, and yield often."""
         for path in files:
             refused = 0
             try:
@@ -78,7 +79,7 @@ class VectorImport:
             self._context.run_interruptible(self._context.index.optimize)
 
     def _write_rows(self, path: Path, store: Nameable, rows: VectorRows, modified_at: datetime, refused: int) -> int:
-        """Write what is good and new of some rows; returns how many of the file's rows have been refused by now."""
+        """Write what is good and new of some rows. Return how many of the file's rows have been refused by now."""
         good: list[_Row] = []
         for n, name in enumerate(rows.names):
             try:
@@ -112,7 +113,7 @@ class VectorImport:
         return refused
 
     def _parse_row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
-        """Raises ValueError with the reason why it cannot be used."""
+        """Check a row, and name its image. Raises ValueError with the reason why it cannot be used."""
         name = rows.names[n]
         if not name.strip() or not is_unicode(name):
             raise ValueError("it has no name")

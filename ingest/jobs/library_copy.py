@@ -1,4 +1,4 @@
-"""One library into another of the same model: streamed, gone on with where it was cut off, and verified."""
+"""Copies a library into another of the same model, and compares them. A copy that was cut off goes on."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ SAMPLED = 500  # pictures that are compared in the end
 class CopyProgress:
     """How far a copy is, in pictures, failed ones included.
 
-    `written` now, `same` there already, `others` that the target holds beside those of the source (known at the end);
+    `written` now, `same` there already, `others` that only the target holds (known at the end).
     `sample`: ids of pictures, each as likely as any other.
     """
 
@@ -35,10 +35,10 @@ class CopyProgress:
 
 
 def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None = None) -> Iterator[CopyProgress]:
-    """Write every point of the source into the target, unless it is there as it is. Yields after every page.
+    """Write every point of the source into the target, unless the same is there. Yields after every page.
 
-    Left or killed anywhere, it is gone on with by doing it again. What the target holds beside it stays. Raises
-    ModelMismatch, and LibraryError as either index does.
+    After a stop or a kill, the same call goes on. Points that only the target holds stay.
+    Raises ModelMismatch, and LibraryError as either index does.
     """
     if source.info.fingerprint != target.info.fingerprint:
         raise ModelMismatch(target.info.model, source.info.model)
@@ -63,7 +63,7 @@ def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None 
 
 
 def find_differences(source: VectorIndex, target: VectorIndex, copied: CopyProgress) -> list[str]:
-    """Sentences on what is not as it should be after a copy: the numbers of pictures, and those of the sample."""
+    """Say in sentences what differs after a copy: the numbers of pictures, and pictures of the sample."""
     said = []
     if (now := source.count()) != copied.done:
         said.append(f"{copied.done:,} pictures were copied, and the source holds {now:,} by now")
@@ -86,7 +86,7 @@ def _pages(index: VectorIndex) -> Iterator[list[ImageRecord]]:
 
 
 def _points(index: VectorIndex, records: Iterable[ImageRecord]) -> dict[str, Point]:
-    """Whole points of an index, by id."""
+    """Read whole points of an index, by id."""
     held = {record.id: record for record in records}
     vectors = {name: index.vectors(list(held), name) if held else {} for name in _NAMES}
     return {i: Point(record, vectors["image"].get(i), vectors["caption"].get(i)) for i, record in held.items()}
@@ -106,7 +106,7 @@ def _is_equal(one: Vector | None, other: Vector | None) -> bool:
 
 
 def _add_to_sample(sample: list[str], image_id: str, number: int, chance: random.Random) -> None:
-    """Reservoir sampling (Vitter 1985, algorithm R); `number` pictures came before."""
+    """Sample by reservoir (Vitter 1985, algorithm R); `number` pictures came before."""
     if len(sample) < SAMPLED:
         sample.append(image_id)
     elif (place := chance.randrange(number + 1)) < SAMPLED:

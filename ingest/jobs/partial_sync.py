@@ -1,4 +1,4 @@
-"""An ingest of those files alone of which a watcher says that they have changed; nothing else is listed."""
+"""A run over those files alone that a watcher has seen to change. Nothing else is listed."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _log = get_logger(__name__)
 
 
 class _Selection:
-    """An ImageStore of some images of another."""
+    """An image store that lists some images of another."""
 
     def __init__(self, store: ImageStore, refs: Iterable[ImageRef]) -> None:
         self.source = store.source
@@ -46,7 +46,7 @@ def sync_paths(
     *,
     human_captions: Sequence[SourceCaptions] = (),
 ) -> Iterator[Progress]:
-    """Bring the changed paths of each source up to date, and fill in `report` as it goes. Raises StoreError.
+    """Bring the changed paths of each source up to date, and fill in `report`. Raises StoreError.
 
     `human_captions`: captions of people for the stores' images.
     """
@@ -97,7 +97,7 @@ def _fetch(index: VectorIndex, ids: list[str]) -> list[ImageRecord]:
 
 
 def _count_lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int:
-    """How many of these have bytes that no other image of the source has: those that were renamed are not lost."""
+    """Count the images whose bytes no other image of the source has. Renamed ones are not lost."""
     ids = {record.id for record in gone}
     indexed = [record for record in gone if record.status == "indexed"]
     kept: set[str | None] = set()

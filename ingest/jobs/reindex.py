@@ -1,4 +1,4 @@
-"""A library made anew for another model, beside the one that is in use: from its sources, and from its captions."""
+"""Carries captions into a library that is made anew for another model."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ _PAGE = 256
 
 
 def carry_captions(old: VectorIndex, context: RunContext, report: Report) -> Iterator[Progress]:
-    """Give the images of the run's index the captions that the old one knows, in vectors of the run's encoder.
+    """Give the images of the run's index the captions of the old one, in vectors of the run's encoder.
 
-    What a captioner said goes with the bytes that it saw. Done again it writes nothing twice.
+    What a captioner wrote is carried where the bytes are those that it saw. Done again, it writes nothing twice.
     """
     total, done, carried = retry_while_busy(old.count, CAPTIONED), 0, 0
     after: str | None = None
@@ -35,7 +35,7 @@ def carry_captions(old: VectorIndex, context: RunContext, report: Report) -> Ite
 
 
 def _find_missing_texts(old: ImageRecord, new: ImageRecord) -> CaptionTexts | None:
-    """What the new record lacks, if anything."""
+    """Return the captions that the new record lacks, or None."""
     human = get_human_captions(old)
     seen = old.content_hash == new.content_hash
     generated = (old.generated if human else old.caption) if seen else None

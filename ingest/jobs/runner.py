@@ -1,4 +1,4 @@
-"""Runs of one process over the same sources: each takes the library, does its work and lets the library go."""
+"""Runs of one process over the same sources. Each run opens the library, does its work and releases the library."""
 
 import os
 import time
@@ -29,7 +29,7 @@ Show = Callable[[Iterator[Progress]], None]
 
 
 class Runner:
-    """Does runs one after the other, in the main thread; models that one has loaded stay for the next.
+    """Does runs one after the other, in the main thread. Models that one run has loaded stay for the next.
 
     `preload`: load the encoder even where there is nothing to encode yet, so that the next run need not.
     """
@@ -73,10 +73,11 @@ class Runner:
 
     @property
     def stopped(self) -> bool:
+        """Whether a signal has come."""
         return self._signals.stop.is_set()
 
     def stores(self) -> list[ImageStore]:
-        """Raises SourceNotFound."""
+        """Open the stores of all sources. Raises SourceNotFound."""
         stores = [self._wiring.store(source) for source in self._sources]
         self._names = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
         return stores
@@ -102,7 +103,7 @@ class Runner:
         return report
 
     def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
-        """As `sync`, for an edition that is not in use yet; `carry` is what follows. Raises BucketLensError."""
+        """Sync as `sync` does, into an edition that is not in use yet, and then `carry`. Raises BucketLensError."""
         report = Report()
         stores = self.stores()
         human_captions = self._read_caption_files()
@@ -137,9 +138,9 @@ class Runner:
         return report
 
     def _read_caption_files(self) -> list[SourceCaptions]:
-        """The captions of people for each source: those of the command, and its own of bucketlens.toml.
+        """Read the captions of people for each source: those of the command, and its own of bucketlens.toml.
 
-        Those of a source that lies inside another, which reads its images, are for that one. Raises InvalidCaptionFile.
+        A source inside another is read with it, so its captions are for the outer one. Raises InvalidCaptionFile.
         """
         own = {source.name: source.caption_files for source in self._wiring.settings.sources}
         sources_of: dict[Path, list[str]] = {}
@@ -213,9 +214,9 @@ class Runner:
         return time.monotonic() - self._mirror_updated_at > 60 * self._wiring.settings.mirror_minutes
 
     def _update_mirror(self, context: RunContext, kind: str, report: Report) -> None:
-        """Bring the library's copy up to date; what a watcher sees is copied by and by.
+        """Bring the library's copy up to date; after a watcher's runs only now and then.
 
-        A copy that cannot be made is no reason for a run to fail, nor is a signal meanwhile: the run itself is done.
+        A copy that cannot be made does not fail the run, and neither does a signal meanwhile: the run itself is done.
         """
         settings = self._wiring.settings
         if not settings.mirror or (kind == "watch" and not self._mirror_due()):
@@ -229,7 +230,7 @@ class Runner:
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
 
     def _calibrate(self, context: RunContext) -> None:
-        """So that no search of a large library has to begin with it."""
+        """Measure the library for its searches, so that no search has to begin with it."""
         try:
             with suppress(Interrupted):
                 context.run_interruptible(self._wiring.calibrate)

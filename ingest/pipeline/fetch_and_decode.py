@@ -1,4 +1,4 @@
-"""One image from its source to model input: read, hash, decode, thumbnail. Runs in several threads at once."""
+"""One image from its source to model input: read, hash, decode, store the thumbnail."""
 
 import hashlib
 import threading
@@ -29,7 +29,7 @@ _UNKNOWN_BYTES = 8 * 2**20  # counted for an image whose listing does not know i
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Decoded, its thumbnail stored; waits for its vector."""
+    """Decoded, and its thumbnail stored: only its vector is missing."""
 
     step: Step
     decoded: Decoded
@@ -37,16 +37,17 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Its bytes are those that are indexed already."""
+    """The bytes are those that are indexed already."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Cannot be indexed. `transient`: it could not be read at all, which may be over by the next run.
+    """Cannot be indexed.
 
-    `keep_indexed`: what is indexed of it stays so, if there is anything.
+    `transient`: it could not be read at all, which may be over by the next run.
+    `keep_indexed`: what is indexed of it stays, if there is anything.
     """
 
     step: Step
@@ -65,7 +66,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class CaptionsChanged:
-    """Nothing is to be read: its listing has other captions for it than are on record."""
+    """Nothing to read: only the captions of its listing differ from those on record."""
 
     step: Step
 
@@ -82,7 +83,7 @@ FetchResult = Ready | Unchanged | CaptionsChanged | Failed | Gone | Archived
 
 
 class ImageLoader:
-    """Prepares images of one store; bounds the encoded bytes that its threads hold at once."""
+    """Loads images of one store, in several threads; bounds the encoded bytes that they hold at once."""
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class ImageLoader:
         self._budget = _ByteBudget(_MAX_BYTES_IN_MEMORY)
 
     def load(self, step: Step) -> FetchResult:
-        """The outcome for the image as it is when its bytes are read, which its step then refers to."""
+        """Load the image of a step as it is when its bytes are read; the step of the result refers to that."""
         if step.kind == "reword":
             return CaptionsChanged(step)
         for _ in range(_CHANGES_FOLLOWED):
@@ -160,7 +161,7 @@ def _has_center_crop_only(step: Step) -> bool:
 
 
 class _ByteBudget:
-    """A semaphore over bytes; one image over the whole budget passes when it is alone."""
+    """A semaphore over bytes. One image over the whole budget passes when it is alone."""
 
     def __init__(self, total: int) -> None:
         self._total = total

@@ -44,8 +44,9 @@ _WRITE_SECONDS = 2.0
 class ImagePass:
     """Reads, decodes, encodes and writes what a planner says, all four at once, with a bounded look-ahead.
 
-    Preparing runs in threads (over the decode workers' processes), encoding in a thread of its own; this object is used
-    by one thread, which plans ahead, gathers batches and writes. `archived` counts, by reason, what could not be read.
+    Images are loaded in threads, over the processes of the decode workers, and encoded in a thread of its own.
+    The object itself is used by one thread, which plans ahead, gathers batches and writes.
+    `archived` counts, by reason, what could not be read.
     """
 
     def __init__(self, context: RunContext, store: ImageStore, planner: Planner, report: Report) -> None:
@@ -69,9 +70,9 @@ class ImagePass:
         self._reencoded = 0
 
     def run(self) -> Iterator[Progress]:
-        """Works until everything that is planned has been written, or `stop`; yields often.
+        """Work until everything that is planned has been written, or `stop`. Yields often.
 
-        Raises StoreError where the store as a whole cannot be read any more, after having written what was read.
+        Raises StoreError, after having written what was read, where the store as a whole cannot be read any more.
         """
         step = self._first_step()
         if step is None:
@@ -135,7 +136,7 @@ class ImagePass:
         readers.submit(loader.load, step).add_done_callback(self._outcomes.put)
 
     def _look_ahead(self, readers: ThreadPoolExecutor, loader: ImageLoader) -> None:
-        """Keep a bounded number of images under way, those that wait for the device included."""
+        """Keep a bounded number of images under way, with those that wait for the device."""
         most = 4 * max(self._context.options.batch_size, self._readers)
         while self._under_way + len(self._batch) < most:
             idle = not (self._under_way or self._batch or self._encodings)
@@ -145,7 +146,7 @@ class ImagePass:
             self._submit(readers, loader, step)
 
     def _gather(self) -> None:
-        """Take what has been prepared, until a batch is full or nothing has come for a while."""
+        """Take what has been loaded, until a batch is full or nothing has come for a while."""
         while self._under_way and len(self._batch) < self._context.options.batch_size:
             try:
                 outcome = self._outcomes.get(timeout=_TICK).result()
@@ -190,7 +191,7 @@ class ImagePass:
             self._points.append((step, build_failed_point(failure, self._context.index.info.fingerprint)))
 
     def _encode(self, device: ThreadPoolExecutor, encoder: Encoder) -> None:
-        """Hand a batch to the device when it is full, when nothing more comes, or when it has waited for long."""
+        """Give a batch to the device when it is full, when nothing more comes, or when it has waited for long."""
         if not self._batch:
             return
         full = len(self._batch) >= self._context.options.batch_size
@@ -212,7 +213,7 @@ class ImagePass:
             self._encodings.append((new, device.submit(_encode_timed, encoder, new)))
 
     def _collect(self, encoder: Encoder, most: int) -> None:
-        """Make points of wait_until_done encodings, waiting while over `most` are under way."""
+        """Make points of encodings that are done, and wait while over `most` are under way."""
         while self._encodings and (len(self._encodings) > most or self._encodings[0][1].done()):
             batch, encoding = self._encodings.popleft()
             if encoding.cancelled():
@@ -225,7 +226,7 @@ class ImagePass:
                 self._points.append((ready.step, point))
 
     def _write(self, *, whole: bool = False) -> None:
-        """Write when there is much to write, or some of it has waited; count what has been acknowledged."""
+        """Write when there is much to write, or some of it has waited. Count what has been acknowledged."""
         now = time.monotonic()
         waiting = len(self._points) + len(self._unchanged) + len(self._captions_changed)
         if waiting and (whole or waiting >= _WRITE_POINTS or now - self._written_at > _WRITE_SECONDS):
@@ -269,13 +270,13 @@ class ImagePass:
 
 
 def _merge_captions(known: ImageRecord, human: tuple[str, ...]) -> CaptionTexts:
-    """A captioner's words make way for people's, unless they were asked for beside them."""
+    """Put the captions of people in place of a captioner's, or beside them where both were asked for."""
     both = known.caption_origin == "human"
     return CaptionTexts(known, human, known.generated if both else None, known.captioner if both else None)
 
 
 def _encode_timed(encoder: Encoder, batch: list[Ready]) -> tuple[Matrix, float]:
-    """(N, D) vectors of a batch, and the seconds that they took."""
+    """Encode a batch. Return its vectors, (N, D), and the seconds that they took."""
     started = time.perf_counter()
     pixels = [ready.decoded.pixels for ready in batch]
     vectors = encode_pictures(encoder, [each for each in pixels if each is not None])

@@ -1,4 +1,4 @@
-"""The pictures of indexed images once more: from their thumbnails, or from where they are."""
+"""Reads the pictures of indexed images once more, from their thumbnails or from their sources."""
 
 import threading
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ PixelsOrReason = Pixels | str
 
 
 class PictureReader:
-    """Shows pictures, in several threads at once; counts and reports those that cannot be shown."""
+    """Reads pictures, in several threads at once. Counts and reports those that cannot be read."""
 
     def __init__(self, context: RunContext, report: Report) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class PictureReader:
         self._missed: list[str] = []
 
     def read_small(self, record: ImageRecord, spec: PixelSpec) -> PixelsOrReason:
-        """From the thumbnail, or where that is missing or damaged from the picture, whose thumbnail is made again."""
+        """Decode the thumbnail. Where it is missing or damaged, read the picture, and make the thumbnail again."""
         thumbnail = self._context.thumbnails.get(record.id)
         if thumbnail is not None:
             try:
@@ -45,20 +45,21 @@ class PictureReader:
         return _pixels(self._read(record, DecodeRequest(spec, self._context.options.thumbnail_px)))
 
     def read_whole(self, record: ImageRecord, spec: PixelSpec) -> PixelsOrReason:
-        """From the picture; a thumbnail that is missing is made again."""
+        """Read the picture. A thumbnail that is missing is made again."""
         missing = self._context.thumbnails.get(record.id) is None
         return _pixels(self._read(record, DecodeRequest(spec, self._context.options.thumbnail_px if missing else None)))
 
     def remake_thumbnail(self, record: ImageRecord) -> str | None:
-        """Make the thumbnail from the picture. Returns why it cannot be made, or None."""
+        """Make the thumbnail from the picture. Return why it cannot be made, or None."""
         decoded = self._read(record, DecodeRequest(thumbnail=self._context.options.thumbnail_px))
         return decoded if isinstance(decoded, str) else None
 
     def get_store_error(self, source: str) -> str | None:
-        """Why the source as a whole cannot be read, where that has shown."""
+        """Return why the source as a whole cannot be read, or None where that has not been seen."""
         return self._store_errors.get(source)
 
     def record_missed(self, record: ImageRecord, reason: str) -> None:
+        """Count and log a picture that cannot be had for its caption."""
         _log.warning("no_caption", uri=record.uri, reason=reason)
         self._report.uncaptioned += 1
         if len(self._missed) < _EXAMPLES:
@@ -82,7 +83,7 @@ class PictureReader:
                 store.stop()
 
     def _read(self, record: ImageRecord, request: DecodeRequest) -> Decoded | str:
-        """The very picture that is indexed, its thumbnail put away; or why there is none."""
+        """Read the very picture that is indexed, and store its thumbnail. Return why it cannot be had otherwise."""
         if trouble := self._store_errors.get(record.source):
             return trouble
         try:
@@ -112,7 +113,7 @@ class PictureReader:
 
 
 def wait_until_done(work: Iterable["Future[Any]"], stop: threading.Event) -> bool:
-    """Wait until all of it is done, or `stop`."""
+    """Wait until all of it is done, or `stop`. Return whether it is done."""
     left = set(work)
     while left and not stop.is_set():
         left = wait(left, timeout=_TICK).not_done

@@ -1,4 +1,4 @@
-"""What is to be done: pure decisions from what is listed and what is indexed, tested without a disk."""
+"""What is to be done: pure decisions from what is listed and what is indexed."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -29,10 +29,12 @@ class Step:
 def plan(
     listed: Iterable[tuple[str, ImageRef]], known: Mapping[str, ImageRecord], *, retry_failed: bool = False
 ) -> list[Step]:
-    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
+    """Compare a page of (id, ref) with the records of those ids.
 
-    What would be worked on if it were not withheld is told apart, and so is an image of which only the captions that
-    its listing has for it are others. One that is `has_center_crop_only` is read again, unless it is withheld.
+    A failed image is tried again when its etag has changed.
+    An image to be worked on that is archived has a kind of its own ("withheld").
+    So has one whose captions alone differ from those of its listing ("reword").
+    An image with `has_center_crop_only` is read again, unless it is archived.
     """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
@@ -53,7 +55,7 @@ def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
 
 
 def has_center_crop_only(known: ImageRecord) -> bool:
-    """Has it the vector of its middle square alone, as long pictures were encoded before there were tiles?"""
+    """Whether its vector is of the middle square alone, as long pictures were encoded before there were tiles."""
     if known.status != "indexed" or known.content_hash is None or known.framing is not None:
         return False
     return known.width is not None and known.height is not None and is_long(known.width, known.height)
@@ -67,9 +69,9 @@ def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """What a complete listing says about what is indexed of a source.
+    """What a complete listing says about what is indexed of a source: how many images are absent from it.
 
-    `lost` of the `absent` are not to be found under another name, so deleting them forgets a picture.
+    `lost` of the `absent` have no other name, so deleting them forgets a picture.
     """
 
     source: str
@@ -80,7 +82,7 @@ class Absences:
 
 
 def explain_refusal(absences: Absences, *, confirmed: bool) -> str | None:
-    """Why nothing may be deleted, as a sentence for people, or None."""
+    """Say in a sentence why nothing may be deleted, or return None."""
     if absences.absent and not absences.listed:
         return (
             f"{absences.source} lists no image at all while {absences.indexed:,} are indexed; nothing was deleted, "
@@ -113,11 +115,11 @@ class IdSet:
         self._sorted = None
 
     def remove(self, image_id: str) -> None:
-        """Take out one that was added. Safe while another thread adds."""
+        """Take out an id that was added. Safe while another thread adds."""
         self._removed.add(image_id)
 
     def find_absent(self, image_ids: Iterable[str]) -> list[str]:
-        """Those that were not added, or were removed, in order."""
+        """Return those ids that were not added, or were removed, in their order."""
         wanted = list(image_ids)
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))

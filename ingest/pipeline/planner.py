@@ -21,12 +21,12 @@ _AHEAD = 20_000  # steps; about 20 MB
 
 
 class Planner:
-    """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
+    """Plans in a thread of its own. Steps that need work come out; `skipped` counts the others.
 
-    `total` is the number of images to work on, known once everything has been listed; `archived` counts, by reason,
-    those that would be worked on if they could be read. After the last step `problem` says why the listing is not
-    complete, where it is not. `known` of the listed images are indexed, `forgotten` of them were deleted after they had
-    been listed.
+    `total` is the number of images to work on, known once everything has been listed.
+    `archived` counts, by reason, those that would be worked on if they could be read.
+    `problem`, after the last step, says why the listing is not complete, where it is not.
+    `known` of the listed images are indexed; `forgotten` of them were deleted after they had been listed.
     """
 
     def __init__(
@@ -52,11 +52,14 @@ class Planner:
 
     @property
     def ended(self) -> bool:
-        """Has the last step been taken?"""
+        """Whether the last step has been taken."""
         return self._ended
 
     def next(self, wait_s: float) -> Step | None:
-        """The next step, or None where there is none yet (when `ended`: none any more). Raises what planning raised."""
+        """Return the next step, or None where there is none yet, or (when `ended`) none any more.
+
+        Raises what planning raised.
+        """
         if self._ended:
             return None
         try:
@@ -75,7 +78,7 @@ class Planner:
         self.forgotten += step.known is not None
 
     def close(self) -> None:
-        """Ends it within a page of the listing, wherever it is."""
+        """End the planning, wherever it is, within a page of the listing."""
         self._closing.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Outcomes -> points: the one place that fills in records."""
+"""Loaded images -> points of the index. The one place that fills in records."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,10 +21,10 @@ from ingest.pipeline.run_context import retry_while_busy
 
 
 def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
-    """A new point; what people wrote of the picture stays when its file changes, or can be read again.
+    """Make the point of an encoded image. What people wrote of it stays when its file changes.
 
-    What its listing says that they wrote counts for more. A picture that is the same and had been seen in part keeps
-    every caption.
+    Captions of its listing count for more than those on record.
+    A picture that had a center crop alone, and whose bytes are the same, keeps every caption.
     """
     known = step.known
     if known is not None and has_center_crop_only(known) and known.content_hash == decoded.content_hash:
@@ -46,7 +46,7 @@ def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: Vec
 
 
 def _build_reencoded_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
-    """With another image vector, and all that is said of it as it was."""
+    """Make a point with another image vector, and all captions as they were."""
     assert step.known is not None
     record = _with_captions_of(_build_decoded_record(step, decoded, index.info.fingerprint), step.known)
     caption = retry_while_busy(index.vectors, [step.id], "caption").get(step.id)
@@ -55,7 +55,10 @@ def _build_reencoded_point(step: Step, decoded: Decoded, vector: Vector, index: 
 
 
 def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
-    """The point of an image whose vector was imported and that is now read for the first time: the vector stays."""
+    """Make the point of an image whose vector was imported, and that is now read for the first time.
+
+    The vector stays. Returns None where there is no such vector.
+    """
     known = step.known
     if known is None or known.etag != UNREAD_ETAG or known.status != "indexed":
         return None
@@ -73,9 +76,9 @@ def _build_listed_point(record: ImageRecord, vector: Vector, captions: tuple[str
 
 
 def build_failed_point(failure: Failed, fingerprint: str) -> Point:
-    """A point without a vector. Its etag differs from any where the failure may be over by the next run.
+    """Make a point without a vector. What people wrote stays on record for when it can be read again.
 
-    What people wrote of the picture stays on record for when it can be read again.
+    Its etag differs from any where the failure may be over by the next run.
     """
     record, known = _build_record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
     if failure.step.ref.captions:
@@ -88,7 +91,7 @@ def build_failed_point(failure: Failed, fingerprint: str) -> Point:
 
 
 class Donors:
-    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are taken over."""
+    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are reused."""
 
     def __init__(self, index: VectorIndex, content_hashes: Iterable[str]) -> None:
         self._index = index
@@ -101,7 +104,10 @@ class Donors:
         self._captions = retry_while_busy(index.vectors, ids, "caption") if ids else {}
 
     def point(self, step: Step, decoded: Decoded) -> Point | None:
-        """The point of an image whose bytes are known, or None: also where a person's words are to be kept."""
+        """Make the point of an image whose bytes are known.
+
+        Returns None where they are not, and where captions of people must stay.
+        """
         if step.ref.captions or (step.known is not None and step.known.caption_origin == "human"):
             return None
         donor = self._records.get(decoded.content_hash)
@@ -112,7 +118,7 @@ class Donors:
 
 
 def _with_captions_of(record: ImageRecord, other: ImageRecord) -> ImageRecord:
-    """With all that is said of the other one, which shows the same."""
+    """Copy all captions of the other record, which is of the same picture."""
     return replace(
         record,
         caption=other.caption,

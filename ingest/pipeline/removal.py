@@ -18,9 +18,9 @@ _log = get_logger(__name__)
 
 
 def sync_deletions(context: RunContext, source: str, listed: IdSet, report: Report) -> None:
-    """After a complete listing of `source`: delete its images that were not listed, unless that looks like a mistake.
+    """Delete the images of `source` that a complete listing lacks, unless that looks like a mistake.
 
-    Sources inside it are absorbed: their images have been listed as its own, so they go from under the old name.
+    Sources inside it are absorbed: their images have been listed as its own, so their old names go.
     """
     gone: list[str] = []
     absences = find_absent(context.index, source, listed, lambda record: gone.append(record.id))
@@ -28,7 +28,10 @@ def sync_deletions(context: RunContext, source: str, listed: IdSet, report: Repo
 
 
 def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[[ImageRecord], object]) -> Absences:
-    """What is indexed of `source`, and of sources inside it, but was not listed; `found` is given each such image."""
+    """Count what is indexed of `source`, and of sources inside it, but was not listed.
+
+    `found` is given each such image.
+    """
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
     for page in _pages(index, Filter(all=(Match("source", inside),))) if inside else ():
@@ -43,7 +46,7 @@ def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[
 
 
 def delete_absent(context: RunContext, absences: Absences, gone: Sequence[str], report: Report) -> None:
-    """Delete the ids that are `gone`, or say why not."""
+    """Delete the ids that are `gone`, or report why not."""
     reason = explain_refusal(absences, confirmed=context.options.confirm_deletes)
     if reason is not None:
         _log.info("deletions_held_back", source=absences.source, gone=len(gone), held=absences.indexed)
@@ -77,12 +80,14 @@ def sweep_thumbnails(context: RunContext) -> None:
 
 
 def indexed_sources(index: VectorIndex) -> list[str]:
+    """Return the names of all sources in the index."""
     return [source for source, _ in retry_while_busy(lambda: index.facet("source", limit=10_000))]
 
 
 def is_inside(source: str, other: str) -> bool:
-    """Is everything of `source` also of `other`? Buckets' names end with "/", folders' do not, but for the root.
+    """Whether everything of `source` is also of `other`.
 
+    Names of buckets end with "/"; those of folders do not, but for the root.
     What is hidden in `other`, or rubbish by its name, is not read with it.
     """
     base = other if other.endswith("/") else other + "/"
@@ -94,7 +99,7 @@ def is_inside(source: str, other: str) -> bool:
 
 
 def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
-    """How many of these have bytes that no listed image of the source has, so that nothing else shows them."""
+    """Count those whose bytes no listed image of the source has, so that nothing else shows them."""
     shown = [record.content_hash for record in absent if record.status == "indexed"]
     hashes = tuple({each for each in shown if each is not None})
     if not hashes:

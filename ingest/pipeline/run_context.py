@@ -1,4 +1,4 @@
-"""What a run works with: ports, and how much of what at once."""
+"""What a run works with: the ports, and how much is done at once."""
 
 import threading
 import time
@@ -24,8 +24,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`batch_size` images are encoded at once; `readers` files are read or decoded at once.
+    """How a run works.
 
+    `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
     """
 
@@ -59,7 +60,7 @@ class RunContext:
 
 
 def retry_while_busy(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `call` returns, tried again for a minute while a reader holds the library."""
+    """Call, and try again for a minute while a reader holds the library. Raises LibraryBusy after that."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Makes thumbnails again that are missing, as where somebody has deleted them."""
+"""Makes thumbnails again that are missing."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +16,10 @@ _log = get_logger(__name__)
 
 
 def remake_thumbnails(context: RunContext, report: Report) -> Iterator[Progress]:
-    """Of all images whose pictures have been read, from these; those that cannot be had are counted in a notice."""
+    """Make the missing thumbnails of all images whose pictures have been read, from the pictures.
+
+    Those whose pictures cannot be had are counted in a notice.
+    """
     there = IdSet()
     for image_id in context.thumbnails.ids():
         there.add(image_id)

@@ -1,4 +1,4 @@
-"""Keeps the library equal to its sources until it is stopped: full runs when it is time, and what watchers see."""
+"""Keeps a library equal to its sources until it is stopped: full runs when they are due, and what watchers see."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +16,8 @@ _log = get_logger(__name__)
 
 
 class SystemClock:
+    """The clock of the system."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -55,11 +57,13 @@ class Daemon:
         return self._watch is not None and not self._suspended and self._watch.full_run_needed
 
     def run(self) -> bool:
+        """Do one full run."""
         report = self._attempt(self._full)
         self._suspended = report is None
         return report is not None and report.exit_code != 1
 
     def poll(self) -> None:
+        """Do what a watcher has seen."""
         if self._watch is None or self._suspended:
             return
         changed = self._watch.take_settled()
@@ -78,7 +82,7 @@ class Daemon:
         return self._runner.sync()
 
     def _attempt(self, run: Callable[[], Report]) -> Report | None:
-        """The report of a run; None where it failed as a whole."""
+        """Do a run and report it. Returns None where it failed as a whole."""
         try:
             report = run()
         except BucketLensError as error:
@@ -94,7 +98,7 @@ class Daemon:
 
 
 def watchable(stores: Sequence[ImageStore]) -> list[Watchable]:
-    """The folders among the stores, each once, and without those that lie inside another. Raises UsageError."""
+    """Return the folders among the stores, each once, without those inside another. Raises UsageError."""
     outer = {
         store.source: store
         for store in stores

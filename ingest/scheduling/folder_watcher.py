@@ -1,4 +1,4 @@
-"""Watches folders and says which files have changed and are complete."""
+"""Watches folders, and says which files have changed and are complete."""
 
 import logging
 import os
@@ -50,14 +50,14 @@ WriteState = Literal["open", "closed", "as before"]
 
 @dataclass(slots=True)
 class ChangedPaths:
-    """Paths that have changed, and when each was last seen to. Pure but for the clock it is given."""
+    """Paths that have changed, and when each last did. Pure but for the clock it is given."""
 
     clock: Callable[[], float] = time.monotonic
     full_run_needed: bool = True
     _paths: dict[tuple[str, bytes], tuple[float, WriteState]] = field(default_factory=dict)
 
     def add(self, source: str, path: bytes, state: WriteState) -> None:
-        """A file of a source was written to ("open"), or was closed, moved or deleted ("closed").
+        """Record a change: a file was written to ("open"), or was closed, moved or deleted ("closed").
 
         "as before": it is as complete as it was, as when its rights were changed.
         """
@@ -70,19 +70,19 @@ class ChangedPaths:
             self.require_full_run(f"over {_MOST_PATHS:,} files changed at once")
 
     def require_full_run(self, reason: str) -> None:
-        """What has changed can no longer be told: only a full run will find out."""
+        """Give up the record: what has changed can no longer be said, and only a full run finds out."""
         if not self.full_run_needed:
             _log.info("watch_lost", reason=reason)
         self.full_run_needed = True
         self._paths.clear()
 
     def reset(self) -> None:
-        """A full run begins: it sees all that has changed so far."""
+        """Begin anew with a full run, which sees all that has changed so far."""
         self.full_run_needed = False
         self._paths.clear()
 
     def take_settled(self) -> dict[str, list[bytes]]:
-        """The paths that have been left alone for long enough to be complete, by source. They are forgotten.
+        """Take, by source, the paths that have been left alone for long enough to be complete.
 
         A folder is complete when all that is known to change below it is.
         """
@@ -119,7 +119,7 @@ class FolderWatch:
         self._warning_handler = _WarningHandler(self._require_full_run)
 
     def __enter__(self) -> "FolderWatch":
-        """Raises StoreError where a folder cannot be watched at all."""
+        """Begin to watch. Raises StoreError where a folder cannot be watched at all."""
         logging.getLogger("watchdog").addHandler(self._warning_handler)
         self._start()
         return self
@@ -130,12 +130,12 @@ class FolderWatch:
 
     @property
     def full_run_needed(self) -> bool:
-        """Is a full run needed?"""
+        """Whether only a full run will find out what has changed."""
         with self._lock:
             return self._changed.full_run_needed
 
     def begin_full_run(self) -> None:
-        """To be called before a full run lists anything. Raises StoreError where a folder cannot be watched."""
+        """Begin anew, before a full run lists anything. Raises StoreError where a folder cannot be watched."""
         with self._lock:
             self._changed.reset()
         if not self._alive():
@@ -143,18 +143,18 @@ class FolderWatch:
             self._start()
 
     def mark_failed(self) -> None:
-        """A run failed: what it was to do is still to be done."""
+        """Ask for a full run, because one failed: what it was to do is still to be done."""
         self._require_full_run("a run failed")
 
     def take_settled(self) -> dict[str, list[bytes]]:
-        """By source, the paths that have changed and are complete by now."""
+        """Take, by source, the paths that have changed and are complete by now."""
         if not self._alive():
             self._require_full_run("a watched folder is gone")
         with self._lock:
             return self._changed.take_settled()
 
     def handle_event(self, source: str, change: FileSystemEvent) -> None:
-        """What the operating system says; in a thread of watchdog's."""
+        """Record what the operating system says, in a thread of watchdog's."""
         if isinstance(change, DirDeletedEvent | DirMovedEvent):
             paths = (change.src_path, change.dest_path)
             if not all(self._ignores(source, os.fsencode(path)) for path in paths):
@@ -180,7 +180,7 @@ class FolderWatch:
             self._changed.add(source, path, state)
 
     def _ignores(self, source: str, path: bytes) -> bool:
-        """Is this no path of the source: hidden, or the library's own?"""
+        """Whether the path is none of the source's: hidden, or the library's own."""
         below = os.path.relpath(path, self._roots[source]) if path else b"."
         hidden = below != b"." and any(part.startswith(b".") for part in below.split(b"/"))
         return not path or hidden or os.path.join(path, b"").startswith(self._exclude)
@@ -223,7 +223,7 @@ class _Handler(FileSystemEventHandler):
 
 
 class _WarningHandler(logging.Handler):
-    """Hears what watchdog warns of, such as a queue of the kernel's that ran over: it tells of it in no other way."""
+    """Hears what watchdog warns of, such as a kernel queue that ran over: it says so in no other way."""
 
     def __init__(self, require_full_run: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)

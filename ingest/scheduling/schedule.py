@@ -1,4 +1,4 @@
-"""When an ingest that keeps going runs next: pure decisions, and the loop that follows them."""
+"""When a scheduled ingest runs next: pure decisions, and the loop that follows them."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class Schedule(Protocol):
     """When runs that succeed follow each other. Times are timezone-aware."""
 
-    def first(self, now: datetime) -> datetime: ...
+    def first(self, now: datetime) -> datetime:
+        """Return when the first run is due."""
+        ...
 
     def next_after(self, started: datetime, ended: datetime) -> datetime:
-        """Later than `ended`: what should have begun while the run went on is left out, not made up for."""
+        """Return a time later than `ended`: runs that were due during the last one are left out."""
         ...
 
     def clamp(self, due: datetime, now: datetime) -> datetime:
-        """`due`, or what it should be where the clock has been set back."""
+        """Return `due`, or what it should be where the clock has been set back."""
         ...
 
 
@@ -98,7 +100,10 @@ class LastRun:
 
 
 def next_run(schedule: Schedule, last: LastRun | None, now: datetime, jitter: float) -> datetime:
-    """When to run next. `jitter` in [0, 1) is chance, for the back-off. Never before the last run has ended."""
+    """Decide when to run next: never before the last run has ended.
+
+    `jitter` in [0, 1) is chance, for the back-off.
+    """
     if last is None:
         return schedule.first(now)
     if last.failures:
@@ -107,13 +112,16 @@ def next_run(schedule: Schedule, last: LastRun | None, now: datetime, jitter: fl
 
 
 def back_off(failures: int, jitter: float) -> timedelta:
-    """Doubles with every failure up to RETRY_MOST, shortened by up to RETRY_SPREAD of itself."""
+    """Return the wait after failures in a row.
+
+    It doubles with every failure up to RETRY_MOST, and is shortened by up to RETRY_SPREAD of itself.
+    """
     doubled = min(RETRY_MOST, RETRY_FIRST * (1 << min(failures - 1, 20)))
     return doubled * (1 - RETRY_SPREAD * jitter)
 
 
 def parse_every(text: str) -> Every:
-    """ "30s", "15m", "2h" or "1d". Raises InvalidSetting."""
+    """Parse an interval such as "30s", "15m", "2h" or "1d". Raises InvalidSetting."""
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhd])\s*", text)
     interval = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
     if not timedelta() < interval <= _LONGEST:
@@ -122,7 +130,7 @@ def parse_every(text: str) -> Every:
 
 
 def parse_cron(text: str) -> Cron:
-    """ "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
+    """Parse "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
     takes = 'five fields, minute hour day month weekday: "0 3 * * *" is every night at three'
     if len(text.split()) != 5 and not text.startswith("@"):
         raise InvalidSetting("--cron", text, takes)
@@ -135,30 +143,32 @@ def parse_cron(text: str) -> Cron:
 
 
 class Clock(Protocol):
+    """The time, and how to wait."""
+
     def now(self) -> datetime:
-        """Timezone-aware."""
+        """Return the time, timezone-aware."""
         ...
 
     def sleep(self, seconds: float) -> None: ...
 
 
 class ScheduledJob(Protocol):
-    """What is to be done, and whether to go on. Its runs never raise: they say how many succeeded in a row."""
+    """What is to be done, and whether to go on. Its runs never raise."""
 
     @property
     def stopped(self) -> bool: ...
 
     def run(self) -> bool:
-        """One full run. Did it do everything?"""
+        """Do one full run. Return whether it did everything."""
         ...
 
     def poll(self) -> None:
-        """Between two runs, several times a second: do what has come up, where anything has."""
+        """Do what has come up between two runs, if anything. Called several times a second."""
         ...
 
     @property
     def full_run_needed(self) -> bool:
-        """Is a full run needed before it is due?"""
+        """Whether a full run is needed before it is due."""
         ...
 
     def report_back_off(self, failures: int, until: datetime) -> None: ...
@@ -168,7 +178,7 @@ _TICK = 0.2
 
 
 def run_schedule(schedule: Schedule, job: ScheduledJob, clock: Clock, jitter: Callable[[], float]) -> None:
-    """Run when it is time, one run after the other, until the work is stopped."""
+    """Run the job when it is due, one run after the other, until it is stopped."""
     last: LastRun | None = None
     while not job.stopped:
         due = next_run(schedule, last, clock.now(), jitter())

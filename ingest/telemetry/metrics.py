@@ -1,4 +1,4 @@
-"""What runs do, as Prometheus metrics."""
+"""Prometheus metrics of runs."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -19,7 +19,7 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 class PrometheusMetrics:
-    """An Observer whose metrics can be asked for over HTTP. Used by one thread, `took` by any."""
+    """An observer whose metrics are served over HTTP. `observe_duration` is for any thread, the rest for one."""
 
     def __init__(self, last_complete: datetime | None) -> None:
         self._registry = CollectorRegistry()
@@ -53,7 +53,7 @@ class PrometheusMetrics:
         self._counted = dict.fromkeys(_COUNTED, 0)
 
     def serve(self, host: str, port: int) -> int:
-        """Answer at /metrics from now on, in a thread that ends with the process.
+        """Serve /metrics from now on, in a thread that ends with the process.
 
         Returns the port: for 0 the one that was found. Raises InvalidSetting where it cannot listen.
         """

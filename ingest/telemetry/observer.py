@@ -1,4 +1,4 @@
-"""Who is told what a run does while it does it, such as metrics."""
+"""Observers of a run, such as metrics."""
 
 import time
 from collections.abc import Iterator
@@ -14,29 +14,29 @@ RunOutcome = Literal["complete", "incomplete", "failed", "interrupted"]
 
 
 class Observer(Protocol):
-    """Told of times by several threads at once, of everything else by one."""
+    """Hears what a run does. `observe_duration` is called by several threads at once, everything else by one."""
 
     def observe_duration(self, stage: Stage, seconds: float) -> None: ...
 
     def run_started(self) -> None: ...
 
     def update_counts(self, report: Report) -> None:
-        """The report of the run that is going on has changed."""
+        """Take the counts of the run that is going on."""
         ...
 
     def run_ended(self, outcome: RunOutcome, seconds: float) -> None: ...
 
     def sync_completed(self, ended: datetime) -> None:
-        """A run over all sources was complete."""
+        """Hear that a run over all sources was complete."""
         ...
 
     def inspect_library(self, index: VectorIndex) -> None:
-        """A run has ended, and this is the library; it may be asked what it holds, and is to be forgotten then."""
+        """Count what the library holds after a run. The index must not be kept."""
         ...
 
 
 class NullObserver:
-    """Is told everything and makes nothing of it."""
+    """An observer that does nothing."""
 
     def observe_duration(self, stage: Stage, seconds: float) -> None:
         pass
@@ -59,7 +59,7 @@ class NullObserver:
 
 @contextmanager
 def time_stage(observer: Observer, stage: Stage) -> Iterator[None]:
-    """Tell the observer how long this takes, where it succeeds."""
+    """Measure how long this takes, and give it to the observer where it succeeds."""
     started = time.perf_counter()
     yield
     observer.observe_duration(stage, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""What a run has done so far, and where it is."""
+"""What a run has done so far, and how far it is."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,15 +9,19 @@ Phase = Literal["images", "human_captions", "captions", "thumbnails"]
 
 @dataclass(slots=True)
 class Report:
-    """Counts of images, each counted when the index has acknowledged it. `failed` counts this run's failures alone.
+    """Counts of images, each counted when the index has acknowledged it.
 
-    `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures, or
-    archived; `uncaptioned` are images that could not be captioned for want of their pictures; `human_captions` are
-    images whose captions of people have changed, `captions_unmatched` and `captions_ambiguous` names in caption files
-    that mean no image, or several; `thumbnails` were missing and have been made again; `kept` are indexed images that
-    are no longer listed but may not be deleted unconfirmed, and `incomplete_sources` the sources that they are of.
-    `image_seconds` is the time that the first pass took without loading the model.
-    `problems` are what keeps the library from being equal to its sources, `notices` what a person should know.
+    `updated` includes files that were touched without a change.
+    `failed` counts the failures of this run alone.
+    `uncaptioned` are images that could not be captioned for want of their pictures.
+    `human_captions` are images whose captions of people have changed.
+    `captions_unmatched` and `captions_ambiguous` are names in caption files that mean no image, or several.
+    `thumbnails` were missing and have been made again.
+    `ignored` are files that are plainly no pictures, or archived.
+    `kept` are indexed images that are no longer listed but may not be deleted unconfirmed.
+    `incomplete_sources` are the sources of those.
+    `image_seconds` is the time of the first pass, without loading the model.
+    `problems` keep the library from being equal to its sources; `notices` are what a person should know.
     """
 
     added: int = 0
@@ -51,6 +55,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
+        """1 with problems, 3 where some images could not be used, else 0."""
         if self.problems:
             return 1
         return 3 if self.failed or self.uncaptioned else 0
@@ -82,7 +87,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is: `done` of `total` images of this phase, which is None until everything has been listed."""
+    """How far a run is: `done` of `total` images of a phase. `total` is None until everything has been listed."""
 
     phase: Phase
     done: int

@@ -1,4 +1,4 @@
-"""The command `compare`: what is in use and what was made beside it for another model, on the same questions."""
+"""The command `compare`: the library in use and the one made beside it for another model, on the same questions."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
 
 
 def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
-    """None where no person captioned a picture that both hold."""
+    """Ask captions that people wrote. Returns None where no person captioned a picture that both hold."""
     galleries = [Gallery(wiring.index, MOST) for wiring in both]
     asked = [{one.text: one for one in gallery.told()} for gallery in galleries]
     texts = sorted(asked[0].keys() & asked[1].keys())
@@ -61,7 +61,7 @@ def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[st
 
 
 def _measure_overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any]:
-    """The mean share of common hits among the first ten."""
+    """Return the mean share of common hits among the first ten."""
     questions = _draw_questions(both, queries, dice)
     shares = []
     for question in questions:

@@ -53,7 +53,7 @@ def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool
 
 
 def _look(found: Duplicates) -> int:
-    """To the end, with a bar on a terminal; how many pictures that were."""
+    """Compare all pictures, with a bar on a terminal. Returns how many there are."""
     console = Console(stderr=True)
     done = 0
     if not console.is_terminal:
@@ -80,7 +80,7 @@ def _print(group: Group) -> None:
 
 
 def _print_json(found: Duplicates, looked: int) -> None:
-    """Group by group: there may be more of them than memory holds."""
+    """Print group by group: there may be more of them than memory holds."""
     click.echo('{"groups": [', nl=False)
     for n, group in enumerate(found.groups()):
         click.echo((", " if n else "") + json.dumps(group.to_dict()), nl=False)

@@ -1,4 +1,4 @@
-"""The command `eval`: how well a library finds what people say of its pictures, for every weighing of its lists."""
+"""The command `eval`: how well a library finds what people say of its pictures, for every weighting of its lists."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The library that is judged where there is none, and what is known of one that was made by `bucketlens demo`."""
+    """The library that is judged where there is none, and what is known of one that `bucketlens demo` made."""
 
     made: Callable[[], AbstractContextManager[tuple[Wiring, Known]]]
     known: Callable[[Wiring], Known | None]
@@ -34,7 +34,10 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`text`: of every weighing, by its name, the figures of texts asked; `picture`: those of pictures asked."""
+    """What was measured.
+
+    `text`: the figures of text queries, by the name of the weighting; `picture`: those of picture queries.
+    """
 
     library: str
     pictures: int
@@ -53,7 +56,7 @@ class Evaluation:
 
 
 def weighings(usual: Weights) -> dict[str, Weights]:
-    """Each list alone, the library's own weights, and a grid around them, by their names."""
+    """Return weightings by name: each list alone, the library's own weights, and a grid around them."""
     named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
     named[f"as set: {_name(usual)}"] = usual
     grid = [Weights(1, caption, words) for caption in _STEPS for words in _STEPS]
@@ -61,9 +64,10 @@ def weighings(usual: Weights) -> dict[str, Weights]:
 
 
 def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> Evaluation:
-    """Asks at most so many questions and as many pictures, drawn by lot. Raises NothingKnown, ModelError, LibraryError.
+    """Ask at most so many questions and as many pictures, drawn at random.
 
     `known`: what to ask where no person has captioned a picture of the library.
+    Raises NothingKnown, ModelError, LibraryError.
     """
     gallery = Gallery(wiring.index, MOST)
     asked = gallery.told()
@@ -84,6 +88,8 @@ def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> 
 
 
 def eval_command(demo: Demo) -> click.Command:
+    """Make the command, for this demo."""
+
     @click.command("eval")
     @click.option(
         "--queries",

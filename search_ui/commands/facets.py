@@ -1,4 +1,4 @@
-"""The command `facets`: what the pictures that pass the filters have in common."""
+"""The command `facets`: counts of what the pictures that pass the filters have in common."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

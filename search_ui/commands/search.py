@@ -1,4 +1,4 @@
-"""The command `search`."""
+"""The command `search`: find pictures by words, by picture, or by both."""
 
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ def search(
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
     Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
-    what ranks them, up to 1 for the best of every list; "strength" tells how well they really match, from 0 to 1;
+    what ranks them, up to 1 for the best of every list. "strength" tells how well they really match, from 0 to 1.
     "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
 
-    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word, file:IMG_12*
+    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
     names files, taken:2019..2021 tells when; -file: and -taken: leave out. --raw searches the very words.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.

@@ -31,9 +31,10 @@ def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: 
 def serve(
     wiring: Wiring, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, allow_hosts: tuple[str, ...] = ()
 ) -> None:
-    """Serve the page until interrupted, printing its address first. Raises InvalidSetting where it cannot listen.
+    """Serve the page until interrupted, and print its address first.
 
     One server a process: Streamlit's configuration belongs to the process.
+    Raises InvalidSetting where it cannot listen.
     """
     from search_ui.server.server import run
 
