@@ -70,7 +70,7 @@ def wire(**flags: Any) -> Wiring:
     context = click.get_current_context(silent=True)
     url = context.meta.get(f"{_FLAGS}.qdrant_url") if context else None
     settings = load_settings(**{"qdrant_url": url, **flags})
-    configure_logging(settings.log_level)
+    configure_logging(settings.log.level)
     return Wiring(settings)
 
 

@@ -75,7 +75,7 @@ def _read_recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None
-    warning = wiring.settings.recall_warning
+    warning = wiring.settings.recall.warning
     return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
 
 
@@ -98,7 +98,7 @@ def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
         in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
         yield f"  {printable(entry['source'])}: {in_all}"
     yield f"last complete run: {found['last_complete_run'] or 'none yet'}"
-    place = f" {settings.qdrant_url}" if settings.qdrant_url else ""
+    place = f" {settings.qdrant.url}" if settings.qdrant.url else ""
     yield f"model {printable(found['model'])}, index {found['backend']}{place}"
     yield _describe_mirror(found["mirror"])
     if found["recall"]:

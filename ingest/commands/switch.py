@@ -52,7 +52,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
 
 def _rebuild_mirror(wiring: Wiring) -> str | None:
     """Make the library's copy from what is in use now. Return what went wrong, or None."""
-    if not wiring.settings.mirror:
+    if not wiring.settings.mirror.enabled:
         return None
     try:
         with Wiring(wiring.settings) as now:

@@ -63,8 +63,8 @@ class Runner:
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
-            thumbnail_px=settings.thumbnail_px,
-            readers=(settings.decode_workers or os.cpu_count() or 1) + 2,
+            thumbnail_px=settings.decode.thumbnail_px,
+            readers=(settings.decode.workers or os.cpu_count() or 1) + 2,
             captions=captions,
             caption_all=caption_all,
             retry_failed=retry_failed,
@@ -211,7 +211,7 @@ class Runner:
                 self._update_mirror(context, kind, report)
 
     def _mirror_due(self) -> bool:
-        return time.monotonic() - self._mirror_updated_at > 60 * self._wiring.settings.mirror_minutes
+        return time.monotonic() - self._mirror_updated_at > 60 * self._wiring.settings.mirror.minutes
 
     def _update_mirror(self, context: RunContext, kind: str, report: Report) -> None:
         """Bring the library's copy up to date; after a watcher's runs only now and then.
@@ -219,7 +219,7 @@ class Runner:
         A copy that cannot be made does not fail the run, and neither does a signal meanwhile: the run itself is done.
         """
         settings = self._wiring.settings
-        if not settings.mirror or (kind == "watch" and not self._mirror_due()):
+        if not settings.mirror.enabled or (kind == "watch" and not self._mirror_due()):
             return
         self._mirror_updated_at = time.monotonic()
         try:
