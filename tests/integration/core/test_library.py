@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import Library
+from bucketlens import Library
 from core.adapters.local.plots import MatplotlibPlots
 from core.bootstrap import Wiring
 from core.domain.conditions import Match

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner, Result
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -49,7 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget(*arguments: str) -> Result:
-    return CliRunner().invoke(bucketlens.commands, ["forget", *arguments])
+    return CliRunner().invoke(bucketlens.cli.commands, ["forget", *arguments])
 
 
 def sources(data: Path) -> dict[str, int]:
