@@ -4,8 +4,8 @@
     mirror/generation-00000042/     manifest.json, the segments' folders, what of them is deleted
     mirror/verified.json            which files were found whole, and how they looked then
 
-The last two generations are kept, and share no file: a segment that lives on is linked from the generation before
-the last, or copied where it is not there yet. So whatever is done to the files of one, the other is whole.
+The last two generations are kept, and share no file. A segment that lives on is linked from the generation before the
+last, or copied where it is not there yet. So whatever is done to the files of one, the other is whole.
 """
 
 import hashlib
