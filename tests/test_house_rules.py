@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = ("bucketlens", "core", "ingest", "search_ui", "demo", "infra")
 FILES_PER_FOLDER = 14
 WORDS_PER_SENTENCE = 25
+README_LINES = 150
 
 
 def python_files() -> list[PurePosixPath]:
@@ -88,3 +89,7 @@ def test_the_glossary_is_sorted_and_has_no_term_twice() -> None:
     text = (ROOT / "docs/glossary.md").read_text()
     terms = [term.lower() for term in re.findall(r"^\| \*\*(.+?)\*\* \|", text, flags=re.MULTILINE)]
     assert terms == sorted(set(terms))
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
