@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,7 @@ WORDS_PER_SENTENCE = 25
 README_LINES = 150
 
 
+@cache
 def python_files() -> list[PurePosixPath]:
     """Return the Python files of the repository, tracked or about to be, relative to its root."""
     listed = subprocess.run(
@@ -28,6 +30,11 @@ def python_files() -> list[PurePosixPath]:
 
 def production_files() -> list[PurePosixPath]:
     return [path for path in python_files() if path.parts[0].removesuffix(".py") in PRODUCTION]
+
+
+@cache
+def module_docstrings() -> dict[PurePosixPath, str]:
+    return {path: ast.get_docstring(ast.parse((ROOT / path).read_text())) or "" for path in production_files()}
 
 
 def sentences(docstring: str) -> Iterator[str]:
@@ -60,15 +67,15 @@ def test_no_folder_holds_more_python_files_than_one_can_survey() -> None:
 def test_every_sentence_of_a_module_docstring_is_short() -> None:
     long = [
         f"{path}: {len(words(sentence))} words: {sentence}"
-        for path in production_files()
-        for sentence in sentences(ast.get_docstring(ast.parse((ROOT / path).read_text())) or "")
+        for path, docstring in module_docstrings().items()
+        for sentence in sentences(docstring)
         if len(words(sentence)) > WORDS_PER_SENTENCE
     ]
     assert not long, "\n".join(long)
 
 
 def test_every_module_says_what_is_in_it() -> None:
-    silent = [str(path) for path in production_files() if not ast.get_docstring(ast.parse((ROOT / path).read_text()))]
+    silent = [str(path) for path, docstring in module_docstrings().items() if not docstring]
     assert silent == []
 
 
