@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = ("bucketlens", "core", "ingest", "search_ui", "demo", "infra")
 FILES_PER_FOLDER = 14
 WORDS_PER_SENTENCE = 25
 README_LINES = 150
+PATH = r"`((?:core|ingest|search_ui|demo|infra|tests|docs)/[\w./-]*)`"
 
 
 @cache
@@ -100,3 +103,16 @@ def test_the_glossary_is_sorted_and_has_no_term_twice() -> None:
 
 def test_the_readme_is_read_in_one_sitting() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+def test_every_path_in_the_texts_for_contributors_is_there() -> None:
+    texts = [ROOT / "CONTRIBUTING.md", *(ROOT / "docs/decisions").glob("*.md")]
+    assert len(texts) > 5
+    named = {path for text in texts for path in re.findall(PATH, text.read_text())}
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+def test_the_hooks_of_a_commit_fetch_nothing() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    assert all(hook["entry"].startswith(".venv/bin/") for repo in config["repos"] for hook in repo["hooks"])
