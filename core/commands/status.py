@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from core.availability.recall import Recall
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, model_folder
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS, ModelCard, Role, names
@@ -102,7 +102,7 @@ def status(data: Path | None, as_json: bool) -> None:
 
 def _status(wiring: Wiring) -> dict[str, Any]:
     index = wiring.index
-    last = wiring.last_run.latest()
+    last = wiring.files.last_run.latest()
     return {
         "images": index.count(INDEXED),
         "failed": index.count(FAILED),
@@ -115,7 +115,7 @@ def _status(wiring: Wiring) -> dict[str, Any]:
         "backend": index.backend,
         "mirror": _mirror(wiring),
         "recall": _recall(wiring, index.info.fingerprint),
-        "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.thumbnail_folder),
+        "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.files.thumbnails),
     }
 
 
@@ -142,7 +142,7 @@ def _about_mirror(mirror: dict[str, Any] | None) -> str:
 
 def _recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
     """Of the page's last searches with this model; None where none was compared."""
-    measured_with, samples = wiring.recall_log.read()
+    measured_with, samples = wiring.files.recall_log.read()
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None
@@ -219,7 +219,7 @@ def list_models(as_json: bool) -> None:
 
 
 def _model_line(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
-    folder = wiring.model_folder(card)
+    folder = model_folder(card)
     here = "shipped" if card.folder else "cached"
     return {
         "name": card.name,

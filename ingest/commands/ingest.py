@@ -197,7 +197,7 @@ def _keep_going(
 def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
     from ingest.telemetry.metrics import PrometheusMetrics
 
-    metrics = PrometheusMetrics(wiring.last_run.latest())
+    metrics = PrometheusMetrics(wiring.files.last_run.latest())
     click.echo(f"metrics are at http://{host}:{metrics.serve(host, port)}/metrics", err=True)
     return metrics
 
@@ -215,7 +215,7 @@ def _dry_run(
     from ingest.commands.progress import table
     from ingest.jobs.dry_run import dry_run
 
-    stores = [wiring.store(source) for source in sources]
+    stores = [wiring.sources.open(source) for source in sources]
     own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
     for path in (*caption_files, *own):
         read_captions(path)  # raises what a run would
@@ -259,7 +259,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
             wiring.write(until=signals.stop)
         index, lock = wiring.index, RunLock(wiring.settings.data)
         lock.look()
-        found = forgetting.look(index, source, wiring.source_name(source))
+        found = forgetting.look(index, source, wiring.sources.canonical_name(source))
         if yes:
             with lock:
                 for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
@@ -267,7 +267,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                 if not lock.unclean:
                     lock.ended_well()
             if found.done:
-                wiring.last_run.forget(found.source)
+                wiring.files.last_run.forget(found.source)
             if found.removed and (problem := _forgotten_by_copy(wiring)):
                 click.echo(f"Note: the library's copy still holds it ({printable(problem)}): {_ERASE}", err=True)
         click.echo(json.dumps(found.to_dict()) if as_json else _told(found, wiring))
@@ -285,7 +285,7 @@ def _forgotten_by_copy(wiring: Wiring) -> str | None:
     if not wiring.mirrors.exists():
         return None
     try:
-        wiring.build_mirror(anew=True)
+        wiring.mirrors.build(wiring.index, anew=True)
     except (BucketLensError, OSError) as error:
         return str(error)
     return None
@@ -298,7 +298,7 @@ def _told(found: "Forgetting", wiring: Wiring) -> str:
     held = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
     if found.removed:
         lines = [f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {held}"]
-        if found.source in map(wiring.source_name, (each.name for each in wiring.settings.sources)):
+        if found.source in map(wiring.sources.canonical_name, (each.name for each in wiring.settings.sources)):
             lines.append("it is one of the `sources` of bucketlens.toml: the next ingest reads it again")
     else:
         more = found.images + found.failed - len(found.first)

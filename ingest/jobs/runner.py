@@ -78,7 +78,7 @@ class Runner:
 
     def stores(self) -> list[ImageStore]:
         """Raises SourceNotFound."""
-        stores = [self._wiring.store(source) for source in self._sources]
+        stores = [self._wiring.sources.open(source) for source in self._sources]
         self._named = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
         return stores
 
@@ -93,7 +93,7 @@ class Runner:
             if not report.behind:
                 self._observer.completed(ended)
             try:
-                self._wiring.last_run.write(ended, {store.source for store in stores} - report.behind)
+                self._wiring.files.last_run.write(ended, {store.source for store in stores} - report.behind)
             except OSError as error:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
@@ -125,7 +125,7 @@ class Runner:
     def caption(self, *, redo: bool) -> Report:
         """Caption what has no caption; with `redo` renew what a captioner wrote. Raises BucketLensError."""
         report = Report()
-        mark = RedoMark(self._wiring.redo_file) if redo else None
+        mark = RedoMark(self._wiring.files.recaption_checkpoint) if redo else None
         self._run("caption", report, lambda parts, _: run_captions(parts, report, mark))
         return report
 
@@ -211,7 +211,7 @@ class Runner:
         self._mirrored = time.monotonic()
         try:
             with suppress(Interrupted):
-                parts.at_once(self._wiring.build_mirror)
+                parts.at_once(lambda: self._wiring.mirrors.build(self._wiring.index))
         except (BucketLensError, OSError) as error:
             _log.warning(event("mirror_not_made", error=str(error)))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
@@ -236,7 +236,7 @@ class Runner:
             captioner=lambda: signals.interruptible(lambda: wiring.captioner),
             decoder=wiring.decoder,
             thumbnails=wiring.thumbnails,
-            open_store=wiring.store,
+            open_store=wiring.sources.open,
             options=self._options,
             stop=signals.stop,
             at_once=signals.interruptible,

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, load_plots
 from core.commands.status import data_option, json_option, printable, wire
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
@@ -113,7 +113,7 @@ def eval_command(demo: Demo) -> click.Command:
         with ExitStack() as stack:
             wiring = stack.enter_context(wire(data=data, model=model))
             if plot is not None:
-                _ = wiring.plots  # raises PackageMissing before anything takes long
+                _ = load_plots()  # raises PackageMissing before anything takes long
             try:
                 _ = wiring.index
                 known = demo.known(wiring)
@@ -168,7 +168,7 @@ def _name(weights: Weights) -> str:
 def _draw(path: Path, found: Evaluation, wiring: Wiring) -> None:
     title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
     try:
-        wiring.plots.evaluation(list(found.text.items()), title).savefig(path)
+        load_plots().evaluation(list(found.text.items()), title).savefig(path)
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"cannot write {printable(str(path))}: {error}", param_hint="--plot") from error
     click.echo(f"drawn: {printable(str(path))}", err=True)
