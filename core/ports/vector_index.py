@@ -101,7 +101,11 @@ class SearchableIndex(Protocol):
         ...
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
-        """The best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart."""
+        """List the best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart.
+
+        The score of a vector is the cosine. That of words is the dot product of core.text.bm25's vectors, of which that
+        of the question counts how many images of this index hold each word, whether or not they pass the filter.
+        """
         ...
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:

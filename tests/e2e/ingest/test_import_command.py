@@ -12,7 +12,8 @@ import pytest
 from core.bootstrap import Wiring
 from core.domain.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
-from core.settings import Settings
+from core.settings import load_settings
+from tests.support.index_queries import nearest
 from tests.support.processes.commands import bucketlens, started
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
@@ -52,20 +53,20 @@ def report_of(run: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 def check(folder: Path, files: list[str], rows: int) -> None:
     """Every row is one point with its own vector."""
-    with Wiring(Settings(data=folder / "data")) as wiring:
+    with Wiring(load_settings(data=folder / "data")) as wiring:
         index = wiring.index
         assert index.count(INDEXED) == index.count() == len(files) * rows
         for n, file in enumerate(files):
             vectors = np.load(folder / file).astype(np.float32)
             row = (7 * n) % rows
-            hit = index.nearest(vectors[row] / np.linalg.norm(vectors[row]), limit=1, exact=True)[0]
+            hit = nearest(index, vectors[row] / np.linalg.norm(vectors[row]), limit=1, exact=True)[0]
             assert hit.record.key == f"photos/{n * rows + row}.jpg" and hit.score == pytest.approx(1, abs=1e-5)
 
 
 def stopped_and_continued(folder: Path, count: int, rows: int) -> None:
     files = batches(folder, count, rows)
     killed_at(folder, files, 9)
-    with Wiring(Settings(data=folder / "data")) as wiring:
+    with Wiring(load_settings(data=folder / "data")) as wiring:
         assert wiring.index.count() == 9 * rows
     run = bucketlens("import", *files, "--model", "demo", "--json", cwd=folder)
     assert run.returncode == 0, run.stderr
