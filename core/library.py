@@ -112,7 +112,8 @@ class Library:
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
         passing = filter if isinstance(filter, Filter) else filter_of(filter)
-        passing = caption_words(_several(must), _several(any_of), _several(none_of)) & passing
+        if must or any_of or none_of:
+            passing = caption_words(_several(must), _several(any_of), _several(none_of)) & passing
         return self.ask(
             Query(
                 **compile_terms(terms, passing, raw=raw),

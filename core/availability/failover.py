@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import TypeVar
 
+from core.availability.degraded import Degraded
 from core.availability.delegating_index import DelegatingIndex
-from core.availability.workers import Workers
 from core.errors import BucketLensError, ImageNotIndexed, LibraryError, LibraryLate
 from core.ports.mirror import Mirror
 from core.ports.vector_index import IndexInfo, SearchableIndex
 
 T = TypeVar("T")
+
+_Job = Callable[[], None]
 
 _PROBE_S = 1.0  # before a library that was lost is asked again, for the first time
 _PROBE_AT_MOST_S = 4.0
@@ -26,22 +28,6 @@ _COUNT_AGE_S = 30.0  # how old the known number of the library's images may be
 _WAIT_AT_LEAST_S = 0.02  # between two looks at a question that works without the index, such as one that loads a model
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Degraded:
-    """Why the mirror answered, how old it is, and how many images it lacks; None where that is not known."""
-
-    reason: str
-    as_of: datetime
-    lacking: int | None
-
-    @property
-    def notice(self) -> str:
-        """The same as a sentence for people."""
-        age = _format_age((datetime.now(UTC) - self.as_of).total_seconds())
-        lacks = f", which lacks {self.lacking:,} pictures" if self.lacking else ""
-        return f"{self.reason}: this is the answer of its copy of {age} ago{lacks}"
 
 
 class Failover:
@@ -65,8 +51,9 @@ class Failover:
         self._library = library
         self._mirror = mirror
         self._has_mirror = has_mirror
+        self._mirrored = False
         self._deadline_s = deadline_s
-        self._workers = Workers("ask-library")
+        self._workers = _Workers("ask-library")
         self._guard = threading.Lock()
         self._lost: LibraryError | None = None
         self._counted: tuple[float, int] | None = None
@@ -88,13 +75,16 @@ class Failover:
         if self._library is None:
             mirror = self._mirror()
             return work(mirror), Degraded("the library was not asked", mirror.as_of, None)
-        if not self._has_mirror():
+        if not self._mirrored:
+            self._mirrored = self._has_mirror()
+        if not self._mirrored:
             return work(self._library()), None
         problem = self._lost
         if problem is None:
             try:
                 answer = self._ask_in_time(work, self._library, self._deadline_s)
-                self._count_soon(self._library)
+                if self._counted is None or time.monotonic() - self._counted[0] > _COUNT_AGE_S:
+                    self._count_soon(self._library)
                 return answer, None
             except ImageNotIndexed:
                 raise
@@ -141,9 +131,11 @@ class Failover:
         """
         index = _TimedIndex(library, deadline_s)
         answer = self._workers.submit(lambda: work(index))
-        while not concurrent.futures.wait([answer], max(index.left_s, _WAIT_AT_LEAST_S)).done:
+        wait_s = deadline_s
+        while not concurrent.futures.wait([answer], wait_s).done:
             if index.left_s <= 0:
                 raise LibraryLate(deadline_s)
+            wait_s = max(index.left_s, _WAIT_AT_LEAST_S)
         return answer.result()
 
     def _ask_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
@@ -152,6 +144,7 @@ class Failover:
         if mirror is not None:
             lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
             return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+        self._mirrored = False  # the next question looks for it again
         if isinstance(problem, LibraryLate) and self._library is not None:
             return work(self._library()), None
         raise problem
@@ -195,22 +188,67 @@ class Failover:
             except BucketLensError as error:
                 _log.info("library not counted error=%s", error)
 
-        if self._counted is not None and time.monotonic() - self._counted[0] < _COUNT_AGE_S:
-            return
         with self._guard:
             if self._closed.is_set() or (self._counting is not None and not self._counting.done()):
                 return
             self._counting = self._workers.submit(count)
 
 
+class _Workers:
+    """As many threads as have been busy at once. Safe to use from several threads.
+
+    Work that hangs keeps its thread, and others go on. The threads are daemons: they keep no process from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._idle: list[SimpleQueue[_Job | None]] = []
+        self._closed = False
+
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """Begin the work at once, in a thread that is idle or in a new one."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer = work()
+            except BaseException as error:
+                self._idle.append(jobs)  # before the answer, so that whoever had it finds this thread idle
+                future.set_exception(error)
+            else:
+                self._idle.append(jobs)
+                future.set_result(answer)
+
+        try:
+            jobs = self._idle.pop()
+        except IndexError:
+            jobs = SimpleQueue()
+            threading.Thread(target=self._serve, args=(jobs,), name=self._name, daemon=True).start()
+        jobs.put(run)
+        return future
+
+    def close(self) -> None:
+        """Let the threads end, each with the work that it is at."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().put(None)
+
+    def _serve(self, jobs: "SimpleQueue[_Job | None]") -> None:
+        while (job := jobs.get()) is not None:
+            job()
+            del job  # and with it the answer
+            if self._closed:
+                return
+
+
+@dataclass
 class _TimedIndex(DelegatingIndex):
     """The library's index, whose calls share a deadline. What happens between them is not counted."""
 
-    def __init__(self, library: Callable[[], SearchableIndex], deadline_s: float) -> None:
-        self._library = library
-        self._deadline_s = deadline_s
-        self._spent_s = 0.0
-        self._since: float | None = None
+    _library: Callable[[], SearchableIndex]
+    _deadline_s: float
+    _spent_s: float = 0.0
+    _since: float | None = None
 
     @property
     def left_s(self) -> float:
@@ -234,10 +272,3 @@ class _TimedIndex(DelegatingIndex):
 def _cause(message: str) -> str:
     """Keep what happened, and drop what to do about it."""
     return message.partition(";")[0]
-
-
-def _format_age(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} seconds"

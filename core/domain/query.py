@@ -33,7 +33,7 @@ class TextTerm:
         _check_weight(self.weight)
         if not self.text.strip():
             raise InvalidQuery("text", self.text, "at least one word")
-        if not analysis.is_unicode(self.text):
+        if not (self.text.isascii() or analysis.is_unicode(self.text)):
             raise InvalidQuery("text", self.text, "text that is valid Unicode")
         if len(self.text) > MAX_TEXT:
             raise InvalidQuery("text", f"{len(self.text)} characters", f"at most {MAX_TEXT}")
@@ -205,4 +205,6 @@ class Query:
     @property
     def folds(self) -> bool:
         """Not where a filter asks for content hashes, that is for copies, or for a status: every failure is told."""
-        return self.fold and not (self.filter.asks_for("content_hash") or self.filter.asks_for("status"))
+        if not self.fold or self.filter == EVERYTHING:
+            return self.fold
+        return not (self.filter.asks_for("content_hash") or self.filter.asks_for("status"))

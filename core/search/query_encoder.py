@@ -66,7 +66,7 @@ class QueryEncoder:
         texts' share of the query. Raises InvalidQuery, ImageError, ImageNotIndexed, ModelError and LibraryError.
         """
         weights = query.weights or self.weights
-        dense = _dense_terms(query.terms, weights)
+        dense = query.terms if weights.image else _caption_terms(query.terms, weights)
         encoder = self._encoder() if any(not isinstance(term, LikeTerm) for term in dense) else None
         if encoder is not None and encoder.fingerprint != index.info.fingerprint:
             raise ModelMismatch(index.info.model, encoder.name)
@@ -84,7 +84,8 @@ class QueryEncoder:
         """Encode a query of texts alone, which no index is needed for. `model` is None where the words are enough."""
         encoder = None if model is None else self._encoder()
         notices = [encoder.remark] if encoder is not None and encoder.remark else []
-        encoded = {term: self._encode_term(term, encoder, None, notices) for term in _dense_terms(terms, weights)}
+        dense = terms if weights.image else _caption_terms(terms, weights)
+        encoded = {term: self._encode_term(term, encoder, None, notices) for term in dense}
         return self._assemble(terms, encoded, filter, weights, encoder, notices)
 
     def _encode_term(
@@ -165,10 +166,8 @@ def wanted_words(texts: Sequence[TextTerm]) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(words))
 
 
-def _dense_terms(terms: Sequence[Term], weights: Weights) -> Sequence[Term]:
-    """Keep the terms that are compared by vectors."""
-    if weights.image:
-        return terms
+def _caption_terms(terms: Sequence[Term], weights: Weights) -> Sequence[Term]:
+    """Keep the terms that are compared with the vectors of captions."""
     texts = text_terms(terms)
     return texts if weights.caption and seeks_text(texts) else []
 

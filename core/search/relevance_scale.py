@@ -148,7 +148,11 @@ class Calibration:
         fingerprint, count = index.info.fingerprint, index.count(INDEXED)
         with self._lock:
             known = self._scales.get(kind)
-            if known is not None and known.fingerprint == fingerprint and _is_near(known.count, count):
+            if (
+                known is not None
+                and known.fingerprint == fingerprint
+                and abs(count - known.count) <= _GROWN * known.count
+            ):
                 if known.bank is bank or np.array_equal(known.bank, bank):  # type: ignore[arg-type]
                     scale: T | None = known.scale
                     return scale

@@ -78,7 +78,8 @@ class RelevanceScorer:
                 scored.append(hit)
                 continue
             strength = float(strengths[row])
-            if strength < SOME and self._texts_alone and _has_telling_caption(hit, self._words, bool(usual[row])):
+            holds_all = self._texts_alone and 0 < len(self._words) <= len(hit.matched)
+            if strength < SOME and holds_all and _has_telling_caption(hit, self._words, bool(usual[row])):
                 strength = SOME
             scored.append(replace(hit, strength=strength))
         return scored
@@ -125,8 +126,6 @@ class RelevanceScorer:
 def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
     """Whether a caption of the image that can be relied on holds all of these words."""
     record = hit.record
-    if not words or len(hit.matched) < len(words):
-        return False
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     captions = [*by_people, *(text for text in record.texts if usual)]
     held = [set(analysis.analyse(caption)) for caption in captions]

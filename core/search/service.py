@@ -119,7 +119,8 @@ class SearchService:
         stopwatch.start("count")
         count = self._index.count(question.passing)
         stopwatch.start("rank")
-        best = self._ranker.page(question, limit=_depth(query), fold=query.folds, total=count)
+        depth = STRONG_DEPTH if query.min_strength and query.by == "match" else max(MATCHING, query.within or 0)
+        best = self._ranker.page(question, limit=depth, fold=query.folds, total=count)
         if query.folds:
             stopwatch.start("count")
             best = count_copies(self._index, best, question.passing)
@@ -130,8 +131,12 @@ class SearchService:
         matches, more = (None, False) if verdict is None else _count_good(best[:MATCHING])
         if query.min_strength:
             hits, total = self._select_strong(query, best)
-        elif query.by == "match" and not query.diversity and (_end(query) <= len(best) or len(best) < MATCHING):
-            hits, total = best[query.offset : _end(query)], count
+        elif (
+            query.by == "match"
+            and not query.diversity
+            and (query.offset + query.limit <= len(best) or len(best) < MATCHING)
+        ):
+            hits, total = best[query.offset : query.offset + query.limit], count
         else:
             hits, total = self._select_page(query, encoded, best, count, scorer, stopwatch)
         return SearchResult(
@@ -150,7 +155,7 @@ class SearchService:
         if query.by != "match":
             strong = sort_hits(strong, query)
         strong = diversify_hits(strong, self._index.vectors, query.diversity)
-        return strong[query.offset : _end(query)], sum(hit.copies for hit in strong)
+        return strong[query.offset : query.offset + query.limit], sum(hit.copies for hit in strong)
 
     def _select_page(
         self,
@@ -166,7 +171,9 @@ class SearchService:
         words_alone = question.main.list == "words" and query.within is None  # whatever holds a word is a match
         if query.by != "match" and not words_alone:
             chosen = best[: query.within or MATCHING]
-            return sort_hits(chosen, query)[query.offset : _end(query)], sum(hit.copies for hit in chosen)
+            return sort_hits(chosen, query)[query.offset : query.offset + query.limit], sum(
+                hit.copies for hit in chosen
+            )
         stopwatch.start("rank")
         if query.by == "match":
             hits = self._ranker.page(
@@ -191,17 +198,6 @@ def _count_good(best: Sequence[Hit]) -> tuple[int, bool]:
     good = [hit.strength is not None and hit.strength >= SOME for hit in best]
     matches = sum(hit.copies for hit, is_good in zip(best, good, strict=True) if is_good)
     return matches, len(best) == MATCHING and any(good[-_TAIL:])
-
-
-def _depth(query: Query) -> int:
-    """Say how many of the best matches are ranked and scored, whatever is shown of them."""
-    if query.min_strength and query.by == "match":
-        return STRONG_DEPTH
-    return max(MATCHING, query.within or 0)
-
-
-def _end(query: Query) -> int:
-    return query.offset + query.limit
 
 
 def _passing(query: Query) -> Filter:
