@@ -85,7 +85,7 @@ def _bad(*statuses: str) -> dict[str, Any]:
 
 
 def _filter() -> dict[str, Any]:
-    """What core.domain.filter_parser.filter_of reads."""
+    """What core.domain.filter_parser.parse_filter reads."""
     text = {"type": "string", "minLength": 1}
     some = {"type": "array", "items": {"$ref": _REF + "Filter"}}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.domain.filter_parser import filter_of
+from core.domain.filter_parser import parse_filter
 from core.domain.image import CaptionOrigin, Framing, ListName, Status
 from core.domain.query import (
     MAX_LIMIT,
@@ -19,7 +19,7 @@ from core.domain.query import (
     Term,
     TextTerm,
     Weights,
-    weighed,
+    merge_weights,
 )
 from core.errors import InvalidQuery
 from core.query_language.parser import compile_terms
@@ -88,8 +88,8 @@ class AskedBody(_Body):
         """What both kinds of questions share, as arguments of a Query; `usual` weights. Raises InvalidQuery."""
         given = self.weights
         return {
-            **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
-            "weights": None if given is None else weighed(given.model_dump(exclude_none=True), usual),
+            **compile_terms([term.term() for term in self.terms], parse_filter(self.filter), raw=self.raw),
+            "weights": None if given is None else merge_weights(given.model_dump(exclude_none=True), usual),
         }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from core.commands.status import data_option, json_option, offline_option, printable, wire
-from core.domain.query import Query
 from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
-from search_ui.commands.filter_options import AskedFilter, filter_options, with_options
+from core.search.request import build_query
+from search_ui.commands.filter_options import FilterInput, filter_options, with_options
 
 
 @click.command()
@@ -29,7 +29,7 @@ def facets(
     Words and sources come with the commonest first, years with the latest.
     """
     with wire(data=data, offline=offline or None) as wiring:
-        query = Query(filter=AskedFilter(**options).passing(wiring))
+        query = build_query(filter=FilterInput.take_from(options).filter(wiring))
         found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
         if as_json:
             click.echo(json.dumps({"facets": as_dict(found)}))
