@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, model_folder
 from core.commands.options import data_option, json_option, wire
 from core.commands.output import finish, printable
 from core.domain.model_catalog import find
@@ -28,7 +28,7 @@ def mirror() -> None:
 def build(anew: bool, data: Path | None, as_json: bool) -> None:
     """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
     with wire(data=data) as wiring:
-        wiring.build_mirror(anew=anew)
+        wiring.mirrors.build(wiring.index, anew=anew)
         _finish_with_summary(wiring, as_json)
 
 
@@ -91,14 +91,14 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
     you pictures: what they hold is shown as it is.
     """
     with wire(data=data) as wiring:
-        packed = wiring.import_mirror(file)
+        packed = wiring.mirrors.take_in(file, wiring.thumbnails, wiring.editions)
         if as_json:
             _finish_with_summary(wiring, as_json)
             return
         as_of = packed.as_of.isoformat(" ", "seconds")
         lines = [f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}"]
         card = find(packed.manifest.info.model, "encoder")
-        if card is not None and wiring.model_folder(card) is None:
+        if card is not None and model_folder(card) is None:
             name = printable(card.name)
             lines.append(
                 f"the model {name} is not on this machine: without it there is browsing, but no search by words"

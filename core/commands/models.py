@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, model_folder
 from core.commands.options import json_option, wire
 from core.commands.output import finish
 from core.domain.model_catalog import MODELS, ModelCard, Role, names
@@ -25,7 +25,7 @@ def models(as_json: bool) -> None:
 
 
 def _row(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
-    folder = wiring.model_folder(card)
+    folder = model_folder(card)
     here = "shipped" if card.folder else "cached"
     return {
         "name": card.name,

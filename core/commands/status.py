@@ -31,7 +31,7 @@ def status(data: Path | None, as_json: bool) -> None:
 
 def _gather(wiring: Wiring) -> dict[str, Any]:
     index = wiring.index
-    last = wiring.last_run.latest()
+    last = wiring.files.last_run.latest()
     return {
         "images": index.count(INDEXED),
         "failed": index.count(FAILED),
@@ -44,7 +44,7 @@ def _gather(wiring: Wiring) -> dict[str, Any]:
         "backend": index.backend,
         "mirror": _summarize_mirror(wiring),
         "recall": _read_recall(wiring, index.info.fingerprint),
-        "bytes_on_disk": index.size_bytes() + _sum_bytes(wiring.thumbnail_folder),
+        "bytes_on_disk": index.size_bytes() + _sum_bytes(wiring.files.thumbnails),
     }
 
 
@@ -71,7 +71,7 @@ def _summarize_mirror(wiring: Wiring) -> dict[str, Any] | None:
 
 def _read_recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
     """Return the recall of the page's last searches with this model, or None where none was compared."""
-    measured_with, samples = wiring.recall_log.read()
+    measured_with, samples = wiring.files.recall_log.read()
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None

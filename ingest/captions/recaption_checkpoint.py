@@ -1,12 +1,9 @@
 """How far a recaptioning is, so that one that was cut off goes on and does nothing twice."""
 
-import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from core.atomic_write import replace_whole
 from core.errors import disk_fault
+from core.ports.local_files import StateFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +16,22 @@ class SourceProgress:
 
 
 class RecaptionCheckpoint:
-    """A small file in the library's folder. One that cannot be read counts as not begun."""
+    """The progress of all sources, kept in a state file. One that cannot be read counts as not begun."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
         self._what = ""
         self._places: dict[str, SourceProgress] = {}
 
     def begin(self, what: str) -> bool:
         """Go on with the run that was cut off, if it was of `what`, or begin anew. Return whether it goes on."""
         self._what, self._places = what, {}
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            held = json.loads(self._path.read_text(encoding="utf-8"))
-            if held["what"] == what:
-                self._places = {source: SourceProgress(**place) for source, place in held["sources"].items()}
+        state = self._file.read() or {}
+        try:
+            if state.get("what") == what:
+                self._places = {source: SourceProgress(**place) for source, place in state["sources"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            self._file.log_damage(error)
         return bool(self._places)
 
     def get(self, source: str) -> SourceProgress:
@@ -42,12 +41,12 @@ class RecaptionCheckpoint:
     def put(self, source: str, place: SourceProgress) -> None:
         """Write how far a source is, whole or not at all. Raises LibraryError."""
         self._places[source] = place
-        held = {"what": self._what, "sources": {name: asdict(place) for name, place in self._places.items()}}
+        places = {name: asdict(place) for name, place in self._places.items()}
         try:
-            replace_whole(self._path, json.dumps(held).encode())
+            self._file.write({"what": self._what, "sources": places})
         except OSError as error:
-            raise disk_fault(self._path.parent, error) from error
+            raise disk_fault(self._file.path.parent, error) from error
 
     def clear(self) -> None:
         """Delete the file: everything has been dealt with."""
-        self._path.unlink(missing_ok=True)
+        self._file.delete()

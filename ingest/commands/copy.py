@@ -117,9 +117,9 @@ def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> i
 
 
 def _copy_last_run(source: Wiring, target: Wiring) -> None:
-    for name, ended in source.last_run.sources().items():
+    for name, ended in source.files.last_run.sources().items():
         with suppress(OSError):
-            target.last_run.write(ended, [name])
+            target.files.last_run.write(ended, [name])
 
 
 def _summarize(done: library_copy.CopyProgress, thumbnails: int, *, interrupted: bool) -> str:

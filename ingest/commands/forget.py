@@ -31,7 +31,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
             wiring.write(until=signals.stop)
         index, lock = wiring.index, RunLock(wiring.settings.data)
         lock.look()
-        found = forgetting.plan_forget(index, source, wiring.source_name(source))
+        found = forgetting.plan_forget(index, source, wiring.sources.canonical_name(source))
         if yes:
             with lock:
                 for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
@@ -39,7 +39,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                 if not lock.unclean:
                     lock.ended_well()
             if found.done:
-                wiring.last_run.forget(found.source)
+                wiring.files.last_run.forget(found.source)
             if found.removed and (problem := _remove_from_mirror(wiring)):
                 print_note(f"the library's copy still holds it ({printable(problem)}): {_ERASE}")
         code = 0 if found.done else signals.exit_code(0)
@@ -53,7 +53,7 @@ def _remove_from_mirror(wiring: Wiring) -> str | None:
     if not wiring.mirrors.exists():
         return None
     try:
-        wiring.build_mirror(anew=True)
+        wiring.mirrors.build(wiring.index, anew=True)
     except (BucketLensError, OSError) as error:
         return str(error)
     return None
@@ -66,7 +66,7 @@ def _lines(found: forgetting.ForgetPlan, wiring: Wiring) -> Iterator[str]:
     contents = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
     if found.removed:
         yield f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {contents}"
-        if found.source in map(wiring.source_name, (each.name for each in wiring.settings.sources)):
+        if found.source in map(wiring.sources.canonical_name, (each.name for each in wiring.settings.sources)):
             yield "it is one of the `sources` of bucketlens.toml: the next ingest reads it again"
     else:
         yield f"from {source} the library holds {contents}:"

@@ -36,11 +36,14 @@ def import_vectors(
     if names is not None and len(files) > 1:
         raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
     with wire(data=data, model=model) as wiring, Signals() as signals:
-        store_of = wiring.naming(source)  # before anything is made
+        store_of = wiring.sources.naming(source)  # before anything is made
         runner = Runner(wiring, [], signals, show)
         report = runner.import_vectors(
             lambda context, report: VectorImport(
-                context, store_of, lambda path: wiring.vectors(path, names, context.index.info.dimension), report
+                context,
+                store_of,
+                lambda path: wiring.sources.vectors(path, names, context.index.info.dimension),
+                report,
             ).run(files)
         )
     finish(

@@ -187,7 +187,7 @@ def _keep_going(
 def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
     from ingest.telemetry.metrics import PrometheusMetrics
 
-    metrics = PrometheusMetrics(wiring.last_run.latest())
+    metrics = PrometheusMetrics(wiring.files.last_run.latest())
     click.echo(f"metrics are at http://{host}:{metrics.serve(host, port)}/metrics", err=True)
     return metrics
 
@@ -204,7 +204,7 @@ def _dry_run(
     from ingest.captions.caption_files import read_captions
     from ingest.commands.progress import print_table
 
-    stores = [wiring.store(source) for source in sources]
+    stores = [wiring.sources.open(source) for source in sources]
     own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
     for path in (*caption_files, *own):
         read_captions(path)  # raises what a run would

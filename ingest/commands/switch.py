@@ -33,8 +33,8 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
                 if not (back or incomplete):
                     _check_complete(wiring, other)
             wiring.editions.use(chosen)
-            wiring.last_run.forget()  # it was the other's
-            wiring.redo_file.unlink(missing_ok=True)
+            wiring.files.last_run.forget()  # it was the other's
+            wiring.files.recaption_checkpoint.delete()
             problem = _rebuild_mirror(wiring)
             if not lock.unclean:
                 lock.ended_well()
@@ -56,7 +56,7 @@ def _rebuild_mirror(wiring: Wiring) -> str | None:
         return None
     try:
         with Wiring(wiring.settings) as now:
-            now.build_mirror()
+            now.mirrors.build(now.index)
     except (BucketLensError, OSError) as error:
         return str(error)
     return None

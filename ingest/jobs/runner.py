@@ -78,7 +78,7 @@ class Runner:
 
     def stores(self) -> list[ImageStore]:
         """Open the stores of all sources. Raises SourceNotFound."""
-        stores = [self._wiring.store(source) for source in self._sources]
+        stores = [self._wiring.sources.open(source) for source in self._sources]
         self._names = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
         return stores
 
@@ -97,7 +97,7 @@ class Runner:
             if not report.incomplete_sources:
                 self._observer.sync_completed(ended)
             try:
-                self._wiring.last_run.write(ended, {store.source for store in stores} - report.incomplete_sources)
+                self._wiring.files.last_run.write(ended, {store.source for store in stores} - report.incomplete_sources)
             except OSError as error:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
@@ -133,7 +133,7 @@ class Runner:
     def caption(self, *, redo: bool) -> Report:
         """Caption what has no caption; with `redo` renew what a captioner wrote. Raises BucketLensError."""
         report = Report()
-        mark = RecaptionCheckpoint(self._wiring.redo_file) if redo else None
+        mark = RecaptionCheckpoint(self._wiring.files.recaption_checkpoint) if redo else None
         self._run("caption", report, lambda context, _: run_captions(context, report, mark))
         return report
 
@@ -224,7 +224,7 @@ class Runner:
         self._mirror_updated_at = time.monotonic()
         try:
             with suppress(Interrupted):
-                context.run_interruptible(self._wiring.build_mirror)
+                context.run_interruptible(lambda: self._wiring.mirrors.build(self._wiring.index))
         except (BucketLensError, OSError) as error:
             _log.warning("mirror_not_made", error=str(error))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
@@ -249,7 +249,7 @@ class Runner:
             captioner=lambda: signals.run_interruptible(lambda: wiring.captioner),
             decoder=wiring.decoder,
             thumbnails=wiring.thumbnails,
-            open_store=wiring.store,
+            open_store=wiring.sources.open,
             options=self._options,
             stop=signals.stop,
             run_interruptible=signals.run_interruptible,

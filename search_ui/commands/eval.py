@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, load_plots
 from core.commands.options import data_option, json_option, model_option, wire
 from core.commands.output import finish, printable, table_console
 from core.domain.filters import INDEXED
@@ -117,7 +117,7 @@ def eval_command(demo: Demo) -> click.Command:
         with ExitStack() as stack:
             wiring = stack.enter_context(wire(data=data, model=model))
             if plot is not None:
-                _ = wiring.plots  # raises PackageMissing before anything takes long
+                _ = load_plots()  # raises PackageMissing before anything takes long
             try:
                 _ = wiring.index
                 known = demo.known(wiring)
@@ -174,7 +174,7 @@ def _name(weights: Weights) -> str:
 def _draw(path: Path, found: Evaluation, wiring: Wiring) -> None:
     title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
     try:
-        wiring.plots.evaluation(list(found.text.items()), title).savefig(path)
+        load_plots().evaluation(list(found.text.items()), title).savefig(path)
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"cannot write {printable(str(path))}: {error}", param_hint="--plot") from error
     click.echo(f"drawn: {printable(str(path))}", err=True)
