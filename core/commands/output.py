@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.errors import BucketLensError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -62,6 +64,11 @@ def note(text: str) -> str:
 def print_note(text: str) -> None:
     """Print a remark on standard error, for people and programs alike."""
     click.echo(printable_lines(note(text)), err=True)
+
+
+def print_error(error: BucketLensError | str) -> None:
+    """Print on standard error why a command, or a run of it, failed."""
+    click.echo(f"bucketlens: {printable_lines(str(error))}", err=True)
 
 
 def table_console() -> "Console":

@@ -195,7 +195,7 @@ class Runner:
                     self._update_mirror(context, kind, report)
                     self._calibrate(context)
                 if self._preload and not report.interrupted:
-                    with suppress(ModelError):  # is told of when there is something to encode
+                    with suppress(ModelError):  # is reported when there is something to encode
                         context.encoder()
                 self._observer.inspect_library(context.index)
         finally:

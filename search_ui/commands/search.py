@@ -120,8 +120,10 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     from core.rendering.contact_sheet import cells_of, draw_sheet
 
     if len(result.hits) > _SHEET:
-        told = f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
-        raise click.BadParameter(told, param_hint="--sheet")
+        problem = (
+            f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
+        )
+        raise click.BadParameter(problem, param_hint="--sheet")
     drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")
