@@ -41,8 +41,9 @@ docs: .venv/installed-dev  ## build the documentation into build/docs
 	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-reference: .venv/installed-dev  ## write docs/reference from the code
+reference: .venv/installed-dev  ## write what is made from the code: docs/reference, .env.example, compose.yaml
 	$(RUN) infra.make_reference
+	$(RUN) infra.make_configuration_reference
 
 demo-models: .venv/installed-dev  ## train the demo models anew from the drawn scenes (hours on two cores)
 	$(RUN) demo.train

@@ -73,30 +73,30 @@ class Wiring:
     @property
     def _patience(self) -> float:
         """Seconds to wait for a library that is in use: less where a copy answers else, and says why."""
-        waits, deadline = self.settings.index_wait, self.settings.search_deadline
+        waits, deadline = self.settings.index_wait, self.settings.search.deadline
         return min(waits, 0.8 * deadline) if self.mirrors.exists() and not self._writes else waits
 
     @cached_property
     def editions(self) -> Editions:
         """The library, with an index for every model that it was made for."""
         given = self.settings
-        if given.qdrant_url is None:
+        if given.qdrant.url is None:
             from core.adapters.qdrant_edge.library import FolderLibrary
 
             return FolderLibrary(given.data, self._patience)
         from core.adapters.qdrant_server.collection import Layout
         from core.adapters.qdrant_server.library import ServerLibrary
 
-        layout = Layout(given.qdrant_scale, given.qdrant_shards, given.qdrant_replicas, given.qdrant_write_consistency)
-        return ServerLibrary(self._server, given.qdrant_collection, layout)
+        layout = Layout(given.qdrant.scale, given.qdrant.shards, given.qdrant.replicas, given.qdrant.write_consistency)
+        return ServerLibrary(self._server, given.qdrant.collection, layout)
 
     def edition(self, name: str, *, mirrored: bool = False) -> "Wiring":
         """The same library in this edition, whichever is in use; its model is the edition's own.
 
         `mirrored`: it is the one in use, of which the mirror is a copy.
         """
-        own = {"model": None, "mirror": mirrored and self.settings.mirror}
-        other = Wiring(self.settings.model_copy(update=own))
+        mirror = self.settings.mirror.model_copy(update={"enabled": mirrored and self.settings.mirror.enabled})
+        other = Wiring(self.settings.model_copy(update={"model": None, "mirror": mirror}))
         other._edition = name
         return other
 
@@ -137,16 +137,16 @@ class Wiring:
         from core.adapters.qdrant_server.client import connect
 
         given = self.settings
-        assert given.qdrant_url is not None
-        key = given.qdrant_api_key if self._writes else given.qdrant_read_api_key
-        key = key or given.qdrant_api_key or given.qdrant_read_api_key
+        assert given.qdrant.url is not None
+        key = given.qdrant.api_key if self._writes else given.qdrant.read_api_key
+        key = key or given.qdrant.api_key or given.qdrant.read_api_key
         return connect(
-            given.qdrant_url,
+            given.qdrant.url,
             api_key=None if key is None else key.get_secret_value(),
-            timeout_s=given.qdrant_timeout,
-            prefer_grpc=given.qdrant_grpc,
-            grpc_port=given.qdrant_grpc_port,
-            patience_s=given.qdrant_patience if self._writes else self._patience,
+            timeout_s=given.qdrant.timeout,
+            prefer_grpc=given.qdrant.grpc,
+            grpc_port=given.qdrant.grpc_port,
+            patience_s=given.qdrant.patience if self._writes else self._patience,
             stop=self._until,
         )
 
@@ -197,7 +197,7 @@ class Wiring:
     def decoder(self) -> Decoder:
         from core.adapters.decoding.pool import DecodeWorkers
 
-        return DecodeWorkers(self.settings.limits, workers=self.settings.decode_workers)
+        return DecodeWorkers(self.settings.decode.limits, workers=self.settings.decode.workers)
 
     @cached_property
     def thumbnails(self) -> ThumbnailStore:
@@ -227,7 +227,7 @@ class Wiring:
     def recall_meter(self, library: Callable[[], SearchableIndex], copy: Callable[[], Mirror | None]) -> RecallMeter:
         """Of searches that this library answers, by its copy."""
         given = self.settings
-        return RecallMeter(library, copy, self.recall_log, share=given.recall_share, warning=given.recall_warning)
+        return RecallMeter(library, copy, self.recall_log, share=given.recall.share, warning=given.recall.warning)
 
     def store(self, source: str, *, patience_s: float | None = None) -> ImageStore:
         """The store of a source as the user names it: a folder, list:FILE, or a URI. Raises SourceNotFound.
@@ -271,11 +271,11 @@ class Wiring:
                 index,
                 lambda: self.encoder,
                 lambda: self.decoder,
-                self.settings.weights,
+                self.settings.ranking.weights,
                 self.bank,
                 self.calibration,
             ),
-            exact=self.settings.exact,
+            exact=self.settings.search.exact,
         )
 
     @cached_property
@@ -287,7 +287,7 @@ class Wiring:
         """As `failover`, for a library that is had in another way."""
         given = self.settings
         return Failover(
-            None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search_deadline
+            None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search.deadline
         )
 
     @cached_property
@@ -334,8 +334,8 @@ class Wiring:
         Not where a library is: its copy would answer for another one.
         """
         given = self.settings
-        if given.qdrant_url is not None:
-            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant_url")
+        if given.qdrant.url is not None:
+            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant.url")
         if self.editions.all():
             raise UsageError(
                 f"{given.data} holds a library of its own, for which another one's copy must not answer: give --data "

@@ -14,18 +14,19 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
     if source.startswith("list:"):
         from core.adapters.url_list.store import ListStore
 
-        waits = {} if patience_s is None else {"list_patience": patience_s, "list_host_patience": patience_s}
-        return ListStore(source, settings.model_copy(update=waits))
+        waits = {} if patience_s is None else {"patience": patience_s, "host_patience": patience_s}
+        url_list = settings.url_list.model_copy(update=waits)
+        return ListStore(source, settings.model_copy(update={"url_list": url_list}))
     scheme = _scheme(source)
     if scheme == "s3":
         from core.adapters.stores.s3 import S3Store
 
-        patience = {} if patience_s is None else {"s3_patience": patience_s}
-        return S3Store(source, settings.model_copy(update=patience))
+        patience = {} if patience_s is None else {"patience": patience_s}
+        return S3Store(source, settings.model_copy(update={"s3": settings.s3.model_copy(update=patience)}))
     if scheme in ("", "file"):
         from core.adapters.stores.folder import FolderStore
 
-        return FolderStore(source, max_bytes=settings.max_image_bytes, exclude=[settings.data])
+        return FolderStore(source, max_bytes=settings.decode.max_bytes, exclude=[settings.data])
     raise SourceNotFound(
         source,
         f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder, s3://BUCKET/PREFIX or list:FILE",

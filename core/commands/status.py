@@ -70,7 +70,7 @@ def wire(**flags: Any) -> Wiring:
     settings = load_settings(**{"qdrant_url": url, **flags})
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("time=%(asctime)s level=%(levelname)s logger=%(name)s event=%(message)s"))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    logging.basicConfig(level=settings.log.level.upper(), handlers=[handler])
     return Wiring(settings)
 
 
@@ -92,7 +92,7 @@ def status(data: Path | None, as_json: bool) -> None:
             in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
             click.echo(f"  {printable(entry['source'])}: {in_all}")
         click.echo(f"last complete run: {found['last_complete_run'] or 'none yet'}")
-        place = f" {wiring.settings.qdrant_url}" if wiring.settings.qdrant_url else ""
+        place = f" {wiring.settings.qdrant.url}" if wiring.settings.qdrant.url else ""
         click.echo(f"model {printable(found['model'])}, index {found['backend']}{place}")
         click.echo(_about_mirror(found["mirror"]))
         if found["recall"]:
@@ -146,7 +146,7 @@ def _recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None
-    warning = wiring.settings.recall_warning
+    warning = wiring.settings.recall.warning
     return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import click
 
 from bucketlens import commands
-from core.settings import Settings
+from core.settings import Settings, setting_fields
 from infra.reference.markdown import anchor, cell, first_sentence, paragraphs
 
-_SETTING_OF = {"beams": "caption_beams"}  # an option that is not called like its setting
+_VARIABLES = {name.keyword: name.environment for name in setting_fields(Settings)}
+_SETTING_OF = {"beams": "caption_beams", "exact": "search_exact"}  # options that are not called like their settings
 
 
 def named_commands(group: click.Group = commands, path: str = "bucketlens") -> Iterator[tuple[str, click.Command]]:
@@ -18,16 +19,6 @@ def named_commands(group: click.Group = commands, path: str = "bucketlens") -> I
         yield whole, command
         if isinstance(command, click.Group):
             yield from named_commands(command, whole)
-
-
-def settings() -> list[str]:
-    """The names of all settings."""
-    return list(Settings.model_fields)
-
-
-def variable(setting: str) -> str:
-    """The environment variable of a setting."""
-    return f"BUCKETLENS_{setting.upper()}"
 
 
 def page() -> str:
@@ -73,4 +64,4 @@ def _environment(option: click.Option) -> str:
     """The variable of the setting that the option overrides, if it does."""
     name = _SETTING_OF.get(option.name or "", option.name or "")
     own = option.multiple or (isinstance(option.default, (int, float)) and not option.is_flag)
-    return f"`{variable(name)}`" if name in settings() and not own else ""
+    return f"`{_VARIABLES[name]}`" if name in _VARIABLES and not own else ""

@@ -91,12 +91,13 @@ def _at(settings: Settings, place: str) -> Settings:
     """The settings, with the library in this place. Raises InvalidSetting."""
     server = place.startswith(("http://", "https://"))
     checked = load_settings(data=settings.data, qdrant_url=place) if server else load_settings(data=place)
-    places = {"data": checked.data, "qdrant_url": checked.qdrant_url if server else None}
-    return settings.model_copy(update={**places, "index_wait": max(_PATIENCE, settings.index_wait)})
+    qdrant = settings.qdrant.model_copy(update={"url": checked.qdrant.url if server else None})
+    changed = {"data": checked.data, "qdrant": qdrant, "index_wait": max(_PATIENCE, settings.index_wait)}
+    return settings.model_copy(update=changed)
 
 
 def _place(settings: Settings) -> str:
-    return settings.qdrant_url or str(settings.data.resolve())
+    return settings.qdrant.url or str(settings.data.resolve())
 
 
 def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> int:

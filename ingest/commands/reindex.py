@@ -101,7 +101,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
 
 def _mirror(wiring: Wiring) -> str | None:
     """Have the library's copy be of what is in use now. Returns what went wrong."""
-    if not wiring.settings.mirror:
+    if not wiring.settings.mirror.enabled:
         return None
     try:
         with Wiring(wiring.settings) as now:

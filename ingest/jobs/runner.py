@@ -64,8 +64,8 @@ class Runner:
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
-            thumbnail_px=settings.thumbnail_px,
-            readers=(settings.decode_workers or os.cpu_count() or 1) + 2,
+            thumbnail_px=settings.decode.thumbnail_px,
+            readers=(settings.decode.workers or os.cpu_count() or 1) + 2,
             captions=captions,
             caption_all=caption_all,
             retry_failed=retry_failed,
@@ -198,7 +198,7 @@ class Runner:
                 self._mirror(parts, kind, report)
 
     def _mirror_due(self) -> bool:
-        return time.monotonic() - self._mirrored > 60 * self._wiring.settings.mirror_minutes
+        return time.monotonic() - self._mirrored > 60 * self._wiring.settings.mirror.minutes
 
     def _mirror(self, parts: Parts, kind: str, report: Report) -> None:
         """Bring the library's copy up to date; what a watcher sees is copied by and by.
@@ -206,7 +206,7 @@ class Runner:
         A copy that cannot be made is no reason for a run to fail, nor is a signal meanwhile: the run itself is done.
         """
         settings = self._wiring.settings
-        if not settings.mirror or (kind == "watch" and not self._mirror_due()):
+        if not settings.mirror.enabled or (kind == "watch" and not self._mirror_due()):
             return
         self._mirrored = time.monotonic()
         try:

@@ -58,7 +58,7 @@ def _judged(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[s
     texts = dice.sample(texts, min(queries, len(texts)))
     figures = []
     for wiring, gallery, known in zip(both, galleries, asked, strict=True):
-        weighed = {"as set": wiring.settings.weights}
+        weighed = {"as set": wiring.settings.ranking.weights}
         figures.append(gallery.by_text(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict())
     return {"questions": len(texts), "figures": figures}
 

@@ -78,7 +78,7 @@ def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> 
     dice = random.Random(seed)
     asked = dice.sample(asked, min(questions, len(asked)))
     rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
-    compared = weighings(wiring.settings.weights)
+    compared = weighings(wiring.settings.ranking.weights)
     text = gallery.by_text(wiring.encoder, asked, compared)
     total = wiring.index.count(INDEXED)
     library = str(wiring.settings.data)

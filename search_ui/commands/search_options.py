@@ -114,10 +114,10 @@ class Asked(AskedFilter):
     def query(self, wiring: Wiring) -> Query:
         """Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
         return Query(
-            **compile_terms(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
+            **compile_terms(self._terms(wiring.settings.decode.max_bytes), self.passing(wiring), raw=self.raw),
             limit=self.limit,
             offset=self.offset,
-            weights=self._weights(wiring.settings.weights),
+            weights=self._weights(wiring.settings.ranking.weights),
             sort=self.sort,
             reverse=self.reverse,
             within=self.within,

@@ -105,11 +105,11 @@ class Library:
                 index,
                 self._encoder,
                 self._decoder,
-                self.settings.weights,
+                self.settings.ranking.weights,
                 self._wiring.bank,
                 self._wiring.calibration,
             ),
-            exact=self.settings.exact,
+            exact=self.settings.search.exact,
             meter=self.recall,
         )
 

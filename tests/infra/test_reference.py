@@ -9,13 +9,13 @@ import click
 import pytest
 
 from core import errors
+from infra.make_configuration_reference import PAGE
 from infra.make_reference import pages
 from infra.reference import command_line, python
 from tests.support.pages import REFERENCE, ROOT
 
 MADE = pages()
 COMMANDS = dict(command_line.named_commands())
-CONFIGURATION = REFERENCE / "configuration.md"
 
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)
@@ -24,7 +24,7 @@ def test_every_page_is_as_the_code_says(path: Path) -> None:
 
 
 def test_every_page_of_the_reference_is_made() -> None:
-    assert set(REFERENCE.iterdir()) == {ROOT / path for path in MADE} | {CONFIGURATION}
+    assert set(REFERENCE.iterdir()) == {ROOT / path for path in MADE} | {ROOT / PAGE}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -42,11 +42,6 @@ def test_every_command_and_option_is_listed(name: str) -> None:
     assert own
     for option in COMMANDS[name].params:
         assert not isinstance(option, click.Option) or all(f"`{each}`" in own for each in option.opts)
-
-
-def test_every_setting_is_explained() -> None:
-    told = CONFIGURATION.read_text()
-    assert [name for name in command_line.settings() if f"`{command_line.variable(name)}`" not in told] == []
 
 
 def test_every_error_is_listed() -> None:

@@ -22,13 +22,13 @@ class Mirrors:
 
     def exists(self) -> bool:
         """Whether there is one that may answer; at once."""
-        return self._settings.offline or (self._settings.mirror and (self.folder / "current").is_file())
+        return self._settings.offline or (self._settings.mirror.enabled and (self.folder / "current").is_file())
 
     def open(self) -> Mirror:
         """The copy, which opens nothing until it is asked."""
         from core.adapters.faiss_mirror.index import FaissMirror
 
-        return FaissMirror(self.folder, self._settings.mirror_threads)
+        return FaissMirror(self.folder, self._settings.mirror.threads)
 
     def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
         """Make the copy equal to the library. Raises LibraryError, and OSError.
@@ -38,7 +38,7 @@ class Mirrors:
         """
         from core.adapters.faiss_mirror.builder import build
 
-        build(index, self._generations(), self._settings.mirror_storage, anew=anew, going=going)
+        build(index, self._generations(), self._settings.mirror.storage, anew=anew, going=going)
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""

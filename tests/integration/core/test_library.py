@@ -109,7 +109,7 @@ def test_errors_are_typed(library: Library, small: SmallLibrary, tmp_path: Path)
         library.search(image=tmp_path / "none.jpg")
     with pytest.raises(InvalidQuery):
         library.search("")
-    with Library.open(small.data, max_image_bytes=10) as strict, pytest.raises(ImageUnreadable, match="limit of 10"):
+    with Library.open(small.data, decode_max_bytes=10) as strict, pytest.raises(ImageUnreadable, match="limit of 10"):
         strict.search(image=small.pictures / FIRST)
 
 

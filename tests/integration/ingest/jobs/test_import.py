@@ -23,7 +23,7 @@ from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import Nameable
-from core.settings import Settings
+from core.settings import load_settings
 from ingest.jobs.import_vectors import Import
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
@@ -285,7 +285,7 @@ def test_imported_images_are_deleted_with_their_own_source_alone(world: ImportWo
 
 
 def test_names_in_a_bucket() -> None:
-    store = S3Store("s3://bucket/photos", Settings())
+    store = S3Store("s3://bucket/photos", load_settings())
     for name in ("a b.jpg", "photos/a b.jpg", "s3://bucket/photos/a b.jpg"):
         assert store.named(name) == ("photos/a b.jpg", "s3://bucket/photos/a%20b.jpg")
     with pytest.raises(ValueError, match="not of"):

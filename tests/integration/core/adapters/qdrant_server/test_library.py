@@ -68,7 +68,7 @@ def test_the_address_alone_leads_every_command_to_the_server(url: str, monkeypat
         point(1).record.id
     ]
     monkeypatch.delenv("BUCKETLENS_QDRANT_URL")
-    Path("bucketlens.toml").write_text(f'qdrant_url = "{url}"\n')
+    Path("bucketlens.toml").write_text(f'[qdrant]\nurl = "{url}"\n')
     code, _, _ = run("forget", "file:///pictures", "--yes", "--data", "elsewhere")
     assert (code, json.loads(run("status", "--json")[1])["images"]) == (0, 0)
 
