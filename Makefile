@@ -4,7 +4,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint con
 RUN = .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest soak check format docs reference bench demo-models clean
+.PHONY: help setup demo test unit pytest soak check format docs reference bench demo-models clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,10 @@ demo: .venv/installed  ## draw 1,000 pictures, index them, open the search page
 
 test: .venv/installed-dev  ## everything that decides whether a change is good
 	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+unit: .venv/installed-dev  ## the fast tests alone: half a minute on two cores
+	$(RUN) pytest tests/unit tests/test_architecture.py tests/test_house_rules.py \
+		--numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 pytest: .venv/installed-dev
 	$(RUN) pytest -m "not soak and not bench" --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)

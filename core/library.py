@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from PIL import Image
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, load_plots
 from core.domain.filter_parser import filter_of
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.query import ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
@@ -56,7 +56,7 @@ class Found(Sequence[Hit]):
 
     def figure(self, columns: int = 5) -> Drawing:
         """The pictures as a matplotlib Figure. Raises PackageMissing."""
-        return self._wiring.plots.pictures([(hit, self.thumbnail(hit)) for hit in self], columns)
+        return load_plots().pictures([(hit, self.thumbnail(hit)) for hit in self], columns)
 
 
 class Library:

@@ -6,7 +6,10 @@ from core.settings import Settings
 
 
 def open_store(source: str, settings: Settings, patience_s: float | None) -> ImageStore:
-    """See Wiring.store. Vendors are imported for the store that is opened alone."""
+    """Open the store of a source, with the vendor that it takes alone. Raises SourceNotFound.
+
+    `patience_s`: how long to wait for a store that does not answer, if not as long as the settings say.
+    """
     if source.startswith("import://"):
         from core.adapters.stores.imported import ImportedStore
 
@@ -34,7 +37,7 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
 
 
 def source_name(source: str) -> str:
-    """See Wiring.source_name."""
+    """Return the canonical name of a source; the source need not exist."""
     from core.adapters.stores import folder, s3
     from core.adapters.url_list import store as list_store
 

@@ -2,7 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class StateFile(Protocol):
+    """A small file that holds a JSON object, replaced whole or not at all."""
+
+    path: Path
+
+    def read(self) -> dict[str, Any] | None:
+        """Read the object; None where the file is missing, or damaged, which is logged."""
+        ...
+
+    def log_damage(self, error: Exception) -> None:
+        """Log that the file does not hold what it should, and counts as missing."""
+        ...
+
+    def write(self, value: Mapping[str, Any]) -> None:
+        """Replace the object. Raises OSError."""
+        ...
+
+    def delete(self) -> None:
+        """Remove the file, where there is one. Raises OSError."""
+        ...
 
 
 class RunLog(Protocol):

@@ -8,7 +8,6 @@ from core.domain.conditions import Keyword
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import CaptionOrigin, ImageRecord, ImageRef, ListName, all_texts
 from core.domain.query import Sort
-from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe, Ranking, Shortlist
 
@@ -86,35 +85,10 @@ class SearchableIndex(Protocol):
         """One page in ascending order of id, starting behind `after`."""
         ...
 
-    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        """By modified_at, latest first; equal times by id."""
-        ...
-
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
         """In the order of core.domain.sort_orders.in_order."""
-        ...
-
-    def nearest(
-        self,
-        vector: Vector,
-        filter: Filter = EVERYTHING,
-        *,
-        limit: int,
-        offset: int = 0,
-        using: DenseName = "image",
-        exact: bool = False,
-    ) -> list[Hit]:
-        """By cosine to a unit vector, best first."""
-        ...
-
-    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        """By words with their weights (core.text.analysis.query_weights), best first.
-
-        The score is the dot product of core.text.bm25's vectors, of which that of the question counts how many of this
-        index's images hold each word, be they found by the filter or not.
-        """
         ...
 
     def shortlists(
@@ -124,7 +98,11 @@ class SearchableIndex(Protocol):
         ...
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
-        """The best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart."""
+        """List the best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart.
+
+        The score of a vector is the cosine. That of words is the dot product of core.text.bm25's vectors, of which that
+        of the question counts how many images of this index hold each word, whether or not they pass the filter.
+        """
         ...
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:

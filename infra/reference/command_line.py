@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from bucketlens import commands
+from bucketlens.cli import commands
 from core.settings import Settings, setting_fields
 from infra.reference.markdown import anchor, cell, first_sentence, paragraphs
 

@@ -3,26 +3,16 @@
 import ast
 import dataclasses
 import inspect
-import textwrap
 from types import ModuleType
+from typing import Any
 
+import bucketlens
 import core.library
-from core.domain import filters, query, result
+from core.domain import filters, query
+from core.errors import BucketLensError
 from infra.reference.markdown import paragraphs
 
-PUBLIC: tuple[type, ...] = (
-    core.library.Library,
-    core.library.Found,
-    query.Query,
-    query.TextTerm,
-    query.ImageTerm,
-    query.LikeTerm,
-    query.Weights,
-    filters.Filter,
-    result.SearchResult,
-    result.Hit,
-    result.Standing,
-)
+_FIRST = ("Library", "Found", "Query", "TextTerm", "ImageTerm", "LikeTerm", "Weights", "SearchResult", "Hit", "Filter")
 TYPES: dict[str, ModuleType] = {
     "Picture": core.library,
     "Texts": core.library,
@@ -32,21 +22,33 @@ TYPES: dict[str, ModuleType] = {
 }
 
 
+def public() -> list[Any]:
+    """The public classes and functions, the most used first, without the errors."""
+    named = {name: getattr(bucketlens, name) for name in (*_FIRST, *bucketlens.__all__)}
+    return [each for each in named.values() if not (isinstance(each, type) and issubclass(each, BucketLensError))]
+
+
 def page() -> str:
     aliases = "\n".join(_alias(name, source_of) for name, source_of in TYPES.items())
     return "\n\n".join(
         [
             "# Python reference",
-            "The public classes and their methods. [Python](../python.md) explains them with examples, and "
+            "The names of the package `bucketlens`. [Python](../python.md) explains them with examples, and "
             "[Errors](errors.md) lists what can be raised.",
-            *(_class(cls) for cls in PUBLIC),
+            *(_class(each) if isinstance(each, type) else _function(each) for each in public()),
             f"## Types\n\n```python\n{aliases}\n```",
         ]
     )
 
 
+def _function(function: Any) -> str:
+    source = ast.parse(inspect.getsource(function)).body[0]
+    assert isinstance(source, ast.FunctionDef)
+    return "\n\n".join([f"## {source.name}", _python(_signature(source, False)), _docstring(source)])
+
+
 def _class(cls: type) -> str:
-    source = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    source = ast.parse(inspect.getsource(cls)).body[0]
     assert isinstance(source, ast.ClassDef)
     fields = [_field(part) for part in source.body if dataclasses.is_dataclass(cls) and isinstance(part, ast.AnnAssign)]
     parts = [f"## {cls.__name__}", _python(_called(cls.__name__, fields)) if fields else "", _docstring(source)]

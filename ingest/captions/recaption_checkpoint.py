@@ -1,51 +1,52 @@
-"""Where a renewal of captions is, so that one that was cut off goes on and does nothing twice."""
+"""How far a recaptioning is, so that one that was cut off goes on and does nothing twice."""
 
-import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from core.atomic_write import replace_whole
 from core.errors import disk_fault
+from core.ports.local_files import StateFile
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a source is: the id of its last image that was dealt with, and how many those are."""
+class SourceProgress:
+    """How far a source is: the id of its last image that was dealt with, and how many were."""
 
     after: str | None = None
     done: int = 0
     complete: bool = False
 
 
-class RedoMark:
-    """A small file in the library's folder. What cannot be read counts as not begun."""
+class RecaptionCheckpoint:
+    """The progress of all sources, kept in a state file. One that cannot be read counts as not begun."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
         self._what = ""
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, SourceProgress] = {}
 
     def begin(self, what: str) -> bool:
-        """Take up the renewal that was cut off, if it was of `what`; else begin anew. Returns whether it goes on."""
+        """Go on with the run that was cut off, if it was of `what`, or begin anew. Return whether it goes on."""
         self._what, self._places = what, {}
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            held = json.loads(self._path.read_text(encoding="utf-8"))
-            if held["what"] == what:
-                self._places = {source: Place(**place) for source, place in held["sources"].items()}
+        state = self._file.read() or {}
+        try:
+            if state.get("what") == what:
+                self._places = {source: SourceProgress(**place) for source, place in state["sources"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            self._file.log_damage(error)
         return bool(self._places)
 
-    def place(self, source: str) -> Place:
-        return self._places.get(source, Place())
+    def get(self, source: str) -> SourceProgress:
+        """Return how far a source is."""
+        return self._places.get(source, SourceProgress())
 
-    def put(self, source: str, place: Place) -> None:
-        """Whole or not at all. Raises LibraryError."""
+    def put(self, source: str, place: SourceProgress) -> None:
+        """Write how far a source is, whole or not at all. Raises LibraryError."""
         self._places[source] = place
-        held = {"what": self._what, "sources": {name: asdict(place) for name, place in self._places.items()}}
+        places = {name: asdict(place) for name, place in self._places.items()}
         try:
-            replace_whole(self._path, json.dumps(held).encode())
+            self._file.write({"what": self._what, "sources": places})
         except OSError as error:
-            raise disk_fault(self._path.parent, error) from error
+            raise disk_fault(self._file.path.parent, error) from error
 
-    def end(self) -> None:
-        self._path.unlink(missing_ok=True)
+    def clear(self) -> None:
+        """Delete the file: everything has been dealt with."""
+        self._file.delete()

@@ -1,59 +1,57 @@
-"""One ingest of a library at a time, and a mark that tells the next one when it did not end well."""
+"""A lock for one ingest of a library at a time, and a mark of a run that did not end well."""
 
-import fcntl
-import os
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from core.errors import LibraryBusy, disk_fault
 
 
 class RunLock:
-    """Holds `ingest.lock` in the library's folder while it is entered. Raises LibraryBusy where another process does,
-    and LibraryError where nothing can be written.
+    """The lock `ingest.lock` in the library's folder, held while it is entered.
 
-    `unclean`: a run before this one was cut off, so that files may have been left over.
+    The kernel drops it with the process, however that ends. Entering raises LibraryBusy where another process holds it,
+    and LibraryError where nothing can be written. `unclean`: a run before this one was cut off, so that files may have
+    been left over.
     """
 
     def __init__(self, data: Path) -> None:
         self._data = data
         self._mark = data / "ingest.running"
-        self._descriptor = -1
+        self._lock = FileLock(data / "ingest.lock", blocking=False, thread_local=False, fallback_to_soft=False)
         self.unclean = False
 
     def look(self) -> None:
-        """Raises LibraryBusy where another process holds it. Makes nothing, and keeps nothing."""
+        """Raise LibraryBusy where another process holds it. Makes nothing, and keeps nothing."""
+        if not Path(self._lock.lock_file).is_file():
+            return
         try:
-            descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return  # there is none yet, or entering will tell
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            with self._lock:
+                pass
+        except Timeout as error:
             raise self._busy() from error
-        finally:
-            os.close(descriptor)
+        except OSError:
+            return  # entering will tell
 
     def __enter__(self) -> "RunLock":
         try:
             self._data.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._data / "ingest.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock.acquire()
             self.unclean = self._mark.exists()
             self._mark.touch()
+        except Timeout as error:
+            raise self._busy() from error
         except OSError as error:
             self.__exit__()
-            if isinstance(error, BlockingIOError):
-                raise self._busy() from error
             raise disk_fault(self._data, error) from error
         return self
 
     def ended_well(self) -> None:
+        """Remove the mark: nothing was left over."""
         self._mark.unlink(missing_ok=True)
 
     def _busy(self) -> LibraryBusy:
         return LibraryBusy(f"another ingest of {self._data}: the library")
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._lock.release()

@@ -1,6 +1,5 @@
-"""What a run works with: ports, and how much of what at once."""
+"""What a run works with: the ports, and how much is done at once."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +12,11 @@ from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
-from ingest.telemetry.observer import SILENT, Observer
+from ingest.telemetry.log_events import get_logger
+from ingest.telemetry.observer import NULL_OBSERVER, Observer
 
 _BUSY_SECONDS = 60.0
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,8 +24,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`batch_size` images are encoded at once; `readers` files are read or decoded at once.
+    """How a run works.
 
+    `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
     """
 
@@ -39,11 +40,11 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunContext:
     """The ports of one run. Encoder and captioner are made when there is something for them to do.
 
-    Setting `stop` ends the run within seconds; what the index has acknowledged stays. `at_once` calls what may take
-    minutes and may be cut off anywhere.
+    Setting `stop` ends the run within seconds; what the index has acknowledged stays.
+    `run_interruptible` calls what may take minutes and may be cut off anywhere.
     """
 
     index: VectorIndex
@@ -54,12 +55,12 @@ class Parts:
     open_store: Callable[[str], ImageStore]
     options: Options = Options()
     stop: threading.Event = field(default_factory=threading.Event)
-    observer: Observer = SILENT
-    at_once: Callable[[Callable[[], None]], None] = lambda call: call()
+    observer: Observer = NULL_OBSERVER
+    run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
 
 
-def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `call` returns, tried again for a minute while a reader holds the library."""
+def retry_while_busy(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call, and try again for a minute while a reader holds the library. Raises LibraryBusy after that."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -67,5 +68,5 @@ def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         except LibraryBusy:
             if time.monotonic() > deadline:
                 raise
-            _log.info("the library is in use by a reader; trying again")
+            _log.info("library_busy")
             time.sleep(0.1)

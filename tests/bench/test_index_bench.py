@@ -23,6 +23,7 @@ from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point
 from core.search.ranker import Question, Ranker
 from core.text.analysis import query_weights
+from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import record
 
 IMAGES = 100_000
@@ -96,8 +97,8 @@ def _recall(index: EdgeIndex, queries: Matrix, rows: dict[str, str]) -> None:
     for name, filter in (("no words", INDEXED), ("one word", CARS)):
         shared = 0
         for query in queries:
-            true = {hit.record.id for hit in index.nearest(query, filter, limit=10, exact=True)}
-            shared += len(true & {hit.record.id for hit in index.nearest(query, filter, limit=10)})
+            true = {hit.record.id for hit in nearest(index, query, filter, limit=10, exact=True)}
+            shared += len(true & {hit.record.id for hit in nearest(index, query, filter, limit=10)})
         rows[f"recall@10, {name}"] = f"{shared / (10 * len(queries)):.3f}"
 
 
@@ -107,7 +108,7 @@ def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
         index.count()
 
     def ask(filter: Filter, exact: bool = False) -> float:
-        return _median_ms(lambda n: index.nearest(queries[n % len(queries)], filter, limit=10, exact=exact))
+        return _median_ms(lambda n: nearest(index, queries[n % len(queries)], filter, limit=10, exact=exact))
 
     rows["top 10, no words"] = f"{ask(INDEXED):.1f} ms"
     rows["top 10, one word"] = f"{ask(CARS):.1f} ms"
@@ -134,7 +135,7 @@ def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
     rows["count, landscape since 2026"] = f"{_median_ms(lambda _: index.count(LATE)):.1f} ms"
     rows["by name, 20"] = f"{_median_ms(lambda _: index.ordered('name', INDEXED, limit=20), 2):.1f} ms"
     rows["count, one word"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
-    rows["newest 20"] = f"{_median_ms(lambda _: index.newest(INDEXED, limit=20)):.1f} ms"
+    rows["newest 20"] = f"{_median_ms(lambda _: newest(index, INDEXED, limit=20)):.1f} ms"
     rows["facet of words"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"
     rows["scroll 1,000"] = f"{_median_ms(lambda _: index.scroll(limit=1000), 5):.1f} ms"
     index.close()

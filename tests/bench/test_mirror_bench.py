@@ -18,7 +18,7 @@ from rich.table import Table
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.availability.exact_rerank import OVERSAMPLING, reranked
 from core.domain.filters import EVERYTHING, Filter, caption_words
@@ -26,6 +26,7 @@ from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.rank_lists import Probe, Shortlist
 from core.ports.vector_index import IndexInfo, VectorIndex
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import image_id, record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,7 @@ from core.adapters.faiss_mirror.index import FaissMirror
 mirror = FaissMirror(Path(sys.argv[1]))
 mirror.count()
 for query in np.load(sys.argv[2]):
-    mirror.nearest(query, limit=10)
+    nearest(mirror, query, limit=10)
 told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(told["RssAnon"].split()[0], told["RssFile"].split()[0])
 """
@@ -132,9 +133,9 @@ def _mirrored(folder: Path, storage: Storage, images: int, table: Table) -> None
         opened = time.perf_counter() - started
         size = mirror.size_bytes() / 2**30
         own, shared = _resident(folder, queries)
-        exact = _median_ms(lambda query: mirror.nearest(query, limit=10, exact=True), queries)
-        usual = _median_ms(lambda query: mirror.nearest(query, limit=10), queries)
-        some = _median_ms(lambda query: mirror.nearest(query, RED_CARS, limit=10, exact=True), queries)
+        exact = _median_ms(lambda query: nearest(mirror, query, limit=10, exact=True), queries)
+        usual = _median_ms(lambda query: nearest(mirror, query, limit=10), queries)
+        some = _median_ms(lambda query: nearest(mirror, query, RED_CARS, limit=10, exact=True), queries)
         found = [len(_ids(mirror, query, exact=True) & _ids(mirror, query, exact=False)) for query in queries]
     table.add_row(
         storage,
@@ -150,7 +151,7 @@ def _mirrored(folder: Path, storage: Storage, images: int, table: Table) -> None
 
 
 def _ids(mirror: FaissMirror, query: Vector, *, exact: bool) -> set[str]:
-    return {hit.record.id for hit in mirror.nearest(query, limit=10, exact=exact)}
+    return {hit.record.id for hit in nearest(mirror, query, limit=10, exact=exact)}
 
 
 @pytest.mark.bench

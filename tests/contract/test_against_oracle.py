@@ -12,6 +12,7 @@ from core.domain.filters import Condition, Filter
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point, VectorIndex
 from core.text import analysis
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words, nearest, newest
 from tests.support.made_up_images import START, image_id, record, vector
 
 VOCABULARY = ["red", "blue", "car", "dog", "night", "ünïcode", "two\nlines"]
@@ -78,17 +79,17 @@ def test_answers_are_those_of_brute_force(
 def _compare(index: VectorIndex, oracle: MemoryIndex, filter: Filter) -> None:
     assert index.count(filter) == oracle.count(filter)
     assert index.scroll(filter) == oracle.scroll(filter)
-    assert index.newest(filter, limit=3, offset=2) == oracle.newest(filter, limit=3, offset=2)
+    assert newest(index, filter, limit=3, offset=2) == newest(oracle, filter, limit=3, offset=2)
     for field in ("words", "status", "caption_origin"):
         assert index.facet(field, filter, limit=3) == oracle.facet(field, filter, limit=3)  # type: ignore[arg-type]
     for name in ("image", "caption"):
-        found = index.nearest(vector(3), filter, limit=6, using=name, exact=True)  # type: ignore[arg-type]
-        wanted = oracle.nearest(vector(3), filter, limit=6, using=name)  # type: ignore[arg-type]
+        found = nearest(index, vector(3), filter, limit=6, using=name, exact=True)  # type: ignore[arg-type]
+        wanted = nearest(oracle, vector(3), filter, limit=6, using=name)  # type: ignore[arg-type]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-4)
         assert [hit.record for hit in found] == [hit.record for hit in wanted]
     weights = analysis.query_weights("red night car")
-    found_words = {hit.record.id for hit in index.best_words(weights, filter, limit=20)}
-    assert found_words == {hit.record.id for hit in oracle.best_words(weights, filter, limit=20)}
+    found_words = {hit.record.id for hit in best_words(index, weights, filter, limit=20)}
+    assert found_words == {hit.record.id for hit in best_words(oracle, weights, filter, limit=20)}
 
 
 def test_word_scores_are_those_of_brute_force_while_nothing_was_replaced(real_index: VectorIndex) -> None:
@@ -98,7 +99,7 @@ def test_word_scores_are_those_of_brute_force_while_nothing_was_replaced(real_in
     oracle.upsert(batch)
     real_index.upsert(batch)
     for text in ("red", "two red dogs", "night car", "absent"):
-        found = real_index.best_words(analysis.query_weights(text), limit=10)
-        wanted = oracle.best_words(analysis.query_weights(text), limit=10)
+        found = best_words(real_index, analysis.query_weights(text), limit=10)
+        wanted = best_words(oracle, analysis.query_weights(text), limit=10)
         assert [hit.record.id for hit in found] == [hit.record.id for hit in wanted]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-4)

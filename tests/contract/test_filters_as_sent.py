@@ -17,6 +17,7 @@ from core.domain.filters import Condition, Filter
 from core.domain.image import to_payload
 from core.ports.vector_index import IndexInfo, Point, VectorIndex
 from tests.contract.conftest import BACKENDS
+from tests.support.index_queries import best_words, nearest
 from tests.support.made_up_images import START, record, vector
 
 COUNT = 40
@@ -139,8 +140,8 @@ def _ask_everything(index: VectorIndex, filter: Filter) -> None:
     index.count(filter)
     index.facet("words", filter)
     index.copies(["aa"], filter)
-    index.nearest(vector(1), filter, limit=3)
-    index.best_words({"dog": 1.0}, filter, limit=3)
+    nearest(index, vector(1), filter, limit=3)
+    best_words(index, {"dog": 1.0}, filter, limit=3)
     for by in ("modified", "taken", "name"):
         index.ordered(by, filter, limit=3)  # type: ignore[arg-type]
 

@@ -26,6 +26,7 @@ from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point, VectorIndex
 from ingest.jobs import library_copy
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import failed_point, image_id, point, record, vector
 from tests.support.servers import real_server
 
@@ -67,10 +68,10 @@ def told(index: VectorIndex) -> object:
     probes = [Probe("image", vector(1)), Probe("caption", vector(1003))]
     return (
         index.scroll(limit=100),
-        [(hit.record.id, round(hit.score or 0, 5)) for hit in index.nearest(vector(2), INDEXED, limit=10, exact=True)],
+        [(hit.record.id, round(hit.score or 0, 5)) for hit in nearest(index, vector(2), INDEXED, limit=10, exact=True)],
         {name: [i for i, _ in found.ranking] for name, found in index.shortlists(probes, INDEXED, limit=10).items()},
         index.facet("words", INDEXED, limit=5),
-        index.newest(Filter(all=(Match("words", ("red",)),)), limit=7),
+        newest(index, Filter(all=(Match("words", ("red",)),)), limit=7),
         (index.count(), index.count(FAILED)),
         {i: v.tobytes() for i, v in index.vectors([image_id(n) for n in range(20)]).items()},
     )
@@ -104,8 +105,8 @@ def test_what_is_large_is_quantised_and_what_is_exact_stays_so(name: str) -> Non
         brute.upsert(some(300))
         config = index._ask(lambda client, name: client.get_collection(name)).config
         assert config.quantization_config is not None and config.params.vectors["image"].on_disk  # type: ignore[index]
-        assert [hit.record for hit in index.nearest(vector(7), limit=20, exact=True)] == [
-            hit.record for hit in brute.nearest(vector(7), limit=20, exact=True)
+        assert [hit.record for hit in nearest(index, vector(7), limit=20, exact=True)] == [
+            hit.record for hit in nearest(brute, vector(7), limit=20, exact=True)
         ]
         found = index.shortlists([Probe("image", vector(7))], EVERYTHING, limit=10)["image"].ranking
         for image, score in found:
@@ -154,7 +155,7 @@ def test_an_alias_moves_under_load_and_nobody_sees_two_models_or_none(name: str)
         while not stop.is_set():
             try:
                 with closing(editions.open()) as index:
-                    found = [int(hit.record.key[:-4]) for hit in index.nearest(vector(3), limit=10, exact=True)]
+                    found = [int(hit.record.key[:-4]) for hit in nearest(index, vector(3), limit=10, exact=True)]
                     if found != right[index.info.model]:
                         wrong.append((index.info.model, found))
             except LibraryError as error:
@@ -196,7 +197,7 @@ def test_a_server_that_is_restarted_in_the_middle_of_an_upsert_loses_nothing(nam
         assert index.count() == len(points)
         brute = MemoryIndex(INFO)
         brute.upsert(points)
-        assert library_copy.differences(brute, index, _all_of(brute)) == []
+        assert library_copy.find_differences(brute, index, _all_of(brute)) == []
 
 
 @needs(real_server.RESTART, "how the server is restarted")
@@ -222,10 +223,10 @@ def test_who_reads_is_told_that_the_server_is_away_and_answered_when_it_is_back(
         raise AssertionError("the server has not answered for a minute after its restart")
 
 
-def _all_of(index: VectorIndex) -> library_copy.Copied:
+def _all_of(index: VectorIndex) -> library_copy.CopyProgress:
     """As if everything had been copied, and is to be compared."""
     ids = [record.id for record in index.scroll(limit=10**6)]
-    return library_copy.Copied(len(ids), written=len(ids), sample=ids)
+    return library_copy.CopyProgress(len(ids), written=len(ids), sample=ids)
 
 
 @pytest.mark.soak
@@ -244,10 +245,10 @@ def test_a_hundred_thousand_are_written_found_and_taken_back_whole(name: str, tm
         recall = []
         for row in unit(centres[:50] + dice.normal(scale=0.02, size=(50, 512))):
             near = {i for i, _ in index.shortlists([Probe("image", row)], INDEXED, limit=10)["image"].ranking}
-            exact = {hit.record.id for hit in index.nearest(row, INDEXED, limit=10, exact=True)}
+            exact = {hit.record.id for hit in nearest(index, row, INDEXED, limit=10, exact=True)}
             recall.append(len(near & exact) / 10)
         assert np.mean(recall) > 0.9
         with closing(EdgeIndex.create(tmp_path / "index", info)) as back:
             for copied in library_copy.copy(index, back):  # noqa: B007
                 pass
-            assert (copied.written, library_copy.differences(index, back, copied)) == (count, [])
+            assert (copied.written, library_copy.find_differences(index, back, copied)) == (count, [])

@@ -25,6 +25,7 @@ from core.ports.rank_lists import Probe
 from core.ports.vector_index import CaptionUpdate, Point, VectorIndex
 from core.search.facets import facet, holding
 from core.text import analysis
+from tests.support.index_queries import best_words, nearest, newest
 from tests.support.made_up_images import START, failed_point, image_id, point, record, vector
 
 ABSENT = image_id(999_999)
@@ -60,10 +61,10 @@ def library(index: VectorIndex) -> VectorIndex:
 def test_an_empty_index_answers_with_nothing(index: VectorIndex) -> None:
     assert index.count() == 0
     assert index.scroll() == []
-    assert index.newest(limit=10) == []
-    assert index.nearest(vector(1), limit=10) == []
-    assert index.nearest(vector(1), limit=10, using="caption") == []
-    assert index.best_words({"red": 1.0}, limit=10) == []
+    assert newest(index, limit=10) == []
+    assert nearest(index, vector(1), limit=10) == []
+    assert nearest(index, vector(1), limit=10, using="caption") == []
+    assert best_words(index, {"red": 1.0}, limit=10) == []
     assert index.facet("words") == []
     assert index.fetch([ABSENT]) == {}
     assert index.vectors([ABSENT]) == {}
@@ -118,8 +119,8 @@ def test_an_update_replaces_the_whole_point(index: VectorIndex) -> None:
     assert index.count() == 2
     assert index.fetch([image_id(1)])[image_id(1)] == failed_point(1).record
     assert index.vectors([image_id(1)]) == index.vectors([image_id(1)], "caption") == {}
-    assert _hits(index.nearest(vector(1), limit=10)) == [image_id(2)]
-    assert _hits(index.best_words(analysis.query_weights("red"), limit=10)) == [image_id(2)]
+    assert _hits(nearest(index, vector(1), limit=10)) == [image_id(2)]
+    assert _hits(best_words(index, analysis.query_weights("red"), limit=10)) == [image_id(2)]
     assert index.facet("words") == [("car", 1), ("red", 1), ("two", 1)]
 
 
@@ -136,8 +137,8 @@ def test_vectors_come_back_as_they_were_written(library: VectorIndex) -> None:
 
 def test_failed_images_are_listed_and_never_found(library: VectorIndex) -> None:
     assert _ids(library.scroll(FAILED)) == [image_id(6)]
-    assert image_id(6) not in _hits(library.nearest(vector(6), limit=100))
-    assert image_id(6) not in _hits(library.nearest(vector(6), FAILED, limit=100))
+    assert image_id(6) not in _hits(nearest(library, vector(6), limit=100))
+    assert image_id(6) not in _hits(nearest(library, vector(6), FAILED, limit=100))
 
 
 @pytest.mark.parametrize(
@@ -169,8 +170,8 @@ def test_filters_mean_the_same_everywhere(library: VectorIndex, filter: Filter, 
     ids = [image_id(n) for n in sorted(passing)]
     assert library.count(filter) == len(ids)
     assert _ids(library.scroll(filter)) == ids
-    assert _ids(library.newest(filter, limit=100)) == ids[::-1]
-    assert set(_hits(library.nearest(vector(1), filter, limit=100))) == set(ids) - {image_id(6)}
+    assert _ids(newest(library, filter, limit=100)) == ids[::-1]
+    assert set(_hits(nearest(library, vector(1), filter, limit=100))) == set(ids) - {image_id(6)}
     assert dict(library.facet("content_hash", filter)) == {f"{n:064x}": 1 for n in passing}
 
 
@@ -215,8 +216,8 @@ def test_captions_are_set_replaced_and_emptied(library: VectorIndex) -> None:
     np.testing.assert_array_equal(library.vectors([image_id(5)], "caption")[image_id(5)], vector(77))
     np.testing.assert_array_equal(library.vectors([image_id(1)])[image_id(1)], vector(1))
     assert library.vectors([image_id(1), ABSENT], "caption") == {}
-    assert _hits(library.best_words(analysis.query_weights("dogs"), limit=10)) == [image_id(5)]
-    assert image_id(1) not in _hits(library.best_words(analysis.query_weights("red cars"), limit=10))
+    assert _hits(best_words(library, analysis.query_weights("dogs"), limit=10)) == [image_id(5)]
+    assert image_id(1) not in _hits(best_words(library, analysis.query_weights("red cars"), limit=10))
     assert library.count(UNCAPTIONED) == 0
     assert library.count() == 6
 
@@ -233,11 +234,11 @@ def test_several_captions_are_all_found_and_the_first_is_the_caption(library: Ve
     assert both.words == ("three", "dog", "puppy", "two", "animal")
     for word, found in (("puppy", set(ids)), ("animal", set(ids[:1]))):
         assert set(_ids(library.scroll(caption_words(must=[word])))) == found
-        assert set(_hits(library.best_words(analysis.query_weights(word), limit=10))) == found
+        assert set(_hits(best_words(library, analysis.query_weights(word), limit=10))) == found
     point = Point(alone, vector(4), vector(77))
     library.upsert([point])
     assert library.fetch(ids[1:])[ids[1]] == alone
-    assert ids[1] in _hits(library.best_words(analysis.query_weights("puppy"), limit=10))
+    assert ids[1] in _hits(best_words(library, analysis.query_weights("puppy"), limit=10))
     library.set_captions([CaptionUpdate(ids[0], "a cat", "generated", "blip", None, vector(78))])
     cat = library.fetch(ids)[ids[0]]
     assert (cat.texts, cat.captions, cat.generated, cat.words) == (("a cat",), (), None, ("cat",))
@@ -261,18 +262,18 @@ def test_references_are_taken_over_and_nothing_else(library: VectorIndex) -> Non
     library.set_refs([(image_id(1), ref), (ABSENT, ref)])
     after = library.fetch([image_id(1), ABSENT])
     assert after == {image_id(1): replace(before, etag="new-etag", bytes=4321, modified_at=later)}
-    assert _ids(library.newest(limit=1)) == [image_id(1)]
+    assert _ids(newest(library, limit=1)) == [image_id(1)]
     np.testing.assert_array_equal(library.vectors([image_id(1)], "caption")[image_id(1)], vector(1001))
-    assert image_id(1) in _hits(library.best_words(analysis.query_weights("red"), limit=10))
+    assert image_id(1) in _hits(best_words(library, analysis.query_weights("red"), limit=10))
 
 
 def test_deleted_images_are_gone_from_every_answer(library: VectorIndex) -> None:
     library.delete([image_id(1), ABSENT, image_id(1), "not-an-id"])
     assert library.count() == 5
     assert library.fetch([image_id(1)]) == library.vectors([image_id(1)]) == {}
-    assert image_id(1) not in _hits(library.nearest(vector(1), limit=10))
-    assert image_id(1) not in _hits(library.best_words(analysis.query_weights("cars"), limit=10))
-    assert image_id(1) not in _ids(library.scroll()) + _ids(library.newest(limit=10))
+    assert image_id(1) not in _hits(nearest(library, vector(1), limit=10))
+    assert image_id(1) not in _hits(best_words(library, analysis.query_weights("cars"), limit=10))
+    assert image_id(1) not in _ids(library.scroll()) + _ids(newest(library, limit=10))
     assert dict(library.facet("words"))["car"] == 1
     library.upsert([point(1)])
     assert library.count() == 6
@@ -294,7 +295,7 @@ def test_newest_orders_equal_times_by_id_on_every_page(index: VectorIndex, page:
     index.upsert([point(n, modified_at=START + timedelta(microseconds=n % 3)) for n in range(1, 31)])
     index.upsert([point(n, modified_at=START + timedelta(microseconds=5)) for n in (4, 31)])
     seen: list[str] = []
-    while records := index.newest(limit=page, offset=len(seen)):
+    while records := newest(index, limit=page, offset=len(seen)):
         seen += _ids(records)
     expected = sorted((n for n in range(1, 31) if n != 4), key=lambda n: (-(n % 3), n))
     assert seen == [image_id(n) for n in (4, 31, *expected)]
@@ -345,7 +346,7 @@ def test_filters_by_size_key_time_and_phrase(library: VectorIndex, filter: Filte
     for _ in range(2):  # what was read for the first time is kept
         assert library.count(filter) == len(ids)
         assert _ids(library.scroll(filter)) == ids
-    assert _ids(library.newest(filter, limit=100)) == ids[::-1]
+    assert _ids(newest(library, filter, limit=100)) == ids[::-1]
 
 
 def test_patterns_of_keys_take_either_case(index: VectorIndex) -> None:
@@ -441,11 +442,11 @@ def test_what_failed_is_in_no_list_of_what_is_indexed_whatever_people_said_of_it
 @pytest.mark.parametrize("exact", [False, True])
 def test_nearest_are_the_nearest_with_their_cosines(library: VectorIndex, exact: bool) -> None:
     cosines = {image_id(n): float(vector(n) @ vector(42)) for n in range(1, 6)}
-    hits = library.nearest(vector(42), limit=3, exact=exact)
+    hits = nearest(library, vector(42), limit=3, exact=exact)
     assert _hits(hits) == sorted(cosines, key=lambda i: -cosines[i])[:3]
     assert [hit.score for hit in hits] == pytest.approx([cosines[hit.record.id] for hit in hits], abs=1e-5)
     assert hits[0].record == library.fetch([hits[0].record.id])[hits[0].record.id]
-    (best, *_) = library.nearest(vector(1002), limit=1, using="caption", exact=exact)
+    (best, *_) = nearest(library, vector(1002), limit=1, using="caption", exact=exact)
     assert (best.record.id, best.score) == (image_id(2), pytest.approx(1.0, abs=1e-5))
 
 
@@ -454,23 +455,23 @@ def test_pages_of_equal_images_hold_everything_once(index: VectorIndex, page: in
     copies = [Point(record(n), vector(7)) for n in range(1, 21)]
     index.upsert([*reversed(copies), *(point(n) for n in range(21, 31))])
     seen: list[str] = []
-    while hits := index.nearest(vector(7), limit=page, offset=len(seen)):
+    while hits := nearest(index, vector(7), limit=page, offset=len(seen)):
         seen += _hits(hits)
     assert seen[:20] == [image_id(n) for n in range(1, 21)]
     assert sorted(seen) == [image_id(n) for n in range(1, 31)]
-    assert index.nearest(vector(7), limit=5, offset=1000) == []
+    assert nearest(index, vector(7), limit=5, offset=1000) == []
 
 
 def test_words_rank_rare_before_common(index: VectorIndex) -> None:
     captions = ["a red car", "a red umbrella", "a red mouse at night", "a blue car", "a car", "a red red car"]
     index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
-    hits = index.best_words(analysis.query_weights("red umbrellas"), limit=10)
+    hits = best_words(index, analysis.query_weights("red umbrellas"), limit=10)
     assert _hits(hits)[0] == image_id(2)
     assert set(_hits(hits)) == {image_id(n) for n in (1, 2, 3, 6)}
-    assert _hits(index.best_words(analysis.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [
+    assert _hits(best_words(index, analysis.query_weights("red"), caption_words(none_of=["car"]), limit=1)) == [
         image_id(2)
     ]
-    assert index.best_words({}, limit=10) == []
+    assert best_words(index, {}, limit=10) == []
 
 
 def test_a_form_of_several_words_is_found_by_each_and_counted_under_one(index: VectorIndex) -> None:
@@ -515,7 +516,7 @@ def test_every_write_of_an_image_gives_it_another_version(library: VectorIndex) 
 
 
 def test_optimizing_changes_no_answer(library: VectorIndex) -> None:
-    before = library.scroll(), library.nearest(vector(3), limit=10)
+    before = library.scroll(), nearest(library, vector(3), limit=10)
     library.optimize()
-    assert (library.scroll(), library.nearest(vector(3), limit=10)) == before
+    assert (library.scroll(), nearest(library, vector(3), limit=10)) == before
     assert library.size_bytes() > 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.domain.conditions import Match
@@ -26,6 +26,7 @@ from core.text import analysis
 from core.text.analysis import query_weights
 from tests.contract.conftest import BACKENDS, INFO
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words
 from tests.support.made_up_images import image_id, point, vector
 
 SAID = ["red", "dogs", "dog", "a cat", "in the snow", "leaves", "umbrella", "running", "the beach", "two children"]
@@ -89,7 +90,7 @@ def answers(index: SearchableIndex, questions: tuple[str, ...] = QUESTIONS, limi
             index.ranking(probe, reds, limit=limit),
             index.shortlists([probe], EVERYTHING, limit=limit)[name].ranking,
             sorted(index.scores([probe], [image_id(n) for n in range(1, 8)])[name].items()),
-            [(hit.record.id, hit.score) for hit in index.best_words(query_weights(question), limit=limit)],
+            [(hit.record.id, hit.score) for hit in best_words(index, query_weights(question), limit=limit)],
         ]
     return found
 
@@ -161,11 +162,11 @@ def test_what_another_process_writes_on_a_server_counts_after_a_while(monkeypatc
         mine = QdrantIndex.create(Server(client, "in memory"), "library", INFO)
         mine._frequencies._clock = lambda: now[0]
         mine.upsert([told(n, ("a dog",) if n < 3 else ("a cat",)) for n in range(1, 9)])
-        before = mine.best_words({"dog": 1.0}, limit=5)
+        before = best_words(mine, {"dog": 1.0}, limit=5)
         QdrantIndex.open(Server(client, "in memory"), "library").delete([image_id(8)])
-        assert mine.best_words({"dog": 1.0}, limit=5) == before
+        assert best_words(mine, {"dog": 1.0}, limit=5) == before
         now[0] += 11
-        assert mine.best_words({"dog": 1.0}, limit=5)[0].score != before[0].score
+        assert best_words(mine, {"dog": 1.0}, limit=5)[0].score != before[0].score
         mine.delete([image_id(7)])
         brute = MemoryIndex(INFO)
         brute.upsert([told(n, ("a dog",) if n < 3 else ("a cat",)) for n in range(1, 7)])

@@ -184,6 +184,6 @@ def test_what_the_readme_links_to_is_there() -> None:
 
 def test_every_page_is_one_click_from_the_readme_or_the_index() -> None:
     linked = README.read_text() + (ROOT / "docs" / "index.md").read_text()
-    for page in (ROOT / "docs").rglob("*.md"):
+    for page in read_order()[2:]:
         name = page.relative_to(ROOT / "docs").as_posix()
-        assert page.name == "index.md" or f"{name})" in linked or f"{name}#" in linked, name
+        assert f"{name})" in linked or f"{name}#" in linked, name

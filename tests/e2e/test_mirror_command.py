@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.adapters.qdrant_edge.lock import LibraryLock
+from core.adapters.local.library_lock import LibraryLock
 from demo.scenes.scenes import write_pictures
 from tests.support.processes.commands import bucketlens
 

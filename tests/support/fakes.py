@@ -18,7 +18,6 @@ from core.domain.conditions import Keyword
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ImageRef, ListName, from_payload, to_payload
 from core.domain.query import Sort
-from core.domain.result import Hit
 from core.domain.sort_orders import in_order
 from core.domain.vectors import Matrix, Vector, unit
 from core.errors import ImageError, ImageUnreadable
@@ -242,32 +241,12 @@ class MemoryIndex:
             behind = [i for i in self._passing(filter) if after is None or i > after]
             return [self._record(i) for i in sorted(behind)[:limit]]
 
-    def newest(self, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0) -> list[ImageRecord]:
-        return self.ordered("modified", filter, limit=limit, offset=offset)
-
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
         with self._lock:
             records = [self._record(i) for i in self._passing(filter)]
         return in_order(records, by, reverse=reverse)[offset : offset + limit]
-
-    def nearest(
-        self,
-        vector: Vector,
-        filter: Filter = EVERYTHING,
-        *,
-        limit: int,
-        offset: int = 0,
-        using: DenseName = "image",
-        exact: bool = False,
-    ) -> list[Hit]:
-        ranking = self.ranking(Probe(using, vector), filter, limit=offset + limit)
-        return [Hit(self._record(i), score) for i, score in ranking[offset:]]
-
-    def best_words(self, weights: Mapping[str, float], filter: Filter = EVERYTHING, *, limit: int) -> list[Hit]:
-        ranking = self.ranking(Probe("words", terms=weights), filter, limit=limit)
-        return [Hit(self._record(i), score) for i, score in ranking]
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int

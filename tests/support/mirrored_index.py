@@ -6,7 +6,7 @@ from typing import Any
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.index_base.point_codec import caption_payload, checked_payload, dense_vectors
 from core.domain.image import ImageRef

@@ -52,7 +52,7 @@ def build(folder: Path, count: int) -> SmallLibrary:
     settings = load_settings(data=library.data, model="demo")
     with Wiring(settings) as wiring:
         index, encoder = wiring.create_index(), wiring.encoder
-        store = wiring.store(str(library.pictures))
+        store = wiring.sources.open(str(library.pictures))
         request = DecodeRequest(encoder.pixels, thumbnail=settings.decode.thumbnail_px)
         records, pixels = [], []
         for ref in store.list():

@@ -15,19 +15,12 @@ from numpy.typing import NDArray
 
 from core.adapters.faiss_mirror.columns import Ids, Mask, Rows, packed
 from core.adapters.faiss_mirror.compaction import SegmentLoad, worn
-from core.adapters.faiss_mirror.manifest import (
-    KEPT,
-    FileEntry,
-    Manifest,
-    MirrorFolder,
-    SegmentEntry,
-    digest_of,
-    take_over,
-)
+from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
+from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, take_over
 from core.adapters.faiss_mirror.segment import DENSE, ROWS, Row, Segment, open_segments
 from core.adapters.faiss_mirror.segment_rewrite import living, written_segment
 from core.adapters.faiss_mirror.vectors import Storage
-from core.adapters.qdrant_edge.files import check_free_space
+from core.adapters.local.free_space import check_free_space
 from core.errors import BucketLensError
 from core.ports.vector_index import VectorIndex
 
@@ -127,7 +120,7 @@ def _previous(folder: MirrorFolder, index: VectorIndex, storage: Storage) -> Pre
     candidates = folder.candidates()
     for n, generation in enumerate(candidates):
         try:
-            manifest = folder.checked(generation)
+            manifest = folder.check(generation)
             if (manifest.info, manifest.storage) != (index.info, storage) or manifest.imported or manifest.outdated:
                 return None
             before = candidates[n + 1] if n + 1 < len(candidates) else None

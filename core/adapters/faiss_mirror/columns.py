@@ -91,9 +91,9 @@ class Columns:
         rows = rows[rows < self.rows]
         return rows[np.isin(self.ids[rows], wanted, assume_unique=True)].astype(np.int64)
 
-    def after(self, image_id: str) -> int:
-        """The first row whose id is greater."""
-        return int(np.searchsorted(self.ids, packed([image_id])[0], side="right"))
+    def first_row(self, image_id: str) -> int:
+        """Find the first row whose id is this one or a greater one."""
+        return int(np.searchsorted(self.ids, packed([image_id])[0]))
 
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
         """In the order of the rows. A file that an earlier version wrote may lack a field."""

@@ -1,101 +1,189 @@
-"""A generation of the mirror, opened: what passes a filter, how rare a word is, what comes first by time or name."""
+"""A generation of the mirror, opened: the questions that it answers, put to all of its segments."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
-from core.adapters.faiss_mirror.columns import Mask, Rows, microseconds
+from core.adapters.faiss_mirror.columns import Mask, Rows
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.segment import Segment
-from core.domain.conditions import Missing
+from core.adapters.index_base.index_reader import IndexReader
+from core.domain.conditions import Keyword, Match, Missing, Time
 from core.domain.filters import Filter
+from core.domain.image import ImageRecord
+from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
+from core.ports.vector_index import DenseName
 from core.text import analysis
 from core.text.bm25 import query_vector
 
 _MASKS = 8  # filters whose rows are kept
 
 
-class Generation:
-    """A generation opened, with what is worth keeping of the answers to one query for the next."""
+class Generation(IndexReader):
+    """A generation opened, with what is worth keeping of the answers to one query for the next.
 
-    def __init__(self, manifest: Manifest, segments: Sequence[Segment], as_of: datetime) -> None:
+    `pool` searches its segments side by side. Safe to use from several threads.
+    """
+
+    def __init__(self, manifest: Manifest, segments: Sequence[Segment], as_of: datetime, pool: Executor) -> None:
         self.manifest = manifest
         self.segments = segments
         self.as_of = as_of
+        self._pool = pool
         self._masks: OrderedDict[Filter, list[Mask]] = OrderedDict()
         self._guard = threading.Lock()
-        self._told: int | None = None
+        self._worded: int | None = None
 
-    def passing(self, filter: Filter) -> list[Mask]:
-        """For every segment the rows that live and pass."""
+    def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        found: dict[str, ImageRecord] = {}
+        for segment, rows in self._locate(ids):
+            found |= {record.id: record for record in segment.columns.records(rows)}
+        return found
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for segment, rows in self._locate(ids):
+            values = segment.columns["content_hash"].take(rows).to_pylist()
+            pairs = zip(segment.columns.names(rows), values, strict=True)
+            found |= {image_id: content_hash for image_id, content_hash in pairs if content_hash is not None}
+        return found
+
+    def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
+        found: dict[str, Vector] = {}
+        for segment, rows in self._locate(ids):
+            with_vector, vectors = segment.vectors(name, rows)
+            found |= dict(zip(segment.columns.names(with_vector), vectors, strict=True))
+        return found
+
+    def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
+        def first(segment: Segment, mask: Mask) -> list[ImageRecord]:
+            row = 0 if start is None else segment.columns.first_row(start)
+            return segment.columns.records(row + np.flatnonzero(mask[row:])[:limit])
+
+        pages = [first(*each) for each in zip(self.segments, self.masks(filter), strict=True)]
+        return list(islice(merge(*pages, key=lambda record: record.id), limit))
+
+    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
+        return islice(merge(*(segment.columns.names(rows[:limit]) for segment, rows in self._rows(filter))), limit)
+
+    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
+        sign = 1 if ascending else -1
+        found: list[tuple[str, int]] = []
+        for segment, rows in self._rows(filter & Filter(none=(Missing(field),))):
+            times = segment.columns[field].take(rows).to_numpy()
+            first = np.argsort(sign * times, kind="stable")[:limit]
+            found += zip(segment.columns.names(rows[first]), times[first].tolist(), strict=True)
+        return dict(sorted(found, key=lambda entry: sign * entry[1])[:limit])
+
+    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
+        for segment, rows in self._rows(filter):
+            yield from zip(segment.columns.names(rows), segment.columns[field].take(rows).to_pylist(), strict=True)
+
+    def search(
+        self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
+    ) -> Sequence[Iterable[tuple[str, float]]]:
+        return [self._best(probe, filter, limit, exact=exact) for probe in probes]
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
+        located = self._locate(ids)
+        found: list[list[tuple[str, float]]] = []
+        for probe in probes:
+            terms = self._terms(probe)
+            scores: list[tuple[str, float]] = []
+            for segment, rows in located:
+                scored_rows, values = segment.scores(probe, terms, rows)
+                scores += zip(segment.columns.names(scored_rows), values.tolist(), strict=True)
+            found.append(scores)
+        return found
+
+    def count(self, filter: Filter) -> int:
+        return sum(int(np.count_nonzero(mask)) for mask in self.masks(filter))
+
+    def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        same = Filter(all=(Match("content_hash", tuple(hashes)),))
+        for segment, mask in zip(self.segments, self.masks(filter), strict=True):
+            rows = np.flatnonzero(segment.passing(same) & mask)
+            counts.update(segment.columns["content_hash"].take(rows).to_pylist())
+        return dict(counts)
+
+    def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
+        counts: Counter[str] = Counter()
+        for segment, mask in zip(self.segments, self.masks(filter), strict=True):
+            values = segment.columns[field].filter(mask)
+            if field == "words":
+                values = values.flatten()
+            counted = pc.value_counts(values)
+            pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+            counts.update({value: count for value, count in pairs if value is not None})
+        return counts.items()
+
+    def masks(self, filter: Filter) -> list[Mask]:
+        """Find the live rows that pass, for every segment."""
         with self._guard:
             if filter in self._masks:
                 self._masks.move_to_end(filter)
                 return self._masks[filter]
-        made = [segment.passing(filter) for segment in self.segments]
+        masks = [segment.passing(filter) for segment in self.segments]
         with self._guard:
-            self._masks[filter] = made
+            self._masks[filter] = masks
             while len(self._masks) > _MASKS:
                 self._masks.popitem(last=False)
-        return made
+        return masks
 
-    def terms(self, probe: Probe) -> dict[int, float]:
-        """The probe's words as a vector of core.text.bm25, by how many images of this generation hold each."""
+    def _locate(self, ids: Sequence[str]) -> list[tuple[Segment, Rows]]:
+        """Find the live rows of these ids, ascending, in the segments that have any."""
+        found = []
+        for segment in self.segments:
+            rows = segment.columns.rows_of(ids)
+            rows = rows[segment.live[rows]]
+            if len(rows):
+                found.append((segment, rows))
+        return found
+
+    def _rows(self, filter: Filter) -> Iterator[tuple[Segment, Rows]]:
+        return (
+            (segment, np.flatnonzero(mask)) for segment, mask in zip(self.segments, self.masks(filter), strict=True)
+        )
+
+    def _best(self, probe: Probe, filter: Filter, limit: int, *, exact: bool) -> list[tuple[str, float]]:
+        terms = self._terms(probe)
+
+        def search(segment: Segment, mask: Mask) -> tuple[Segment, Rows, Any]:
+            return segment, *segment.best(probe, terms, mask, limit, exact=exact)
+
+        parts = list(self._pool.map(search, self.segments, self.masks(filter)))
+        scores = np.concatenate([part[2] for part in parts]) if parts else np.zeros(0)
+        best = np.argsort(-scores, kind="stable")[:limit]
+        ends = np.cumsum([len(part[1]) for part in parts])
+        of = np.searchsorted(ends, best, side="right")
+        found: list[tuple[str, float]] = []
+        for place, n in zip(best, of, strict=True):
+            segment, rows, own = parts[n]
+            within = place - (ends[n - 1] if n else 0)
+            found.append((segment.columns.names([rows[within]])[0], float(own[within])))
+        return found
+
+    def _terms(self, probe: Probe) -> dict[int, float]:
+        """Weigh the probe's words as core.text.bm25 does, by how many images of this generation hold each."""
         if not probe.terms:
             return {}
         holding = {
             word: sum(segment.words.count(analysis.term_id(word), segment.live) for segment in self.segments)
             for word in probe.terms
         }
-        return query_vector(probe.terms, self._with_words(), holding)
+        return query_vector(probe.terms, self._count_worded(), holding)
 
-    def _with_words(self) -> int:
-        if self._told is None:
-            self._told = sum(segment.words.told(segment.live) for segment in self.segments)
-        return self._told
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What passes a filter, for core.adapters.index_base.stable_order."""
-
-    generation: Generation
-    filter: Filter
-
-    def by_value(self, field: str, limit: int, *, reverse: bool) -> dict[str, int]:
-        sign = 1 if reverse else -1
-        found: list[tuple[str, int]] = []
-        for segment, rows, times in self._times(field):
-            first = np.argsort(sign * times, kind="stable")[:limit]
-            found += zip(segment.columns.names(rows[first]), times[first].tolist(), strict=True)
-        return dict(sorted(found, key=lambda entry: sign * entry[1])[:limit])
-
-    def at(self, field: str, time: str, limit: int) -> Iterable[str]:
-        exactly = microseconds(datetime.fromisoformat(time))
-        found = (segment.columns.names(rows[times == exactly][:limit]) for segment, rows, times in self._times(field))
-        return islice(merge(*found), limit)
-
-    def lacking(self, field: str) -> "Listing":
-        lacks = Filter(all=(Missing(field),))  # type: ignore[arg-type]
-        return Listing(self.generation, self.filter & lacks)
-
-    def values(self, field: str) -> Iterator[tuple[str, Any]]:
-        for segment, rows in self._rows(self.filter):
-            yield from zip(segment.columns.names(rows), segment.columns[field].take(rows).to_pylist(), strict=True)
-
-    def _times(self, field: str) -> Iterator[tuple[Segment, Rows, Any]]:
-        there = Filter(none=(Missing(field),))  # type: ignore[arg-type]
-        for segment, rows in self._rows(self.filter & there):
-            yield segment, rows, segment.columns[field].take(rows).to_numpy()
-
-    def _rows(self, filter: Filter) -> Iterator[tuple[Segment, Rows]]:
-        masks = self.generation.passing(filter)
-        return ((segment, np.flatnonzero(mask)) for segment, mask in zip(self.generation.segments, masks, strict=True))
+    def _count_worded(self) -> int:
+        if self._worded is None:
+            self._worded = sum(segment.words.count_worded(segment.live) for segment in self.segments)
+        return self._worded

@@ -4,18 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
-from core.ports.vector_index import VectorIndex
+from core.ports.vector_index import Editions, VectorIndex
 from core.search.timing import go_on
 from core.settings import Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.archive.tar_format import Packed
-    from core.adapters.faiss_mirror.manifest import MirrorFolder
+    from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
 
 class Mirrors:
+    """Builds, checks and moves the copies in one folder."""
+
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
         self._settings = settings
@@ -42,7 +45,7 @@ class Mirrors:
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
-        return self._generations().verified()
+        return self._generations().verify()
 
     def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
         """Pack the copy into a file, which is replaced where there is one.
@@ -53,13 +56,23 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore) -> "Packed":
-        """Have the copy that a file holds. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError."""
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "Packed":
+        """Have the copy that a file holds, where no library is: its copy would answer for another one.
+
+        Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
+        """
         from core.adapters.faiss_mirror.archive.transfer import import_file
 
+        if self._settings.qdrant.url is not None:
+            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant.url")
+        if library.all():
+            raise UsageError(
+                f"{self._settings.data} holds a library of its own, for which another one's copy must not answer: give "
+                "--data another folder, such as a new one"
+            )
         return import_file(path, self._generations(), thumbnails)
 
     def _generations(self) -> "MirrorFolder":
-        from core.adapters.faiss_mirror.manifest import MirrorFolder
+        from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
         return MirrorFolder(self.folder)

@@ -49,8 +49,8 @@ class Words:
             self._terms = self._terms >> 1
         self._rows, self._weights = mapped["rows"], mapped["weights"]
 
-    def told(self, live: Mask) -> int:
-        """How many rows that live have words at all."""
+    def count_worded(self, live: Mask) -> int:
+        """Count the live rows that have words at all."""
         held = np.zeros(len(live), bool)
         held[self._rows] = True
         return int(np.count_nonzero(held & live))

@@ -15,7 +15,7 @@ from core.adapters.faiss_mirror.columns import Mask
 from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.segment import ROWS, Row, Segment, open_segments, write_segment
 from core.adapters.faiss_mirror.vectors import Storage
-from core.adapters.qdrant_edge.files import check_free_space
+from core.adapters.local.free_space import check_free_space
 from core.text import analysis
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION

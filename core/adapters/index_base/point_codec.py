@@ -64,9 +64,9 @@ def dense(vector: Vector, dimension: int) -> Any:
     return array
 
 
-def known(ids: Sequence[str]) -> list[Any]:
-    """What is no UUID cannot be in the index."""
-    return [image_id for image_id in ids if POINT_ID.fullmatch(image_id)]
+def valid_ids(ids: Sequence[str]) -> list[Any]:
+    """Keep the ids that are UUIDs, each once: nothing else can be in an index."""
+    return list(dict.fromkeys(image_id for image_id in ids if POINT_ID.fullmatch(image_id)))
 
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:

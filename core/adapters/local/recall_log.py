@@ -1,29 +1,30 @@
-"""The last measurements of recall: a small file of the data folder, replaced whole or not at all."""
+"""The last measurements of recall: a small file of the data folder."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.atomic_write import replace_whole
+from core.adapters.local.json_file import JsonFile
 
 
 class RecallFile:
     """A RecallLog. What cannot be read counts as none."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = JsonFile(path)
 
     def read(self) -> tuple[str, tuple[float, ...]]:
+        state = self._file.read()
+        if state is None:
+            return "", ()
         try:
-            held = json.loads(self._path.read_bytes())
-            samples = tuple(float(sample) for sample in held["samples"])
+            samples = tuple(float(sample) for sample in state["samples"])
             if not all(0 <= sample <= 1 for sample in samples):
-                return "", ()
-            return str(held["fingerprint"]), samples
-        except (OSError, ValueError, KeyError, TypeError):
+                raise ValueError("a recall outside of [0, 1]")
+            return str(state["fingerprint"]), samples
+        except (ValueError, KeyError, TypeError) as error:
+            self._file.log_damage(error)
             return "", ()
 
     def write(self, fingerprint: str, samples: Sequence[float]) -> None:
-        """Raises OSError."""
-        held = {"fingerprint": fingerprint, "samples": [round(sample, 4) for sample in samples]}
-        replace_whole(self._path, json.dumps(held).encode())
+        """Replace the measurements. Raises OSError."""
+        self._file.write({"fingerprint": fingerprint, "samples": [round(sample, 4) for sample in samples]})

@@ -1,19 +1,12 @@
 """What relevance is measured by in a library (relevance_scale), kept beside it: to ask a large one takes seconds."""
 
-import io
-import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 from numpy.typing import NDArray
 
-from core.atomic_write import replace_whole
+from core.adapters.local.array_file import read_arrays, write_arrays
 from core.search.relevance_scale import Arrays
-
-log = logging.getLogger(__name__)
 
 
 class CalibrationFiles:
@@ -23,22 +16,12 @@ class CalibrationFiles:
         self._folder = folder
 
     def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
-        """None where there is none, or a damaged one."""
-        with suppress(OSError, ValueError, EOFError, BadZipFile, KeyError):
-            with np.load(io.BytesIO(self._path(kind, name).read_bytes()), allow_pickle=False) as kept:
-                return dict(kept)
-        return None
+        """Read the arrays; None where there are none, or damaged ones."""
+        return read_arrays(self._path(kind, name))
 
     def save(self, kind: str, name: str, arrays: Arrays) -> None:
-        data = io.BytesIO()
-        np.savez(data, **arrays)  # type: ignore[arg-type]
-        path = self._path(kind, name)
-        try:
-            replace_whole(path, data.getvalue())
-            for old in set(self._folder.glob(f"calibration-{kind}-*.npz")) - {path}:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            log.info("calibration not kept: %s", error)
+        """Keep the arrays in place of all others of their kind."""
+        write_arrays(self._path(kind, name), arrays, replaces=f"calibration-{kind}-*.npz")
 
     def _path(self, kind: str, name: str) -> Path:
         return self._folder / f"calibration-{kind}-{name}.npz"

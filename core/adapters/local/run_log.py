@@ -1,46 +1,48 @@
-"""When a library was last made equal to its sources: a small file beside the index, replaced whole or not at all."""
+"""When a library was last made equal to its sources: a small file beside the index."""
 
-import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.atomic_write import replace_whole
+from core.adapters.local.json_file import JsonFile
 
 
 class LastRunFile:
-    """The end of the last complete run of every source; times are UTC. What cannot be read counts as never."""
+    """A RunLog: the end of the last complete run of every source, UTC. What cannot be read counts as never."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = JsonFile(path, indent=1)
 
     def write(self, ended: datetime, sources: Iterable[str]) -> None:
-        """A run over `sources` was complete. Other sources keep their time."""
+        """Record a complete run over `sources`. Other sources keep their time. Raises OSError."""
         self._replace({**self.sources(), **dict.fromkeys(sources, ended)})
 
     def forget(self, source: str | None = None) -> None:
-        """Of one source, or of all."""
+        """Forget the runs of one source, or of all. Raises OSError."""
         if source is None:
-            self._path.unlink(missing_ok=True)
+            self._file.delete()
         elif source in (runs := dict(self.sources())):
             del runs[source]
             self._replace(runs)
 
     def sources(self) -> Mapping[str, datetime]:
-        """When each source was last complete."""
+        """Read when each source was last complete."""
         runs: dict[str, datetime] = {}
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            for name, text in json.loads(self._path.read_text())["sources"].items():
+        state = self._file.read()
+        if state is None:
+            return runs
+        try:
+            for name, text in state["sources"].items():
                 runs[name] = datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._file.log_damage(error)
         return runs
 
     def latest(self) -> datetime | None:
         return max(self.sources().values(), default=None)
 
     def _replace(self, runs: Mapping[str, datetime]) -> None:
-        held = {"sources": {name: _text(time) for name, time in sorted(runs.items())}}
-        replace_whole(self._path, json.dumps(held, indent=1).encode())
+        self._file.write({"sources": {name: _text(time) for name, time in sorted(runs.items())}})
 
 
 def _text(time: datetime) -> str:

@@ -1,20 +1,15 @@
 """The encoded prompts of core.search.relevance, kept beside the library: large models take seconds for them."""
 
 import hashlib
-import io
-import logging
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from core.atomic_write import replace_whole
+from core.adapters.local.array_file import read_array, write_array
 from core.domain.vectors import Matrix
 from core.ports.encoders import Encoder
 from core.search.relevance import encode_bank, prompts
-
-log = logging.getLogger(__name__)
 
 _LENGTH_OFF = 1e-3
 
@@ -37,27 +32,15 @@ class PromptBank:
     def _read_or_make(self, encoder: Encoder) -> Matrix:
         digest = hashlib.sha256("\n".join((encoder.fingerprint, *prompts())).encode()).hexdigest()[:16]
         path = self._folder / f"prompts-{digest}.npy"
-        with suppress(OSError, ValueError, EOFError):
-            bank = np.load(path, allow_pickle=False)
-            if _sound(bank, encoder.dimension):
-                return np.asarray(bank)
+        kept = read_array(path)
+        if kept is not None and _is_sound(kept, encoder.dimension):
+            return kept
         bank = encode_bank(encoder)
-        try:
-            self._write(path, bank)
-        except OSError as error:
-            log.info("prompts not kept: %s", error)
+        write_array(path, bank, replaces="prompts-*.npy")  # others may write it too: what is read is checked
         return bank
 
-    def _write(self, path: Path, bank: Matrix) -> None:
-        """Other processes may write the same: whatever comes out of that is checked before it is used."""
-        data = io.BytesIO()
-        np.save(data, bank, allow_pickle=False)
-        replace_whole(path, data.getvalue())
-        for old in set(self._folder.glob("prompts-*.npy")) - {path}:
-            old.unlink(missing_ok=True)
 
-
-def _sound(bank: np.ndarray, dimension: int) -> bool:
+def _is_sound(bank: np.ndarray, dimension: int) -> bool:
     if bank.dtype != np.float32 or bank.ndim != 2 or bank.shape[1] != dimension:
         return False
     return bool(np.all(np.abs(np.linalg.norm(bank, axis=1) - 1) < _LENGTH_OFF))

@@ -1,22 +1,20 @@
 """What lies beside the embedded index: its manifest, the tally of its points, and their atomic replacement."""
 
-import json
 import os
-import shutil
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.atomic_write import replace_whole, sync
-from core.errors import DiskFull, LibraryDamaged, LibraryError, LibraryMissing
+from core.adapters.local.atomic_write import sync
+from core.adapters.local.json_file import JsonFile
+from core.errors import LibraryDamaged, LibraryError, LibraryMissing
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
 # 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are
 FORMAT = 3
-RESERVE = 256 * 2**20  # the engine's files have holes, of up to 32 MiB each, that any write may begin to fill
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
 
@@ -77,7 +75,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    _replace(folder / _MANIFEST, asdict(manifest))
+    """Replace the manifest, under the library's lock. Raises OSError."""
+    JsonFile(folder / _MANIFEST, indent=1).write(asdict(manifest))
 
 
 def read_tally(folder: Path) -> Tally:
@@ -89,7 +88,8 @@ def read_tally(folder: Path) -> Tally:
 
 
 def write_tally(folder: Path, tally: Tally) -> None:
-    _replace(folder / _TALLY, asdict(tally))
+    """Replace the tally, under the library's lock. Raises OSError."""
+    JsonFile(folder / _TALLY, indent=1).write(asdict(tally))
 
 
 def damaged(folder: Path, what: str) -> LibraryDamaged:
@@ -111,16 +111,6 @@ def size_on_disk(folder: Path) -> int:
     return total
 
 
-def check_free_space(folder: Path, growth: int = 0) -> None:
-    """Raises DiskFull unless there is room for so many bytes and the reserve.
-
-    The engine writes through memory maps: on a full disk that would kill the process.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < RESERVE + growth:
-        raise DiskFull(folder, free, RESERVE + growth)
-
-
 def sync_folder(folder: Path, *, deep: bool = False) -> None:
     """Have the folder's own entries on disk; `deep`: all files and folders in it, whole."""
     for path in (*(folder.rglob("*") if deep else ()), folder):
@@ -129,18 +119,10 @@ def sync_folder(folder: Path, *, deep: bool = False) -> None:
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
     try:
-        raw = json.loads((folder / name).read_bytes())
+        return JsonFile(folder / name).load()
     except FileNotFoundError as error:
         if name == _MANIFEST:
             raise LibraryMissing(folder.parent) from error
         raise damaged(folder, f"{name} is gone") from error
     except ValueError as error:
         raise damaged(folder, f"{name} cannot be read ({error})") from error
-    if not isinstance(raw, dict):
-        raise damaged(folder, f"{name} holds something else")
-    return raw
-
-
-def _replace(path: Path, value: dict[str, Any]) -> None:
-    """Under the library's lock."""
-    replace_whole(path, json.dumps(value, indent=1).encode())

@@ -18,58 +18,50 @@ _NOTHING = edge.Filter(must_not=[edge.Filter()])
 _PAGE = 10_000
 
 
-class Filters:
-    """Translates filters for one loaded shard; what had to be read for one is kept while nothing is written."""
+class FilterTranslator:
+    """Translates filters for one loaded shard. What had to be read for one is kept while nothing is written."""
 
     def __init__(self) -> None:
         self._stamp: str | None = None
-        self._kept: dict[Checked, EdgeCondition] = {}
+        self._read: dict[Checked, EdgeCondition] = {}
 
     def __call__(self, filter: Filter, shard: edge.EdgeShard, stamp: str | None) -> edge.Filter | None:
-        """None where the filter lets everything pass. `stamp` is another after every write, None while one goes on."""
+        """Translate a filter; None where it lets everything pass.
+
+        `stamp` is another after every write, and None while one goes on.
+        """
         if stamp is None or stamp != self._stamp:
-            self._stamp, self._kept = stamp, {}
-        kept = self._kept
+            self._stamp, self._read = stamp, {}
+        read = self._read
 
-        def checked(condition: Checked) -> EdgeCondition:
-            if condition not in kept:
-                kept[condition] = _checked(condition, shard)
-            return kept[condition]
+        def check(condition: Checked) -> EdgeCondition:
+            if condition not in read:
+                read[condition] = _check_points(condition, shard)
+            return read[condition]
 
-        return _filter(simplified(filter), checked)
-
-
-def same_time(inner: edge.Filter | None, field: str, time: str) -> edge.Filter:
-    """What passes the filter and has exactly this RFC 3339 time."""
-    at = edge.FieldCondition(field, range=edge.RangeDateTime(gte=time, lte=time))
-    return edge.Filter(must=[at] if inner is None else [at, inner])
+        return _filter(simplified(filter), check)
 
 
-def empty(inner: edge.Filter | None, field: str) -> edge.Filter:
-    """What passes the filter and lacks the field."""
-    lacks = edge.IsEmptyCondition(field)
-    return edge.Filter(must=[lacks] if inner is None else [lacks, inner])
-
-
-def among(ids: "set[str]") -> edge.Filter:
+def having_id(ids: "set[str]") -> edge.Filter:
+    """Pass the points of these ids alone."""
     return edge.Filter(must=[edge.HasIdCondition(ids)])  # type: ignore[arg-type]
 
 
-def _filter(filter: Filter, checked: Callable[[Checked], EdgeCondition]) -> edge.Filter | None:
+def _filter(filter: Filter, check: Callable[[Checked], EdgeCondition]) -> edge.Filter | None:
     if not filter:
         return None
     return edge.Filter(
-        must=[_condition(condition, checked) for condition in filter.all],
-        should=[_condition(condition, checked) for condition in filter.any],
+        must=[_condition(condition, check) for condition in filter.all],
+        should=[_condition(condition, check) for condition in filter.any],
         # not in filters of their own, as for a server: 0.9.0 applies them, and each wrapping takes a tenth longer
-        must_not=[_condition(condition, checked) for condition in filter.none],
+        must_not=[_condition(condition, check) for condition in filter.none],
     )
 
 
-def _condition(condition: Condition, checked: Callable[[Checked], EdgeCondition]) -> EdgeCondition:
+def _condition(condition: Condition, check: Callable[[Checked], EdgeCondition]) -> EdgeCondition:
     match condition:
         case Filter():
-            return _filter(condition, checked) or edge.Filter()
+            return _filter(condition, check) or edge.Filter()
         case Missing(field):
             return edge.IsEmptyCondition(field)
         case Match(field, values):
@@ -83,10 +75,10 @@ def _condition(condition: Condition, checked: Callable[[Checked], EdgeCondition]
         case KeyPrefix(prefix):
             return edge.FieldCondition("key", match=edge.MatchPrefix(prefix))
         case KeyGlob() | Phrase():
-            return checked(condition)
+            return check(condition)
 
 
-def _checked(condition: Checked, shard: edge.EdgeShard) -> EdgeCondition:
+def _check_points(condition: Checked, shard: edge.EdgeShard) -> EdgeCondition:
     narrow, fields = _narrowed(condition)
     fitting: set[str] = set()
     seen, offset = 0, None

@@ -1,13 +1,11 @@
 """A library in a folder: an embedded index for every model, and a file that says which of them is in use."""
 
 import hashlib
-import json
-from contextlib import suppress
 from pathlib import Path
 
+from core.adapters.local.json_file import JsonFile
 from core.adapters.qdrant_edge.files import has_manifest, read_manifest
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.atomic_write import replace_whole
 from core.errors import LibraryMissing, disk_fault
 from core.ports.vector_index import IndexInfo
 
@@ -22,6 +20,7 @@ class FolderLibrary:
 
     def __init__(self, data: Path, wait_s: float = 2.0) -> None:
         self._data = data
+        self._pointer_file = JsonFile(data / "edition.json")
         self._wait_s = wait_s
 
     def open(self, edition: str | None = None) -> EdgeIndex:
@@ -53,13 +52,11 @@ class FolderLibrary:
     def use(self, edition: str) -> None:
         pointer = {"index": edition, "previous": self.current()}
         try:
-            replace_whole(self._data / "edition.json", json.dumps(pointer).encode())
+            self._pointer_file.write(pointer)
         except OSError as error:
             raise disk_fault(self._data, error) from error
 
     def _pointer(self) -> dict[str, str]:
         """Names of folders alone: nothing leads out of the data folder."""
-        with suppress(FileNotFoundError, ValueError, AttributeError):
-            held = json.loads((self._data / "edition.json").read_bytes())
-            return {key: str(name) for key, name in held.items() if Path(str(name)).name == name}
-        return {}
+        pointer = self._pointer_file.read() or {}
+        return {key: str(name) for key, name in pointer.items() if Path(str(name)).name == name}

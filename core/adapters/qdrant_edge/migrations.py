@@ -8,7 +8,8 @@ from pathlib import Path
 
 import qdrant_edge as edge
 
-from core.adapters.qdrant_edge.files import FORMAT, Manifest, check_free_space, write_manifest
+from core.adapters.local.free_space import check_free_space
+from core.adapters.qdrant_edge.files import FORMAT, Manifest, write_manifest
 from core.adapters.qdrant_edge.word_migration import forget_progress, tell_words
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import qdrant_edge as edge
 
+from core.adapters.local.free_space import check_free_space
+from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.disk_space import make_loadable, stay_loadable
 from core.adapters.qdrant_edge.files import (
     Manifest,
     Tally,
-    check_free_space,
     damaged,
     read_manifest,
     read_tally,
     write_tally,
 )
-from core.adapters.qdrant_edge.lock import LibraryLock
 from core.adapters.qdrant_edge.migrations import lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault

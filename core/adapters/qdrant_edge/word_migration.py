@@ -5,7 +5,6 @@ filled beside it, and the old one removed in the end. How far this is lies besid
 own files: killed at any step, the next load goes on from there.
 """
 
-import json
 import logging
 import time
 from dataclasses import asdict, dataclass
@@ -15,9 +14,9 @@ from typing import Any
 import qdrant_edge as edge
 
 from core.adapters.index_base.point_codec import VERSION, new_version
-from core.adapters.qdrant_edge.files import check_free_space
+from core.adapters.local.free_space import check_free_space
+from core.adapters.local.json_file import JsonFile
 from core.adapters.qdrant_edge.points import TERMS, sparse
-from core.atomic_write import replace_whole
 from core.domain.image import all_texts
 from core.text import analysis
 from core.text.analysis import ANALYSER_VERSION
@@ -94,20 +93,24 @@ def _tell_page(shard: edge.EdgeShard, points: list[edge.Record]) -> None:
 
 def read_progress(folder: Path) -> Progress | None:
     """None where nothing was begun, or for other versions."""
+    state = _file(folder).read()
+    if state is None:
+        return None
     try:
-        found = Progress(**json.loads(_file(folder).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = Progress(**state)
+    except TypeError as error:
+        _file(folder).log_damage(error)
         return None
     return found if (found.analyser, found.scoring) == (ANALYSER_VERSION, SCORING_VERSION) else None
 
 
 def forget_progress(folder: Path) -> None:
-    _file(folder).unlink(missing_ok=True)
+    _file(folder).delete()
 
 
 def _write(folder: Path, progress: Progress) -> None:
-    replace_whole(_file(folder), json.dumps(asdict(progress)).encode())
+    _file(folder).write(asdict(progress))
 
 
-def _file(folder: Path) -> Path:
-    return folder / "upgrade.json"
+def _file(folder: Path) -> JsonFile:
+    return JsonFile(folder / "upgrade.json")

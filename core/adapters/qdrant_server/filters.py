@@ -4,7 +4,7 @@ Every field that is asked by has a payload index (FIELDS), as strict mode wants 
 matches prefixes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from qdrant_client import models
@@ -18,6 +18,7 @@ from core.text.analysis import is_unicode
 
 Checked = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
 Read = Callable[[models.Filter, list[str]], Iterator[tuple[str, dict[str, Any]]]]  # everything by id, with fields of it
+Check = Callable[[Checked], models.Condition]
 
 FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
     **dict.fromkeys(
@@ -34,44 +35,35 @@ FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
 _NOTHING = models.Filter(must_not=[models.Filter()])
 
 
-def passing(filter: Filter, read: Read) -> models.Filter | None:
-    """None where the filter lets everything pass. `read` is asked for what the server cannot decide."""
-    return _filter(simplified(filter), read)
+class FilterTranslator:
+    """Translates filters for one question. `read` is asked once for each condition that the server cannot decide."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._checked: dict[Checked, models.Condition] = {}
+
+    def __call__(self, filter: Filter) -> models.Filter | None:
+        """Translate a filter; None where it lets everything pass."""
+        return _filter(simplified(filter), self._check)
+
+    def _check(self, condition: Checked) -> models.Condition:
+        if condition not in self._checked:
+            self._checked[condition] = _check_points(condition, self._read)
+        return self._checked[condition]
 
 
-def same_time(inner: models.Filter | None, field: str, time: str) -> models.Filter:
-    """What passes the filter and has exactly this RFC 3339 time."""
-    return _also(inner, models.FieldCondition(key=field, range=models.DatetimeRange.model_validate(_at(time))))
-
-
-def empty(inner: models.Filter | None, field: str) -> models.Filter:
-    """What passes the filter and lacks the field."""
-    return _also(inner, _lacks(field))
-
-
-def among(ids: set[str]) -> models.Filter:
+def having_id(ids: Iterable[str]) -> models.Filter:
+    """Pass the points of these ids alone."""
     return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
 
 
-def _also(inner: models.Filter | None, condition: models.Condition) -> models.Filter:
-    return models.Filter(must=[condition] if inner is None else [condition, inner])
-
-
-def _at(time: str) -> dict[str, str]:
-    return {"gte": time, "lte": time}
-
-
-def _lacks(field: str) -> models.IsEmptyCondition:
-    return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
-
-
-def _filter(filter: Filter, read: Read) -> models.Filter | None:
+def _filter(filter: Filter, check: Check) -> models.Filter | None:
     if not filter:
         return None
     return models.Filter(
-        must=[_condition(condition, read) for condition in filter.all],
-        should=[_condition(condition, read) for condition in filter.any],
-        must_not=[_apart(_condition(condition, read)) for condition in filter.none],
+        must=[_condition(condition, check) for condition in filter.all],
+        should=[_condition(condition, check) for condition in filter.any],
+        must_not=[_apart(_condition(condition, check)) for condition in filter.none],
     )
 
 
@@ -80,12 +72,12 @@ def _apart(condition: models.Condition) -> models.Filter:
     return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
 
 
-def _condition(condition: Condition, read: Read) -> models.Condition:
+def _condition(condition: Condition, check: Check) -> models.Condition:
     match condition:
         case Filter():
-            return _filter(condition, read) or models.Filter()
+            return _filter(condition, check) or models.Filter()
         case Missing(field):
-            return _lacks(field)
+            return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
         case Match(field, values):
             storable = [value for value in values if is_unicode(value)]  # payloads hold no other
             return models.FieldCondition(key=field, match=models.MatchAny(any=storable)) if storable else _NOTHING
@@ -96,14 +88,14 @@ def _condition(condition: Condition, read: Read) -> models.Condition:
         case KeyPrefix(prefix):
             return _begins(prefix)
         case KeyGlob() | Phrase():
-            return _checked(condition, read)
+            return check(condition)
 
 
 def _begins(prefix: str) -> models.FieldCondition:
     return models.FieldCondition(key="key", match=models.MatchPrefix(prefix=prefix))
 
 
-def _checked(condition: Checked, read: Read) -> models.Condition:
+def _check_points(condition: Checked, read: Read) -> models.Condition:
     narrow, fields = _narrowed(condition)
     fitting: list[models.ExtendedPointId] = []
     seen = 0

@@ -13,6 +13,7 @@ from core.bootstrap import Wiring
 from core.domain.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
 from core.settings import load_settings
+from tests.support.index_queries import nearest
 from tests.support.processes.commands import bucketlens, started
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
@@ -58,7 +59,7 @@ def check(folder: Path, files: list[str], rows: int) -> None:
         for n, file in enumerate(files):
             vectors = np.load(folder / file).astype(np.float32)
             row = (7 * n) % rows
-            hit = index.nearest(vectors[row] / np.linalg.norm(vectors[row]), limit=1, exact=True)[0]
+            hit = nearest(index, vectors[row] / np.linalg.norm(vectors[row]), limit=1, exact=True)[0]
             assert hit.record.key == f"photos/{n * rows + row}.jpg" and hit.score == pytest.approx(1, abs=1e-5)
 
 

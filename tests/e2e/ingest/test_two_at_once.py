@@ -15,6 +15,7 @@ from core.domain.filters import INDEXED
 from core.errors import LibraryBusy
 from tests.e2e.ingest.test_kill import contents
 from tests.support.fakes import ColourEncoder
+from tests.support.index_queries import nearest
 from tests.support.processes import keep_run
 from tests.support.processes.commands import BUCKETLENS, environment
 
@@ -28,7 +29,7 @@ def search_until(ingest: "subprocess.Popen[str]", folder: Path) -> list[float]:
         index = EdgeIndex.open(folder)  # waits as long as the page does
         try:
             if index.count(INDEXED):
-                assert index.nearest(red, INDEXED, limit=5)
+                assert nearest(index, red, INDEXED, limit=5)
         finally:
             index.close()
         took.append(time.monotonic() - started)

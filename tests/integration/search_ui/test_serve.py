@@ -90,7 +90,7 @@ def test_streamlit_is_told_to_keep_to_itself() -> None:
 
 def test_no_module_hides_another_package() -> None:
     """Streamlit puts the folder of the page script first on sys.path."""
-    ours = {path.stem for path in (ROOT / "search_ui").glob("*.py")} - {"__init__"}
+    ours = {path.stem for path in (ROOT / "search_ui/page").glob("*.py")} - {"__init__"}
     assert not ours & (sys.stdlib_module_names | packages_distributions().keys())
 
 

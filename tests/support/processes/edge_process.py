@@ -8,6 +8,7 @@ from pathlib import Path
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.errors import LibraryError
 from core.ports.vector_index import Point
+from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import point, vector
 
 
@@ -50,7 +51,7 @@ def look(folder: Path) -> None:
     """Prints how many images are there, or what is raised."""
     try:
         index = EdgeIndex.open(folder)
-        found = len(index.nearest(vector(1), limit=100)), len(index.scroll()), len(index.newest(limit=100))
+        found = len(nearest(index, vector(1), limit=100)), len(index.scroll()), len(newest(index, limit=100))
         _tell("ok", index.count(), *found, len(index.facet("words")))
         index.close()
     except LibraryError as error:

@@ -14,11 +14,12 @@ from typing import Any
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.errors import BucketLensError
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import query_weights
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words, nearest
 from tests.support.made_up_images import image_id, point, vector
 
 _STEPS = ("open", "os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
@@ -37,8 +38,8 @@ def _change(index: MemoryIndex, turn: int) -> None:
 
 
 def _answers(index: Any) -> object:
-    near = [(hit.record.id, hit.record.caption, round(hit.score, 4)) for hit in index.nearest(vector(3), limit=50)]
-    said = [hit.record.id for hit in index.best_words(query_weights("red car"), limit=50)]
+    near = [(hit.record.id, hit.record.caption, round(hit.score, 4)) for hit in nearest(index, vector(3), limit=50)]
+    said = [hit.record.id for hit in best_words(index, query_weights("red car"), limit=50)]
     return near, said, index.count(), index.facet("words")
 
 

@@ -15,11 +15,12 @@ import numpy as np
 
 from core.adapters.faiss_mirror.archive import tar_format
 from core.adapters.faiss_mirror.archive.tar_format import Packed, Packing
-from core.adapters.faiss_mirror.manifest import Manifest, MirrorFolder
+from core.adapters.faiss_mirror.manifest import Manifest
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.segment import Segment, open_segments
 from core.adapters.faiss_mirror.segment_rewrite import renewed
-from core.adapters.qdrant_edge.files import check_free_space
-from core.atomic_write import replacing
+from core.adapters.local.atomic_write import replacing
+from core.adapters.local.free_space import check_free_space
 from core.errors import BucketLensError, DiskFull, MirrorDamaged, TravelFileRefused
 from core.ports.local_files import ThumbnailStore
 
@@ -78,7 +79,7 @@ def _in_use(folder: MirrorFolder) -> tuple[Path, Manifest]:
     problem: BucketLensError | None = None
     for generation in folder.candidates():
         try:
-            return generation, folder.checked(generation)
+            return generation, folder.check(generation)
         except BucketLensError as error:
             problem = problem or error
     raise problem or folder.missing()

@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.adapters.url_list.reader import read_rows
 from core.adapters.url_list.store import ListStore
 from core.domain.image import UNTOLD_ETAG, ImageRef
 from core.errors import (
@@ -301,3 +303,13 @@ def test_a_list_keeps_its_name(tmp_path: Path) -> None:
     assert len(list(ListStore(store.source, load_settings()).list())) == 1
     with pytest.raises(SourceNotFound, match="no such file"):
         ListStore("list:nowhere.csv", load_settings())
+
+
+def test_a_long_list_is_not_held(tmp_path: Path) -> None:
+    path = tmp_path / "list.tsv"
+    with path.open("w") as file:
+        file.writelines(f"a caption of some length number {n}\thttps://example.org/{n}.jpg\n" for n in range(60_000))
+    tracemalloc.start()
+    assert sum(1 for _ in read_rows(path)) == 60_000
+    assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    tracemalloc.stop()

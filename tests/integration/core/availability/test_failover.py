@@ -11,7 +11,7 @@ import pytest
 
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.availability.failover import Failover

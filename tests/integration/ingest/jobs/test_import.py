@@ -24,7 +24,7 @@ from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import Nameable
 from core.settings import load_settings
-from ingest.jobs.import_vectors import Import
+from ingest.jobs.import_vectors import VectorImport
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.fakes import ColourEncoder
@@ -41,7 +41,7 @@ def decoder() -> Iterator[DecodeWorkers]:
 class ImportWorld(World):
     def bring(self, *files: Path, names: Path | None = None, store: Nameable | None = None) -> Report:
         report = Report()
-        given = Import(
+        given = VectorImport(
             self.parts(self.options()),
             ImportedStore.of if store is None else lambda _: store,
             lambda path: read_vectors(path, names, D, 4),

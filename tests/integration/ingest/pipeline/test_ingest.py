@@ -21,9 +21,10 @@ from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate, IndexInfo
 from ingest.jobs.full_sync import run_ingest
-from ingest.pipeline.run_context import Options, Parts
+from ingest.pipeline.run_context import Options, RunContext
 from ingest.telemetry.report import Progress, Report
 from tests.support.fakes import ColourCaptioner, ColourEncoder, MemoryIndex, MemoryThumbnails
+from tests.support.index_queries import best_words, nearest
 
 
 class CountingEncoder(ColourEncoder):
@@ -47,7 +48,7 @@ class World:
         self.encoder = CountingEncoder()
         self.captioner_error: ModelUnavailable | None = None
 
-    def parts(self, options: Options) -> Parts:
+    def parts(self, options: Options) -> RunContext:
         def encoder() -> Encoder:
             self.encoder.loaded += 1
             return self.encoder
@@ -57,7 +58,7 @@ class World:
                 raise self.captioner_error
             return ColourCaptioner()
 
-        return Parts(self.index, encoder, captioner, self.decoder, self.thumbnails, self.store, options)
+        return RunContext(self.index, encoder, captioner, self.decoder, self.thumbnails, self.store, options)
 
     def store(self, source: str) -> ImageStore:
         return FolderStore(source, max_bytes=2**20)
@@ -114,7 +115,7 @@ def test_pictures_are_indexed_with_thumbnail_and_caption(world: World) -> None:
     assert (blue.key, blue.width, blue.height, blue.status) == ("blue.png", 60, 30, "indexed")
     assert red.caption_score is not None and -1 <= red.caption_score <= 1
     assert sorted(world.thumbnails.ids()) == sorted((red.id, blue.id))
-    assert world.index.nearest(world.encoder.encode_texts(["blue"]).vectors[0], limit=1)[0].record == blue
+    assert nearest(world.index, world.encoder.encode_texts(["blue"]).vectors[0], limit=1)[0].record == blue
     assert world.index.optimized == 1
 
 
@@ -340,7 +341,7 @@ def test_an_empty_caption_is_not_asked_for_again(world: World, monkeypatch: pyte
     for report in reports:
         list(run_ingest(parts, [world.store(str(world.folder))], report))
     assert [report.captioned for report in reports] == [2, 0]
-    assert world.index.best_words({"red": 1.0}, limit=5) == []
+    assert best_words(world.index, {"red": 1.0}, limit=5) == []
 
 
 def test_stopping_keeps_what_was_acknowledged_and_the_next_run_goes_on(world: World, decoder: DecodeWorkers) -> None:

@@ -13,10 +13,11 @@ from core.adapters.faiss_mirror.archive import tar_format, transfer
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.errors import DiskFull, LibraryError, MirrorDamaged, MirrorMissing, TravelFileRefused
 from core.ports.vector_index import IndexInfo
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import DIMENSION, image_id, point, vector
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -78,8 +79,8 @@ def elsewhere(tmp_path: Path) -> MirrorFolder:
 
 def _equal(library: MemoryIndex, folder: MirrorFolder) -> bool:
     mirror = FaissMirror(folder.folder, threads=1)
-    same = mirror.scroll() == library.scroll() and [hit.record for hit in mirror.nearest(vector(3), limit=99)] == [
-        hit.record for hit in library.nearest(vector(3), limit=99)
+    same = mirror.scroll() == library.scroll() and [hit.record for hit in nearest(mirror, vector(3), limit=99)] == [
+        hit.record for hit in nearest(library, vector(3), limit=99)
     ]
     mirror.close()
     return same
@@ -114,7 +115,7 @@ def test_what_was_packed_is_taken_in_as_it_was(
     taken = MemoryThumbnails()
     told = import_file(packed, elsewhere, taken)
     assert _equal(library, elsewhere)
-    assert elsewhere.verified() == [("generation-00000001", None)]
+    assert elsewhere.verify() == [("generation-00000001", None)]
     assert (told.manifest.name, told.manifest.points, told.manifest.imported) == ("generation-00000001", 28, True)
     wanted = {record.id: thumbnails.get(record.id) for record in library.scroll()}
     assert {one: taken.get(one) for one in taken.ids()} == {one: jpeg for one, jpeg in wanted.items() if jpeg}
@@ -136,7 +137,7 @@ def test_another_one_becomes_the_next_generation_and_the_last_two_stay(packed: P
     for n in range(1, 4):
         assert import_file(packed, elsewhere, MemoryThumbnails()).manifest.name == f"generation-{n:08}"
     assert [path.name for path in elsewhere.candidates()] == ["generation-00000003", "generation-00000002"]
-    assert [problem for _, problem in elsewhere.verified()] == [None, None]
+    assert [problem for _, problem in elsewhere.verify()] == [None, None]
 
 
 def test_a_library_that_is_made_beside_it_takes_nothing_from_it_for_its_own(
@@ -214,7 +215,7 @@ def test_whatever_is_changed_on_the_way_it_is_refused_and_what_was_there_stays(
     with pytest.raises(TravelFileRefused, match=r"carry it over again|bucketlens mirror export"):
         import_file(packed, folder, store)
     assert there() == before
-    assert folder.verified() == [("generation-00000001", None)]
+    assert folder.verify() == [("generation-00000001", None)]
 
 
 NAMES = ["../../outside", "/outside", "mirror/../../../outside", "thumbnails/../../outside.jpg", "mirror/other.npy"]

@@ -9,13 +9,15 @@ import pytest
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder, read_manifest
+from core.adapters.faiss_mirror.manifest import read_manifest
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import query_weights, sequence, term_hash
 from core.text.bm25 import document_weights
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -52,15 +54,15 @@ def is_as_new(mirror: FaissMirror, brute: MemoryIndex) -> None:
     assert mirror.scroll() == brute.scroll()
     assert mirror.facet("words", limit=50) == brute.facet("words", limit=50)
     for question in QUESTIONS:
-        found = mirror.best_words(query_weights(question), limit=50)
-        wanted = brute.best_words(query_weights(question), limit=50)
+        found = best_words(mirror, query_weights(question), limit=50)
+        wanted = best_words(brute, query_weights(question), limit=50)
         assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
 
 
 def test_it_answers_till_the_next_is_made_which_takes_nothing_over(old: MirrorFolder, library: MemoryIndex) -> None:
     mirror = FaissMirror(old.folder)
-    found = {hit.record.id for hit in mirror.best_words({"dog": 1.0}, limit=99)}
-    assert found == {hit.record.id for hit in library.best_words({"dog": 1.0}, limit=99)}
+    found = {hit.record.id for hit in best_words(mirror, {"dog": 1.0}, limit=99)}
+    assert found == {hit.record.id for hit in best_words(library, {"dog": 1.0}, limit=99)}
     before = mirror.summary().name
     build(library, old, "float32", rows=20)
     assert mirror.summary().name != before
@@ -76,7 +78,7 @@ def test_one_that_is_taken_in_is_made_anew(old: MirrorFolder, library: MemoryInd
     mirror = FaissMirror(elsewhere.folder)
     is_as_new(mirror, library)
     generation = elsewhere.candidates()[0]
-    manifest = read_manifest(generation)
+    manifest, _ = read_manifest(generation)
     assert not manifest.outdated and manifest.imported
     assert {path.name for path in generation.iterdir()} == {"manifest.json", *(one.name for one in manifest.segments)}
     mirror.close()

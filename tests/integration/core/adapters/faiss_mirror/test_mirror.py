@@ -18,7 +18,7 @@ from core.adapters.faiss_mirror import columns
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.compaction import SegmentLoad, worn
 from core.adapters.faiss_mirror.index import FaissMirror
-from core.adapters.faiss_mirror.manifest import MirrorFolder
+from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
 from core.domain.conditions import Match
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words, oriented
@@ -27,6 +27,7 @@ from core.errors import DiskFull, LibraryBusy, MirrorDamaged, MirrorMissing
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import query_weights
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words, nearest
 from tests.support.made_up_images import DIMENSION, image_id, point, vector
 from tests.support.mirrored_index import MirroredIndex
 
@@ -57,10 +58,10 @@ def _equal(library: MemoryIndex, folder: MirrorFolder) -> bool:
     same = (
         mirror.scroll() == library.scroll()
         and mirror.facet("words") == library.facet("words")
-        and [hit.record for hit in mirror.nearest(vector(3), limit=99)]
-        == [hit.record for hit in library.nearest(vector(3), limit=99)]
-        and [hit.record.id for hit in mirror.best_words(asked, limit=99)]
-        == [hit.record.id for hit in library.best_words(asked, limit=99)]
+        and [hit.record for hit in nearest(mirror, vector(3), limit=99)]
+        == [hit.record for hit in nearest(library, vector(3), limit=99)]
+        and [hit.record.id for hit in best_words(mirror, asked, limit=99)]
+        == [hit.record.id for hit in best_words(library, asked, limit=99)]
     )
     mirror.close()
     return same
@@ -98,7 +99,7 @@ def test_an_open_mirror_answers_from_the_next_generation(library: MemoryIndex, f
     for n in range(3):  # the files of the first are removed meanwhile
         library.delete([image_id(n + 1)])
         _build(library, folder)
-        assert mirror.count() == 29 - n == len(mirror.nearest(vector(3), limit=99))
+        assert mirror.count() == 29 - n == len(nearest(mirror, vector(3), limit=99))
 
 
 def test_what_did_not_change_is_not_read_again(library: MemoryIndex, folder: MirrorFolder) -> None:
@@ -323,8 +324,8 @@ def test_half_the_room_costs_a_thousandth_of_a_score(tmp_path: Path, filter: Fil
     expected = index.library
     assert index.scroll(filter) == expected.scroll(filter)
     for name in ("image", "caption"):
-        mine = {hit.record.id: hit.score for hit in index.nearest(vector(3), filter, limit=99, using=name)}
-        told = {hit.record.id: hit.score for hit in expected.nearest(vector(3), filter, limit=99, using=name)}
+        mine = {hit.record.id: hit.score for hit in nearest(index, vector(3), filter, limit=99, using=name)}
+        told = {hit.record.id: hit.score for hit in nearest(expected, vector(3), filter, limit=99, using=name)}
         assert mine == pytest.approx(told, abs=1e-3)
     index.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import qdrant_edge as edge
 
-from core.adapters.qdrant_edge import files
+from core.adapters.local import free_space
 from core.adapters.qdrant_edge import index as qdrant_edge
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -20,6 +20,7 @@ from core.adapters.qdrant_edge.shard import mapped, shared_shard
 from core.domain.filters import EVERYTHING, oriented
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import image_id, point, record, vector
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent.parent.parent
@@ -154,7 +155,7 @@ def test_a_library_made_anew_with_another_model_is_not_asked_with_vectors_of_the
     assert index.count() == 12
     _replace(folder, IndexInfo("shapes", "shapes-1", 16))
     shared_shard(folder).let_go()
-    for ask in (lambda: index.nearest(vector(1), limit=1), lambda: index.upsert([point(1)])):
+    for ask in (lambda: nearest(index, vector(1), limit=1), lambda: index.upsert([point(1)])):
         with pytest.raises(LibraryError, match="made anew with another model"):
             ask()
     index.close()
@@ -216,7 +217,7 @@ _Usage = namedtuple("_Usage", "total used free")
 def test_nothing_is_written_to_a_disk_that_is_nearly_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = EdgeIndex.open(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(files.shutil, "disk_usage", lambda _: _Usage(2**30, 2**30 - 2**26, 2**26))
+        patch.setattr(free_space.shutil, "disk_usage", lambda _: _Usage(2**30, 2**30 - 2**26, 2**26))
         for write in (
             lambda: index.upsert([point(50)]),
             lambda: index.delete([image_id(1)]),
@@ -243,7 +244,7 @@ def test_a_vector_that_does_not_belong_is_refused_whole(folder: Path, bad: Any) 
     with pytest.raises(ValueError, match="vector"):
         index.upsert([point(40), qdrant_edge.Point(record(41), bad)])
     with pytest.raises(ValueError, match="vector"):
-        index.nearest(bad, limit=3)
+        nearest(index, bad, limit=3)
     with pytest.raises(ValueError, match="vector"):
         index.set_captions([CaptionUpdate(image_id(1), "a dog", "generated", "demo", 0.1, bad)])
     assert index.count(EVERYTHING) == 12

@@ -21,9 +21,10 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from core.adapters.qdrant_edge.index import EdgeIndex
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import vector
 index = EdgeIndex.open(Path(sys.argv[2]))
-print(index.count(), len(index.nearest(vector(7), limit=5)))
+print(index.count(), len(nearest(index, vector(7), limit=5)))
 index.close()
 """
 

@@ -20,6 +20,7 @@ from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
 from core.text.analysis import query_weights, term_id
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION, failed_point, image_id, point
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -71,8 +72,8 @@ def is_as_new(folder: Path, written: list[Point]) -> None:
         assert index.scroll() == brute.scroll()
         assert index.facet("words", limit=50) == brute.facet("words", limit=50)
         for question in QUESTIONS:
-            found = index.best_words(query_weights(question), limit=50)
-            wanted = brute.best_words(query_weights(question), limit=50)
+            found = best_words(index, query_weights(question), limit=50)
+            wanted = best_words(brute, query_weights(question), limit=50)
             assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
         assert index.count(caption_words(must=["dogs"])) == brute.count(caption_words(must=["dogs"]))
     finally:
@@ -110,7 +111,7 @@ def test_other_words_or_weights_are_noticed(tmp_path: Path, version: str) -> Non
     (tmp_path / "index" / "manifest.json").write_text(json.dumps(manifest | {version: 99}))
     is_as_new(tmp_path / "index", written)
     index = EdgeIndex.open(tmp_path / "index")
-    assert index.best_words({"stale": 1.0}, limit=5) == []
+    assert best_words(index, {"stale": 1.0}, limit=5) == []
     index.close()
 
 

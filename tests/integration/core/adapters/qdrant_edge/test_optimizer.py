@@ -14,6 +14,7 @@ from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filters import caption_words
 from core.errors import DiskFull
 from core.ports.vector_index import IndexInfo
+from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import image_id, point, vector
 
 INFO = IndexInfo("colours", "colours-1", 16)
@@ -32,10 +33,10 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def _answers(index: EdgeIndex) -> Any:
     return (
         index.scroll(),
-        index.nearest(vector(7), limit=20),
-        index.nearest(vector(8), caption_words(must=["dog"]), limit=20, using="caption"),
+        nearest(index, vector(7), limit=20),
+        nearest(index, vector(8), caption_words(must=["dog"]), limit=20, using="caption"),
         index.facet("words"),
-        index.newest(limit=5),
+        newest(index, limit=5),
     )
 
 

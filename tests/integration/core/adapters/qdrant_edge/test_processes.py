@@ -15,6 +15,7 @@ import pytest
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.errors import LibraryBusy
 from core.ports.vector_index import IndexInfo
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import image_id, point, vector
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent.parent.parent
@@ -50,7 +51,7 @@ def _read_while_writing(folder: Path, batches: int, wait_s: float) -> set[int]:
     with other_process("write", folder, 1, batches, 10, 20) as writer:
         while writer.poll() is None:
             seen.append(index.count())
-            assert min(5, seen[-1]) <= len(index.nearest(vector(1), limit=5)) <= 5
+            assert min(5, seen[-1]) <= len(nearest(index, vector(1), limit=5)) <= 5
         assert writer.returncode == 0
     assert seen == sorted(seen)
     assert all(count % 10 == 0 for count in seen)
@@ -143,7 +144,7 @@ def test_threads_and_indexes_of_one_process_share_the_library(folder: Path) -> N
         if n == 4:
             indexes[0].close()
             indexes[0] = EdgeIndex.open(folder, wait_s=PATIENCE_S, write_wait_s=PATIENCE_S)
-        return len(indexes[1].nearest(vector(n), limit=3)) + indexes[1].count()
+        return len(nearest(indexes[1], vector(n), limit=3)) + indexes[1].count()
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(work, range(1, 5))) + list(pool.map(work, [5, 7, 9, 11]))

@@ -33,6 +33,7 @@ from core.errors import (
 )
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo
+from tests.support.index_queries import nearest
 from tests.support.made_up_images import START, image_id, point
 
 INFO = IndexInfo("colours", "colours-1", 16)
@@ -212,7 +213,7 @@ def _asked_over_grpc(server: Server) -> Iterator[Callable[[], object]]:
     yield lambda: index.scroll(filter, after=image_id(1), limit=3)
     yield lambda: index.ordered("taken", filter, limit=3)
     yield lambda: index.ordered("name", filter, limit=3)
-    yield lambda: index.nearest(vector, filter, limit=3, exact=True)
+    yield lambda: nearest(index, vector, filter, limit=3, exact=True)
     yield lambda: index.shortlists(probes, filter, limit=3)
     yield lambda: index.scores(probes, [image_id(1)])
     yield lambda: index.count(filter)

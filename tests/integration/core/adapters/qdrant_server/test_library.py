@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.collection import Layout
 from core.adapters.qdrant_server.index import QdrantIndex
@@ -52,7 +52,7 @@ def library(url: str, key: str | None = None, layout: Layout | None = None, info
 
 
 def run(*arguments: str) -> tuple[int, str, BaseException | None]:
-    ran = CliRunner().invoke(bucketlens.commands, list(arguments))
+    ran = CliRunner().invoke(bucketlens.cli.commands, list(arguments))
     return ran.exit_code, ran.stdout, ran.exception if isinstance(ran.exception, BucketLensError) else None
 
 

@@ -17,6 +17,7 @@ from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 from core.text.analysis import query_weights, term_hash
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex
+from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION, image_id, vector
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
@@ -73,8 +74,8 @@ def is_as_new(index: QdrantIndex, written: list[Point]) -> None:
     assert index.scroll() == brute.scroll()
     assert index.facet("words", limit=50) == brute.facet("words", limit=50)
     for question in QUESTIONS:
-        found = index.best_words(query_weights(question), limit=50)
-        wanted = brute.best_words(query_weights(question), limit=50)
+        found = best_words(index, query_weights(question), limit=50)
+        wanted = best_words(brute, query_weights(question), limit=50)
         assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
     config = index._ask(lambda client, name: client.get_collection(name)).config
     assert config.metadata is not None and config.params.sparse_vectors is not None
@@ -95,7 +96,7 @@ def test_cut_short_at_any_write_the_next_goes_on(server: MemoryServer, monkeypat
     for allowed in range(12):
         server.written, server.fails = 0, (allowed % 4, LibraryError("cut"))
         index = QdrantIndex.open(server, "library")
-        assert index.best_words({"dog": 1.0}, limit=5)
+        assert best_words(index, {"dog": 1.0}, limit=5)
         index.close()
     server.fails = None
     is_as_new(QdrantIndex.open(server, "library"), written)
@@ -105,7 +106,7 @@ def test_a_key_that_may_only_read_is_answered_as_before(server: MemoryServer) ->
     make_old(server, 40)
     server.written, server.fails = 0, (0, LibraryReadOnly("in memory", "no"))
     index = QdrantIndex.open(server, "library")
-    assert len(index.best_words({"stale": 1.0}, limit=50)) == index.count(holding_word("stale")) > 10
+    assert len(best_words(index, {"stale": 1.0}, limit=50)) == index.count(holding_word("stale")) > 10
 
 
 def test_while_it_runs_words_of_either_version_are_found(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +115,8 @@ def test_while_it_runs_words_of_either_version_are_found(server: MemoryServer, m
     server.written, server.fails = 0, (3, LibraryError("cut"))  # the modifier, a page, and how far it is
     index = QdrantIndex.open(server, "library")
     holding = {one.record.id for one in written if "red" in one.record.words[1:]}
-    found = {hit.record.id for hit in index.best_words({"red": 1.0}, limit=50)}
-    assert holding <= found and index.best_words({"stale": 1.0}, limit=50)
+    found = {hit.record.id for hit in best_words(index, {"red": 1.0}, limit=50)}
+    assert holding <= found and best_words(index, {"stale": 1.0}, limit=50)
 
 
 def test_what_another_process_writes_meanwhile_is_kept(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,5 +131,5 @@ def test_what_another_process_writes_meanwhile_is_kept(server: MemoryServer, mon
     monkeypatch.setattr(Renewal, "_tell", overtaken)
     index = QdrantIndex.open(server, "library")
     assert index.fetch([image_id(3)])[image_id(3)].words == ("blue", "boat")
-    assert [hit.record.id for hit in index.best_words({"boat": 1.0}, limit=5)] == [image_id(3)]
+    assert [hit.record.id for hit in best_words(index, {"boat": 1.0}, limit=5)] == [image_id(3)]
     assert len(written) == index.count()

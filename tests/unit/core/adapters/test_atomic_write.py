@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from core.atomic_write import replace_whole
+from core.adapters.local.atomic_write import replace_whole
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

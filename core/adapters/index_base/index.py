@@ -1,0 +1,113 @@
+"""What every index derives from the primitives of its reader."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+from core.adapters.index_base import stable_order
+from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.index_base.point_codec import dense, valid_ids
+from core.domain.conditions import Keyword
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord, ListName
+from core.domain.query import Sort
+from core.domain.vectors import Vector
+from core.ports.rank_lists import Probe, Ranking, Shortlist
+from core.ports.vector_index import DenseName, IndexInfo
+
+
+class IndexBase(ABC):
+    """A SearchableIndex but for its name, its size and its end: all of its answers come from its reader."""
+
+    @property
+    @abstractmethod
+    def info(self) -> IndexInfo: ...
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[IndexReader]:
+        """Open the index for one question. Raises LibraryError."""
+
+    def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        with self._reading() as reader:
+            return reader.records(valid_ids(ids))
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._reading() as reader:
+            return reader.hashes(valid_ids(ids))
+
+    def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
+        with self._reading() as reader:
+            return reader.vectors(valid_ids(ids), name)
+
+    def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
+        """Read one page in ascending order of id. The image `after` need not exist."""
+        start = None if after is None else str(UUID(after))
+        with self._reading() as reader:
+            found = reader.page(filter, start, limit if start is None else limit + 1)
+        return [record for record in found if record.id != start][:limit]
+
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        if limit < 1:
+            return []
+        with self._reading() as reader:
+            page = stable_order.ordered_ids(reader, by, filter, offset + limit, reverse=reverse)[offset:]
+            records = reader.records(page)
+        return [records[image_id] for image_id in page if image_id in records]
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        checked = [self._check(probe) for probe in probes]
+        with self._reading() as reader:
+            found = reader.search(checked, filter, limit, exact=False)
+        pairs = zip(checked, found, strict=True)
+        return {probe.list: Shortlist.cut(_clamp(probe, scored), limit) for probe, scored in pairs}
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        checked = self._check(probe)
+
+        with self._reading() as reader:
+
+            def best(count: int) -> Iterable[tuple[str, float]]:
+                (found,) = reader.search([checked], filter, count, exact=True)
+                return _clamp(checked, found)
+
+            return stable_order.stable_ranking(best, limit)
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        checked, scored_ids = [self._check(probe) for probe in probes], valid_ids(ids)
+        if not scored_ids:
+            return {probe.list: {} for probe in checked}
+        with self._reading() as reader:
+            found = reader.scores(checked, scored_ids)
+        return {probe.list: dict(_clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
+
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        with self._reading() as reader:
+            return reader.count(filter)
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        distinct = list(dict.fromkeys(hashes))
+        if not distinct:
+            return {}
+        with self._reading() as reader:
+            return reader.copies(distinct, filter)
+
+    def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        with self._reading() as reader:
+            counts = [(value, count) for value, count in reader.value_counts(field, filter, limit) if count]
+        return sorted(counts, key=lambda entry: (-entry[1], entry[0]))[:limit]
+
+    def _check(self, probe: Probe) -> Probe:
+        """Have the vector as (D,) float32. Raises ValueError for one that is not a unit vector of this index."""
+        return probe if probe.vector is None else Probe(probe.list, dense(probe.vector, self.info.dimension))
+
+
+def _clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
+    """Keep cosines within [-1, 1], which rounding may leave by a little; BM25 scores stay as they are."""
+    if probe.vector is None:
+        return list(found)
+    return [(image_id, min(1.0, max(-1.0, score))) for image_id, score in found]

@@ -1,0 +1,75 @@
+"""The primitives that an index answers itself, as one question sees it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from core.domain.conditions import Keyword, Time
+from core.domain.filters import Filter
+from core.domain.image import ImageRecord
+from core.domain.vectors import Vector
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import DenseName
+
+
+class IndexReader(ABC):
+    """An index as one question sees it: the primitives that IndexBase makes its answers of.
+
+    Ids that it is given are valid, and given once. The vectors of its probes are (D,) float32 unit vectors.
+    """
+
+    @abstractmethod
+    def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        """Read the records of those ids that are there."""
+
+    @abstractmethod
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        """Read the content hashes of those ids that have one."""
+
+    @abstractmethod
+    def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
+        """Read the named vectors of those ids that have one, as (D,) float32."""
+
+    @abstractmethod
+    def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
+        """Read up to `limit` records in ascending order of id, from the id `start` on."""
+
+    @abstractmethod
+    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
+        """List the first `limit` ids in ascending order."""
+
+    @abstractmethod
+    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
+        """Read ids with their times, in microseconds since 1970, of the `limit` latest, or earliest if `ascending`.
+
+        Images without the time are left out. Which of equal times come last is left to the engine.
+        """
+
+    @abstractmethod
+    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
+        """Read every id with the value of its payload field, or None where it lacks the field."""
+
+    @abstractmethod
+    def search(
+        self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
+    ) -> Sequence[Iterable[tuple[str, float]]]:
+        """Find the best `limit` of every probe's list, with their scores, equals in any order.
+
+        Unless `exact`, the approximate index may serve.
+        """
+
+    @abstractmethod
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
+        """Score these images exactly for every probe, without those that its list does not know."""
+
+    @abstractmethod
+    def count(self, filter: Filter) -> int:
+        """Count the images that pass."""
+
+    @abstractmethod
+    def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
+        """Count the images that pass for each of these content hashes. There is at least one hash, and each once."""
+
+    @abstractmethod
+    def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
+        """Count the values of a keyword field over what passes, at least the `limit` most frequent."""

@@ -1,0 +1,167 @@
+"""The questions that a library on a Qdrant server answers, put to its collection."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.qdrant_server.client import Server
+from core.adapters.qdrant_server.filters import FilterTranslator, having_id
+from core.adapters.qdrant_server.points import named
+from core.adapters.qdrant_server.word_frequencies import Frequencies
+from core.adapters.qdrant_server.word_migration import Renewal
+from core.domain.conditions import Keyword, Match, Time
+from core.domain.filters import Filter
+from core.domain.image import ImageRecord, from_payload
+from core.domain.vectors import Vector
+from core.errors import LibraryDamaged
+from core.ports.rank_lists import Probe
+from core.ports.vector_index import DenseName
+
+T = TypeVar("T")
+
+PAGE = 1000  # points in one request
+
+_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
+_NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
+
+
+class ServerReader(IndexReader):
+    """A collection of a server. What one of its filters had to read serves the whole question."""
+
+    def __init__(self, server: Server, collection: str, frequencies: Frequencies, renewal: Renewal) -> None:
+        self._server = server
+        self._collection = collection
+        self._frequencies = frequencies
+        self._renewal = renewal
+        self._translate = FilterTranslator(self._payloads)
+
+    def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        return {str(point.id): self._record(point) for point in self.retrieve(ids, payload=True)}
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        found = self.retrieve(ids, payload=["content_hash"])
+        return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
+
+    def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
+        found = self.retrieve(ids, payload=False, vectors=[name])
+        vectors = {str(point.id): named(point.vector).get(name) for point in found}
+        return {image_id: np.array(vector, np.float32) for image_id, vector in vectors.items() if vector is not None}
+
+    def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
+        found, _ = self._scroll(self._translate(filter), limit, offset=start, payload=True)
+        return [self._record(point) for point in found]
+
+    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
+        return [str(point.id) for point in self._scroll(self._translate(filter), limit)[0]]
+
+    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
+        order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
+        found, _ = self._scroll(self._translate(filter), limit, order_by=order)
+        return {str(point.id): int(point.order_value or 0) for point in found}
+
+    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
+        for image_id, payload in self._payloads(self._translate(filter), [field]):
+            yield image_id, payload.get(field)
+
+    def search(
+        self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
+    ) -> Sequence[Iterable[tuple[str, float]]]:
+        return self._query(probes, self._translate(filter), limit, exact=exact)
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
+        return self._query(probes, having_id(ids), len(ids), exact=True)
+
+    def count(self, filter: Filter) -> int:
+        counted = self._translate(filter)
+        return self._ask(lambda client: client.count(self._collection, counted, exact=True)).count
+
+    def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
+        same = filter & Filter(all=(Match("content_hash", tuple(hashes)),))
+        return dict(Counter(value for _, value in self.values(same, "content_hash")))
+
+    def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
+        passing = self._translate(filter)
+        answer = self._ask(
+            lambda client: client.facet(self._collection, field, facet_filter=passing, limit=limit, exact=True)
+        )
+        return [(str(hit.value), hit.count) for hit in answer.hits]
+
+    def retrieve(
+        self, ids: Sequence[str], *, payload: bool | list[str], vectors: bool | list[str] = False
+    ) -> Iterator[models.Record]:
+        """Yield the points of those valid ids that are there, page by page."""
+        for start in range(0, len(ids), PAGE):
+            page = list(ids[start : start + PAGE])
+            yield from self._ask(
+                lambda client, page=page: client.retrieve(  # type: ignore[misc]
+                    self._collection, page, with_payload=payload, with_vectors=vectors
+                )
+            )
+
+    def _ask(self, call: Callable[[QdrantClient], T]) -> T:
+        return self._server.ask(call)
+
+    def _payloads(self, filter: models.Filter | None, fields: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        offset: Any = None
+        while True:
+            found, offset = self._scroll(filter, PAGE, offset=offset, payload=fields)
+            yield from ((str(point.id), point.payload or {}) for point in found)
+            if offset is None:
+                return
+
+    def _scroll(
+        self,
+        filter: models.Filter | None,
+        limit: int,
+        *,
+        offset: Any = None,
+        payload: bool | list[str] = False,
+        order_by: models.OrderBy | None = None,
+    ) -> tuple[list[models.Record], Any]:
+        return self._ask(
+            lambda client: client.scroll(
+                self._collection,
+                filter,
+                limit=limit,
+                order_by=order_by,
+                offset=offset,
+                with_payload=payload,
+                with_vectors=False,
+            )
+        )
+
+    def _query(
+        self, probes: Sequence[Probe], filter: models.Filter | None, limit: int, *, exact: bool
+    ) -> list[list[tuple[str, float]]]:
+        requests = [
+            models.QueryRequest(
+                query=self._query_vector(probe),
+                using=probe.list,
+                filter=filter,
+                limit=limit,
+                params=None if probe.vector is None else _EXACT if exact else _NEAR,
+            )
+            for probe in probes
+        ]
+        answers = self._ask(lambda client: client.query_batch_points(self._collection, requests))
+        return [[(str(point.id), point.score) for point in answer.points] for answer in answers]
+
+    def _query_vector(self, probe: Probe) -> Any:
+        if probe.vector is not None:
+            return probe.vector.tolist()
+        words = probe.terms or {}
+        terms = self._renewal.vector(words, *self._frequencies.of(words))
+        return models.SparseVector(indices=list(terms), values=list(terms.values()))
+
+    def _record(self, point: models.Record) -> ImageRecord:
+        try:
+            return from_payload(str(point.id), point.payload or {})
+        except (TypeError, ValueError) as error:
+            raise LibraryDamaged(
+                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error}): "
+                "delete the point, and ingest its source again"
+            ) from error
