@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from infra.reference import command_line, errors, http_api, python
+from infra.reference import cli, errors, http_api, python
 
 FOLDER = Path("docs/reference")
 _MADE = "<!-- made by `make reference`: change the code, not this page -->\n"
@@ -14,7 +14,7 @@ _MADE = "<!-- made by `make reference`: change the code, not this page -->\n"
 def pages() -> dict[Path, str]:
     """The text of every page, by its path from the top of the repository."""
     made = {
-        "cli": command_line.page(),
+        "cli": cli.page(),
         "errors": errors.page(),
         "http-api": http_api.page(),
         "python": python.page(),

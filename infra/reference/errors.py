@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.errors import BucketLensError, InvalidQuery
-from infra.reference.markdown import cell, first_sentence
+from infra.reference.rendering import cell, first_sentence
 from search_ui.api import api_errors
 
 

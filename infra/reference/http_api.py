@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.reference.markdown import anchor, cell, paragraphs
+from infra.reference.rendering import anchor, cell, paragraphs
 from search_ui.api.openapi import document
 
 

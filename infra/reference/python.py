@@ -10,7 +10,7 @@ import bucketlens
 import core.library
 from core.domain import filters, query
 from core.errors import BucketLensError
-from infra.reference.markdown import paragraphs
+from infra.reference.rendering import paragraphs
 
 _FIRST = ("Library", "Found", "Query", "TextTerm", "ImageTerm", "LikeTerm", "Weights", "SearchResult", "Hit", "Filter")
 TYPES: dict[str, ModuleType] = {

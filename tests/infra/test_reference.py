@@ -11,11 +11,11 @@ import bucketlens
 from core import errors
 from infra.make_configuration_reference import PAGE
 from infra.make_reference import pages
-from infra.reference import command_line, python
+from infra.reference import cli, python
 from tests.support.pages import REFERENCE, ROOT
 
 MADE = pages()
-COMMANDS = dict(command_line.named_commands())
+COMMANDS = dict(cli.named_commands())
 
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)

@@ -20,11 +20,11 @@ class Block:
 
 
 def read_order() -> list[Path]:
-    """The README, and then every page in the order of the site's navigation."""
+    """The README, then every page in the order of the site's navigation, then what it leaves to other pages."""
     index = DOCS / "index.md"
     trees = re.findall(r"```{toctree}\n(.*?)```", index.read_text(), re.S)
     names = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
-    return [README, index, *(DOCS / f"{name}.md" for name in names)]
+    return list(dict.fromkeys([README, index, *(DOCS / f"{name}.md" for name in names), *sorted(DOCS.rglob("*.md"))]))
 
 
 def blocks(language: str) -> list[Block]:

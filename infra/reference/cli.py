@@ -6,7 +6,7 @@ import click
 
 from bucketlens.cli import commands
 from core.settings import Settings, setting_fields
-from infra.reference.markdown import anchor, cell, first_sentence, paragraphs
+from infra.reference.rendering import anchor, cell, first_sentence, paragraphs
 
 _VARIABLES = {name.keyword: name.environment for name in setting_fields(Settings)}
 _SETTING_OF = {"beams": "caption_beams", "exact": "search_exact"}  # options that are not called like their settings

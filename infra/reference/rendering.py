@@ -1,4 +1,4 @@
-"""Text of the code as Markdown."""
+"""Rendering of what the code says as Markdown."""
 
 import inspect
 import re
