@@ -25,7 +25,7 @@ def page() -> str:
         [
             "# Errors",
             "Everything that BucketLens raises on purpose. A message says what happened, why, and what to do next. "
-            "`core.errors` has the classes.",
+            "Programs import those that they handle from `bucketlens`.",
             "*Exit code* is what a command ends with. *HTTP* is the status and the code of the API's answer: "
             "500 `internal` where none is named.",
             "\n".join(["| error | is a | when | exit code | HTTP |", "| --- | --- | --- | --- | --- |", *rows]),
@@ -38,6 +38,7 @@ def page() -> str:
 def _answer(cls: type[BucketLensError]) -> str:
     """How the API answers with such an error, where it is not its own fault."""
     error = cls.__new__(cls)
+    BucketLensError.__init__(error, "")
     if isinstance(error, InvalidQuery):
         error.field, error.given, error.takes = "", "", ""
     refusal = api_errors.of(error)
