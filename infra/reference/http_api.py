@@ -3,12 +3,13 @@
 from typing import Any
 
 from infra.reference.rendering import anchor, cell, paragraphs
-from search_ui.api.openapi import document
+from search_ui.api.docs import openapi_document
+from search_ui.api.routes import router
 
 
 def openapi() -> dict[str, Any]:
     """The document that /api/openapi.json answers with."""
-    return document(token=True)
+    return openapi_document(router, token=True)
 
 
 def page() -> str:

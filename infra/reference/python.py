@@ -10,9 +10,21 @@ import bucketlens
 import core.library
 from core.domain import filters, query
 from core.errors import BucketLensError
-from infra.reference.rendering import paragraphs
+from infra.reference.rendering import cell, paragraphs
 
-_FIRST = ("Library", "Found", "Query", "TextTerm", "ImageTerm", "LikeTerm", "Weights", "SearchResult", "Hit", "Filter")
+_FIRST = (
+    "Library",
+    "Found",
+    "Query",
+    "QueryOptions",
+    "TextTerm",
+    "ImageTerm",
+    "LikeTerm",
+    "Weights",
+    "SearchResult",
+    "Hit",
+    "Filter",
+)
 TYPES: dict[str, ModuleType] = {
     "Picture": core.library,
     "Texts": core.library,
@@ -24,7 +36,7 @@ TYPES: dict[str, ModuleType] = {
 
 def public() -> list[Any]:
     """The public classes and functions, the most used first, without the errors."""
-    named = {name: getattr(bucketlens, name) for name in (*_FIRST, *bucketlens.__all__)}
+    named = {name: getattr(bucketlens, name, None) or getattr(query, name) for name in (*_FIRST, *bucketlens.__all__)}
     return [each for each in named.values() if not (isinstance(each, type) and issubclass(each, BucketLensError))]
 
 
@@ -48,10 +60,10 @@ def _function(function: Any) -> str:
 
 
 def _class(cls: type) -> str:
-    source = ast.parse(inspect.getsource(cls)).body[0]
-    assert isinstance(source, ast.ClassDef)
-    fields = [_field(part) for part in source.body if dataclasses.is_dataclass(cls) and isinstance(part, ast.AnnAssign)]
+    source = _source(cls)
+    fields = _fields(cls) if dataclasses.is_dataclass(cls) else []
     parts = [f"## {cls.__name__}", _python(_called(cls.__name__, fields)) if fields else "", _docstring(source)]
+    parts.append(_meanings(cls))
     for part in source.body:
         if isinstance(part, ast.FunctionDef) and not part.name.startswith("_") and ast.get_docstring(part):
             decorators = [ast.unparse(each) for each in part.decorator_list]
@@ -63,11 +75,41 @@ def _class(cls: type) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _field(part: ast.AnnAssign) -> str:
+def _source(cls: type) -> ast.ClassDef:
+    source = ast.parse(inspect.getsource(cls)).body[0]
+    assert isinstance(source, ast.ClassDef)
+    return source
+
+
+def _fields(cls: Any) -> list[str]:
+    """The fields of a dataclass as parameters, with those of its bases."""
+    told = {
+        ast.unparse(part.target): part
+        for base in reversed(cls.__mro__)
+        if "__dataclass_fields__" in vars(base)
+        for part in _source(base).body
+        if isinstance(part, ast.AnnAssign)
+    }
+    fields = dataclasses.fields(cls)
+    positional = [_parameter(told[each.name]) for each in fields if not each.kw_only]
+    by_keyword = [_parameter(told[each.name]) for each in fields if each.kw_only]
+    return [*positional, *(["*"] if by_keyword else []), *by_keyword]
+
+
+def _parameter(part: ast.AnnAssign) -> str:
     told = f"{ast.unparse(part.target)}: {ast.unparse(part.annotation)}"
-    if part.value is None:
-        return told
-    return f"{told} = {'...' if isinstance(part.value, ast.Call) else ast.unparse(part.value)}"
+    value: ast.expr | None = part.value
+    if isinstance(value, ast.Call):  # field(default=…), or what is made anew for each object
+        value = next((each.value for each in value.keywords if each.arg == "default"), ast.Constant(...))
+    return told if value is None else f"{told} = {ast.unparse(value)}"
+
+
+def _meanings(cls: Any) -> str:
+    """A table of the fields that say themselves what they mean."""
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    own = [each for each in fields if each.name in cls.__annotations__ and "description" in each.metadata]
+    rows = [f"| `{each.name}` | {cell(each.metadata['description'])} |" for each in own]
+    return "\n".join(["| field | meaning |", "| --- | --- |", *rows]) if rows else ""
 
 
 def _signature(function: ast.FunctionDef, is_property: bool) -> str:
@@ -80,7 +122,10 @@ def _signature(function: ast.FunctionDef, is_property: bool) -> str:
     unset = len(given.args) - len(given.defaults)
     for n, each in enumerate(given.args):
         parameters.append(ast.unparse(each) + (f" = {ast.unparse(given.defaults[n - unset])}" if n >= unset else ""))
-    parameters += ["*"] if given.kwonlyargs and not given.vararg else []
+    if given.vararg:
+        parameters.append(f"*{ast.unparse(given.vararg)}")
+    elif given.kwonlyargs:
+        parameters.append("*")
     for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
         parameters.append(ast.unparse(each) + (f" = {ast.unparse(default)}" if default else ""))
     parameters += [f"**{ast.unparse(given.kwarg)}"] if given.kwarg else []

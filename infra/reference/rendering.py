@@ -24,4 +24,13 @@ def first_sentence(text: str | None) -> str:
 
 
 def paragraphs(text: str | None) -> str:
-    return "\n\n".join(plain(part) for part in inspect.cleandoc(text or "").split("\n\n"))
+    """Every paragraph on one line; a list of arguments as a list."""
+    return "\n\n".join(_paragraph(part) for part in inspect.cleandoc(text or "").split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    head, _, rest = text.partition("\n")
+    if head != "Arguments:":
+        return plain(text)
+    items = re.split(r"^(?=\S)", inspect.cleandoc(rest), flags=re.M)
+    return "\n".join([f"{head}\n", *(re.sub(r"^([^:]+):", r"- `\1`:", plain(each)) for each in items if each)])
