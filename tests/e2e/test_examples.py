@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bucketlens
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import ROOT, environment, started
 
 EXAMPLES = ROOT / "examples"

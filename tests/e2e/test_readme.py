@@ -17,7 +17,7 @@ import pytest
 import bucketlens.cli as command_line
 from core.domain.model_catalog import find
 from core.settings import Settings
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.model_folders import make_tiny_clip
 from tests.support.processes.commands import ROOT, bucketlens, started
 from tests.support.servers.qdrant_stub import QdrantStub, serving
