@@ -29,7 +29,7 @@ LEAST = 6  # pictures with X and without Y: of 80, no kind has many
 
 
 @pytest.fixture(scope="module")
-def drawn_cases() -> Iterator[DrawnLibrary]:
+def drawn() -> Iterator[DrawnLibrary]:
     with drawn_library(evaluation_scenes(COUNT)) as library:
         yield library
 
