@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -13,15 +13,14 @@ import click
 from core.availability.recall import Recall
 from core.bootstrap import Wiring
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
-from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS, ModelCard, Role, names
 from core.errors import BucketLensError
+from core.ports.scrolling import scroll_all
 from core.ports.vector_index import VectorIndex
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PAGE = 1000
 _ALL_SOURCES = 1_000_000
 _FLAGS = "bucketlens.flags"
 _DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
@@ -182,7 +181,7 @@ def _folder_bytes(folder: Path) -> int:
 def failures(data: Path | None, as_json: bool) -> None:
     """List every file that could not be indexed, with its reason."""
     with wire(data=data) as wiring:
-        failed = _failed(wiring.index)
+        failed = scroll_all(wiring.index.scroll, FAILED)
         if as_json:
             found = [{"uri": record.uri, "source": record.source, "reason": record.error} for record in failed]
             click.echo(json.dumps({"failures": found}))
@@ -193,13 +192,6 @@ def failures(data: Path | None, as_json: bool) -> None:
             return
         for record in chain([first], failed):
             click.echo(f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}")
-
-
-def _failed(index: VectorIndex) -> Iterator[ImageRecord]:
-    page = index.scroll(FAILED, limit=PAGE)
-    while page:
-        yield from page
-        page = index.scroll(FAILED, after=page[-1].id, limit=PAGE)
 
 
 @click.command("models")

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -18,14 +18,13 @@ from ingest.captions.recaption_checkpoint import Place, RedoMark
 from ingest.pipeline.caption_updates import Wording, caption_updates, written
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import Pictures, Shown, finished
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.run_context import Parts, patient_pages, patiently
 from ingest.telemetry.log_events import event
 from ingest.telemetry.observer import timed
 from ingest.telemetry.report import Progress, Report
 
 _log = logging.getLogger(__name__)
 
-_PAGE = 1000
 _BATCHES_AHEAD = 3
 _ALL_SOURCES = 1_000_000
 
@@ -121,7 +120,7 @@ class CaptionPass:
         """Records with their pixels, decoded a few batches ahead."""
         size = self._parts.options.batch_size
         ahead: deque[tuple[ImageRecord, Future[Shown]]] = deque()
-        records = self._records(which, after)
+        records = chain.from_iterable(patient_pages(self._parts.index, which, after=after))
         show = self._pictures.small if self._redo is None else self._pictures.whole
         while True:
             for record in islice(records, _BATCHES_AHEAD * size - len(ahead)):
@@ -132,11 +131,6 @@ class CaptionPass:
             if not finished((future for _, future in head), self._parts.stop):
                 return
             yield [(record, future.result()) for record, future in head]
-
-    def _records(self, which: Filter, after: str | None) -> Iterator[ImageRecord]:
-        while page := patiently(self._parts.index.scroll, which, after=after, limit=_PAGE):
-            yield from page
-            after = page[-1].id
 
     def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, Shown]]) -> None:
         """Write the captions of a batch. An empty caption is one too, so that it does not stay pending for ever."""

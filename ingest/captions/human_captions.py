@@ -11,11 +11,10 @@ from core.domain.image import ImageRecord
 from ingest.captions.caption_files import CaptionFile, check_length
 from ingest.captions.caption_matcher import Matcher, Matches
 from ingest.pipeline.caption_updates import Wording, caption_updates
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.run_context import Parts, patient_pages, patiently
 from ingest.telemetry.log_events import event
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _BATCH = 128
 _EXAMPLES = 3
 _log = logging.getLogger(__name__)
@@ -78,14 +77,10 @@ def _matched(parts: Parts, given: Sequence[Given]) -> list[Matches]:
     matchers = [Matcher(each.file.captions) for each in given]
     for source in dict.fromkeys(source for each in given for source in each.sources):
         own = [matcher for matcher, each in zip(matchers, given, strict=True) if source in each.sources]
-        after: str | None = None
-        while page := patiently(
-            parts.index.scroll, Filter(all=(Match("source", (source,)),)), after=after, limit=_PAGE
-        ):
+        for page in patient_pages(parts.index, Filter(all=(Match("source", (source,)),))):
             for record in page:
                 for matcher in own:
                     matcher.see(record.id, record.key, record.uri)
-            after = page[-1].id
     return [matcher.matches() for matcher in matchers]
 
 

@@ -11,10 +11,9 @@ from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.removal import indexed_sources
-from ingest.pipeline.run_context import patiently
+from ingest.pipeline.run_context import patient_pages, patiently
 
 FIRST = 10
-_PAGE = 1000
 
 
 @dataclass(slots=True)
@@ -75,7 +74,9 @@ def forget(
 
     Thumbnails go first, so that none is left without its image.
     """
-    while not stop.is_set() and (page := patiently(index.scroll, _of(found.source), limit=_PAGE)):
+    for page in patient_pages(index, _of(found.source)):
+        if stop.is_set():
+            return
         ids = [record.id for record in page]
         thumbnails.delete(ids)
         patiently(index.delete, ids)

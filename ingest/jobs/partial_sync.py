@@ -9,6 +9,7 @@ from core.domain.filters import UNCAPTIONED, Filter
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.ports.image_store import ImageStore, Watchable
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import Given, give_captions
@@ -20,7 +21,6 @@ from ingest.pipeline.run_context import Parts, patiently
 from ingest.telemetry.log_events import event
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -85,7 +85,9 @@ def _one_source(parts: Parts, store: ImageStore, paths: Iterable[bytes], report:
 
 def _remove(parts: Parts, source: str, gone: list[str], report: Report) -> None:
     index = parts.index
-    records = [record for start in range(0, len(gone), _PAGE) for record in _fetch(index, gone[start : start + _PAGE])]
+    records = [
+        record for start in range(0, len(gone), PAGE_SIZE) for record in _fetch(index, gone[start : start + PAGE_SIZE])
+    ]
     if not records:
         return
     held = patiently(index.count, Filter(all=(Match("source", (source,)),)))
@@ -102,10 +104,12 @@ def _lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int:
     ids = {record.id for record in gone}
     indexed = [record for record in gone if record.status == "indexed"]
     kept: set[str | None] = set()
-    for start in range(0, len(indexed), _PAGE):
-        hashes = tuple({each.content_hash for each in indexed[start : start + _PAGE] if each.content_hash is not None})
+    for start in range(0, len(indexed), PAGE_SIZE):
+        hashes = tuple(
+            {each.content_hash for each in indexed[start : start + PAGE_SIZE] if each.content_hash is not None}
+        )
         if hashes:
             same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-            found = patiently(index.scroll, same, limit=4 * _PAGE)
+            found = patiently(index.scroll, same, limit=4 * PAGE_SIZE)
             kept.update(record.content_hash for record in found if record.id not in ids)
     return sum(record.content_hash not in kept for record in indexed)

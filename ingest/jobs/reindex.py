@@ -6,10 +6,10 @@ from core.domain.filters import CAPTIONED
 from core.domain.image import ImageRecord
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.caption_updates import Wording, caption_updates, written
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.run_context import Parts, patient_pages, patiently
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 256
+_ENCODED = 256  # captions between two looks at `stop`
 
 
 def carry_captions(old: VectorIndex, parts: Parts, report: Report) -> Iterator[Progress]:
@@ -18,9 +18,9 @@ def carry_captions(old: VectorIndex, parts: Parts, report: Report) -> Iterator[P
     What a captioner said goes with the bytes that it saw. Done again it writes nothing twice.
     """
     total, done, carried = patiently(old.count, CAPTIONED), 0, 0
-    after: str | None = None
-    while not parts.stop.is_set() and (page := patiently(old.scroll, CAPTIONED, after=after, limit=_PAGE)):
-        after = page[-1].id
+    for page in patient_pages(old, CAPTIONED, page_size=_ENCODED):
+        if parts.stop.is_set():
+            break
         there = patiently(parts.index.fetch, [record.id for record in page])
         both = ((record, there[record.id]) for record in page if record.id in there)
         wordings = [wording for record, new in both if (wording := _carried(record, new)) is not None]

@@ -1,20 +1,20 @@
 """Deletes from the index what is no longer in its source."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from core.domain.conditions import Match
 from core.domain.file_rules import is_hidden, is_rubbish
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filters import Filter
 from core.domain.image import ImageRecord
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import Absences, IdSet, refusal
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.run_context import Parts, patient_pages, patiently
 from ingest.telemetry.log_events import event
 from ingest.telemetry.report import Report
 
-_PAGE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +32,7 @@ def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[
     """What is indexed of `source`, and of sources inside it, but was not listed; `found` is given each such image."""
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
-    for page in _pages(index, Filter(all=(Match("source", inside),))) if inside else ():
+    for page in patient_pages(index, Filter(all=(Match("source", inside),))) if inside else ():
         held += len(page)
         absent = set(listed.absent(record.id for record in page))
         records = [record for record in page if record.id in absent]
@@ -52,8 +52,8 @@ def remove(parts: Parts, absences: Absences, gone: Sequence[str], report: Report
         report.behind.add(absences.source)
         report.notices.append(reason)
         return
-    for start in range(0, len(gone), _PAGE):
-        ids = gone[start : start + _PAGE]
+    for start in range(0, len(gone), PAGE_SIZE):
+        ids = gone[start : start + PAGE_SIZE]
         patiently(parts.index.delete, ids)
         parts.thumbnails.delete(ids)
         report.deleted += len(ids)
@@ -72,7 +72,7 @@ def sweep_thumbnails(parts: Parts) -> None:
 
     for image_id in parts.thumbnails.ids():
         waiting.append(image_id)
-        if len(waiting) == _PAGE:
+        if len(waiting) == PAGE_SIZE:
             sweep()
     sweep()
 
@@ -101,14 +101,7 @@ def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageReco
     if not hashes:
         return len(shown)
     same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-    found = patiently(index.scroll, same, limit=4 * _PAGE)
+    found = patiently(index.scroll, same, limit=4 * PAGE_SIZE)
     missing = set(listed.absent(record.id for record in found))
     there = {record.content_hash for record in found if record.id not in missing}
     return sum(each not in there for each in shown)
-
-
-def _pages(index: VectorIndex, filter: Filter = EVERYTHING) -> Iterator[list[ImageRecord]]:
-    after: str | None = None
-    while page := patiently(index.scroll, filter, after=after, limit=_PAGE):
-        yield page
-        after = page[-1].id

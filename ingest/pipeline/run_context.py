@@ -3,15 +3,19 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord
 from core.errors import LibraryBusy
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
+from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.observer import SILENT, Observer
 
@@ -56,6 +60,13 @@ class Parts:
     stop: threading.Event = field(default_factory=threading.Event)
     observer: Observer = SILENT
     at_once: Callable[[Callable[[], None]], None] = lambda call: call()
+
+
+def patient_pages(
+    index: VectorIndex, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
+) -> Iterator[list[ImageRecord]]:
+    """Yield the pages of all that passes, as `scroll_pages` does, each read patiently."""
+    return scroll_pages(partial(patiently, index.scroll), filter, after=after, page_size=page_size)
 
 
 def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,11 +8,10 @@ from core.domain.filters import SEEN
 from core.domain.image import ImageRecord
 from ingest.pipeline.picture_source import Pictures, finished
 from ingest.pipeline.plan import IdSet
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.run_context import Parts, patient_pages
 from ingest.telemetry.log_events import event
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -41,9 +40,7 @@ def remake_thumbnails(parts: Parts, report: Report) -> Iterator[Progress]:
 
 
 def _missing(parts: Parts, there: IdSet) -> Iterator[list[ImageRecord]]:
-    after: str | None = None
-    while page := patiently(parts.index.scroll, SEEN, after=after, limit=_PAGE):
-        after = page[-1].id
+    for page in patient_pages(parts.index, SEEN):
         absent = set(there.absent(record.id for record in page))
         if absent:
             yield [record for record in page if record.id in absent]

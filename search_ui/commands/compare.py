@@ -16,11 +16,11 @@ from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
 from core.evaluation.evaluator import Gallery
 from core.index_versions import other_edition
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from search_ui.commands.eval import MOST
 
 DEPTH = 10
-_PAGE = 1000  # pictures of which some are asked: the first by their ids, which are hashes
 
 
 @click.command()
@@ -86,7 +86,8 @@ def _questions(both: Sequence[Wiring], queries: int, dice: random.Random) -> lis
 
 
 def _some(index: VectorIndex, filter: Filter) -> list[ImageRecord]:
-    return index.scroll(filter, limit=_PAGE)
+    """The first by their ids, which are hashes."""
+    return index.scroll(filter, limit=PAGE_SIZE)
 
 
 def _print(told: dict[str, Any]) -> None:
