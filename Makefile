@@ -4,7 +4,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint con
 RUN = .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest soak check format bench demo-models clean
+.PHONY: help setup demo test unit pytest soak check format reference bench demo-models clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,10 @@ demo: .venv/installed  ## draw 1,000 pictures, index them, open the search page
 
 test: .venv/installed-dev  ## everything that decides whether a change is good
 	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+unit: .venv/installed-dev  ## the fast tests alone: half a minute on two cores
+	$(RUN) pytest tests/unit tests/test_architecture.py tests/test_house_rules.py \
+		--numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 pytest: .venv/installed-dev
 	$(RUN) pytest -m "not soak and not bench" --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
@@ -36,6 +40,9 @@ check: .venv/installed-dev  ## lint, types, layers
 format: .venv/installed-dev  ## put the sources into the house's format
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+reference: .venv/installed-dev  ## write what is generated from the settings: their page, .env.example, compose.yaml
+	$(RUN) infra.make_configuration_reference
 
 demo-models: .venv/installed-dev  ## train the demo models anew from the drawn scenes (hours on two cores)
 	$(RUN) demo.train

@@ -1,8 +1,6 @@
-"""What a search is: records, queries, words, vectors, ports. Imports no model, database or web library.
+"""What a search is: records, queries, words, vectors, ports. Imports no model, database or web library."""
 
-`from core import Library` is the way in for programs; nothing is imported before it is asked for.
-"""
-
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +11,11 @@ __all__ = ["Library"]
 
 def __getattr__(name: str) -> Any:
     if name == "Library":
+        warnings.warn(
+            "`from core import Library` ends with the next version: write `from bucketlens import Library`",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         from core.library import Library
 
         return Library

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 from PIL import Image
 
-from core.bootstrap import Wiring
+from core.bootstrap import Wiring, load_plots
 from core.domain.filter_parser import filter_of
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.query import ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
@@ -56,7 +56,7 @@ class Found(Sequence[Hit]):
 
     def figure(self, columns: int = 5) -> Drawing:
         """The pictures as a matplotlib Figure. Raises PackageMissing."""
-        return self._wiring.plots.pictures([(hit, self.thumbnail(hit)) for hit in self], columns)
+        return load_plots().pictures([(hit, self.thumbnail(hit)) for hit in self], columns)
 
 
 class Library:
@@ -69,7 +69,7 @@ class Library:
 
     @classmethod
     def open(cls, data: str | Path | None = None, **settings: Any) -> "Library":
-        """The library in this folder; `settings` are those of bucketlens.toml, such as `device="cpu"`.
+        """The library in this folder; `settings` are keywords of load_settings, such as `device="cpu"`.
 
         Raises InvalidSetting, LibraryMissing, LibraryBusy.
         """
@@ -105,10 +105,10 @@ class Library:
         `filter_of` takes. `weights`: of all lists, or by name those that are not as set, such as {"image": 2}. The
         others are those of a Query. Raises what SearchService.search does.
         """
-        limited = self._wiring.settings.max_image_bytes
+        settings = self._wiring.settings
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
         terms: list[Term] = [] if text is None else [TextTerm(text)]
-        terms += [ImageTerm(picture_bytes(picture, limited)) for picture in pictures]
+        terms += [ImageTerm(picture_bytes(picture, settings.decode.max_bytes)) for picture in pictures]
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
         passing = filter if isinstance(filter, Filter) else filter_of(filter)
@@ -118,7 +118,7 @@ class Library:
                 **compile_terms(terms, passing, raw=raw),
                 limit=limit,
                 offset=offset,
-                weights=weighed(weights, self._wiring.settings.weights) if isinstance(weights, Mapping) else weights,
+                weights=weighed(weights, settings.ranking.weights) if isinstance(weights, Mapping) else weights,
                 sort=sort,
                 reverse=reverse,
                 min_strength=min_strength,

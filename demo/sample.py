@@ -3,7 +3,7 @@
     python -m demo.sample FOLDER
     python -m demo.sample s3://BUCKET/PREFIX --count 200
 
-A bucket is made where it is missing, at the store of the settings (`s3_endpoint_url`), with the credentials that every
+A bucket is made where it is missing, at the store of the settings (`s3.endpoint_url`), with the credentials that every
 AWS tool finds. Run it again: what is there already is kept.
 """
 
@@ -50,8 +50,8 @@ def fill_bucket(settings: Settings, target: str, count: int) -> int:
     Raises BotoCoreError, ClientError, and ValueError for an address that is none.
     """
     bucket, prefix = urlsplit(target).netloc, urlsplit(target).path.strip("/")
-    client = boto3.Session(profile_name=settings.s3_profile, region_name=settings.s3_region).client(
-        "s3", endpoint_url=settings.s3_endpoint_url
+    client = boto3.Session(profile_name=settings.s3.profile, region_name=settings.s3.region).client(
+        "s3", endpoint_url=settings.s3.endpoint_url
     )
     try:
         client.create_bucket(Bucket=bucket)

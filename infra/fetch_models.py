@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from core.commands.status import wire
+from core.commands.options import wire
 from core.errors import BucketLensError
 
 

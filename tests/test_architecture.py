@@ -28,6 +28,7 @@ def test_core_resolves_inside_the_repository() -> None:
         "ingest.commands.ingest",
         "search_ui.commands.search",
         "bucketlens",
+        "bucketlens.cli",
     ],
 )
 def test_importing_loads_no_heavy_vendor(module: str) -> None:
@@ -66,13 +67,16 @@ FORBIDDEN = [
     ("core/rendering/contact_sheet.py", "core.adapters.local.thumbnails"),
     ("core/rendering/contact_sheet.py", "demo.scenes.scenes"),
     ("demo/scenes/scenes.py", "core.adapters.local.thumbnails"),
+    ("demo/scenes/scenes.py", "bucketlens.cli"),
+    ("bucketlens/cli.py", "core.adapters.local.thumbnails"),
+    ("bucketlens/cli.py", "torch"),
 ]
 
 
 def test_every_forbidden_import_breaks_a_contract(tmp_path: Path) -> None:
     """Each is added to a copy of the sources, where the linter must name it."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("core", "ingest", "search_ui", "demo"):
+    for package in ("bucketlens", "core", "ingest", "search_ui", "demo"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("weights", "__pycache__"))
     lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
     as_is = subprocess.run(lint, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)

@@ -6,7 +6,10 @@ from core.settings import Settings
 
 
 def open_store(source: str, settings: Settings, patience_s: float | None) -> ImageStore:
-    """See Wiring.store. Vendors are imported for the store that is opened alone."""
+    """Open the store of a source, with the vendor that it takes alone. Raises SourceNotFound.
+
+    `patience_s`: how long to wait for a store that does not answer, if not as long as the settings say.
+    """
     if source.startswith("import://"):
         from core.adapters.stores.imported import ImportedStore
 
@@ -14,18 +17,19 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
     if source.startswith("list:"):
         from core.adapters.url_list.store import ListStore
 
-        waits = {} if patience_s is None else {"list_patience": patience_s, "list_host_patience": patience_s}
-        return ListStore(source, settings.model_copy(update=waits))
+        waits = {} if patience_s is None else {"patience": patience_s, "host_patience": patience_s}
+        url_list = settings.url_list.model_copy(update=waits)
+        return ListStore(source, settings.model_copy(update={"url_list": url_list}))
     scheme = _scheme(source)
     if scheme == "s3":
         from core.adapters.stores.s3 import S3Store
 
-        patience = {} if patience_s is None else {"s3_patience": patience_s}
-        return S3Store(source, settings.model_copy(update=patience))
+        patience = {} if patience_s is None else {"patience": patience_s}
+        return S3Store(source, settings.model_copy(update={"s3": settings.s3.model_copy(update=patience)}))
     if scheme in ("", "file"):
         from core.adapters.stores.folder import FolderStore
 
-        return FolderStore(source, max_bytes=settings.max_image_bytes, exclude=[settings.data])
+        return FolderStore(source, max_bytes=settings.decode.max_bytes, exclude=[settings.data])
     raise SourceNotFound(
         source,
         f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder, s3://BUCKET/PREFIX or list:FILE",
@@ -33,7 +37,7 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
 
 
 def source_name(source: str) -> str:
-    """See Wiring.source_name."""
+    """Return the canonical name of a source; the source need not exist."""
     from core.adapters.stores import folder, s3
     from core.adapters.url_list import store as list_store
 

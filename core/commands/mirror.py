@@ -1,15 +1,17 @@
-"""The commands of `mirror`: the library's copy, which answers while the library cannot."""
+"""The command `mirror`: the library's copy, which answers while the library cannot."""
 
-import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.bootstrap import Wiring, model_folder
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, printable
 from core.domain.model_catalog import find
 from core.errors import UsageError
 
@@ -26,8 +28,8 @@ def mirror() -> None:
 def build(anew: bool, data: Path | None, as_json: bool) -> None:
     """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
     with wire(data=data) as wiring:
-        wiring.build_mirror(anew=anew)
-        _tell(wiring, as_json)
+        wiring.mirrors.build(wiring.index, anew=anew)
+        _finish_with_summary(wiring, as_json)
 
 
 @mirror.command()
@@ -36,7 +38,7 @@ def build(anew: bool, data: Path | None, as_json: bool) -> None:
 def status(data: Path | None, as_json: bool) -> None:
     """Tell how old the copy is, what it holds, and whether it is sound."""
     with wire(data=data) as wiring:
-        _tell(wiring, as_json)
+        _finish_with_summary(wiring, as_json)
 
 
 @mirror.command()
@@ -46,13 +48,12 @@ def verify(data: Path | None, as_json: bool) -> None:
     """Read every file of the copy, and of the one before it, and compare them with what was written."""
     with wire(data=data) as wiring:
         found = wiring.mirrors.verify()
-        if as_json:
-            click.echo(json.dumps({"generations": [{"name": name, "problem": problem} for name, problem in found]}))
-        else:
-            for name, problem in found:
-                click.echo(f"{name}: {printable(problem) if problem else 'sound'}")
-        if any(problem for _, problem in found):
-            raise click.exceptions.Exit(1)
+        finish(
+            {"generations": [{"name": name, "problem": problem} for name, problem in found]},
+            (f"{name}: {printable(problem) if problem else 'sound'}" for name, problem in found),
+            as_json=as_json,
+            exit_code=1 if any(problem for _, problem in found) else 0,
+        )
 
 
 @mirror.command("export")
@@ -71,12 +72,12 @@ def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as
     with wire(data=data) as wiring:
         packed = wiring.mirrors.export(file, wiring.thumbnails if thumbnails else None)
         points, size = packed.manifest.points, file.stat().st_size
-        if as_json:
-            told = {"points": points, "thumbnails": packed.thumbnails, "as_of": packed.as_of.isoformat(), "bytes": size}
-            click.echo(json.dumps(told))
-            return
-        click.echo(f"{points:,} entries and {packed.thumbnails:,} thumbnails, {size / 1e6:,.1f} MB")
-        click.echo(f"on the other machine: bucketlens mirror import {printable(quote(file.name))} --data FOLDER")
+        lines = (
+            f"{points:,} entries and {packed.thumbnails:,} thumbnails, {size / 1e6:,.1f} MB",
+            f"on the other machine: bucketlens mirror import {printable(quote(file.name))} --data FOLDER",
+        )
+        result = {"points": points, "thumbnails": packed.thumbnails, "as_of": packed.as_of.isoformat(), "bytes": size}
+        finish(result, lines, as_json=as_json)
 
 
 @mirror.command("import")
@@ -90,38 +91,38 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
     you pictures: what they hold is shown as it is.
     """
     with wire(data=data) as wiring:
-        packed = wiring.import_mirror(file)
+        packed = wiring.mirrors.take_in(file, wiring.thumbnails, wiring.editions)
         if as_json:
-            _tell(wiring, as_json)
+            _finish_with_summary(wiring, as_json)
             return
-        told = printable(quote(str(wiring.settings.data)))
         as_of = packed.as_of.isoformat(" ", "seconds")
-        click.echo(f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}")
+        lines = [f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}"]
         card = find(packed.manifest.info.model, "encoder")
-        if card is not None and wiring.model_folder(card) is None:
+        if card is not None and model_folder(card) is None:
             name = printable(card.name)
-            click.echo(f"the model {name} is not on this machine: without it there is browsing, but no search by words")
-        click.echo(f"search it: bucketlens ui --offline --data {told}")
+            lines.append(
+                f"the model {name} is not on this machine: without it there is browsing, but no search by words"
+            )
+        lines.append(f"search it: bucketlens ui --offline --data {printable(quote(str(wiring.settings.data)))}")
+        click.echo("\n".join(lines))
 
 
-def _tell(wiring: Wiring, as_json: bool) -> None:
-    """Raises MirrorMissing, MirrorDamaged."""
+def _finish_with_summary(wiring: Wiring, as_json: bool) -> None:
+    """Print how old the copy is and what it holds. Raises MirrorMissing, MirrorDamaged."""
     copy = wiring.mirror
-    told = asdict(copy.summary()) | {
+    found = asdict(copy.summary()) | {
         "as_of": copy.as_of.isoformat(),
         "bytes": copy.size_bytes(),
         "model": copy.info.model,
         "problem": copy.health,
     }
-    if as_json:
-        click.echo(json.dumps(told))
-        return
-    age = (datetime.now(UTC) - copy.as_of).total_seconds()
-    click.echo(f"{told['points']:,} entries, as they were {age:,.0f} seconds ago")
-    click.echo(f"{told['name']}, {told['segments']} segments, vectors as {told['storage']}")
-    click.echo(f"{told['bytes'] / 1e6:,.1f} MB; model {printable(copy.info.model)}")
-    if copy.health:
-        click.echo(f"the newest copy cannot be used, this is the one before: {printable(copy.health)}")
+    finish(found, _lines(found), as_json=as_json)
 
 
-COMMANDS: list[click.Command] = [mirror]
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    age = (datetime.now(UTC) - datetime.fromisoformat(found["as_of"])).total_seconds()
+    yield f"{found['points']:,} entries, as they were {age:,.0f} seconds ago"
+    yield f"{found['name']}, {found['segments']} segments, vectors as {found['storage']}"
+    yield f"{found['bytes'] / 1e6:,.1f} MB; model {printable(found['model'])}"
+    if found["problem"]:
+        yield f"the newest copy cannot be used, this is the one before: {printable(found['problem'])}"

@@ -1,76 +1,22 @@
-"""What every command shares, and the commands that look at a library: status, failures, models."""
+"""The command `status`: what is in a library."""
 
-import json
-import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from core.availability.recall import Recall
 from core.bootstrap import Wiring
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, printable
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
-from core.domain.model_catalog import MODELS, ModelCard, Role, names
 from core.errors import BucketLensError
-from core.ports.scrolling import scroll_all
 from core.ports.vector_index import VectorIndex
-from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
-
-F = TypeVar("F", bound=Callable[..., Any])
+from core.settings import Settings
 
 _ALL_SOURCES = 1_000_000
-_FLAGS = "bucketlens.flags"
-_DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
-
-
-def data_option(command: F) -> F:
-    """Adds --data, and --qdrant-url, which `wire` finds in click's context."""
-    server = click.option(
-        "--qdrant-url",
-        metavar="URL",
-        expose_value=False,
-        callback=_remember,
-        help="Qdrant server that holds the library (default: the folder does).",
-    )
-    folder = click.option(
-        "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the library (default: ./data)."
-    )
-    return folder(server(command))
-
-
-def _remember(context: click.Context, parameter: click.Parameter, given: str | None) -> None:
-    context.meta[f"{_FLAGS}.{parameter.name}"] = given
-
-
-def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
-
-
-def offline_option(command: F) -> F:
-    return click.option("--offline", is_flag=True, help="Ask the library's copy alone (see `bucketlens mirror`).")(
-        command
-    )
-
-
-class OneLine(logging.Formatter):
-    """One event a line, even where a message or a traceback has several, and nothing that commands a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
-
-
-def wire(**flags: Any) -> Wiring:
-    """Wiring from command-line flags (None: not given), with logging set as the settings say."""
-    context = click.get_current_context(silent=True)
-    url = context.meta.get(f"{_FLAGS}.qdrant_url") if context else None
-    settings = load_settings(**{"qdrant_url": url, **flags})
-    handler = logging.StreamHandler()
-    handler.setFormatter(OneLine("time=%(asctime)s level=%(levelname)s logger=%(name)s event=%(message)s"))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
-    return Wiring(settings)
 
 
 @click.command()
@@ -79,47 +25,40 @@ def wire(**flags: Any) -> Wiring:
 def status(data: Path | None, as_json: bool) -> None:
     """Tell what is in the library: pictures, captions, failures, sources, model, size."""
     with wire(data=data) as wiring:
-        found = _status(wiring)
-        if as_json:
-            click.echo(json.dumps(found))
-            return
-        images, pending, failed = found["images"], found["pending_captions"], found["failed"]
-        click.echo(f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else ""))
-        if failed:
-            click.echo(f"{failed:,} failed (`bucketlens failures` lists them)")
-        for entry in found["sources"]:
-            in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
-            click.echo(f"  {printable(entry['source'])}: {in_all}")
-        click.echo(f"last complete run: {found['last_complete_run'] or 'none yet'}")
-        place = f" {wiring.settings.qdrant_url}" if wiring.settings.qdrant_url else ""
-        click.echo(f"model {printable(found['model'])}, index {found['backend']}{place}")
-        click.echo(_about_mirror(found["mirror"]))
-        if found["recall"]:
-            click.echo(_about_recall(found["recall"]))
-        click.echo(f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(wiring.settings.data))}")
+        found = _gather(wiring)
+        finish(found, _lines(found, wiring.settings), as_json=as_json)
 
 
-def _status(wiring: Wiring) -> dict[str, Any]:
+def _gather(wiring: Wiring) -> dict[str, Any]:
     index = wiring.index
-    last = wiring.last_run.latest()
+    last = wiring.files.last_run.latest()
     return {
         "images": index.count(INDEXED),
         "failed": index.count(FAILED),
         "captioned": index.count(CAPTIONED),
         "pending_captions": index.count(UNCAPTIONED),
-        "sources": _sources(index),
+        "sources": _count_sources(index),
         "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
-        "mirror": _mirror(wiring),
-        "recall": _recall(wiring, index.info.fingerprint),
-        "bytes_on_disk": index.size_bytes() + _folder_bytes(wiring.thumbnail_folder),
+        "mirror": _summarize_mirror(wiring),
+        "recall": _read_recall(wiring, index.info.fingerprint),
+        "bytes_on_disk": index.size_bytes() + _sum_bytes(wiring.files.thumbnails),
     }
 
 
-def _mirror(wiring: Wiring) -> dict[str, Any] | None:
-    """The library's copy; None where there is none, its problem alone where it cannot be opened."""
+def _count_sources(index: VectorIndex) -> list[dict[str, Any]]:
+    images = dict(index.facet("source", INDEXED, limit=_ALL_SOURCES))
+    failed = dict(index.facet("source", FAILED, limit=_ALL_SOURCES))
+    return [
+        {"source": source, "images": images.get(source, 0), "failed": failed.get(source, 0)}
+        for source in sorted(images.keys() | failed.keys())
+    ]
+
+
+def _summarize_mirror(wiring: Wiring) -> dict[str, Any] | None:
+    """Return None where there is no mirror, and its problem alone where it cannot be opened."""
     if not wiring.mirrors.exists():
         return None
     try:
@@ -130,42 +69,17 @@ def _mirror(wiring: Wiring) -> dict[str, Any] | None:
     return asdict(summary) | {"as_of": as_of, "problem": problem}
 
 
-def _about_mirror(mirror: dict[str, Any] | None) -> str:
-    if mirror is None:
-        return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
-    if "points" not in mirror:
-        return f"its copy cannot be used: {printable(mirror['problem'])}"
-    remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
-    return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
-
-
-def _recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
-    """Of the page's last searches with this model; None where none was compared."""
-    measured_with, samples = wiring.recall_log.read()
+def _read_recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
+    """Return the recall of the page's last searches with this model, or None where none was compared."""
+    measured_with, samples = wiring.files.recall_log.read()
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None
-    warning = wiring.settings.recall_warning
+    warning = wiring.settings.recall.warning
     return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
 
 
-def _about_recall(recall: dict[str, Any]) -> str:
-    told = f"recall@10 {recall['mean']:.3f} in the last {recall['count']:,} searches of the page that were compared"
-    if recall["low"]:
-        told += f": under {recall['warning']:g}; `exact = true` in the settings has the copy rerank what is found"
-    return told
-
-
-def _sources(index: VectorIndex) -> list[dict[str, Any]]:
-    images = dict(index.facet("source", INDEXED, limit=_ALL_SOURCES))
-    failed = dict(index.facet("source", FAILED, limit=_ALL_SOURCES))
-    return [
-        {"source": source, "images": images.get(source, 0), "failed": failed.get(source, 0)}
-        for source in sorted(images.keys() | failed.keys())
-    ]
-
-
-def _folder_bytes(folder: Path) -> int:
+def _sum_bytes(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
         try:
@@ -175,77 +89,34 @@ def _folder_bytes(folder: Path) -> int:
     return total
 
 
-@click.command()
-@data_option
-@json_option
-def failures(data: Path | None, as_json: bool) -> None:
-    """List every file that could not be indexed, with its reason."""
-    with wire(data=data) as wiring:
-        failed = scroll_all(wiring.index.scroll, FAILED)
-        if as_json:
-            found = [{"uri": record.uri, "source": record.source, "reason": record.error} for record in failed]
-            click.echo(json.dumps({"failures": found}))
-            return
-        first = next(failed, None)
-        if first is None:
-            click.echo("No file failed.")
-            return
-        for record in chain([first], failed):
-            click.echo(f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}")
+def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
+    images, pending, failed = found["images"], found["pending_captions"], found["failed"]
+    yield f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else "")
+    if failed:
+        yield f"{failed:,} failed (`bucketlens failures` lists them)"
+    for entry in found["sources"]:
+        in_all = f"{entry['images']:,} pictures" + (f", {entry['failed']:,} failed" if entry["failed"] else "")
+        yield f"  {printable(entry['source'])}: {in_all}"
+    yield f"last complete run: {found['last_complete_run'] or 'none yet'}"
+    place = f" {settings.qdrant.url}" if settings.qdrant.url else ""
+    yield f"model {printable(found['model'])}, index {found['backend']}{place}"
+    yield _describe_mirror(found["mirror"])
+    if found["recall"]:
+        yield _describe_recall(found["recall"])
+    yield f"{found['bytes_on_disk'] / 1e6:,.1f} MB in {printable(str(settings.data))}"
 
 
-@click.command("models")
-@json_option
-def list_models(as_json: bool) -> None:
-    """List the models that can be used, and which of them are here."""
-    with wire() as wiring:
-        lines = [_model_line(wiring, card) for card in MODELS]
-        if as_json:
-            click.echo(json.dumps({"models": lines}))
-            return
-        for role, option in (("encoder", "--model"), ("captioner", "--captioner")):
-            click.echo(f"{role}s ({option} NAME, or {option} FOLDER for a saved model of your own)")
-            for line in lines:
-                if line["role"] == role:
-                    click.echo(_describe(line))
+def _describe_mirror(mirror: dict[str, Any] | None) -> str:
+    if mirror is None:
+        return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
+    if "points" not in mirror:
+        return f"its copy cannot be used: {printable(mirror['problem'])}"
+    remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
+    return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
 
 
-def _model_line(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
-    folder = wiring.model_folder(card)
-    here = "shipped" if card.folder else "cached"
-    return {
-        "name": card.name,
-        "role": card.role,
-        "default": card.name == _DEFAULTS[card.role],
-        "dimension": card.dimension,
-        "input_px": card.input_px,
-        "licence": card.licence,
-        "state": here if folder else ("missing" if card.folder else "to be fetched"),
-        "folder": str(folder) if folder else None,
-        "repository": card.repository,
-        "revision": card.revision,
-        "remark": card.remark,
-    }
-
-
-def _describe(line: dict[str, Any]) -> str:
-    width = max(len(name) for role in _DEFAULTS for name in names(role))
-    licences = max(len(card.licence) for card in MODELS)
-    dimension = f"{line['dimension']:>4} dimensions" if line["dimension"] else " " * 15
-    shape = f"{dimension}  {line['input_px']:>3} px"
-    marks = "; ".join(mark for mark in ("default" if line["default"] else "", line["remark"] or "") if mark)
-    note = f"  ({marks})" if marks else ""
-    return f"  {line['name']:<{width}}  {shape}  {line['licence']:<{licences}}  {line['state']}{note}"
-
-
-def printable(text: str) -> str:
-    """The text with control, format and undecodable characters escaped: names of files must not command a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def printable_lines(text: str) -> str:
-    """As `printable`, for messages of several lines."""
-    return "\n".join(map(printable, text.split("\n")))
-
-
-COMMANDS: list[click.Command] = [status, failures, list_models]
+def _describe_recall(recall: dict[str, Any]) -> str:
+    line = f"recall@10 {recall['mean']:.3f} in the last {recall['count']:,} searches of the page that were compared"
+    if recall["low"]:
+        line += f": under {recall['warning']:g}; `exact = true` in the settings has the copy rerank what is found"
+    return line

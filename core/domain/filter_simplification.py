@@ -1,7 +1,7 @@
 """A filter -> the plainest filter that is true of the same images.
 
-Engines simplify filters too, and not all of them rightly: Qdrant 1.19.0 passes over a condition that is excluded while
-the same filter asks for it elsewhere. So contradictions and repetitions are decided here, before an engine sees them.
+Engines simplify filters too, and not all of them rightly. Qdrant 1.19.0 ignores an excluded condition that the same
+filter asks for elsewhere. So contradictions and repetitions are decided here, before an engine sees them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

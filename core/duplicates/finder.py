@@ -1,7 +1,7 @@
 """Pictures that are in a library more than once: by their bytes, and by what they show.
 
-Copies are told by their content hash. Others are looked for by their thumbnails in three steps, each dearer than the
-one before and with fewer left: coarse descriptors of all, small versions laid over each other, and whole thumbnails.
+Exact copies share a content hash. Near copies are found by their thumbnails, in three steps: coarse descriptors, small
+aligned versions, whole thumbnails. Each step is slower than the one before, and has fewer candidates.
 """
 
 from collections import OrderedDict

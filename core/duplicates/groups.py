@@ -1,7 +1,7 @@
-"""Groups of pictures that are one, from pairs of which each has been compared.
+"""Groups of duplicates, made of compared pairs.
 
-A chain of near pairs joins nothing that is unlike: all of a group are the same as its largest picture. What is the same
-as two pictures that differ, a small copy of either, cannot be told to be of the one or the other, and is of none.
+A chain of near pairs joins nothing that is unlike: every picture of a group is a duplicate of its largest. A small copy
+can match two pictures that differ. It belongs to neither group, since nothing tells which picture it is a copy of.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

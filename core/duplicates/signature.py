@@ -1,7 +1,7 @@
-"""Find, among many thumbnails, those that may show the same picture: cheaply, by the thousand, and cropped ones too.
+"""Descriptors of thumbnails, which find candidate duplicates among many thousands, cropped ones too.
 
-A thumbnail is shrunk to 48 × 48 cells, and these to descriptors: coarse cells of a window of it, free of its mean and
-scaled to unit length, so that faint pictures count as much as bold ones. A crop looks like a window of the whole.
+A thumbnail is shrunk to 48 × 48 cells, and these to descriptors. A descriptor holds the coarse cells of one window,
+less their mean and scaled to unit length. So faint pictures count as much as bold ones, and a crop looks like a window.
 """
 
 import io

@@ -1,9 +1,9 @@
 """Whether two thumbnails show the same picture: re-encoded, scaled or cropped a little, and nothing else.
 
-A model's vectors say what a picture is of, and the average of a picture's colours how it is lit; a digit on a form, a
-star in the sky and a smile change neither. Here one thumbnail is laid over the other to a fraction of a pixel, and the
-rest is looked at everywhere. What encoding and scaling leave is spread over the picture, in proportion to its detail.
-What differs is in one place, or more than that.
+A model's vectors say what a picture is of, and its mean colours how it is lit. Neither changes with a digit on a form,
+a star in the sky or a smile. So one thumbnail is aligned with the other to a fraction of a pixel, and all pixels are
+compared. What encoding and scaling leave is spread over the picture, in proportion to its detail. A real difference is
+in one place, or larger.
 """
 
 import io

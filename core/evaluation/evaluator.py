@@ -1,9 +1,9 @@
-"""How well a library finds what is known of its pictures, for every weighing of the lists that a search ranks by.
+"""How well a library finds what is known of its pictures, for every weighting of the rank lists.
 
-No model is graded on the very words that it searches. A caption that people wrote is asked as a question, and for that
-question the caption vectors and words of the pictures that have it are made anew of what else is said of them; where
-nothing else is, a picture is in neither list. The inverse document frequencies are left as they are. The ranking is
-the product's (core.search.fusion, the shortlists as long as core.search.ranker's, copies folded), over exact cosines.
+No model is graded on the very words that it searches. A caption that people wrote is asked as a question. For that
+question, its pictures' caption vectors and words are derived anew from their other captions. A picture without other
+captions is in neither list. The inverse document frequencies stay as they are. The ranking is the product's, over exact
+cosines: core.search.fusion, shortlists as long as core.search.ranker's, duplicates collapsed.
 """
 
 from collections import Counter, defaultdict

@@ -25,7 +25,7 @@ def picture_bytes(given: str | Path | bytes | Image.Image, limit: int) -> bytes:
     try:
         size = path.stat().st_size
         if size > limit:
-            raise ImageUnreadable(f"{path} has {size:,} bytes, over the limit of {limit:,} (setting max_image_bytes)")
+            raise ImageUnreadable(f"{path} has {size:,} bytes, over the limit of {limit:,} (setting decode.max_bytes)")
         return path.read_bytes()
     except OSError as error:
         raise ImageUnreadable(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,12 +1,12 @@
 """Long pictures, of which a model's square input shows one part only: the squares ("tiles") that show all of them.
 
 The usual preparation for CLIP scales the shorter side and cuts the middle square. Up to 2 : 1 that keeps half of a
-picture or more, and stays as it is. Of longer ones several squares are encoded, each overlapping the next by a quarter,
-and the picture's vector is the mean of theirs, brought to length 1 (core.search.tile_encoding).
+picture or more, and stays as it is. Of longer ones several squares are encoded, each overlapping the next by a quarter.
+The picture's vector is the mean of theirs, scaled to length 1 (core.search.tile_encoding).
 
-Chosen by measurement (`python -m demo.evaluation.measure_long_pictures`): area under the ROC curve of "a red car" and
-the like among long pictures alone, of drawn scenes stitched side by side or one above the other, with ends between and
-within:
+Chosen by measurement: `python -m demo.evaluation.measure_long_pictures`. The figures are areas under the ROC curve of
+"a red car" and the like, among long pictures alone. These are drawn scenes, stitched side by side or one above the
+other. The two figures are for ends between scenes and within them:
 
     ratio              2 : 1        3 : 1        4 : 1        6 : 1
     middle square      0.84, 1.00   0.66, 0.85   0.68, 0.68   0.61, 0.60
@@ -20,10 +20,15 @@ of photographs, stitched by averaging, "a frisbee" and the like:
     middle picture     0.69         0.63         0.59         0.57
     mean               0.81         0.76         0.74         0.70
 
-The mean of unlike vectors is nearer to every text than a picture is, so with real vectors long pictures of unlike parts
-come up too often: where they are 5 % of a library, a third of the first ten hits at 2 : 1 and half at 3 : 1, of alike
-parts a sixth and a quarter. Taking that away again, half or whole, lost more right ones than wrong ones: average
-precision 0.302 as it is, 0.284, 0.259; with the middle picture alone 0.270 (2 : 1, unlike).
+The mean of unlike vectors is nearer to every text than a picture is. So with real vectors, long pictures of unlike
+parts come up too often. Where they are 5 % of a library, they take a third of the first ten hits at 2 : 1, half at 3 :
+1. Those of alike parts take a sixth and a quarter. Taking that away again, half or whole, lost more right hits than
+wrong ones (2 : 1, unlike parts):
+
+    as it is                  average precision 0.302
+    half taken away                             0.284
+    all taken away                              0.259
+    the middle picture alone                    0.270
 """
 
 from math import ceil

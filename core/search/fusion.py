@@ -1,7 +1,7 @@
-"""Several ranked lists -> one ranking, the same on every backend.
+"""Several rank lists -> one ranking, the same on every backend.
 
-An index can fuse lists itself (RRF, DBSF), but then tells neither the score nor the rank of a hit in each list, and
-leaves to chance which of equal pictures it cuts off. So it answers list by list, and what is fused is fused here.
+An index can fuse lists itself (RRF, DBSF), but then tells neither score nor rank of a hit in each list. It also leaves
+to chance which of equal pictures it cuts off. So indexes answer list by list, and the lists are fused here.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The order of all matches: the fused best of every list, then everything else by one list alone.
 
-Which page is asked for changes nothing of it: the shortlists are always as long, so pages neither repeat nor miss a
-picture, however far they go. Copies are folded in this order, from its beginning on.
+The shortlists are always as long, whichever page is asked for. So pages neither repeat nor miss a picture, however far
+they go. Duplicates are collapsed in this order, from its beginning on.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,10 +1,10 @@
 """How well an image really matches, from 0 to 1, and what that says of an answer: CLIP always has a nearest picture.
 
-Nothing is learnt from labels, and nothing but two numbers a kind of query is chosen: what is compared is always what
+Nothing is learnt from labels, and two numbers a kind of query are all that is chosen. What is compared is always what
 else could have been found. Two questions are asked of every image.
 
-*Does this picture show it?* A text is compared with what else could be said of the same image: a bank of everyday
-prompts (prompts.txt), encoded once a model. All texts are taken from their common centre, so that what every text
+*Does this picture show it?* A text is compared with what else could be said of the same image. That is a bank of
+everyday prompts (prompts.txt), encoded once a model. All texts are taken from their common centre. So what every text
 shares, and how specific a text is, cancels out:
 
     u(t)      = (t - c) / |t - c|,  c: the mean of the bank
@@ -17,16 +17,20 @@ A picture is compared with how alike the library's pictures are among themselves
                 half the query picture's own with the sample
 
 *Is it more than chance?* The best of a thousand pictures is nearer than the best of fifty, whatever is asked. So the
-same is measured of random queries, which look like texts (or pictures) of this model but mean nothing: the bank's (the
-sample's) principal components, each shuffled among the rows. The median of what they reach at best is the height of
-chance for a library of that size (`NullMaximum`); the best match has to rise above it. A strength is the weaker of both
-answers, each as a logistic function (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
+same is measured of random queries, which look like texts (or pictures) of this model but mean nothing. They are the
+principal components of the bank (or the sample), each shuffled among the rows. The median of their best is the height
+of chance for a library of that size (`NullMaximum`). The best match has to rise above it. A strength is the weaker of
+both answers, each as a logistic function.
 
-The bank as a yardstick is a cohort as in speaker verification (Auckenthaler, Carey & Lloyd-Thomas, "Score Normalization
-for Text-Independent Speaker Verification Systems", 2000), of which the best few are kept as in adaptive T-norm (Sturim
-& Reynolds, 2005); half own, half common statistics are a shrunk S-norm (Kenny, "Bayesian Speaker Verification with
-Heavy-Tailed Priors", 2010). Shuffled components are the null of parallel analysis (Horn, 1965). docs/relevance.md has
-the formulas that were compared, and their figures.
+The bank as a yardstick is a cohort as in speaker verification, of which the best few are kept as in adaptive T-norm.
+Half own, half common statistics are a shrunk S-norm. Shuffled components are the null of parallel analysis. The
+formulas that were compared, and their figures, are in docs/relevance.md.
+
+    Auckenthaler, Carey & Lloyd-Thomas, "Score Normalization for Text-Independent Speaker Verification Systems", 2000
+    Sturim & Reynolds, "Speaker Adaptive Cohort Selection for Tnorm in Text-Independent Speaker Verification", 2005
+    Kenny, "Bayesian Speaker Verification with Heavy-Tailed Priors", 2010
+    Horn, "A Rationale and Test for the Number of Factors in Factor Analysis", 1965
+    Platt, "Probabilistic Outputs for Support Vector Machines", 1999 (the logistic function)
 """
 
 from collections.abc import Sequence

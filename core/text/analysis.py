@@ -1,7 +1,7 @@
 """Caption -> words: the one analyser that index, filters, mirror and facets share.
 
 Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to dictionary forms (text.inflections). A token
-that may be a form of several words is indexed under each of them; a query's word asks for any that it may mean.
+that may be a form of several words is indexed under each of them. A query's word asks for any that it may mean.
 """
 
 import hashlib

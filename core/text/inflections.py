@@ -3,8 +3,12 @@
 The dictionary (that of lemminflect, from the NLM's SPECIALIST Lexicon) knows every reading of a form and not how common
 it is. `lemmas.txt` says so for common forms, and names words that the dictionary lacks: `python -m infra.make_lemmas`.
 
-Of 8,126 common pairs of base and inflection 99.8 % have a lemma in common; of 12,800 pairs of common words that have
-one, none but by a reading in its tables (simplemma 2: 95.8 %, 1.3 % by none; Snowball: 94.2 %, 41 % by none).
+Measured on 8,126 common pairs of base and inflection, and on 12,800 pairs of common words that share a lemma:
+
+                   inflections united   words united by no reading in the tables
+    this module    99.8 %               none
+    simplemma 2    95.8 %               1.3 %
+    Snowball       94.2 %               41 %
 """
 
 from collections import defaultdict

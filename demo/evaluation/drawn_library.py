@@ -60,7 +60,7 @@ def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[Dr
             with Signals() as signals:
                 runner = Runner(wiring, [str(pictures)], signals, show)
                 source = runner.stores()[0].source
-                runner.full()
+                runner.sync()
             if signals.received:
                 raise KeyboardInterrupt
             ids = [point_id(source, path.name) for path in paths]

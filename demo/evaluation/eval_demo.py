@@ -31,7 +31,7 @@ def known_of(wiring: Wiring) -> Known | None:
     """Of a library that `bucketlens demo` made; None of any other."""
     if wiring.index.info.model != DEMO:
         return None
-    source = wiring.source_name(str(wiring.settings.data / PICTURES))
+    source = wiring.sources.canonical_name(str(wiring.settings.data / PICTURES))
     scenes = {
         record.id: library_scene(number)
         for record in scroll_all(wiring.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))

@@ -14,14 +14,19 @@ nDCG@10 on 2,000 scenes of 2,000 full captions, of 1,825 short questions, and of
     1, 0.05, 0.05     0.99974   0.99604   0.99798
     1, 0.25, 0.25     0.99957   0.99593   0.99783
 
-The same of 800 scenes, with words scored by pairs too (text.bm25): image alone 0.99863; 1, 0.05 and words weighted 0.05
-0.99867, 0.2 0.99874, 0.5 0.99877 (as set since), 0.7 0.99798, 1 0.99802. Photographs want them as high as that, see
-core.search.fusion.fused.
+The same of 800 scenes, with words scored by pairs too (text.bm25):
 
-Together they beat each alone, by little: the demo CLIP hardly errs on what it was made for, and its captioner, reading
-the same vision tower, tells little that it does not see. The weights were chosen on 2,000 other scenes (`--skip 2000`,
-0.99774 to the image's 0.99757), among those equally good the ones that leave most to the very words: captions of other
-pictures hold names that no CLIP knows.
+    image alone       0.99863
+    1, 0.05, 0.05     0.99867
+    1, 0.05, 0.2      0.99874
+    1, 0.05, 0.5      0.99877      as set since; photographs want it as high, see core.search.fusion.fused
+    1, 0.05, 0.7      0.99798
+    1, 0.05, 1        0.99802
+
+Together they beat each alone, by little: the demo CLIP hardly errs on what it was made for. Its captioner reads the
+same vision tower, and tells little that CLIP does not see. The weights were chosen on 2,000 other scenes (`--skip
+2000`, 0.99774 to the image's 0.99757). Of those equally good, the ones that weigh words most were taken, since captions
+of other pictures hold names that no CLIP knows.
 
 "X, not Y" kept every Y out of the first ten in all 200 cases.
 """

@@ -2,8 +2,8 @@
 
     python -m demo.evaluation.measure_long_pictures [--pictures 100]
 
-Long pictures are asked for every thing that one of their scenes shows ("a red car"), and told apart from long pictures
-that do not show it. Scenes that an end cuts through count as neither.
+Long pictures are asked for every thing that one of their scenes shows, such as "a red car". They have to be told from
+long pictures that do not show it. Scenes that an end cuts through count as neither.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
 
 Drawn scenes: a question is asked of the library, then of the library without the scenes that answer it. Real vectors,
 where --vectors says where they are (demo.evaluation.real_vectors): things that captions name, and things that no
-picture shows, in libraries of several sizes, of another geometry, and of pictures that are all alike. Every formula
-has one threshold for all of them: core.search.relevance its own, the others that which wrongs 5 % of what is present.
+picture shows. Their libraries are of several sizes, of another geometry, and of pictures that are all alike. Every
+formula has one threshold for all of them. That of core.search.relevance is its own; the others' wrongs 5 % of what is
+present.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Real CLIP vectors of photographs, of texts, and what people wrote of the photographs: for measuring, where they are.
 
-A folder holds `*.npz` with `image` (N, D) and `text` (Q, D), and beside it a `.json` of the same name with `pictures`
-(`captions` of each row) and `texts` ("a dog", of each row). Neither is part of the project.
+A folder holds `*.npz` with `image` (N, D) and `text` (Q, D). Beside each lies a `.json` of the same name with
+`pictures` (`captions` of each row) and `texts` ("a dog", of each row). Neither is part of the project.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The two small models: their shapes, their word lists, and how they are put on disk.
 
-Both see 96 x 96 pixels in 64 patches of 12 x 12, and share the vocabulary: every word of `captions`, lower-cased, one
+Both see 96 x 96 pixels in 64 patches of 12 x 12. They share the vocabulary: every word of `captions`, lower-cased, one
 token a word. Any other word becomes the unknown token, so a caller can tell that a word was never seen in training.
 """
 

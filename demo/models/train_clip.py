@@ -1,9 +1,9 @@
 """Train the demo CLIP: the vision tower on what patches and pictures show, then the text tower to ask for it.
 
-Pictures teach slowly and texts quickly. So the vision tower is finished first, and what it makes of all training
-pictures is kept: every text can then be ranked against thousands of them at once, near misses among them.
+Pictures teach slowly and texts quickly. So the vision tower is finished first, and its vectors of all training pictures
+are kept. Every text can then be ranked against thousands of them at once, near misses among them.
 
-python -m demo.models.train_clip
+    python -m demo.models.train_clip
 """
 
 from __future__ import annotations

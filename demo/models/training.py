@@ -1,7 +1,7 @@
 """What training both models has in common: batches, dense labels, the step schedule, checkpoints.
 
-Every random choice of a step is drawn from the seed and the step's number, so a run continued from a checkpoint sees
-the same batches as one that was never interrupted.
+Every random choice of a step is drawn from the seed and the step's number. So a run continued from a checkpoint sees
+the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations

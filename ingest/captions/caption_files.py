@@ -1,4 +1,4 @@
-"""Captions that people wrote, read from the files that they are published in; the format is told by the content."""
+"""Caption files that people wrote, in the formats that they are published in. The content tells the format."""
 
 import csv
 import json
@@ -32,7 +32,11 @@ _TOKEN = re.compile(r"(.+)#\d+")
 
 @dataclass(slots=True)
 class CaptionFile:
-    """`captions` of each name, as the file gives it, in the order of the file, none twice; `blank` were empty."""
+    """The captions of one file.
+
+    `captions` of each name, as the file gives it, in the order of the file and none twice.
+    `blank` counts captions that were empty.
+    """
 
     path: Path
     captions: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -40,13 +44,16 @@ class CaptionFile:
 
 
 def read_captions(path: Path) -> CaptionFile:
-    """Raises InvalidCaptionFile, which says where in the file it cannot be read."""
+    """Read a caption file of any format.
+
+    Raises InvalidCaptionFile, which says where in the file it cannot be read.
+    """
     found = CaptionFile(path)
     try:
         if not path.is_file():
             _refuse(path, None, "there is no such file" if not path.exists() else "it is no file")
         with path.open("rb") as file:
-            rows = _coco(path, file) if _first(file) in (b"{", b"[") else _table(path, file)
+            rows = _coco(path, file) if _peek(file) in (b"{", b"[") else _table(path, file)
             for where, name, text in rows:
                 _add(found, where, name, text)
     except OSError as error:
@@ -57,28 +64,28 @@ def read_captions(path: Path) -> CaptionFile:
 
 
 def check_length(path: Path, where: str, texts: tuple[str, ...]) -> None:
-    """Raises InvalidCaptionFile where the captions of one image are too long together."""
+    """Check the length of all captions of one image. Raises InvalidCaptionFile where they are too long together."""
     length = sum(map(len, texts))
     if length > MAX_TEXT:
         _refuse(path, where, f"the captions of this image have {length:,} characters, and {MAX_TEXT:,} is the most")
 
 
-class CaptionShelf:
-    """Keeps what it has read of a file until the file changes."""
+class CaptionFileCache:
+    """A cache of caption files; one is read again when it has changed."""
 
     def __init__(self) -> None:
-        self._held: dict[Path, tuple[tuple[int, int, int], CaptionFile]] = {}
+        self._cached: dict[Path, tuple[tuple[int, int, int], CaptionFile]] = {}
 
     def read(self, path: Path) -> CaptionFile:
-        """Raises InvalidCaptionFile."""
+        """Read a file, or return what was read of it before. Raises InvalidCaptionFile."""
         try:
             stat = path.stat()
         except OSError:
             return read_captions(path)
         state = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if path not in self._held or self._held[path][0] != state:
-            self._held[path] = state, read_captions(path)
-        return self._held[path][1]
+        if path not in self._cached or self._cached[path][0] != state:
+            self._cached[path] = state, read_captions(path)
+        return self._cached[path][1]
 
 
 def _add(found: CaptionFile, where: str, name: str, text: str) -> None:
@@ -99,8 +106,8 @@ def _add(found: CaptionFile, where: str, name: str, text: str) -> None:
         check_length(found.path, where, found.captions[name])
 
 
-def _first(file: BinaryIO) -> bytes:
-    """The first character that is not blank, behind a byte order mark; the file is at its start again."""
+def _peek(file: BinaryIO) -> bytes:
+    """Return the first character that is not blank, behind a byte order mark, and go back to the file's start."""
     start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
     return start[:1]
@@ -151,13 +158,13 @@ def _table(path: Path, file: BinaryIO) -> Iterator[tuple[str, str, str]]:
     if first is None:
         _refuse(path, None, "it is empty")
     layout = _layout(path, lines.number, first)
-    for where, cells in _rows(path, layout, lines if layout.header else _Again(first, lines)):
+    for where, cells in _rows(path, layout, lines if layout.header else _LinesFrom(first, lines)):
         yield from _texts(path, where, layout, cells)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Which columns of a table hold what. `tokens`: names end with "#" and the number of the caption."""
+    """Which columns of a table hold what. `tokens`: a name ends with "#" and the number of its caption."""
 
     delimiter: str
     columns: int
@@ -168,7 +175,7 @@ class _Layout:
 
 
 def _layout(path: Path, number: int, first: str) -> _Layout:
-    """Of a table that begins with this line."""
+    """Find the layout of a table that begins with this line."""
     for delimiter in DELIMITERS:
         cells = _split(path, number, first, delimiter)
         names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
@@ -192,14 +199,14 @@ def _split(path: Path, number: int, line: str, delimiter: str) -> list[str]:
 
 
 def _reader(lines: Iterator[str], delimiter: str, *, strict: bool = True) -> Iterator[list[str]]:
-    """Rows of cells. Quotation marks in TSV are part of the text, as published TSV files have it."""
+    """Yield rows of cells. Quotation marks in TSV are part of the text, as published TSV files have it."""
     if delimiter == "\t":
         return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict)
     return csv.reader(lines, delimiter=delimiter, strict=strict)
 
 
-def _rows(path: Path, layout: _Layout, lines: "_Lines | _Again") -> Iterator[tuple[str, list[str]]]:
-    """Rows with where they begin, blank ones left out."""
+def _rows(path: Path, layout: _Layout, lines: "_Lines | _LinesFrom") -> Iterator[tuple[str, list[str]]]:
+    """Yield rows with the place where they begin. Blank rows are left out."""
     rows = _reader(iter(lines), layout.delimiter)
     while True:
         start = lines.number + 1
@@ -214,7 +221,7 @@ def _rows(path: Path, layout: _Layout, lines: "_Lines | _Again") -> Iterator[tup
 
 
 def _texts(path: Path, where: str, layout: _Layout, cells: list[str]) -> Iterator[tuple[str, str, str]]:
-    """(where, name, caption) of a row. Delimiters that a last column of free text holds belong to it."""
+    """Yield (place, name, caption) of a row. Delimiters within a last column of free text belong to the text."""
     last = layout.columns - 1
     if len(cells) > layout.columns and last in layout.texts:
         cells = [*cells[:last], layout.delimiter.join(cells[last:])]
@@ -260,8 +267,8 @@ class _Lines:
             _refuse(self._path, where, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
 
 
-class _Again:
-    """One line that has been read already, and those behind it."""
+class _LinesFrom:
+    """A line that has been read already, and those behind it."""
 
     def __init__(self, first: str, lines: _Lines) -> None:
         self._first: str | None = first

@@ -1,6 +1,5 @@
-"""The second pass: captions what has no caption, from the thumbnails; or renews captions, from the pictures."""
+"""The second pass: captions images that have none, from their thumbnails, or writes captions anew from the pictures."""
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,69 +13,77 @@ from core.domain.image import ImageRecord
 from core.errors import ModelUnavailable
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
-from ingest.captions.recaption_checkpoint import Place, RedoMark
-from ingest.pipeline.caption_updates import Wording, caption_updates, written
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
+from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
-from ingest.pipeline.picture_source import Pictures, Shown, finished
-from ingest.pipeline.run_context import Parts, patient_pages, patiently
-from ingest.telemetry.log_events import event
-from ingest.telemetry.observer import timed
+from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
+from ingest.telemetry.log_events import get_logger
+from ingest.telemetry.observer import time_stage
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _BATCHES_AHEAD = 3
 _ALL_SOURCES = 1_000_000
 
 
 class CaptionPass:
-    """Captions images in the order of their ids; each batch is on record before the next is begun.
+    """Captions images in the order of their ids; each batch is written before the next is begun.
 
-    Those that people have captioned are left out, unless the options say otherwise; what people wrote stays. With a
-    `redo` mark captions are renewed too, source by source. `needed`: a captioner that cannot be loaded is an error.
+    Images that people have captioned are left out, unless the options say otherwise. What people wrote stays.
+    With a checkpoint (`redo`) captions of a captioner are written anew too, source by source.
+    `needed`: a captioner that cannot be loaded is an error.
     """
 
-    def __init__(self, parts: Parts, report: Report, redo: RedoMark | None = None, *, needed: bool = False) -> None:
-        self._parts = parts
+    def __init__(
+        self, context: RunContext, report: Report, redo: RecaptionCheckpoint | None = None, *, needed: bool = False
+    ) -> None:
+        self._context = context
         self._report = report
-        self._redo = redo
+        self._checkpoint = redo
         self._needed = needed
-        self._pictures = Pictures(parts, report)
-        everything = parts.options.caption_all
+        self._pictures = PictureReader(context, report)
+        everything = context.options.caption_all
         if redo is None:
             self._which = UNTOLD if everything else UNCAPTIONED
         else:
             self._which = SEEN if everything else SEEN & Filter(none=(PEOPLE_ALONE,))
 
     def run(self) -> Iterator[Progress]:
-        """A captioner that cannot be loaded becomes a notice, or is raised as ModelUnavailable where it is `needed`."""
-        total = patiently(self._parts.index.count, self._which)
-        if not total or self._parts.stop.is_set():
+        """Caption the images, and yield often.
+
+        A captioner that cannot be loaded becomes a notice. Raises ModelUnavailable instead where it is `needed`.
+        """
+        total = retry_while_busy(self._context.index.count, self._which)
+        if not total or self._context.stop.is_set():
             return
         try:
-            captioner = self._parts.captioner()
+            captioner = self._context.captioner()
         except ModelUnavailable as error:
             if self._needed:
                 raise
             self._report.notices.append(f"{total:,} images have no caption yet: {error}")
             return
-        self._parts.encoder()  # at once, where nothing is under way
-        with ThreadPoolExecutor(self._parts.options.readers, "captions") as readers:
+        self._context.encoder()  # at once, where nothing is under way
+        with ThreadPoolExecutor(self._context.options.readers, "captions") as readers:
             try:
-                for done in self._fill(readers, captioner) if self._redo is None else self._renew(readers, captioner):
+                for done in (
+                    self._fill(readers, captioner) if self._checkpoint is None else self._renew(readers, captioner)
+                ):
                     yield Progress("captions", done, total, self._report)
-                    if self._parts.stop.is_set():
+                    if self._context.stop.is_set():
                         return
             except Interrupted:
                 return  # while captions were being thought of: nothing has been written by half
             finally:
-                if self._parts.stop.is_set():
+                if self._context.stop.is_set():
                     self._pictures.stop()
                 readers.shutdown(wait=False, cancel_futures=True)
-                self._pictures.tell()
+                self._pictures.report_missed()
 
     def _fill(self, readers: ThreadPoolExecutor, captioner: Captioner) -> Iterator[int]:
-        """Yields how many images have been dealt with."""
+        """Caption images without a caption. Yields how many have been dealt with."""
         done = 0
         yield done
         for batch in self._batches(readers, captioner.pixels, self._which, None):
@@ -85,70 +92,73 @@ class CaptionPass:
             yield done
 
     def _renew(self, readers: ThreadPoolExecutor, captioner: Captioner) -> Iterator[int]:
-        """As `_fill`; a source that cannot be read is left where it is, for the next time."""
-        assert self._redo is not None
-        if self._redo.begin(captioner.fingerprint + ("+all" if self._parts.options.caption_all else "")):
+        """Caption as `_fill` does, source by source.
+
+        A source that cannot be read is left where it is, for the next time.
+        """
+        assert self._checkpoint is not None
+        if self._checkpoint.begin(captioner.fingerprint + ("+all" if self._context.options.caption_all else "")):
             self._report.notices.append("going on with the renewal of captions that was cut off")
-        sources = patiently(lambda: self._parts.index.facet("source", self._which, limit=_ALL_SOURCES))
+        sources = retry_while_busy(lambda: self._context.index.facet("source", self._which, limit=_ALL_SOURCES))
         others, complete = 0, True
         for source, _ in sources:
-            place = self._redo.place(source)
+            place = self._checkpoint.get(source)
             yield others + place.done
             if not place.complete:
                 own = self._which & Filter(all=(Match("source", (source,)),))
                 for batch in self._batches(readers, captioner.pixels, own, place.after):
-                    if self._pictures.broken(source):
+                    if self._pictures.get_store_error(source):
                         break
                     self._caption(captioner, batch)
-                    place = Place(batch[-1][0].id, place.done + len(batch))
-                    self._redo.put(source, place)
+                    place = SourceProgress(batch[-1][0].id, place.done + len(batch))
+                    self._checkpoint.put(source, place)
                     yield others + place.done
-                if self._parts.stop.is_set():
+                if self._context.stop.is_set():
                     return
-                if trouble := self._pictures.broken(source):
+                if trouble := self._pictures.get_store_error(source):
                     self._report.problems.append(f"{trouble}; the same command goes on with {source} where it stopped")
                     complete = False
                 else:
-                    self._redo.put(source, Place(place.after, place.done, complete=True))
+                    self._checkpoint.put(source, SourceProgress(place.after, place.done, complete=True))
             others += place.done
         if complete:
-            self._redo.end()
+            self._checkpoint.clear()
 
     def _batches(
         self, readers: ThreadPoolExecutor, spec: PixelSpec, which: Filter, after: str | None
-    ) -> Iterator[list[tuple[ImageRecord, Shown]]]:
-        """Records with their pixels, decoded a few batches ahead."""
-        size = self._parts.options.batch_size
-        ahead: deque[tuple[ImageRecord, Future[Shown]]] = deque()
-        records = chain.from_iterable(patient_pages(self._parts.index, which, after=after))
-        show = self._pictures.small if self._redo is None else self._pictures.whole
+    ) -> Iterator[list[tuple[ImageRecord, PixelsOrReason]]]:
+        """Yield batches of records with their pixels, which are decoded a few batches ahead."""
+        size = self._context.options.batch_size
+        ahead: deque[tuple[ImageRecord, Future[PixelsOrReason]]] = deque()
+        records = chain.from_iterable(scroll_while_busy(self._context.index, which, after=after))
+        show = self._pictures.read_small if self._checkpoint is None else self._pictures.read_whole
         while True:
             for record in islice(records, _BATCHES_AHEAD * size - len(ahead)):
                 ahead.append((record, readers.submit(show, record, spec)))
             if not ahead:
                 return
             head = [ahead.popleft() for _ in range(min(size, len(ahead)))]
-            if not finished((future for _, future in head), self._parts.stop):
+            if not wait_until_done((future for _, future in head), self._context.stop):
                 return
             yield [(record, future.result()) for record, future in head]
 
-    def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, Shown]]) -> None:
-        """Write the captions of a batch. An empty caption is one too, so that it does not stay pending for ever."""
+    def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, PixelsOrReason]]) -> None:
+        """Write the captions of a batch. An empty caption counts as one, so that its image does not stay pending."""
         shown = [(record, pixels) for record, pixels in batch if not isinstance(pixels, str)]
         for record, reason in batch:
             if isinstance(reason, str):
-                self._pictures.missed(record, reason)
+                self._pictures.record_missed(record, reason)
         if not shown:
             return
         captions: list[str] = []
-        with timed(self._parts.observer, "caption"):
+        with time_stage(self._context.observer, "caption"):
             stacked = np.stack([pixels for _, pixels in shown])
-            self._parts.at_once(lambda: captions.extend(captioner.caption(stacked)))
-        wordings = [
-            Wording(record, written(record), text, captioner.fingerprint)
+            self._context.run_interruptible(lambda: captions.extend(captioner.caption(stacked)))
+        caption_texts = [
+            CaptionTexts(record, get_human_captions(record), text, captioner.fingerprint)
             for (record, _), text in zip(shown, captions, strict=True)
         ]
-        updates = caption_updates(self._parts.index, self._parts.encoder, wordings)
-        patiently(self._parts.index.set_captions, updates)
+        updates = caption_updates(self._context.index, self._context.encoder, caption_texts)
+        retry_while_busy(self._context.index.set_captions, updates)
         self._report.captioned += len(updates)
-        _log.info(event("captioned", images=len(updates), empty=captions.count("")))
+        _log.info("captioned", images=len(updates), empty=captions.count(""))

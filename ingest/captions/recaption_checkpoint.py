@@ -1,4 +1,4 @@
-"""Where a renewal of captions is, so that one that was cut off goes on and does nothing twice."""
+"""How far a recaptioning is, so that one that was cut off goes on and does nothing twice."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,38 +7,39 @@ from core.ports.local_files import StateFile
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a source is: the id of its last image that was dealt with, and how many those are."""
+class SourceProgress:
+    """How far a source is: the id of its last image that was dealt with, and how many were."""
 
     after: str | None = None
     done: int = 0
     complete: bool = False
 
 
-class RedoMark:
-    """The places of all sources, kept in a state file. What cannot be read counts as not begun."""
+class RecaptionCheckpoint:
+    """The progress of all sources, kept in a state file. One that cannot be read counts as not begun."""
 
     def __init__(self, file: StateFile) -> None:
         self._file = file
         self._what = ""
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, SourceProgress] = {}
 
     def begin(self, what: str) -> bool:
-        """Take up the renewal that was cut off, if it was of `what`; else begin anew. Returns whether it goes on."""
+        """Go on with the run that was cut off, if it was of `what`, or begin anew. Return whether it goes on."""
         self._what, self._places = what, {}
         state = self._file.read() or {}
         try:
             if state.get("what") == what:
-                self._places = {source: Place(**place) for source, place in state["sources"].items()}
+                self._places = {source: SourceProgress(**place) for source, place in state["sources"].items()}
         except (KeyError, TypeError, AttributeError) as error:
             self._file.log_damage(error)
         return bool(self._places)
 
-    def place(self, source: str) -> Place:
-        return self._places.get(source, Place())
+    def get(self, source: str) -> SourceProgress:
+        """Return how far a source is."""
+        return self._places.get(source, SourceProgress())
 
-    def put(self, source: str, place: Place) -> None:
-        """Record how far a source is, whole or not at all. Raises LibraryError."""
+    def put(self, source: str, place: SourceProgress) -> None:
+        """Write how far a source is, whole or not at all. Raises LibraryError."""
         self._places[source] = place
         places = {name: asdict(place) for name, place in self._places.items()}
         try:
@@ -46,5 +47,6 @@ class RedoMark:
         except OSError as error:
             raise disk_fault(self._file.path.parent, error) from error
 
-    def end(self) -> None:
+    def clear(self) -> None:
+        """Delete the file: everything has been dealt with."""
         self._file.delete()

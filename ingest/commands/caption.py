@@ -1,13 +1,12 @@
-"""The command `caption`."""
+"""The command `caption`: captions by a model."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from core.commands.status import data_option, json_option, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish
 from ingest.commands.options import captioner_options, store_options
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
@@ -35,11 +34,14 @@ def caption(
 
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some pictures could not be had.
     """
-    from ingest.commands.progress import caption_summary, show, show_remarks
+    from ingest.commands.progress import collect_remarks, show, summarize_captions
 
     with wire(data=data, captioner=captioner, caption_beams=beams, **stores) as wiring, Signals() as signals:
         report = Runner(wiring, (), signals, show, caption_all=caption_all).caption(redo=redo)
-    click.echo(json.dumps(report.to_dict()) if as_json else caption_summary(report))
-    if not as_json:
-        show_remarks(report)
-    sys.exit(128 + signals.received if signals.received else report.exit_code)
+    finish(
+        report.to_dict(),
+        summarize_captions(report),
+        collect_remarks(report),
+        as_json=as_json,
+        exit_code=signals.exit_code(report.exit_code),
+    )

@@ -1,17 +1,15 @@
-"""The command `copy`."""
+"""The command `copy`: one library into another place."""
 
-import json
-import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, note, printable
 from core.errors import LibraryUnreachable, UsageError
 from core.ports.vector_index import VectorIndex
 from core.settings import Settings, load_settings
@@ -19,8 +17,8 @@ from ingest.jobs import library_copy
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Signals
 
-_PATIENCE = 60.0  # seconds for a library that somebody else holds
-_TELL_EVERY = 15.0
+_WAIT_SECONDS = 60.0  # seconds for a library that somebody else holds
+_PROGRESS_SECONDS = 15.0
 
 
 @click.command()
@@ -34,12 +32,12 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     """Copy a library from a folder to a Qdrant server, back, or into another folder, without reading a picture.
 
     Everything is copied: vectors, captions, what failed; thumbnails too where the other library keeps them in another
-    folder (that of a server is --data). What is there already as it is is passed over, so the same command goes on
-    after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
+    folder (that of a server is --data). Pictures that are there already, and are the same, are skipped: the same
+    command goes on after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
     """
     with wire(data=data) as given, ExitStack() as opened, Signals() as signals:
-        source, target = (opened.enter_context(Wiring(_at(given.settings, place))) for place in (origin, goal))
-        if _place(source.settings) == _place(target.settings):
+        source, target = (opened.enter_context(Wiring(_settings_at(given.settings, place))) for place in (origin, goal))
+        if _location(source.settings) == _location(target.settings):
             raise UsageError("--from and --to are the same library: give two")
         target.write(until=signals.stop)
         ours = source.index
@@ -49,16 +47,19 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
         done, problems = _copy(ours, theirs, signals.stop, as_json)
         if problems == []:
             _copy_last_run(source, target)
-    told: dict[str, Any] = {"written": done.written, "same": done.same, "others": done.others, "thumbnails": thumbnails}
-    told |= {"interrupted": problems is None, "problems": problems or []}
-    click.echo(json.dumps(told) if as_json else _summary(done, thumbnails, interrupted=problems is None))
-    for problem in (problems or []) if not as_json else ():
-        click.echo(f"Note: {printable(problem)}", err=True)
-    sys.exit(128 + (signals.received or 0) if problems is None else 1 if problems else 0)
+    interrupted, problems = problems is None, problems or []
+    result = {"written": done.written, "same": done.same, "others": done.others, "thumbnails": thumbnails}
+    finish(
+        result | {"interrupted": interrupted, "problems": problems},
+        [_summarize(done, thumbnails, interrupted=interrupted)],
+        [note(printable(problem)) for problem in problems],
+        as_json=as_json,
+        exit_code=128 + (signals.received or 0) if interrupted else 1 if problems else 0,
+    )
 
 
 def _lock(opened: ExitStack, *libraries: Wiring) -> None:
-    """Nobody else writes these meanwhile, on this machine. Raises LibraryBusy."""
+    """Keep others on this machine from writing the libraries meanwhile. Raises LibraryBusy."""
     for folder in {library.settings.data.resolve() for library in libraries}:
         lock = opened.enter_context(RunLock(folder))
         if not lock.unclean:
@@ -67,40 +68,41 @@ def _lock(opened: ExitStack, *libraries: Wiring) -> None:
 
 def _copy(
     ours: VectorIndex, theirs: VectorIndex, stop: threading.Event, as_json: bool
-) -> tuple[library_copy.Copied, list[str] | None]:
-    """What was copied, and what is not as it should be; None where it was stopped."""
-    done = library_copy.Copied(0)
+) -> tuple[library_copy.CopyProgress, list[str] | None]:
+    """Copy and compare. Return what was copied, and the differences found, or None where it was stopped."""
+    done = library_copy.CopyProgress(0)
     last = time.monotonic()
     try:
         for done in library_copy.copy(ours, theirs):
             if stop.is_set():
                 return done, None
-            if not as_json and time.monotonic() - last >= _TELL_EVERY:
+            if not as_json and time.monotonic() - last >= _PROGRESS_SECONDS:
                 last = time.monotonic()
                 click.echo(f"Copying: {done.done:,} of {done.total:,}", err=True)
         if done.written:
             theirs.optimize()
-        return done, library_copy.differences(ours, theirs, done)
+        return done, library_copy.find_differences(ours, theirs, done)
     except LibraryUnreachable:
         if not stop.is_set():
             raise
         return done, None
 
 
-def _at(settings: Settings, place: str) -> Settings:
-    """The settings, with the library in this place. Raises InvalidSetting."""
+def _settings_at(settings: Settings, place: str) -> Settings:
+    """Return the settings with the library in this place. Raises InvalidSetting."""
     server = place.startswith(("http://", "https://"))
     checked = load_settings(data=settings.data, qdrant_url=place) if server else load_settings(data=place)
-    places = {"data": checked.data, "qdrant_url": checked.qdrant_url if server else None}
-    return settings.model_copy(update={**places, "index_wait": max(_PATIENCE, settings.index_wait)})
+    qdrant = settings.qdrant.model_copy(update={"url": checked.qdrant.url if server else None})
+    changed = {"data": checked.data, "qdrant": qdrant, "index_wait": max(_WAIT_SECONDS, settings.index_wait)}
+    return settings.model_copy(update=changed)
 
 
-def _place(settings: Settings) -> str:
-    return settings.qdrant_url or str(settings.data.resolve())
+def _location(settings: Settings) -> str:
+    return settings.qdrant.url or str(settings.data.resolve())
 
 
 def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> int:
-    """Where the libraries keep them in two folders. Returns how many were missing, or others."""
+    """Copy thumbnails where the libraries keep them in two folders. Return how many were missing or different."""
     if source.settings.data.resolve() == target.settings.data.resolve():
         return 0
     count = 0
@@ -115,12 +117,12 @@ def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> i
 
 
 def _copy_last_run(source: Wiring, target: Wiring) -> None:
-    for name, ended in source.last_run.sources().items():
+    for name, ended in source.files.last_run.sources().items():
         with suppress(OSError):
-            target.last_run.write(ended, [name])
+            target.files.last_run.write(ended, [name])
 
 
-def _summary(done: library_copy.Copied, thumbnails: int, *, interrupted: bool) -> str:
+def _summarize(done: library_copy.CopyProgress, thumbnails: int, *, interrupted: bool) -> str:
     if interrupted:
         return f"stopped at {done.done:,} of {done.total:,} pictures: the same command goes on"
     others = f"; the target holds {done.others:,} more" if done.others else ""

@@ -1,12 +1,11 @@
-"""The command `import`."""
+"""The command `import`: vectors that were computed before."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
-from core.commands.status import data_option, json_option, printable_lines, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, note
 from core.errors import UsageError
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
@@ -24,29 +23,33 @@ def import_vectors(
 ) -> None:
     """Make images searchable by vectors that were computed before, without reading a picture.
 
-    A FILE is .npy or .pt, one vector a row, beside a file of their names in the same order: called the same but for
-    .txt (one a line), .json (an array), .csv or .tsv; or Parquet with the columns url (or name), embedding and, if you
-    like, caption. Vectors need not be normalised.
+    A FILE is .npy or .pt with one vector a row, or Parquet with the columns url (or name), embedding and, if you like,
+    caption. Beside .npy and .pt lies a file of their names in the same order. It is called the same but for .txt (one
+    a line), .json (an array), .csv or .tsv. Vectors need not be normalised.
 
     With --source a later `ingest` of that source reads the pictures and keeps their vectors. Stop it whenever you like:
     the same command goes on where it was. Exit code 3: some rows could not be used.
     """
-    from ingest.commands.progress import show, summary
-    from ingest.jobs.import_vectors import Import
+    from ingest.commands.progress import show, summarize
+    from ingest.jobs.import_vectors import VectorImport
 
     if names is not None and len(files) > 1:
         raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
     with wire(data=data, model=model) as wiring, Signals() as signals:
-        store_of = wiring.naming(source)  # before anything is made
+        store_of = wiring.sources.naming(source)  # before anything is made
         runner = Runner(wiring, [], signals, show)
-        report = runner.importing(
-            lambda parts, report: Import(
-                parts, store_of, lambda path: wiring.vectors(path, names, parts.index.info.dimension), report
+        report = runner.import_vectors(
+            lambda context, report: VectorImport(
+                context,
+                store_of,
+                lambda path: wiring.sources.vectors(path, names, context.index.info.dimension),
+                report,
             ).run(files)
         )
-        code = 128 + signals.received if signals.received else report.exit_code
-    click.echo(json.dumps(report.to_dict()) if as_json else summary(report))
-    if not as_json:
-        for remark in report.problems + report.notices:
-            click.echo(f"Note: {printable_lines(remark)}", err=True)
-    sys.exit(code)
+    finish(
+        report.to_dict(),
+        summarize(report),
+        map(note, report.problems + report.notices),
+        as_json=as_json,
+        exit_code=signals.exit_code(report.exit_code),
+    )

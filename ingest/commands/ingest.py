@@ -1,31 +1,23 @@
-"""The commands `ingest` and `forget`, and those of the files beside."""
+"""The command `ingest`: make a library equal to its sources."""
 
-import json
 import random
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, printable_lines, wire
-from core.errors import BucketLensError, LibraryMissing, UsageError
-from ingest.commands.caption import caption
-from ingest.commands.copy import copy
-from ingest.commands.import_ import import_vectors
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, note, print_result, printable
+from core.errors import LibraryMissing, UsageError
 from ingest.commands.options import captioner_options, store_options
-from ingest.commands.reindex import reindex, switch
-from ingest.jobs.run_lock import RunLock
+from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
-from ingest.telemetry.observer import SILENT, Observer
+from ingest.telemetry.observer import NULL_OBSERVER, Observer
 from ingest.telemetry.report import Report
-
-if TYPE_CHECKING:
-    from ingest.jobs.forget import Forgetting
 
 
 @click.command()
@@ -113,12 +105,14 @@ def ingest(
         if dry_run and (going_on or metrics_port is not None):
             raise UsageError("--dry-run does nothing, so it goes with none of --every, --cron, --watch, --metrics-port")
         if dry_run:
-            sys.exit(_dry_run(wiring, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json))
-        observer = SILENT if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
+            _dry_run(wiring, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json)
+            return
+        observer = NULL_OBSERVER if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
         if going_on:
-            going = _keep_going(wiring, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json)
-            sys.exit(going)
-        sys.exit(ingest_sources(wiring, sources, caption_files, as_json=as_json, observer=observer, **choices))
+            code = _keep_going(wiring, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json)
+        else:
+            code = ingest_sources(wiring, sources, caption_files, as_json=as_json, observer=observer, **choices)
+        raise click.exceptions.Exit(code)
 
 
 def ingest_sources(
@@ -131,10 +125,10 @@ def ingest_sources(
     retry_failed: bool = False,
     confirm_deletes: bool = False,
     as_json: bool = False,
-    observer: Observer = SILENT,
+    observer: Observer = NULL_OBSERVER,
 ) -> int:
-    """Ingest, showing how it goes on standard error and the summary on standard output. Returns the exit code."""
-    from ingest.commands.progress import show, show_remarks, summary
+    """Ingest, with progress on standard error and the summary on standard output. Return the exit code."""
+    from ingest.commands.progress import collect_remarks, show, summarize
 
     choices = {
         "captions": captions,
@@ -145,11 +139,9 @@ def ingest_sources(
     with Signals() as signals:
         report = Runner(
             wiring, sources, signals, show, caption_files=caption_files, observer=observer, **choices
-        ).full()
-    click.echo(json.dumps(report.to_dict()) if as_json else summary(report))
-    if not as_json:
-        show_remarks(report)
-    return 128 + signals.received if signals.received else report.exit_code
+        ).sync()
+    print_result(report.to_dict(), summarize(report), collect_remarks(report), as_json=as_json)
+    return signals.exit_code(report.exit_code)
 
 
 def _keep_going(
@@ -164,40 +156,38 @@ def _keep_going(
     *,
     as_json: bool,
 ) -> int:
-    """Run until stopped. Returns the exit code: 0 where no run was going on."""
-    from ingest.commands.progress import line, show, show_remarks
+    """Run until stopped. Return the exit code, which is 0 where no run was cut off."""
+    from ingest.commands.progress import collect_remarks, show, summarize_line
     from ingest.scheduling import schedule
-    from ingest.scheduling.daemon import Keeper, SystemClock, watchable
+    from ingest.scheduling.daemon import Daemon, SystemClock, watchable
     from ingest.scheduling.folder_watcher import FolderWatch
 
-    times = schedule.every(every) if every else schedule.cron(cron) if cron else schedule.Once()
+    times = schedule.parse_every(every) if every else schedule.parse_cron(cron) if cron else schedule.Once()
 
-    def tell(report: Report) -> None:
-        click.echo(json.dumps(report.to_dict()) if as_json else line(report))
-        if not as_json:
-            show_remarks(report)
+    def print_report(report: Report) -> None:
+        print_result(report.to_dict(), [summarize_line(report)], collect_remarks(report), as_json=as_json)
 
-    def complain(error: str) -> None:
+    def print_failure(error: str) -> None:
         if as_json:
-            click.echo(json.dumps({"error": error}))
+            print_result({"error": error}, (), as_json=True)
         click.echo(f"bucketlens: {error}", err=True)
 
     with Signals() as signals:
         runner = Runner(
-            wiring, sources, signals, show, caption_files=caption_files, observer=observer, prompt=watch, **choices
+            wiring, sources, signals, show, caption_files=caption_files, observer=observer, preload=watch, **choices
         )
         stores = runner.stores()
         watcher = FolderWatch(watchable(stores), [str(wiring.settings.data)]) if watch else None
         with watcher or nullcontext():
-            keeper = Keeper(runner, watcher, stores, tell=tell, complain=complain)
-            schedule.keep_going(times, keeper, SystemClock(), random.random)
-    return 128 + signals.received if keeper.interrupted and signals.received else 0
+            daemon = Daemon(runner, watcher, stores, on_report=print_report, on_error=print_failure)
+            schedule.run_schedule(times, daemon, SystemClock(), random.random)
+    return signals.exit_code(0) if daemon.interrupted else 0
 
 
 def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
     from ingest.telemetry.metrics import PrometheusMetrics
 
-    metrics = PrometheusMetrics(wiring.last_run.latest())
+    metrics = PrometheusMetrics(wiring.files.last_run.latest())
     click.echo(f"metrics are at http://{host}:{metrics.serve(host, port)}/metrics", err=True)
     return metrics
 
@@ -210,12 +200,11 @@ def _dry_run(
     confirm_deletes: bool,
     *,
     as_json: bool,
-) -> int:
+) -> None:
     from ingest.captions.caption_files import read_captions
-    from ingest.commands.progress import table
-    from ingest.jobs.dry_run import dry_run
+    from ingest.commands.progress import print_table
 
-    stores = [wiring.store(source) for source in sources]
+    stores = [wiring.sources.open(source) for source in sources]
     own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
     for path in (*caption_files, *own):
         read_captions(path)  # raises what a run would
@@ -224,87 +213,23 @@ def _dry_run(
     except LibraryMissing:
         index = None
     done = dry_run(stores, index, retry_failed=retry_failed, confirm_deletes=confirm_deletes)
-    if as_json:
-        click.echo(json.dumps(done.to_dict()))
-        return done.exit_code
-    table(done)
+    if not as_json:
+        print_table(done)
+    held_back = [remark for plan in done.plans for remark in (plan.problem, plan.held_back) if remark]
+    finish(
+        done.to_dict(),
+        _first_keys(done),
+        map(note, [*held_back, *done.notices]),
+        as_json=as_json,
+        exit_code=done.exit_code,
+    )
+
+
+def _first_keys(done: DryRun) -> Iterator[str]:
     for plan in done.plans:
         for kind, keys in plan.first.items():
             if keys and kind != "skip":
+                yield f"{kind} in {printable(plan.source)}:"
+                yield from (f"  {printable(key)}" for key in keys)
                 more = plan.counts[kind] - len(keys)
-                click.echo(f"{kind} in {printable(plan.source)}:")
-                click.echo("".join(f"  {printable(key)}\n" for key in keys) + (f"  … {more:,} more" if more else ""))
-        for remark in (plan.problem, plan.held_back):
-            if remark:
-                click.echo(f"Note: {printable_lines(remark)}", err=True)
-    for notice in done.notices:
-        click.echo(f"Note: {printable_lines(notice)}", err=True)
-    return done.exit_code
-
-
-@click.command()
-@click.argument("source", metavar="SOURCE")
-@click.option("--yes", is_flag=True, help="Remove it; without this, only tell what would go.")
-@data_option
-@json_option
-def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
-    """Remove everything that the library holds of a source: records, captions, thumbnails. The pictures stay.
-
-    SOURCE is named as for `bucketlens ingest`, or as `bucketlens status` lists it. It need not be there any more.
-    """
-    from ingest.jobs import forget as forgetting
-
-    with wire(data=data) as wiring, Signals() as signals:
-        if yes:
-            wiring.write(until=signals.stop)
-        index, lock = wiring.index, RunLock(wiring.settings.data)
-        lock.look()
-        found = forgetting.look(index, source, wiring.source_name(source))
-        if yes:
-            with lock:
-                for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
-                    pass
-                if not lock.unclean:
-                    lock.ended_well()
-            if found.done:
-                wiring.last_run.forget(found.source)
-            if found.removed and (problem := _forgotten_by_copy(wiring)):
-                click.echo(f"Note: the library's copy still holds it ({printable(problem)}): {_ERASE}", err=True)
-        click.echo(json.dumps(found.to_dict()) if as_json else _told(found, wiring))
-        if signals.received and not found.done:
-            sys.exit(128 + signals.received)
-        if not yes:
-            raise UsageError("nothing was removed: run the same command again with --yes to remove them")
-
-
-_ERASE = "remove the folder `mirror` beside the library, or run `bucketlens mirror build --anew`"
-
-
-def _forgotten_by_copy(wiring: Wiring) -> str | None:
-    """Make the library's copy without anything of what was removed. Returns what went wrong."""
-    if not wiring.mirrors.exists():
-        return None
-    try:
-        wiring.build_mirror(anew=True)
-    except (BucketLensError, OSError) as error:
-        return str(error)
-    return None
-
-
-def _told(found: "Forgetting", wiring: Wiring) -> str:
-    """For people: what has gone, or what would go."""
-    source = printable(found.source)
-    human = f", {found.human:,} of them with captions that a person wrote" if found.human else ""
-    held = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
-    if found.removed:
-        lines = [f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {held}"]
-        if found.source in map(wiring.source_name, (each.name for each in wiring.settings.sources)):
-            lines.append("it is one of the `sources` of bucketlens.toml: the next ingest reads it again")
-    else:
-        more = found.images + found.failed - len(found.first)
-        lines = [f"from {source} the library holds {held}:", *(f"  {printable(key)}" for key in found.first)]
-        lines += [f"  … {more:,} more"] if more > 0 else []
-    return "\n".join(lines)
-
-
-COMMANDS: list[click.Command] = [ingest, caption, import_vectors, forget, copy, reindex, switch]
+                yield f"  … {more:,} more" if more else ""

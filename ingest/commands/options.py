@@ -1,11 +1,8 @@
 """Options that the commands which read sources share."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
-
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from core.commands.options import add_options
 
 _STORE = (
     click.option(
@@ -41,12 +38,6 @@ _STORE = (
     ),
 )
 
-
-def store_options(command: F) -> F:
-    """Adds them under the names of their settings, None where they are not given."""
-    return _with(_STORE, command)
-
-
 _CAPTIONER = (
     click.option("--captioner", metavar="NAME|PATH", help="Captioner: see `bucketlens models`."),
     click.option(
@@ -58,12 +49,8 @@ _CAPTIONER = (
     click.option("--caption-all", is_flag=True, help="Caption those images too that people have captioned."),
 )
 
+store_options = add_options(_STORE)
+"""Adds them under the names of their settings, None where they are not given."""
 
-def captioner_options(command: F) -> F:
-    return _with(_CAPTIONER, command)
-
-
-def _with(options: Iterable[Callable[[F], F]], command: F) -> F:
-    for option in reversed(list(options)):
-        command = option(command)
-    return command
+captioner_options = add_options(_CAPTIONER)
+"""Adds --captioner, --beams and --caption-all."""

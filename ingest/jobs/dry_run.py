@@ -1,4 +1,4 @@
-"""What an ingest would do, found out without doing any of it."""
+"""What an ingest would do, found out without changing anything."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from core.errors import StoreError
 from core.ports.image_store import ImageStore, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
-from ingest.jobs.full_sync import distinct
-from ingest.pipeline.plan import IdSet, plan, refusal
+from ingest.jobs.full_sync import select_stores
+from ingest.pipeline.plan import IdSet, explain_refusal, plan
 from ingest.pipeline.removal import find_absent, indexed_sources
-from ingest.pipeline.run_context import patiently
+from ingest.pipeline.run_context import retry_while_busy
 
 FIRST = 10
 KINDS = ("add", "update", "delete", "skip")
@@ -23,7 +23,7 @@ KINDS = ("add", "update", "delete", "skip")
 
 @dataclass(slots=True)
 class SourcePlan:
-    """How many images of a source would be added, updated, deleted, skipped, and the first keys of each kind.
+    """How many images of a source would be added, updated, deleted or skipped, and the first keys of each kind.
 
     `held_back` says why deletions would not be done, `problem` why the source could not be listed whole.
     """
@@ -76,24 +76,24 @@ def dry_run(
     retry_failed: bool = False,
     confirm_deletes: bool = False,
 ) -> DryRun:
-    """List every store and compare it with the index; None where there is no library yet.
+    """List every store and compare it with the index, which is None where there is no library yet.
 
     Raises UsageError as a run would.
     """
     notices: list[str] = []
-    chosen = distinct([] if index is None else indexed_sources(index), stores, notices)
-    plans = tuple(_plan(store, index, retry_failed, confirm_deletes) for store in chosen)
+    chosen = select_stores([] if index is None else indexed_sources(index), stores, notices)
+    plans = tuple(_plan_source(store, index, retry_failed, confirm_deletes) for store in chosen)
     return DryRun(plans, tuple(notices))
 
 
-def _plan(store: ImageStore, index: VectorIndex | None, retry_failed: bool, confirm_deletes: bool) -> SourcePlan:
+def _plan_source(store: ImageStore, index: VectorIndex | None, retry_failed: bool, confirm_deletes: bool) -> SourcePlan:
     found = SourcePlan(store.source)
     listed = IdSet()
     try:
         for page in _pages(store):
             for image_id, _ in page:
                 listed.add(image_id)
-            known = {} if index is None else patiently(index.fetch, [image_id for image_id, _ in page])
+            known = {} if index is None else retry_while_busy(index.fetch, [image_id for image_id, _ in page])
             for step in plan(page, known, retry_failed=retry_failed):
                 found.add(step.kind, step.ref.key)
     except StoreError as error:
@@ -106,12 +106,12 @@ def _plan(store: ImageStore, index: VectorIndex | None, retry_failed: bool, conf
             found.add("delete", record.key)
 
         absences = find_absent(index, store.source, listed, delete)
-        found.held_back = refusal(absences, confirmed=confirm_deletes)
+        found.held_back = explain_refusal(absences, confirmed=confirm_deletes)
     return found
 
 
 def _pages(store: ImageStore) -> Iterator[list[tuple[str, ImageRef]]]:
-    """What was listed before a listing fails comes out too."""
+    """Yield pages of a listing. What was listed before it fails comes out too."""
     listing = store.list()
     problem: StoreError | None = None
     while problem is None:

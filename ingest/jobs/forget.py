@@ -1,4 +1,4 @@
-"""Removes from the library all that it knows of a source, which may be gone itself. The pictures are left alone."""
+"""Removes from the library all that it holds of a source, which need not be there any more. Pictures are left alone."""
 
 import threading
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.removal import indexed_sources
-from ingest.pipeline.run_context import patient_pages, patiently
+from ingest.pipeline.run_context import retry_while_busy, scroll_while_busy
 
 FIRST = 10
 
 
 @dataclass(slots=True)
-class Forgetting:
-    """What the library holds of a source: counts of images, `human` of them with a person's captions; the first keys.
+class ForgetPlan:
+    """What the library holds of a source: counts of images, and the first keys.
 
-    `removed` counts those that have been removed.
+    `human` of the images have captions that people wrote. `removed` counts the images that have been removed.
     """
 
     source: str
@@ -46,43 +46,44 @@ class Forgetting:
         }
 
 
-def look(index: VectorIndex, named: str, source: str) -> Forgetting:
-    """What would go of the source that the user `named` as it is on record, or so that `source` is its canonical name.
+def plan_forget(index: VectorIndex, named: str, source: str) -> ForgetPlan:
+    """Count what would be removed of a source.
 
-    Raises UsageError where the library knows no such source.
+    The source is the one that is on record as `named`, or else `source`, which is its canonical name.
+    Raises UsageError where the library knows neither.
     """
     known = sorted(indexed_sources(index))
     source = named if named in known else source
     if source not in known:
         there = "\n".join(f"  {each}" for each in known) or "  nothing"
         raise UsageError(f"nothing in this library is from {named}; what is in it is from\n{there}")
-    own = _of(source)
+    own = _filter_source(source)
     human = own & Filter(all=(Match("caption_origin", ("human",)),))
-    return Forgetting(
+    return ForgetPlan(
         source,
-        images=patiently(index.count, own & INDEXED),
-        failed=patiently(index.count, own & FAILED),
-        human=patiently(index.count, human),
-        first=[record.key for record in patiently(index.scroll, own, limit=FIRST)],
+        images=retry_while_busy(index.count, own & INDEXED),
+        failed=retry_while_busy(index.count, own & FAILED),
+        human=retry_while_busy(index.count, human),
+        first=[record.key for record in retry_while_busy(index.scroll, own, limit=FIRST)],
     )
 
 
 def forget(
-    index: VectorIndex, thumbnails: ThumbnailStore, found: Forgetting, stop: threading.Event
-) -> Iterator[Forgetting]:
-    """Remove it page by page until it is done or `stop`, yielding after each. Killed at any time: done again, it ends.
+    index: VectorIndex, thumbnails: ThumbnailStore, found: ForgetPlan, stop: threading.Event
+) -> Iterator[ForgetPlan]:
+    """Remove a source page by page, until it is done or `stop`. Yields after each page.
 
-    Thumbnails go first, so that none is left without its image.
+    Thumbnails go first, so that none is left without its image. After a kill the same call ends the work.
     """
-    for page in patient_pages(index, _of(found.source)):
+    for page in scroll_while_busy(index, _filter_source(found.source)):
         if stop.is_set():
             return
         ids = [record.id for record in page]
         thumbnails.delete(ids)
-        patiently(index.delete, ids)
+        retry_while_busy(index.delete, ids)
         found.removed += len(ids)
         yield found
 
 
-def _of(source: str) -> Filter:
+def _filter_source(source: str) -> Filter:
     return Filter(all=(Match("source", (source,)),))

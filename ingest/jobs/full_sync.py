@@ -1,6 +1,5 @@
-"""One ingest from beginning to end: every source, the captions, what to clear away."""
+"""A full run: every source, the captions, and what a killed run has left over."""
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,69 +9,71 @@ from core.domain.filters import UNCAPTIONED, Filter
 from core.errors import StoreError, UsageError
 from core.ports.image_store import ImageStore, Remote, Selective
 from ingest.captions.caption_pass import CaptionPass
-from ingest.captions.human_captions import Given, give_captions
-from ingest.captions.recaption_checkpoint import RedoMark
+from ingest.captions.human_captions import SourceCaptions, apply_human_captions
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.planner import Planner
-from ingest.pipeline.removal import indexed_sources, is_inside, remove_absent, sweep_thumbnails
-from ingest.pipeline.run_context import Parts, patiently
+from ingest.pipeline.removal import indexed_sources, is_inside, sweep_thumbnails, sync_deletions
+from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.pipeline.thumbnail_pass import remake_thumbnails
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def run_ingest(
-    parts: Parts,
+    context: RunContext,
     stores: Sequence[ImageStore],
     report: Report,
     *,
-    given: Sequence[Given] = (),
+    human_captions: Sequence[SourceCaptions] = (),
     sweep: bool = False,
 ) -> Iterator[Progress]:
-    """Makes the library equal to the stores, each of which is listed once, and fills in `report` as it goes.
+    """Make the library equal to the stores, each of which is listed once, and fill in `report`.
 
-    `given`: captions of people for the stores' images. `sweep`: look for what a run that was cut off has left over.
-    Raises UsageError before anything is done where a store lies inside a source that is indexed as a whole.
+    `human_captions`: captions of people for the stores' images.
+    `sweep`: look for what a run that was cut off has left over.
+    Raises UsageError, before anything is done, where a store lies inside a source that is indexed as a whole.
     """
     try:
-        for store in distinct(indexed_sources(parts.index), stores, report.notices):
-            if not parts.stop.is_set():
-                yield from _one_source(parts, store, report)
-        yield from give_captions(parts, given, report)
-        if parts.options.captions:
-            yield from CaptionPass(parts, report).run()
-        if sweep and not parts.stop.is_set():
-            sweep_thumbnails(parts)
-            yield from remake_thumbnails(parts, report)
-        report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
-        if (report.added or report.updated or report.captioned or report.human_captions) and not parts.stop.is_set():
-            parts.at_once(parts.index.optimize)
+        for store in select_stores(indexed_sources(context.index), stores, report.notices):
+            if not context.stop.is_set():
+                yield from _sync_source(context, store, report)
+        yield from apply_human_captions(context, human_captions, report)
+        if context.options.captions:
+            yield from CaptionPass(context, report).run()
+        if sweep and not context.stop.is_set():
+            sweep_thumbnails(context)
+            yield from remake_thumbnails(context, report)
+        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
+        if (report.added or report.updated or report.captioned or report.human_captions) and not context.stop.is_set():
+            context.run_interruptible(context.index.optimize)
     finally:
-        report.interrupted = parts.stop.is_set()
+        report.interrupted = context.stop.is_set()
         report.seconds = time.monotonic() - report.started
 
 
-def run_captions(parts: Parts, report: Report, redo: RedoMark | None = None) -> Iterator[Progress]:
-    """Captions what has no caption, with a mark also what a captioner has captioned, and fills in `report` as it goes.
+def run_captions(context: RunContext, report: Report, redo: RecaptionCheckpoint | None = None) -> Iterator[Progress]:
+    """Caption images that have no caption, and fill in `report`. Thumbnails that are missing are made again.
 
-    Makes missing thumbnails again. Raises ModelUnavailable where there is something to caption and no captioner.
+    `redo`: caption those too that a captioner has captioned, from where the checkpoint is.
+    Raises ModelUnavailable where there is something to caption and no captioner.
     """
     try:
-        yield from CaptionPass(parts, report, redo, needed=True).run()
-        if not parts.stop.is_set():
-            yield from remake_thumbnails(parts, report)
-        report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
-        if report.captioned and not parts.stop.is_set():
-            parts.at_once(parts.index.optimize)
+        yield from CaptionPass(context, report, redo, needed=True).run()
+        if not context.stop.is_set():
+            yield from remake_thumbnails(context, report)
+        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
+        if report.captioned and not context.stop.is_set():
+            context.run_interruptible(context.index.optimize)
     finally:
-        report.interrupted = parts.stop.is_set()
+        report.interrupted = context.stop.is_set()
         report.seconds = time.monotonic() - report.started
 
 
-def distinct(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list[str]) -> list[ImageStore]:
-    """The stores without repeats and without those that lie inside another, which reads them anyway.
+def select_stores(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list[str]) -> list[ImageStore]:
+    """Return the stores without repeats, and without those that lie inside another, which reads them anyway.
 
     Adds to `notices`. Raises UsageError where a store lies inside one of the `indexed` sources.
     """
@@ -93,12 +94,12 @@ def distinct(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list
     return list(chosen.values())
 
 
-def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Progress]:
+def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iterator[Progress]:
     own = Filter(all=(Match("source", (store.source,)),))
-    held = patiently(parts.index.count, own)
+    held = retry_while_busy(context.index.count, own)
     skipped = report.skipped
-    planner = Planner(store, parts.index, retry_failed=parts.options.retry_failed, observer=parts.observer)
-    images = ImagePass(parts, store, planner, report)
+    planner = Planner(store, context.index, retry_failed=context.options.retry_failed, observer=context.observer)
+    images = ImagePass(context, store, planner, report)
     broken: StoreError | None = None
     try:
         for progress in images.run():
@@ -111,23 +112,23 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
             store.stop()
         planner.close()
         report.skipped = skipped + planner.skipped
-    if parts.stop.is_set():
+    if context.stop.is_set():
         return
     complete = "no" if planner.problem else "yes"
-    _log.info(event("source_listed", source=store.source, images=len(planner.listed), complete=complete))
+    _log.info("source_listed", source=store.source, images=len(planner.listed), complete=complete)
     if isinstance(store, Selective):
         report.ignored += sum(store.ignored.values())
-    _tell_withheld(store.source, planner.withheld + images.withheld, report)
+    _report_archived(store.source, planner.archived + images.archived, report)
     problem = broken or planner.problem
     if problem is not None:
         report.problems.append(f"{problem}; nothing was deleted")
     elif planner.known - planner.forgotten < held or any(
-        is_inside(name, store.source) for name in indexed_sources(parts.index)
+        is_inside(name, store.source) for name in indexed_sources(context.index)
     ):
-        remove_absent(parts, store.source, planner.listed, report)
+        sync_deletions(context, store.source, planner.listed, report)
 
 
-def _tell_withheld(source: str, withheld: Counter[str], report: Report) -> None:
-    report.ignored += withheld.total()
-    for reason, count in withheld.items():
+def _report_archived(source: str, archived: Counter[str], report: Report) -> None:
+    report.ignored += archived.total()
+    for reason, count in archived.items():
         report.notices.append(f"{count:,} objects of {source} were passed over: {reason}")

@@ -1,6 +1,5 @@
-"""Takes in vectors that somebody has computed already; reads no picture."""
+"""Takes in vectors that were computed before, without reading a picture."""
 
-import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,14 +16,14 @@ from core.ports.image_store import Nameable, VectorRows
 from core.ports.vector_index import Point
 from core.text.analysis import analyse, is_unicode
 from ingest.pipeline.caption_updates import text_vectors
-from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_TOLD = 20  # rows of a file that are told of one by one
+_REPORTED_ROWS = 20  # rows of a file that are told of one by one
 _SAME = 1e-5  # cosine distance under which a vector is the one that is there
 _SMALLEST = 1e-6  # norm
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Reader = Callable[[Path], Iterator[VectorRows]]
 
@@ -39,15 +38,15 @@ class _Row:
     vector: Vector
 
 
-class Import:
-    """One run over vector files. Rows that are there already are passed over, so it goes on where one was cut off.
+class VectorImport:
+    """One run over vector files. Rows that are there already are skipped, so a run goes on where one was cut off.
 
-    An image that this library has encoded itself stays as it is; one that failed becomes searchable. Every row that
-    cannot be used is told of with file and row, and counted in `report.failed`.
+    An image that this library has encoded itself stays as it is; one that failed becomes searchable.
+    Every row that cannot be used is reported with file and row, and counted in `report.failed`.
     """
 
-    def __init__(self, parts: Parts, store_of: Callable[[Path], Nameable], read: Reader, report: Report) -> None:
-        self._parts = parts
+    def __init__(self, context: RunContext, store_of: Callable[[Path], Nameable], read: Reader, report: Report) -> None:
+        self._context = context
         self._store_of = store_of
         self._read = read
         self._report = report
@@ -55,45 +54,46 @@ class Import:
         self._done = 0
 
     def run(self, files: Sequence[Path]) -> Iterator[Progress]:
+        """Import the files one after the other, and yield often."""
         for path in files:
             refused = 0
             try:
                 modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                 store = self._store_of(path)
                 for rows in self._read(path):
-                    if self._parts.stop.is_set():
+                    if self._context.stop.is_set():
                         break
-                    refused = self._take(path, store, rows, modified_at, refused)
+                    refused = self._write_rows(path, store, rows, modified_at, refused)
                     self._done += len(rows.names)
                     yield Progress("images", self._done, None, self._report)
             except (InvalidVectors, OSError) as error:
                 self._report.problems.append(f"{error}; nothing more of it was imported")
-            if refused > _TOLD:
+            if refused > _REPORTED_ROWS:
                 self._report.notices.append(
-                    f"{path}: {refused - _TOLD:,} more rows were left out (level info logs all)"
+                    f"{path}: {refused - _REPORTED_ROWS:,} more rows were left out (level info logs all)"
                 )
-            if self._parts.stop.is_set():
+            if self._context.stop.is_set():
                 self._report.interrupted = True
                 return
         if self._report.added or self._report.updated:
-            self._parts.at_once(self._parts.index.optimize)
+            self._context.run_interruptible(self._context.index.optimize)
 
-    def _take(self, path: Path, store: Nameable, rows: VectorRows, modified_at: datetime, refused: int) -> int:
-        """Write what is good and new of some rows; returns how many of the file's rows have been refused by now."""
+    def _write_rows(self, path: Path, store: Nameable, rows: VectorRows, modified_at: datetime, refused: int) -> int:
+        """Write what is good and new of some rows. Return how many of the file's rows have been refused by now."""
         good: list[_Row] = []
         for n, name in enumerate(rows.names):
             try:
-                good.append(self._row(store, rows, n))
+                good.append(self._parse_row(store, rows, n))
             except ValueError as error:
                 refused += 1
                 self._report.failed += 1
                 reason = f"{path}: row {rows.first + n:,} ({name[:200]!r}) was left out: {error}"
-                _log.info(event("row_refused", file=path, row=rows.first + n, reason=str(error)))
-                if refused <= _TOLD:
+                _log.info("row_refused", file=path, row=rows.first + n, reason=str(error))
+                if refused <= _REPORTED_ROWS:
                     self._report.notices.append(reason)
-        known = patiently(self._parts.index.fetch, [row.id for row in good])
+        known = retry_while_busy(self._context.index.fetch, [row.id for row in good])
         theirs = [image_id for image_id, record in known.items() if record.etag == UNREAD_ETAG]
-        vectors = patiently(self._parts.index.vectors, theirs) if theirs else {}
+        vectors = retry_while_busy(self._context.index.vectors, theirs) if theirs else {}
         new: list[_Row] = []
         for row in good:
             record = known.get(row.id)
@@ -107,13 +107,13 @@ class Import:
             new.append(row)
         if new:
             said = [row.captions for row in new]
-            captions = text_vectors(self._parts.encoder(), said) if any(said) else [None] * len(new)
-            points = [self._point(store, row, text, modified_at) for row, text in zip(new, captions, strict=True)]
-            patiently(self._parts.index.upsert, points)
+            captions = text_vectors(self._context.encoder(), said) if any(said) else [None] * len(new)
+            points = [self._build_point(store, row, text, modified_at) for row, text in zip(new, captions, strict=True)]
+            retry_while_busy(self._context.index.upsert, points)
         return refused
 
-    def _row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
-        """Raises ValueError with the reason why it cannot be used."""
+    def _parse_row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
+        """Check a row, and name its image. Raises ValueError with the reason why it cannot be used."""
         name = rows.names[n]
         if not name.strip() or not is_unicode(name):
             raise ValueError("it has no name")
@@ -137,7 +137,7 @@ class Import:
             return False
         return vector is not None and 1 - float(vector @ row.vector) < _SAME
 
-    def _point(self, store: Nameable, row: _Row, caption: Vector | None, modified_at: datetime) -> Point:
+    def _build_point(self, store: Nameable, row: _Row, caption: Vector | None, modified_at: datetime) -> Point:
         record = ImageRecord(
             id=row.id,
             source=store.source,
@@ -148,7 +148,7 @@ class Import:
             modified_at=modified_at,
             indexed_at=datetime.now(UTC),
             status="indexed",
-            encoder=self._parts.index.info.fingerprint,
+            encoder=self._context.index.info.fingerprint,
             caption=row.captions[0] if row.captions else None,
             caption_origin="human" if row.captions else None,
             caption_score=None if caption is None else float(caption @ row.vector),

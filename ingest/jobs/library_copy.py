@@ -1,4 +1,4 @@
-"""One library into another of the same model: streamed, gone on with where it was cut off, and verified."""
+"""Copies a library into another of the same model, and compares them. A copy that was cut off goes on."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ SAMPLED = 500  # pictures that are compared in the end
 
 
 @dataclass(slots=True)
-class Copied:
+class CopyProgress:
     """How far a copy is, in pictures, failed ones included.
 
-    `written` now, `same` there already, `others` that the target holds beside those of the source (known at the end);
+    `written` now, `same` there already, `others` that only the target holds (known at the end).
     `sample`: ids of pictures, each as likely as any other.
     """
 
@@ -34,34 +34,36 @@ class Copied:
         return self.written + self.same
 
 
-def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None = None) -> Iterator[Copied]:
-    """Write every point of the source into the target, unless it is there as it is. Yields after every page.
+def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None = None) -> Iterator[CopyProgress]:
+    """Write every point of the source into the target, unless the same is there. Yields after every page.
 
-    Left or killed anywhere, it is gone on with by doing it again. What the target holds beside it stays. Raises
-    ModelMismatch, and LibraryError as either index does.
+    After a stop or a kill, the same call goes on. Points that only the target holds stay.
+    Raises ModelMismatch, and LibraryError as either index does.
     """
     if source.info.fingerprint != target.info.fingerprint:
         raise ModelMismatch(target.info.model, source.info.model)
     chance = chance or random.Random()
-    copied = Copied(source.count())
+    copied = CopyProgress(source.count())
     held, found = target.count(), 0
     yield copied
     for records in scroll_pages(source.scroll):
         there = _points(target, target.fetch([record.id for record in records]).values())
-        new = [point for image_id, point in _points(source, records).items() if not _same(point, there.get(image_id))]
+        new = [
+            point for image_id, point in _points(source, records).items() if not _is_same(point, there.get(image_id))
+        ]
         if new:
             target.upsert(new)
         found += len(there)
         for number, record in enumerate(records, copied.done):
-            _draw(copied.sample, record.id, number, chance)
+            _add_to_sample(copied.sample, record.id, number, chance)
         copied.written += len(new)
         copied.same += len(records) - len(new)
         yield copied
     copied.others = held - found
 
 
-def differences(source: VectorIndex, target: VectorIndex, copied: Copied) -> list[str]:
-    """Sentences on what is not as it should be after a copy: the numbers of pictures, and those of the sample."""
+def find_differences(source: VectorIndex, target: VectorIndex, copied: CopyProgress) -> list[str]:
+    """Say in sentences what differs after a copy: the numbers of pictures, and pictures of the sample."""
     said = []
     if (now := source.count()) != copied.done:
         said.append(f"{copied.done:,} pictures were copied, and the source holds {now:,} by now")
@@ -71,13 +73,13 @@ def differences(source: VectorIndex, target: VectorIndex, copied: Copied) -> lis
         ids = copied.sample[start : start + PAGE_SIZE]
         ours, theirs = (_points(index, index.fetch(ids).values()) for index in (source, target))
         said += [
-            f"{ours[one].record.uri} differs" for one in ids if one in ours and not _same(ours[one], theirs.get(one))
+            f"{ours[one].record.uri} differs" for one in ids if one in ours and not _is_same(ours[one], theirs.get(one))
         ]
     return said
 
 
 def _points(index: VectorIndex, records: Iterable[ImageRecord]) -> dict[str, Point]:
-    """Whole points of an index, by id."""
+    """Read whole points of an index, by id."""
     held = {record.id: record for record in records}
     vectors = {name: index.vectors(list(held), name) if held else {} for name in _NAMES}
     return {i: Point(record, vectors["image"].get(i), vectors["caption"].get(i)) for i, record in held.items()}
@@ -86,18 +88,18 @@ def _points(index: VectorIndex, records: Iterable[ImageRecord]) -> dict[str, Poi
 _NAMES: Sequence[DenseName] = ("image", "caption")
 
 
-def _same(point: Point, other: Point | None) -> bool:
+def _is_same(point: Point, other: Point | None) -> bool:
     if other is None or point.record != other.record:
         return False
-    return _equal(point.image, other.image) and _equal(point.caption, other.caption)
+    return _is_equal(point.image, other.image) and _is_equal(point.caption, other.caption)
 
 
-def _equal(one: Vector | None, other: Vector | None) -> bool:
+def _is_equal(one: Vector | None, other: Vector | None) -> bool:
     return one is other if one is None or other is None else np.array_equal(one, other)
 
 
-def _draw(sample: list[str], image_id: str, number: int, chance: random.Random) -> None:
-    """Reservoir sampling (Vitter 1985, algorithm R); `number` pictures came before."""
+def _add_to_sample(sample: list[str], image_id: str, number: int, chance: random.Random) -> None:
+    """Sample by reservoir (Vitter 1985, algorithm R); `number` pictures came before."""
     if len(sample) < SAMPLED:
         sample.append(image_id)
     elif (place := chance.randrange(number + 1)) < SAMPLED:

@@ -1,6 +1,5 @@
-"""An ingest of those files alone of which a watcher says that they have changed; nothing else is listed."""
+"""A run over those files alone that a watcher has seen to change. Nothing else is listed."""
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,20 +11,20 @@ from core.ports.image_store import ImageStore, Watchable
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_pass import CaptionPass
-from ingest.captions.human_captions import Given, give_captions
+from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.plan import Absences
 from ingest.pipeline.planner import Planner
-from ingest.pipeline.removal import remove
-from ingest.pipeline.run_context import Parts, patiently
-from ingest.telemetry.log_events import event
+from ingest.pipeline.removal import delete_absent
+from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class _Selection:
-    """An ImageStore of some images of another."""
+    """An image store that lists some images of another."""
 
     def __init__(self, store: ImageStore, refs: Iterable[ImageRef]) -> None:
         self.source = store.source
@@ -39,68 +38,68 @@ class _Selection:
         return self._store.read(ref)
 
 
-def run_touched(
-    parts: Parts,
-    touched: Mapping[str, Iterable[bytes]],
+def sync_paths(
+    context: RunContext,
+    changed: Mapping[str, Iterable[bytes]],
     stores: Mapping[str, ImageStore],
     report: Report,
     *,
-    given: Sequence[Given] = (),
+    human_captions: Sequence[SourceCaptions] = (),
 ) -> Iterator[Progress]:
-    """Bring the touched paths of each source up to date, and fill in `report` as it goes. Raises StoreError.
+    """Bring the changed paths of each source up to date, and fill in `report`. Raises StoreError.
 
-    `given`: captions of people for the stores' images.
+    `human_captions`: captions of people for the stores' images.
     """
     try:
-        for source, paths in touched.items():
-            if not parts.stop.is_set():
-                yield from _one_source(parts, stores[source], paths, report)
+        for source, paths in changed.items():
+            if not context.stop.is_set():
+                yield from _sync_source(context, stores[source], paths, report)
         if report.added or report.updated:
-            yield from give_captions(parts, given, report, tell=False)
-        if parts.options.captions:
-            yield from CaptionPass(parts, report).run()
-        report.pending_captions = patiently(parts.index.count, UNCAPTIONED)
+            yield from apply_human_captions(context, human_captions, report, report_names=False)
+        if context.options.captions:
+            yield from CaptionPass(context, report).run()
+        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
     finally:
-        report.interrupted = parts.stop.is_set()
+        report.interrupted = context.stop.is_set()
         report.seconds = time.monotonic() - report.started
 
 
-def _one_source(parts: Parts, store: ImageStore, paths: Iterable[bytes], report: Report) -> Iterator[Progress]:
+def _sync_source(context: RunContext, store: ImageStore, paths: Iterable[bytes], report: Report) -> Iterator[Progress]:
     assert isinstance(store, Watchable)
     found = dict(store.look(paths))
     there = [ref for ref in found.values() if ref is not None]
     gone = [point_id(store.source, key) for key, ref in found.items() if ref is None]
     planner = Planner(
-        _Selection(store, there), parts.index, retry_failed=parts.options.retry_failed, observer=parts.observer
+        _Selection(store, there), context.index, retry_failed=context.options.retry_failed, observer=context.observer
     )
     try:
-        yield from ImagePass(parts, _Selection(store, there), planner, report).run()
+        yield from ImagePass(context, _Selection(store, there), planner, report).run()
     finally:
         planner.close()
         report.skipped += planner.skipped
-    _log.info(event("files_looked_at", source=store.source, there=len(there), gone=len(gone)))
-    if gone and not parts.stop.is_set():
-        _remove(parts, store.source, gone, report)
+    _log.info("files_looked_at", source=store.source, there=len(there), gone=len(gone))
+    if gone and not context.stop.is_set():
+        _delete_gone(context, store.source, gone, report)
 
 
-def _remove(parts: Parts, source: str, gone: list[str], report: Report) -> None:
-    index = parts.index
+def _delete_gone(context: RunContext, source: str, gone: list[str], report: Report) -> None:
+    index = context.index
     records = [
         record for start in range(0, len(gone), PAGE_SIZE) for record in _fetch(index, gone[start : start + PAGE_SIZE])
     ]
     if not records:
         return
-    held = patiently(index.count, Filter(all=(Match("source", (source,)),)))
-    absences = Absences(source, held - len(records), held, len(records), _lost(index, source, records))
-    remove(parts, absences, [record.id for record in records], report)
+    held = retry_while_busy(index.count, Filter(all=(Match("source", (source,)),)))
+    absences = Absences(source, held - len(records), held, len(records), _count_lost(index, source, records))
+    delete_absent(context, absences, [record.id for record in records], report)
 
 
 def _fetch(index: VectorIndex, ids: list[str]) -> list[ImageRecord]:
-    return list(patiently(index.fetch, ids).values())
+    return list(retry_while_busy(index.fetch, ids).values())
 
 
-def _lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int:
-    """How many of these have bytes that no other image of the source has: those that were renamed are not lost."""
+def _count_lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int:
+    """Count the images whose bytes no other image of the source has. Renamed ones are not lost."""
     ids = {record.id for record in gone}
     indexed = [record for record in gone if record.status == "indexed"]
     kept: set[str | None] = set()
@@ -110,6 +109,6 @@ def _lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int:
         )
         if hashes:
             same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-            found = patiently(index.scroll, same, limit=4 * PAGE_SIZE)
+            found = retry_while_busy(index.scroll, same, limit=4 * PAGE_SIZE)
             kept.update(record.content_hash for record in found if record.id not in ids)
     return sum(record.content_hash not in kept for record in indexed)

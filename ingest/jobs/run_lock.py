@@ -1,4 +1,4 @@
-"""One ingest of a library at a time, and a mark that tells the next one when it did not end well."""
+"""A lock for one ingest of a library at a time, and a mark of a run that did not end well."""
 
 from pathlib import Path
 

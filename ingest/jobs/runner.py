@@ -1,6 +1,5 @@
-"""Runs of one process over the same sources: each takes the library, does its work and lets the library go."""
+"""Runs of one process over the same sources. Each run opens the library, does its work and releases the library."""
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,28 +10,28 @@ from pathlib import Path
 from core.bootstrap import Wiring
 from core.errors import BucketLensError, LibraryUnreachable, ModelError
 from core.ports.image_store import ImageStore
-from ingest.captions.caption_files import CaptionShelf
-from ingest.captions.human_captions import Given
-from ingest.captions.recaption_checkpoint import RedoMark
+from ingest.captions.caption_files import CaptionFileCache
+from ingest.captions.human_captions import SourceCaptions
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
 from ingest.jobs.full_sync import run_captions, run_ingest
-from ingest.jobs.partial_sync import run_touched
+from ingest.jobs.partial_sync import sync_paths
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Interrupted, Signals
 from ingest.pipeline.removal import is_inside
-from ingest.pipeline.run_context import Options, Parts
-from ingest.telemetry.log_events import event
-from ingest.telemetry.observer import SILENT, Observer, Outcome
+from ingest.pipeline.run_context import Options, RunContext
+from ingest.telemetry.log_events import get_logger
+from ingest.telemetry.observer import NULL_OBSERVER, Observer, RunOutcome
 from ingest.telemetry.report import Progress, Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Show = Callable[[Iterator[Progress]], None]
 
 
 class Runner:
-    """Does runs one after the other, in the main thread; models that one has loaded stay for the next.
+    """Does runs one after the other, in the main thread. Models that one run has loaded stay for the next.
 
-    `prompt`: load the encoder even where there is nothing to encode yet, so that the next run need not.
+    `preload`: load the encoder even where there is nothing to encode yet, so that the next run need not.
     """
 
     def __init__(
@@ -47,8 +46,8 @@ class Runner:
         caption_all: bool = False,
         retry_failed: bool = False,
         confirm_deletes: bool = False,
-        observer: Observer = SILENT,
-        prompt: bool = False,
+        observer: Observer = NULL_OBSERVER,
+        preload: bool = False,
     ) -> None:
         wiring.write(until=signals.stop)
         self._wiring = wiring
@@ -56,16 +55,16 @@ class Runner:
         self._signals = signals
         self._show = show
         self._observer = observer
-        self._prompt = prompt
+        self._preload = preload
         self._caption_files = caption_files
-        self._shelf = CaptionShelf()
-        self._named: dict[str, str] = {}
-        self._mirrored = time.monotonic()
+        self._caption_cache = CaptionFileCache()
+        self._names: dict[str, str] = {}
+        self._mirror_updated_at = time.monotonic()
         settings = wiring.settings
         self._options = Options(
             batch_size=settings.batch_size,
-            thumbnail_px=settings.thumbnail_px,
-            readers=(settings.decode_workers or os.cpu_count() or 1) + 2,
+            thumbnail_px=settings.decode.thumbnail_px,
+            readers=(settings.decode.workers or os.cpu_count() or 1) + 2,
             captions=captions,
             caption_all=caption_all,
             retry_failed=retry_failed,
@@ -74,89 +73,101 @@ class Runner:
 
     @property
     def stopped(self) -> bool:
+        """Whether a signal has come."""
         return self._signals.stop.is_set()
 
     def stores(self) -> list[ImageStore]:
-        """Raises SourceNotFound."""
-        stores = [self._wiring.store(source) for source in self._sources]
-        self._named = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
+        """Open the stores of all sources. Raises SourceNotFound."""
+        stores = [self._wiring.sources.open(source) for source in self._sources]
+        self._names = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
         return stores
 
-    def full(self) -> Report:
+    def sync(self) -> Report:
         """Make the library equal to its sources. Raises BucketLensError where that could not even be begun."""
         report = Report()
         stores = self.stores()
-        given = self._given()
-        self._run("full", report, lambda parts, sweep: run_ingest(parts, stores, report, given=given, sweep=sweep))
+        human_captions = self._read_caption_files()
+        self._run(
+            "full",
+            report,
+            lambda context, sweep: run_ingest(context, stores, report, human_captions=human_captions, sweep=sweep),
+        )
         if report.exit_code != 1 and not report.interrupted:
             ended = datetime.now(UTC)
-            if not report.behind:
-                self._observer.completed(ended)
+            if not report.incomplete_sources:
+                self._observer.sync_completed(ended)
             try:
-                self._wiring.last_run.write(ended, {store.source for store in stores} - report.behind)
+                self._wiring.files.last_run.write(ended, {store.source for store in stores} - report.incomplete_sources)
             except OSError as error:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
 
-    def reindex(self, carry: Callable[[Parts, Report], Iterator[Progress]]) -> Report:
-        """As `full`, for an edition that is not in use yet; `carry` is what follows. Raises BucketLensError."""
+    def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
+        """Sync as `sync` does, into an edition that is not in use yet, and then `carry`. Raises BucketLensError."""
         report = Report()
         stores = self.stores()
-        given = self._given()
+        human_captions = self._read_caption_files()
 
-        def work(parts: Parts, _: bool) -> Iterator[Progress]:
-            yield from run_ingest(parts, stores, report, given=given)
-            if not parts.stop.is_set():
-                yield from carry(parts, report)
+        def work(context: RunContext, _: bool) -> Iterator[Progress]:
+            yield from run_ingest(context, stores, report, human_captions=human_captions)
+            if not context.stop.is_set():
+                yield from carry(context, report)
 
         self._run("reindex", report, work)
         return report
 
-    def touched(self, paths: Mapping[str, Sequence[bytes]], stores: Mapping[str, ImageStore]) -> Report:
+    def sync_paths(self, paths: Mapping[str, Sequence[bytes]], stores: Mapping[str, ImageStore]) -> Report:
         """Bring the files that a watcher has seen to change up to date.
 
         Raises BucketLensError, as where the library has been deleted: only a full run makes one.
         """
         report = Report()
-        given = self._given()
-        self._run("watch", report, lambda parts, _: run_touched(parts, paths, stores, report, given=given))
+        human_captions = self._read_caption_files()
+        self._run(
+            "watch",
+            report,
+            lambda context, _: sync_paths(context, paths, stores, report, human_captions=human_captions),
+        )
         return report
 
     def caption(self, *, redo: bool) -> Report:
         """Caption what has no caption; with `redo` renew what a captioner wrote. Raises BucketLensError."""
         report = Report()
-        mark = RedoMark(self._wiring.redo_file) if redo else None
-        self._run("caption", report, lambda parts, _: run_captions(parts, report, mark))
+        mark = RecaptionCheckpoint(self._wiring.files.recaption_checkpoint) if redo else None
+        self._run("caption", report, lambda context, _: run_captions(context, report, mark))
         return report
 
-    def _given(self) -> list[Given]:
-        """The captions of people for each source: those of the command, and its own of bucketlens.toml.
+    def _read_caption_files(self) -> list[SourceCaptions]:
+        """Read the captions of people for each source: those of the command, and its own of bucketlens.toml.
 
-        Those of a source that lies inside another, which reads its images, are for that one. Raises InvalidCaptionFile.
+        A source inside another is read with it, so its captions are for the outer one. Raises InvalidCaptionFile.
         """
         own = {source.name: source.caption_files for source in self._wiring.settings.sources}
-        spoken_of: dict[Path, list[str]] = {}
-        for source, name in self._named.items():
-            around = next((other for other in self._named if is_inside(source, other)), source)
+        sources_of: dict[Path, list[str]] = {}
+        for source, name in self._names.items():
+            around = next((other for other in self._names if is_inside(source, other)), source)
             for path in (*self._caption_files, *own.get(name, ())):
-                spoken_of.setdefault(path, []).append(around)
-        return [Given(self._shelf.read(path), tuple(dict.fromkeys(sources))) for path, sources in spoken_of.items()]
+                sources_of.setdefault(path, []).append(around)
+        return [
+            SourceCaptions(self._caption_cache.read(path), tuple(dict.fromkeys(sources)))
+            for path, sources in sources_of.items()
+        ]
 
-    def importing(self, work: Callable[[Parts, Report], Iterator[Progress]]) -> Report:
+    def import_vectors(self, work: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
         """Take in vectors from files. Raises BucketLensError where that could not even be begun."""
         report = Report()
-        self._run("import", report, lambda parts, _: work(parts, report))
+        self._run("import", report, lambda context, _: work(context, report))
         report.seconds = time.monotonic() - report.started
         return report
 
-    def _run(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
-        _log.info(event("run_started", kind=kind))
+    def _run(self, kind: str, report: Report, work: Callable[[RunContext, bool], Iterator[Progress]]) -> None:
+        _log.info("run_started", kind=kind)
         self._observer.run_started()
         started = time.monotonic()
-        outcome: Outcome = "failed"
+        outcome: RunOutcome = "failed"
         try:
-            self._locked(kind, report, work)
-            behind = report.behind or report.exit_code == 1
+            self._run_locked(kind, report, work)
+            behind = report.incomplete_sources or report.exit_code == 1
             outcome = "interrupted" if report.interrupted else "incomplete" if behind else "complete"
         except (Interrupted, LibraryUnreachable) as error:
             if isinstance(error, LibraryUnreachable) and not self.stopped:
@@ -164,81 +175,83 @@ class Runner:
             report.interrupted = True
             outcome = "interrupted"
         finally:
-            self._observer.counted(report)
+            self._observer.update_counts(report)
             self._observer.run_ended(outcome, time.monotonic() - started)
             counts = {name: count for name, count in report.to_dict().items() if isinstance(count, int | float)}
-            _log.info(event("run_ended", kind=kind, outcome=outcome, **counts))
+            _log.info("run_ended", kind=kind, outcome=outcome, **counts)
 
-    def _locked(self, kind: str, report: Report, work: Callable[[Parts, bool], Iterator[Progress]]) -> None:
+    def _run_locked(self, kind: str, report: Report, work: Callable[[RunContext, bool], Iterator[Progress]]) -> None:
         lock = RunLock(self._wiring.settings.data)
         try:
             lock.look()  # before a model is loaded for nothing
             # may fail for want of a model: nothing is written before it
-            parts = self._parts(create=kind in ("full", "import"))
+            context = self._make_context(create=kind in ("full", "import"))
             with lock:
                 sweep = lock.unclean and kind == "full"
-                self._show(self._counting(work(parts, sweep), parts, kind, report))
+                self._show(self._report_progress(work(context, sweep), context, kind, report))
                 if not report.interrupted and sweep == lock.unclean:
                     lock.ended_well()
                 if not report.interrupted:
-                    self._mirror(parts, kind, report)
-                    self._calibrate(parts)
-                if self._prompt and not report.interrupted:
+                    self._update_mirror(context, kind, report)
+                    self._calibrate(context)
+                if self._preload and not report.interrupted:
                     with suppress(ModelError):  # is told of when there is something to encode
-                        parts.encoder()
-                self._observer.library(parts.index)
+                        context.encoder()
+                self._observer.inspect_library(context.index)
         finally:
             self._wiring.let_go()
 
-    def _counting(self, steps: Iterator[Progress], parts: Parts, kind: str, report: Report) -> Iterator[Progress]:
+    def _report_progress(
+        self, steps: Iterator[Progress], context: RunContext, kind: str, report: Report
+    ) -> Iterator[Progress]:
         for step in steps:
-            self._observer.counted(report)
+            self._observer.update_counts(report)
             yield step
             if self._mirror_due():
-                self._mirror(parts, kind, report)
+                self._update_mirror(context, kind, report)
 
     def _mirror_due(self) -> bool:
-        return time.monotonic() - self._mirrored > 60 * self._wiring.settings.mirror_minutes
+        return time.monotonic() - self._mirror_updated_at > 60 * self._wiring.settings.mirror.minutes
 
-    def _mirror(self, parts: Parts, kind: str, report: Report) -> None:
-        """Bring the library's copy up to date; what a watcher sees is copied by and by.
+    def _update_mirror(self, context: RunContext, kind: str, report: Report) -> None:
+        """Bring the library's copy up to date; after a watcher's runs only now and then.
 
-        A copy that cannot be made is no reason for a run to fail, nor is a signal meanwhile: the run itself is done.
+        A copy that cannot be made does not fail the run, and neither does a signal meanwhile: the run itself is done.
         """
         settings = self._wiring.settings
-        if not settings.mirror or (kind == "watch" and not self._mirror_due()):
+        if not settings.mirror.enabled or (kind == "watch" and not self._mirror_due()):
             return
-        self._mirrored = time.monotonic()
+        self._mirror_updated_at = time.monotonic()
         try:
             with suppress(Interrupted):
-                parts.at_once(self._wiring.build_mirror)
+                context.run_interruptible(lambda: self._wiring.mirrors.build(self._wiring.index))
         except (BucketLensError, OSError) as error:
-            _log.warning(event("mirror_not_made", error=str(error)))
+            _log.warning("mirror_not_made", error=str(error))
             report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
 
-    def _calibrate(self, parts: Parts) -> None:
-        """So that no search of a large library has to begin with it."""
+    def _calibrate(self, context: RunContext) -> None:
+        """Measure the library for its searches, so that no search has to begin with it."""
         try:
             with suppress(Interrupted):
-                parts.at_once(self._wiring.calibrate)
+                context.run_interruptible(self._wiring.calibrate)
         except BucketLensError as error:
-            _log.warning(event("library_not_measured", error=str(error)))
+            _log.warning("library_not_measured", error=str(error))
 
-    def _parts(self, *, create: bool) -> Parts:
+    def _make_context(self, *, create: bool) -> RunContext:
         wiring, signals = self._wiring, self._signals
-        index = signals.interruptible(wiring.create_index if create else lambda: wiring.index)
+        index = signals.run_interruptible(wiring.create_index if create else lambda: wiring.index)
         if wiring.settings.model not in (None, index.info.model):
             # raises ModelMismatch unless it is the library's model under another name
-            signals.interruptible(lambda: wiring.encoder)
-        return Parts(
+            signals.run_interruptible(lambda: wiring.encoder)
+        return RunContext(
             index=index,
-            encoder=lambda: signals.interruptible(lambda: wiring.encoder),
-            captioner=lambda: signals.interruptible(lambda: wiring.captioner),
+            encoder=lambda: signals.run_interruptible(lambda: wiring.encoder),
+            captioner=lambda: signals.run_interruptible(lambda: wiring.captioner),
             decoder=wiring.decoder,
             thumbnails=wiring.thumbnails,
-            open_store=wiring.store,
+            open_store=wiring.sources.open,
             options=self._options,
             stop=signals.stop,
-            at_once=signals.interruptible,
+            run_interruptible=signals.run_interruptible,
             observer=self._observer,
         )

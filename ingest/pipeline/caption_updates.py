@@ -1,4 +1,4 @@
-"""What is said of images -> updates of their captions: words, vector and score of all of it."""
+"""Captions of images -> updates of the index: their words, their vector and its score."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from core.domain.image import ImageRecord, all_texts
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.encoders import Encoder
 from core.ports.vector_index import CaptionUpdate, VectorIndex
-from ingest.pipeline.run_context import patiently
+from ingest.pipeline.run_context import retry_while_busy
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """What people wrote of an image and what a captioner said of it, of which either may be missing."""
+class CaptionTexts:
+    """All captions of an image: those that people wrote, and the one that a captioner wrote. Either may be missing."""
 
     record: ImageRecord
     human: tuple[str, ...]
@@ -23,61 +23,66 @@ class Wording:
 
     @property
     def texts(self) -> tuple[str, ...]:
+        """Every text once, those of people first."""
         return all_texts(None, self.human, self.generated)
 
 
 def caption_updates(
-    index: VectorIndex, encoder: Callable[[], Encoder], wordings: Sequence[Wording]
+    index: VectorIndex, encoder: Callable[[], Encoder], caption_texts: Sequence[CaptionTexts]
 ) -> list[CaptionUpdate]:
-    """The vector of an image that failed is left for when it can be read."""
-    indexed = [wording for wording in wordings if wording.record.status == "indexed"]
-    vectors = dict(zip((wording.record.id for wording in indexed), _means(encoder, indexed), strict=True))
-    images = patiently(index.vectors, [wording.record.id for wording in indexed])
-    return [_update(each, vectors.get(each.record.id), images.get(each.record.id)) for each in wordings]
+    """Make the updates for these captions, in their order.
+
+    An image that failed gets its words alone; its vector is left for when it can be read.
+    """
+    indexed = [captions for captions in caption_texts if captions.record.status == "indexed"]
+    vectors = dict(zip((captions.record.id for captions in indexed), _encode_means(encoder, indexed), strict=True))
+    images = retry_while_busy(index.vectors, [captions.record.id for captions in indexed])
+    return [_make_update(each, vectors.get(each.record.id), images.get(each.record.id)) for each in caption_texts]
 
 
-def written(record: ImageRecord) -> tuple[str, ...]:
-    """What people wrote of the image."""
+def get_human_captions(record: ImageRecord) -> tuple[str, ...]:
+    """Return what people wrote of the image."""
     if record.caption_origin != "human":
         return ()
     return record.captions or ((record.caption,) if record.caption else ())
 
 
 def text_vector(encoder: Encoder, texts: Sequence[str]) -> Vector:
-    """(D,): one caption vector for all of the texts, of which there is one at least."""
+    """Encode at least one text into one caption vector, (D,)."""
     return _mean(encoder.encode_texts(texts).vectors)
 
 
 def text_vectors(encoder: Encoder, groups: Sequence[Sequence[str]]) -> list[Vector | None]:
-    """One caption vector, (D,), for each group of texts; None for an empty one. All are encoded at once."""
+    """Encode each group of texts into one caption vector, (D,), or None for an empty group. All are encoded at once."""
     rows = iter(encoder.encode_texts([text for texts in groups for text in texts]).vectors)
     return [_mean(np.stack([next(rows) for _ in texts])) if texts else None for texts in groups]
 
 
-def _update(wording: Wording, vector: Vector | None, image: Vector | None) -> CaptionUpdate:
+def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | None) -> CaptionUpdate:
     score = None if vector is None or image is None else float(vector @ image)
-    image_id, captioner = wording.record.id, wording.captioner
-    if not wording.human:
-        return CaptionUpdate(image_id, wording.generated or "", "generated", captioner, score, vector)
-    human, generated = wording.human, wording.generated
+    image_id, captioner = captions.record.id, captions.captioner
+    if not captions.human:
+        return CaptionUpdate(image_id, captions.generated or "", "generated", captioner, score, vector)
+    human, generated = captions.human, captions.generated
     return CaptionUpdate(image_id, human[0], "human", captioner, score, vector, human, generated)
 
 
-def _means(encoder: Callable[[], Encoder], wordings: Sequence[Wording]) -> Iterator[Vector | None]:
-    texts = [text for wording in wordings for text in wording.texts]
+def _encode_means(encoder: Callable[[], Encoder], caption_texts: Sequence[CaptionTexts]) -> Iterator[Vector | None]:
+    texts = [text for captions in caption_texts for text in captions.texts]
     rows = encoder().encode_texts(texts).vectors if texts else None  # (sum of texts, D)
     start = 0
-    for wording in wordings:
-        count = len(wording.texts)
+    for captions in caption_texts:
+        count = len(captions.texts)
         yield _mean(rows[start : start + count]) if rows is not None and count else None
         start += count
 
 
 def _mean(rows: Matrix) -> Vector:
-    """(N, D) -> (D,): the normalised mean, so that a query's cosine to it rises with its mean cosine to all captions.
+    """(N, D) -> (D,): the normalised mean.
 
-    What several people agree on outweighs the turn of phrase of one, as in the prompt ensembles of CLIP (Radford et al.
-    2021, 3.1.4). The first alone where they cancel each other out.
+    A query's cosine to it rises with the query's mean cosine to all captions, as in the prompt ensembles of CLIP
+    (Radford et al. 2021, 3.1.4). What several people agree on outweighs the turn of phrase of one.
+    Where the rows cancel each other out, it is the first row.
     """
     if len(rows) > 1:
         try:

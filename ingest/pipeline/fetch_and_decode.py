@@ -1,4 +1,4 @@
-"""One image from its source to model input: read, hash, decode, thumbnail. Runs in several threads at once."""
+"""One image from its source to model input: read, hash, decode, store the thumbnail."""
 
 import hashlib
 import threading
@@ -19,41 +19,42 @@ from core.imaging.decoder import Decoded, DecodeRequest
 from core.ports.decoder import Decoder
 from core.ports.image_store import Conditional, Fetched, ImageStore
 from core.ports.local_files import ThumbnailStore
-from ingest.pipeline.plan import Step, seen_in_part
-from ingest.telemetry.observer import SILENT, Observer, timed
+from ingest.pipeline.plan import Step, has_center_crop_only
+from ingest.telemetry.observer import NULL_OBSERVER, Observer, time_stage
 
-_MAX_HELD_BYTES = 128 * 2**20
+_MAX_BYTES_IN_MEMORY = 128 * 2**20
 _CHANGES_FOLLOWED = 4
 _UNKNOWN_BYTES = 8 * 2**20  # counted for an image whose listing does not know its size
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Decoded, its thumbnail stored; waits for its vector."""
+    """Decoded, and its thumbnail stored: only its vector is missing."""
 
     step: Step
     decoded: Decoded
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """Its bytes are those that are indexed already."""
+class Unchanged:
+    """The bytes are those that are indexed already."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Cannot be indexed. `for_now`: it could not be read at all, which may be over by the next run.
+    """Cannot be indexed.
 
-    `stays`: what is indexed of it stays so, if there is anything.
+    `transient`: it could not be read at all, which may be over by the next run.
+    `keep_indexed`: what is indexed of it stays, if there is anything.
     """
 
     step: Step
     reason: str
     content_hash: str | None = None
-    for_now: bool = False
-    stays: bool = False
+    transient: bool = False
+    keep_indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +65,25 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Reworded:
-    """Nothing is to be read: its listing has other captions for it than are on record."""
+class CaptionsChanged:
+    """Nothing to read: only the captions of its listing differ from those on record."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld:
+class Archived:
     """There, but kept where it cannot be read."""
 
     step: Step
     reason: str
 
 
-Outcome = Ready | Touched | Reworded | Failed | Gone | Withheld
+FetchResult = Ready | Unchanged | CaptionsChanged | Failed | Gone | Archived
 
 
-class Preparer:
-    """Prepares images of one store; bounds the encoded bytes that its threads hold at once."""
+class ImageLoader:
+    """Loads images of one store, in several threads; bounds the encoded bytes that they hold at once."""
 
     def __init__(
         self,
@@ -90,56 +91,59 @@ class Preparer:
         decoder: Decoder,
         thumbnails: ThumbnailStore,
         request: DecodeRequest,
-        observer: Observer = SILENT,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self._store = store
         self._decoder = decoder
         self._thumbnails = thumbnails
         self._request = request
         self._observer = observer
-        self._budget = _ByteBudget(_MAX_HELD_BYTES)
+        self._budget = _ByteBudget(_MAX_BYTES_IN_MEMORY)
 
-    def __call__(self, step: Step) -> Outcome:
-        """The outcome for the image as it is when its bytes are read, which its step then refers to."""
+    def load(self, step: Step) -> FetchResult:
+        """Load the image of a step as it is when its bytes are read; the step of the result refers to that."""
         if step.kind == "reword":
-            return Reworded(step)
+            return CaptionsChanged(step)
         for _ in range(_CHANGES_FOLLOWED):
             try:
-                return self._prepare(step)
+                return self._load(step)
             except ImageChanged as error:
                 step = replace(step, ref=error.ref)
         return Failed(
-            step, "changes again and again while it is read; the next run tries again", for_now=True, stays=True
+            step,
+            "changes again and again while it is read; the next run tries again",
+            transient=True,
+            keep_indexed=True,
         )
 
-    def _prepare(self, step: Step) -> Outcome:
+    def _load(self, step: Step) -> FetchResult:
         with self._budget.hold(step.ref.bytes or _UNKNOWN_BYTES):
             try:
-                with timed(self._observer, "read"):
+                with time_stage(self._observer, "read"):
                     fetched = self._fetch(step)
             except ImageUnchanged:
-                return Touched(step if step.known is None else replace(step, ref=step.known.ref))
+                return Unchanged(step if step.known is None else replace(step, ref=step.known.ref))
             except ImageGone:
                 return Gone(step)
             except ImageWithheld as error:
-                return Withheld(step, str(error))
+                return Archived(step, str(error))
             except ImageUnavailable as error:
-                return Failed(step, str(error), for_now=True, stays=True)
+                return Failed(step, str(error), transient=True, keep_indexed=True)
             except LinkDead as error:
-                return Failed(step, str(error), stays=True)
+                return Failed(step, str(error), keep_indexed=True)
             except ImageError as error:
-                return Failed(step, str(error), stays=_seen_in_part(step))
+                return Failed(step, str(error), keep_indexed=_has_center_crop_only(step))
             step, data = replace(step, ref=fetched.ref), fetched.data
             content_hash = hashlib.sha256(data).hexdigest()
             known = step.known
             same = known is not None and known.status == "indexed" and known.content_hash == content_hash
-            if same and not _seen_in_part(step):
-                return Touched(step)
+            if same and not _has_center_crop_only(step):
+                return Unchanged(step)
             try:
-                with timed(self._observer, "decode"):
+                with time_stage(self._observer, "decode"):
                     decoded = self._decoder.submit(data, self._request).result()
             except ImageError as error:
-                return Failed(step, str(error), content_hash, stays=same)
+                return Failed(step, str(error), content_hash, keep_indexed=same)
         assert decoded.thumbnail is not None
         self._thumbnails.put(step.id, decoded.thumbnail)
         return Ready(step, replace(decoded, thumbnail=None))
@@ -148,16 +152,16 @@ class Preparer:
         if not isinstance(self._store, Conditional):
             return Fetched(step.ref, self._store.read(step.ref))
         known = step.known
-        unless = known is not None and known.status == "indexed" and not seen_in_part(known)
+        unless = known is not None and known.status == "indexed" and not has_center_crop_only(known)
         return self._store.fetch(step.ref, known.etag if known is not None and unless else "")
 
 
-def _seen_in_part(step: Step) -> bool:
-    return step.known is not None and seen_in_part(step.known)
+def _has_center_crop_only(step: Step) -> bool:
+    return step.known is not None and has_center_crop_only(step.known)
 
 
 class _ByteBudget:
-    """A semaphore over bytes; one image over the whole budget passes when it is alone."""
+    """A semaphore over bytes. One image over the whole budget passes when it is alone."""
 
     def __init__(self, total: int) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""Ends an ingest on SIGINT or SIGTERM."""
+"""Stops a command on SIGINT or SIGTERM."""
 
 import os
 import signal
@@ -11,13 +11,16 @@ T = TypeVar("T")
 
 
 class Interrupted(BaseException):
-    """A signal came during what may be cut off, like loading a model. No Exception: vendors catch those."""
+    """A signal came during what may be cut off, like loading a model.
+
+    It is no Exception, because vendors catch those.
+    """
 
 
 class Signals:
-    """While entered, the first SIGINT or SIGTERM sets `stop`, and what is `interruptible` ends at once.
+    """While entered, the first SIGINT or SIGTERM sets `stop`, and ends what runs in `run_interruptible` at once.
 
-    A second one interrupts whatever is going on; while something `interruptible` is ending it kills the process.
+    A second one interrupts whatever is going on. While something interruptible is ending, it kills the process.
     """
 
     def __init__(self) -> None:
@@ -33,8 +36,11 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def interruptible(self, load: Callable[[], T]) -> T:
-        """What `load` returns. In the main thread, and for what may be cut off anywhere without harm."""
+    def run_interruptible(self, load: Callable[[], T]) -> T:
+        """Call what may be cut off anywhere without harm, in the main thread, and return its result.
+
+        Raises Interrupted where a signal has come.
+        """
         self._interruptible = True
         try:
             if self.stop.is_set():
@@ -42,6 +48,10 @@ class Signals:
             return load()
         finally:
             self._interruptible = False
+
+    def exit_code(self, code: int) -> int:
+        """Return `code`, or 128 and the number of the signal that came, as shells do."""
+        return 128 + self.received if self.received else code
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         again = self.received is not None

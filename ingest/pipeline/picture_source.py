@@ -1,6 +1,5 @@
-"""The pictures of indexed images once more: from their thumbnails, or from where they are."""
+"""Reads the pictures of indexed images once more, from their thumbnails or from their sources."""
 
-import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
@@ -10,61 +9,63 @@ from core.domain.image import ImageRecord
 from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, StoreError
 from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.image_store import ImageStore, Remote
-from ingest.pipeline.run_context import Parts
+from ingest.pipeline.run_context import RunContext
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _EXAMPLES = 10
 _TICK = 0.2  # seconds between two looks at whether to stop
 _OTHER = "another picture is there now"
 
-Shown = Pixels | str
+PixelsOrReason = Pixels | str
 """Pixels, or why there are none."""
 
 
-class Pictures:
-    """Shows pictures, in several threads at once; counts and reports those that cannot be shown."""
+class PictureReader:
+    """Reads pictures, in several threads at once. Counts and reports those that cannot be read."""
 
-    def __init__(self, parts: Parts, report: Report) -> None:
-        self._parts = parts
+    def __init__(self, context: RunContext, report: Report) -> None:
+        self._context = context
         self._report = report
         self._stores: dict[str, ImageStore] = {}
-        self._broken: dict[str, str] = {}
+        self._store_errors: dict[str, str] = {}
         self._opening = threading.Lock()
         self._missed: list[str] = []
 
-    def small(self, record: ImageRecord, spec: PixelSpec) -> Shown:
-        """From the thumbnail, or where that is missing or damaged from the picture, whose thumbnail is made again."""
-        thumbnail = self._parts.thumbnails.get(record.id)
+    def read_small(self, record: ImageRecord, spec: PixelSpec) -> PixelsOrReason:
+        """Decode the thumbnail. Where it is missing or damaged, read the picture, and make the thumbnail again."""
+        thumbnail = self._context.thumbnails.get(record.id)
         if thumbnail is not None:
             try:
                 return _pixels(self._decode(thumbnail, DecodeRequest(spec)))
             except ImageError as error:
-                _log.warning("thumbnail of %s: %s", record.uri, error)
-        return _pixels(self._read(record, DecodeRequest(spec, self._parts.options.thumbnail_px)))
+                _log.warning("thumbnail_unreadable", uri=record.uri, reason=str(error))
+        return _pixels(self._read(record, DecodeRequest(spec, self._context.options.thumbnail_px)))
 
-    def whole(self, record: ImageRecord, spec: PixelSpec) -> Shown:
-        """From the picture; a thumbnail that is missing is made again."""
-        missing = self._parts.thumbnails.get(record.id) is None
-        return _pixels(self._read(record, DecodeRequest(spec, self._parts.options.thumbnail_px if missing else None)))
+    def read_whole(self, record: ImageRecord, spec: PixelSpec) -> PixelsOrReason:
+        """Read the picture. A thumbnail that is missing is made again."""
+        missing = self._context.thumbnails.get(record.id) is None
+        return _pixels(self._read(record, DecodeRequest(spec, self._context.options.thumbnail_px if missing else None)))
 
-    def thumbnail(self, record: ImageRecord) -> str | None:
-        """Make the thumbnail from the picture. Returns why it cannot be made, or None."""
-        decoded = self._read(record, DecodeRequest(thumbnail=self._parts.options.thumbnail_px))
+    def remake_thumbnail(self, record: ImageRecord) -> str | None:
+        """Make the thumbnail from the picture. Return why it cannot be made, or None."""
+        decoded = self._read(record, DecodeRequest(thumbnail=self._context.options.thumbnail_px))
         return decoded if isinstance(decoded, str) else None
 
-    def broken(self, source: str) -> str | None:
-        """Why the source as a whole cannot be read, where that has shown."""
-        return self._broken.get(source)
+    def get_store_error(self, source: str) -> str | None:
+        """Return why the source as a whole cannot be read, or None where that has not been seen."""
+        return self._store_errors.get(source)
 
-    def missed(self, record: ImageRecord, reason: str) -> None:
-        _log.warning("no caption for %s: %s", record.uri, reason)
+    def record_missed(self, record: ImageRecord, reason: str) -> None:
+        """Count and log a picture that cannot be had for its caption."""
+        _log.warning("no_caption", uri=record.uri, reason=reason)
         self._report.uncaptioned += 1
         if len(self._missed) < _EXAMPLES:
             self._missed.append(f"  {record.uri}: {reason}")
 
-    def tell(self) -> None:
+    def report_missed(self) -> None:
         """Put what was missed into the report's notices."""
         if self._missed:
             count = self._report.uncaptioned
@@ -76,14 +77,14 @@ class Pictures:
 
     def stop(self) -> None:
         """End what waits for decoders and stores."""
-        self._parts.decoder.close()
+        self._context.decoder.close()
         for store in list(self._stores.values()):
             if isinstance(store, Remote):
                 store.stop()
 
     def _read(self, record: ImageRecord, request: DecodeRequest) -> Decoded | str:
-        """The very picture that is indexed, its thumbnail put away; or why there is none."""
-        if trouble := self._broken.get(record.source):
+        """Read the very picture that is indexed, and store its thumbnail. Return why it cannot be had otherwise."""
+        if trouble := self._store_errors.get(record.source):
             return trouble
         try:
             data = self._store(record.source).read(record.ref)
@@ -93,33 +94,33 @@ class Pictures:
         except (ImageGone, ImageWithheld, ImageUnavailable, ImageError) as error:
             return str(error)
         except StoreError as error:
-            self._broken[record.source] = str(error)
+            self._store_errors[record.source] = str(error)
             return str(error)
         if record.content_hash not in (None, decoded.content_hash):
             return _OTHER
         if decoded.thumbnail is not None:
-            self._parts.thumbnails.put(record.id, decoded.thumbnail)
+            self._context.thumbnails.put(record.id, decoded.thumbnail)
         return decoded
 
     def _decode(self, data: bytes, request: DecodeRequest) -> Decoded:
-        return self._parts.decoder.submit(data, request).result()
+        return self._context.decoder.submit(data, request).result()
 
     def _store(self, source: str) -> ImageStore:
         with self._opening:
             if source not in self._stores:
-                self._stores[source] = self._parts.open_store(source)
+                self._stores[source] = self._context.open_store(source)
             return self._stores[source]
 
 
-def finished(work: Iterable["Future[Any]"], stop: threading.Event) -> bool:
-    """Wait until all of it is done, or `stop`."""
+def wait_until_done(work: Iterable["Future[Any]"], stop: threading.Event) -> bool:
+    """Wait until all of it is done, or `stop`. Return whether it is done."""
     left = set(work)
     while left and not stop.is_set():
         left = wait(left, timeout=_TICK).not_done
     return not left
 
 
-def _pixels(decoded: Decoded | str) -> Shown:
+def _pixels(decoded: Decoded | str) -> PixelsOrReason:
     if isinstance(decoded, str):
         return decoded
     assert decoded.pixels is not None

@@ -1,4 +1,4 @@
-"""What is to be done: pure decisions from what is listed and what is indexed, tested without a disk."""
+"""What is to be done: pure decisions from what is listed and what is indexed."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -29,10 +29,12 @@ class Step:
 def plan(
     listed: Iterable[tuple[str, ImageRef]], known: Mapping[str, ImageRecord], *, retry_failed: bool = False
 ) -> list[Step]:
-    """A page of (id, ref) against the records of those ids. A failed image is tried again when its etag changed.
+    """Compare a page of (id, ref) with the records of those ids.
 
-    What would be worked on if it were not withheld is told apart, and so is an image of which only the captions that
-    its listing has for it are others. One that is `seen_in_part` is read again, unless it is withheld.
+    A failed image is tried again when its etag has changed.
+    An image to be worked on that is archived has a kind of its own ("withheld").
+    So has one whose captions alone differ from those of its listing ("reword").
+    An image with `has_center_crop_only` is read again, unless it is archived.
     """
     return [
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
@@ -45,15 +47,15 @@ def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
         return "add" if ref.withheld is None else "withheld"
     if _has_changed(ref, known) or (retry_failed and known.status == "failed"):
         return "update" if ref.withheld is None else "withheld"
-    if seen_in_part(known) and ref.withheld is None:
+    if has_center_crop_only(known) and ref.withheld is None:
         return "update"
     if ref.captions and (known.caption_origin, known.captions) != ("human", ref.captions):
         return "reword"
     return "skip"
 
 
-def seen_in_part(known: ImageRecord) -> bool:
-    """Has it the vector of its middle square alone, as long pictures were encoded before there were tiles?"""
+def has_center_crop_only(known: ImageRecord) -> bool:
+    """Whether its vector is of the middle square alone, as long pictures were encoded before there were tiles."""
     if known.status != "indexed" or known.content_hash is None or known.framing is not None:
         return False
     return known.width is not None and known.height is not None and is_long(known.width, known.height)
@@ -67,31 +69,31 @@ def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """What a complete listing says about what is indexed of a source.
+    """What a complete listing says about what is indexed of a source: how many images are absent from it.
 
-    `lost` of the `gone` are not to be found under another name, so deleting them forgets a picture.
+    `lost` of the `absent` have no other name, so deleting them forgets a picture.
     """
 
     source: str
     listed: int
-    held: int
-    gone: int
+    indexed: int
+    absent: int
     lost: int
 
 
-def refusal(absences: Absences, *, confirmed: bool) -> str | None:
-    """Why nothing may be deleted, as a sentence for people, or None."""
-    if absences.gone and not absences.listed:
+def explain_refusal(absences: Absences, *, confirmed: bool) -> str | None:
+    """Say in a sentence why nothing may be deleted, or return None."""
+    if absences.absent and not absences.listed:
         return (
-            f"{absences.source} lists no image at all while {absences.held:,} are indexed; nothing was deleted, "
+            f"{absences.source} lists no image at all while {absences.indexed:,} are indexed; nothing was deleted, "
             "because that looks like a disk that is not mounted, or a wrong prefix. See that it is there, then run the "
             "same command again; if it was emptied for good, run "
             f"`bucketlens forget {shlex.quote(absences.source)}`"
         )
-    if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.held):
+    if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.indexed):
         return None
     return (
-        f"{absences.gone:,} of {absences.held:,} images of {absences.source} are no longer listed; nothing was "
+        f"{absences.absent:,} of {absences.indexed:,} images of {absences.source} are no longer listed; nothing was "
         f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}. If they are gone for good, run again with "
         "--confirm-deletes"
     )
@@ -113,11 +115,11 @@ class IdSet:
         self._sorted = None
 
     def remove(self, image_id: str) -> None:
-        """Take out one that was added. Safe while another thread adds."""
+        """Take out an id that was added. Safe while another thread adds."""
         self._removed.add(image_id)
 
-    def absent(self, image_ids: Iterable[str]) -> list[str]:
-        """Those that were not added, or were removed, in order."""
+    def find_absent(self, image_ids: Iterable[str]) -> list[str]:
+        """Return those ids that were not added, or were removed, in their order."""
         wanted = list(image_ids)
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))

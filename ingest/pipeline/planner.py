@@ -14,29 +14,29 @@ from core.ports.image_store import ImageStore
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import IdSet, Step, plan
-from ingest.pipeline.run_context import patiently
-from ingest.telemetry.observer import SILENT, Observer, timed
+from ingest.pipeline.run_context import retry_while_busy
+from ingest.telemetry.observer import NULL_OBSERVER, Observer, time_stage
 
 _AHEAD = 20_000  # steps; about 20 MB
 
 
 class Planner:
-    """Runs in a thread of its own. Only add and update steps come out; `skipped` counts the others.
+    """Plans in a thread of its own. Steps that need work come out; `skipped` counts the others.
 
-    `total` is the number of images to work on, known once everything has been listed; `withheld` counts, by reason,
-    those that would be worked on if they could be read. After the last step `problem` says why the listing is not
-    complete, where it is not. `known` of the listed images are indexed, `forgotten` of them were deleted after they had
-    been listed.
+    `total` is the number of images to work on, known once everything has been listed.
+    `archived` counts, by reason, those that would be worked on if they could be read.
+    `problem`, after the last step, says why the listing is not complete, where it is not.
+    `known` of the listed images are indexed; `forgotten` of them were deleted after they had been listed.
     """
 
     def __init__(
-        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = SILENT
+        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = NULL_OBSERVER
     ) -> None:
         self.listed = IdSet()
         self.known = 0
         self.forgotten = 0
         self.skipped = 0
-        self.withheld: Counter[str] = Counter()
+        self.archived: Counter[str] = Counter()
         self.total: int | None = None
         self.problem: StoreError | None = None
         self._store = store
@@ -52,11 +52,14 @@ class Planner:
 
     @property
     def ended(self) -> bool:
-        """Has the last step been taken?"""
+        """Whether the last step has been taken."""
         return self._ended
 
     def next(self, wait_s: float) -> Step | None:
-        """The next step, or None where there is none yet (when `ended`: none any more). Raises what planning raised."""
+        """Return the next step, or None where there is none yet, or (when `ended`) none any more.
+
+        Raises what planning raised.
+        """
         if self._ended:
             return None
         try:
@@ -75,7 +78,7 @@ class Planner:
         self.forgotten += step.known is not None
 
     def close(self) -> None:
-        """Ends it within a page of the listing, wherever it is."""
+        """End the planning, wherever it is, within a page of the listing."""
         self._closing.set()
         self._thread.join()
 
@@ -100,7 +103,7 @@ class Planner:
         while problem is None and not self._closing.is_set():
             page: list[tuple[str, ImageRef]] = []
             try:
-                with timed(self._observer, "list"):
+                with time_stage(self._observer, "list"):
                     page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, PAGE_SIZE))
             except StoreError as error:
                 problem = error
@@ -109,11 +112,11 @@ class Planner:
             for image_id, _ in page:
                 self.listed.add(image_id)
             ids = [image_id for image_id, _ in page]
-            known = patiently(self._index.fetch, ids)
+            known = retry_while_busy(self._index.fetch, ids)
             self.known += len(known)
             for step in plan(page, known, retry_failed=self._retry_failed):
                 if step.kind == "withheld":
-                    self.withheld[str(step.ref.withheld)] += 1
+                    self.archived[str(step.ref.withheld)] += 1
                 elif step.kind == "skip":
                     self.skipped += 1
                 else:

@@ -1,4 +1,4 @@
-"""Outcomes -> points: the one place that fills in records."""
+"""Loaded images -> points of the index. The one place that fills in records."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,105 +14,111 @@ from core.imaging.tiling import is_long
 from core.ports.encoders import Encoder
 from core.ports.vector_index import Point, VectorIndex
 from core.text.analysis import analyse
-from ingest.pipeline.caption_updates import text_vector, written
+from ingest.pipeline.caption_updates import get_human_captions, text_vector
 from ingest.pipeline.fetch_and_decode import Failed
-from ingest.pipeline.plan import Step, seen_in_part
-from ingest.pipeline.run_context import patiently
+from ingest.pipeline.plan import Step, has_center_crop_only
+from ingest.pipeline.run_context import retry_while_busy
 
 
-def indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
-    """A new point; what people wrote of the picture stays when its file changes, or can be read again.
+def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex, encoder: Encoder) -> Point:
+    """Make the point of an encoded image. What people wrote of it stays when its file changes.
 
-    What its listing says that they wrote counts for more. A picture that is the same and had been seen in part keeps
-    every caption.
+    Captions of its listing count for more than those on record.
+    A picture that had a center crop alone, and whose bytes are the same, keeps every caption.
     """
     known = step.known
-    if known is not None and seen_in_part(known) and known.content_hash == decoded.content_hash:
+    if known is not None and has_center_crop_only(known) and known.content_hash == decoded.content_hash:
         if not step.ref.captions or step.ref.captions == known.captions:
-            return _reframed(step, decoded, vector, index)
-    record, known = _decoded_record(step, decoded, index.info.fingerprint), step.known
+            return _build_reencoded_point(step, decoded, vector, index)
+    record, known = _build_decoded_record(step, decoded, index.info.fingerprint), step.known
     if step.ref.captions:
-        return _captioned_by_listing(record, vector, step.ref.captions, encoder)
+        return _build_listed_point(record, vector, step.ref.captions, encoder)
     if known is None or known.caption_origin != "human":
         return Point(record, vector)
-    record = _with_words_of_people(record, known)
+    record = _with_human_captions(record, known)
     caption = None
     if known.generated is None:  # a captioner's words are of the old picture
-        caption = patiently(index.vectors, [known.id], "caption").get(known.id)
+        caption = retry_while_busy(index.vectors, [known.id], "caption").get(known.id)
     if caption is None and record.texts:
         caption = text_vector(encoder, record.texts)
     score = None if caption is None else float(caption @ vector)
     return Point(replace(record, caption_score=score), vector, caption)
 
 
-def _reframed(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
-    """With another image vector, and all that is said of it as it was."""
+def _build_reencoded_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
+    """Make a point with another image vector, and all captions as they were."""
     assert step.known is not None
-    record = _told_as(_decoded_record(step, decoded, index.info.fingerprint), step.known)
-    caption = patiently(index.vectors, [step.id], "caption").get(step.id)
+    record = _with_captions_of(_build_decoded_record(step, decoded, index.info.fingerprint), step.known)
+    caption = retry_while_busy(index.vectors, [step.id], "caption").get(step.id)
     score = None if caption is None else float(caption @ vector)
     return Point(replace(record, caption_score=score), vector, caption)
 
 
-def adopted_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
-    """The point of an image whose vector was imported and that is now read for the first time: the vector stays."""
+def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
+    """Make the point of an image whose vector was imported, and that is now read for the first time.
+
+    The vector stays. Returns None where there is no such vector.
+    """
     known = step.known
     if known is None or known.etag != UNREAD_ETAG or known.status != "indexed":
         return None
-    vector = patiently(index.vectors, [known.id]).get(known.id)
+    vector = retry_while_busy(index.vectors, [known.id]).get(known.id)
     if vector is None:
         return None
-    point = indexed_point(step, decoded, vector, index, encoder)
+    point = build_indexed_point(step, decoded, vector, index, encoder)
     return replace(point, record=replace(point.record, framing="imported"))
 
 
-def _captioned_by_listing(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
+def _build_listed_point(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
     caption = text_vector(encoder, captions)
     record = replace(_with_captions(record, captions), caption_score=float(caption @ vector))
     return Point(record, vector, caption)
 
 
-def failed_point(failure: Failed, fingerprint: str) -> Point:
-    """A point without a vector. Its etag differs from any where the failure may be over by the next run.
+def build_failed_point(failure: Failed, fingerprint: str) -> Point:
+    """Make a point without a vector. What people wrote stays on record for when it can be read again.
 
-    What people wrote of the picture stays on record for when it can be read again.
+    Its etag differs from any where the failure may be over by the next run.
     """
-    record, known = _record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
+    record, known = _build_record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
     if failure.step.ref.captions:
         record = _with_captions(record, failure.step.ref.captions)
     elif known is not None and known.caption_origin == "human":
-        record = _with_words_of_people(record, known)
-    if failure.for_now:
+        record = _with_human_captions(record, known)
+    if failure.transient:
         record = replace(record, etag="")
     return Point(replace(record, content_hash=failure.content_hash), None)
 
 
 class Donors:
-    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are taken over."""
+    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are reused."""
 
     def __init__(self, index: VectorIndex, content_hashes: Iterable[str]) -> None:
         self._index = index
         hashes = tuple(set(content_hashes))
         same = INDEXED & Filter(all=(Match("content_hash", hashes),))
-        found = patiently(index.scroll, same, limit=4 * len(hashes))
-        self._records = {record.content_hash: record for record in found if not seen_in_part(record)}
+        found = retry_while_busy(index.scroll, same, limit=4 * len(hashes))
+        self._records = {record.content_hash: record for record in found if not has_center_crop_only(record)}
         ids = [record.id for record in self._records.values()]
-        self._images = patiently(index.vectors, ids) if ids else {}
-        self._captions = patiently(index.vectors, ids, "caption") if ids else {}
+        self._images = retry_while_busy(index.vectors, ids) if ids else {}
+        self._captions = retry_while_busy(index.vectors, ids, "caption") if ids else {}
 
     def point(self, step: Step, decoded: Decoded) -> Point | None:
-        """The point of an image whose bytes are known, or None: also where a person's words are to be kept."""
+        """Make the point of an image whose bytes are known.
+
+        Returns None where they are not, and where captions of people must stay.
+        """
         if step.ref.captions or (step.known is not None and step.known.caption_origin == "human"):
             return None
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
             return None
-        record = _told_as(_decoded_record(step, decoded, self._index.info.fingerprint), donor)
+        record = _with_captions_of(_build_decoded_record(step, decoded, self._index.info.fingerprint), donor)
         return Point(replace(record, framing=donor.framing), self._images[donor.id], self._captions.get(donor.id))
 
 
-def _told_as(record: ImageRecord, other: ImageRecord) -> ImageRecord:
-    """With all that is said of the other one, which shows the same."""
+def _with_captions_of(record: ImageRecord, other: ImageRecord) -> ImageRecord:
+    """Copy all captions of the other record, which is of the same picture."""
     return replace(
         record,
         caption=other.caption,
@@ -125,8 +131,8 @@ def _told_as(record: ImageRecord, other: ImageRecord) -> ImageRecord:
     )
 
 
-def _with_words_of_people(record: ImageRecord, known: ImageRecord) -> ImageRecord:
-    captions = written(known)
+def _with_human_captions(record: ImageRecord, known: ImageRecord) -> ImageRecord:
+    captions = get_human_captions(known)
     return replace(record, caption=known.caption, caption_origin="human", captions=captions, words=analyse(*captions))
 
 
@@ -135,8 +141,8 @@ def _with_captions(record: ImageRecord, captions: tuple[str, ...]) -> ImageRecor
     return replace(record, caption=captions[0], caption_origin="human", captions=captions, words=words)
 
 
-def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:
-    return _record(
+def _build_decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:
+    return _build_record(
         step,
         fingerprint,
         status="indexed",
@@ -148,7 +154,7 @@ def _decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageReco
     )
 
 
-def _record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
+def _build_record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
     ref = step.ref
     return ImageRecord(
         id=step.id,

@@ -1,6 +1,5 @@
 """Deletes from the index what is no longer in its source."""
 
-import logging
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -10,67 +9,70 @@ from core.domain.filters import Filter
 from core.domain.image import ImageRecord
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
-from ingest.pipeline.plan import Absences, IdSet, refusal
-from ingest.pipeline.run_context import Parts, patient_pages, patiently
-from ingest.telemetry.log_events import event
+from ingest.pipeline.plan import Absences, IdSet, explain_refusal
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
-def remove_absent(parts: Parts, source: str, listed: IdSet, report: Report) -> None:
-    """After a complete listing of `source`: delete its images that were not listed, unless that looks like a mistake.
+def sync_deletions(context: RunContext, source: str, listed: IdSet, report: Report) -> None:
+    """Delete the images of `source` that a complete listing lacks, unless that looks like a mistake.
 
-    Sources inside it are absorbed: their images have been listed as its own, so they go from under the old name.
+    Sources inside it are absorbed: their images have been listed as its own, so their old names go.
     """
     gone: list[str] = []
-    absences = find_absent(parts.index, source, listed, lambda record: gone.append(record.id))
-    remove(parts, absences, gone, report)
+    absences = find_absent(context.index, source, listed, lambda record: gone.append(record.id))
+    delete_absent(context, absences, gone, report)
 
 
 def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[[ImageRecord], object]) -> Absences:
-    """What is indexed of `source`, and of sources inside it, but was not listed; `found` is given each such image."""
+    """Count what is indexed of `source`, and of sources inside it, but was not listed.
+
+    `found` is given each such image.
+    """
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
-    for page in patient_pages(index, Filter(all=(Match("source", inside),))) if inside else ():
+    for page in scroll_while_busy(index, Filter(all=(Match("source", inside),))) if inside else ():
         held += len(page)
-        absent = set(listed.absent(record.id for record in page))
+        absent = set(listed.find_absent(record.id for record in page))
         records = [record for record in page if record.id in absent]
         gone += len(records)
         for record in records:
             found(record)
-        lost += _lost(index, source, listed, records)
+        lost += _count_lost(index, source, listed, records)
     return Absences(source, len(listed), held, gone, lost)
 
 
-def remove(parts: Parts, absences: Absences, gone: Sequence[str], report: Report) -> None:
-    """Delete the ids that are `gone`, or say why not."""
-    reason = refusal(absences, confirmed=parts.options.confirm_deletes)
+def delete_absent(context: RunContext, absences: Absences, gone: Sequence[str], report: Report) -> None:
+    """Delete the ids that are `gone`, or report why not."""
+    reason = explain_refusal(absences, confirmed=context.options.confirm_deletes)
     if reason is not None:
-        _log.info(event("deletions_held_back", source=absences.source, gone=len(gone), held=absences.held))
+        _log.info("deletions_held_back", source=absences.source, gone=len(gone), held=absences.indexed)
         report.kept += len(gone)
-        report.behind.add(absences.source)
+        report.incomplete_sources.add(absences.source)
         report.notices.append(reason)
         return
     for start in range(0, len(gone), PAGE_SIZE):
         ids = gone[start : start + PAGE_SIZE]
-        patiently(parts.index.delete, ids)
-        parts.thumbnails.delete(ids)
+        retry_while_busy(context.index.delete, ids)
+        context.thumbnails.delete(ids)
         report.deleted += len(ids)
 
 
-def sweep_thumbnails(parts: Parts) -> None:
+def sweep_thumbnails(context: RunContext) -> None:
     """Delete the thumbnails that no indexed image has, as a run that was cut off may leave."""
     waiting: list[str] = []
 
     def sweep() -> None:
-        there = patiently(parts.index.fetch, waiting)
+        there = retry_while_busy(context.index.fetch, waiting)
         orphans = [i for i in waiting if i not in there or there[i].status == "failed"]
-        parts.thumbnails.delete(orphans)
-        _log.info("swept %d thumbnails", len(orphans))
+        context.thumbnails.delete(orphans)
+        _log.info("thumbnails_swept", orphans=len(orphans))
         waiting.clear()
 
-    for image_id in parts.thumbnails.ids():
+    for image_id in context.thumbnails.ids():
         waiting.append(image_id)
         if len(waiting) == PAGE_SIZE:
             sweep()
@@ -78,12 +80,14 @@ def sweep_thumbnails(parts: Parts) -> None:
 
 
 def indexed_sources(index: VectorIndex) -> list[str]:
-    return [source for source, _ in patiently(lambda: index.facet("source", limit=10_000))]
+    """Return the names of all sources in the index."""
+    return [source for source, _ in retry_while_busy(lambda: index.facet("source", limit=10_000))]
 
 
 def is_inside(source: str, other: str) -> bool:
-    """Is everything of `source` also of `other`? Buckets' names end with "/", folders' do not, but for the root.
+    """Whether everything of `source` is also of `other`.
 
+    Names of buckets end with "/"; those of folders do not, but for the root.
     What is hidden in `other`, or rubbish by its name, is not read with it.
     """
     base = other if other.endswith("/") else other + "/"
@@ -94,14 +98,14 @@ def is_inside(source: str, other: str) -> bool:
     return not any(is_hidden(folder) or is_rubbish(folder) for folder in folders)
 
 
-def _lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
-    """How many of these have bytes that no listed image of the source has, so that nothing else shows them."""
+def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:
+    """Count those whose bytes no listed image of the source has, so that nothing else shows them."""
     shown = [record.content_hash for record in absent if record.status == "indexed"]
     hashes = tuple({each for each in shown if each is not None})
     if not hashes:
         return len(shown)
     same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-    found = patiently(index.scroll, same, limit=4 * PAGE_SIZE)
-    missing = set(listed.absent(record.id for record in found))
+    found = retry_while_busy(index.scroll, same, limit=4 * PAGE_SIZE)
+    missing = set(listed.find_absent(record.id for record in found))
     there = {record.content_hash for record in found if record.id not in missing}
     return sum(each not in there for each in shown)

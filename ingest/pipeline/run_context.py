@@ -1,6 +1,5 @@
-"""What a run works with: ports, and how much of what at once."""
+"""What a run works with: the ports, and how much is done at once."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +16,11 @@ from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import VectorIndex
-from ingest.telemetry.observer import SILENT, Observer
+from ingest.telemetry.log_events import get_logger
+from ingest.telemetry.observer import NULL_OBSERVER, Observer
 
 _BUSY_SECONDS = 60.0
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,8 +28,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`batch_size` images are encoded at once; `readers` files are read or decoded at once.
+    """How a run works.
 
+    `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
     """
 
@@ -43,11 +44,11 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunContext:
     """The ports of one run. Encoder and captioner are made when there is something for them to do.
 
-    Setting `stop` ends the run within seconds; what the index has acknowledged stays. `at_once` calls what may take
-    minutes and may be cut off anywhere.
+    Setting `stop` ends the run within seconds; what the index has acknowledged stays.
+    `run_interruptible` calls what may take minutes and may be cut off anywhere.
     """
 
     index: VectorIndex
@@ -58,19 +59,19 @@ class Parts:
     open_store: Callable[[str], ImageStore]
     options: Options = Options()
     stop: threading.Event = field(default_factory=threading.Event)
-    observer: Observer = SILENT
-    at_once: Callable[[Callable[[], None]], None] = lambda call: call()
+    observer: Observer = NULL_OBSERVER
+    run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
 
 
-def patient_pages(
+def scroll_while_busy(
     index: VectorIndex, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
 ) -> Iterator[list[ImageRecord]]:
-    """Yield the pages of all that passes, as `scroll_pages` does, each read patiently."""
-    return scroll_pages(partial(patiently, index.scroll), filter, after=after, page_size=page_size)
+    """Yield the pages of all that passes, as `scroll_pages` does, each read with `retry_while_busy`."""
+    return scroll_pages(partial(retry_while_busy, index.scroll), filter, after=after, page_size=page_size)
 
 
-def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `call` returns, tried again for a minute while a reader holds the library."""
+def retry_while_busy(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call, and try again for a minute while a reader holds the library. Raises LibraryBusy after that."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -78,5 +79,5 @@ def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         except LibraryBusy:
             if time.monotonic() > deadline:
                 raise
-            _log.info("the library is in use by a reader; trying again")
+            _log.info("library_busy")
             time.sleep(0.1)

@@ -1,6 +1,5 @@
-"""Keeps the library equal to its sources until it is stopped: full runs when it is time, and what watchers see."""
+"""Keeps a library equal to its sources until it is stopped: full runs when they are due, and what watchers see."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -10,13 +9,15 @@ from core.ports.image_store import ImageStore, Watchable
 from ingest.jobs.runner import Runner
 from ingest.pipeline.removal import is_inside
 from ingest.scheduling.folder_watcher import FolderWatch
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class SystemClock:
+    """The clock of the system."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -24,8 +25,11 @@ class SystemClock:
         time.sleep(seconds)
 
 
-class Keeper:
-    """The Work of a schedule. `tell` is given the report of every run, `complain` what kept a run from being done."""
+class Daemon:
+    """A scheduled job that syncs a library, and what changed in folders between two runs.
+
+    `on_report` is given the report of every run, `on_error` what kept a run from being done.
+    """
 
     def __init__(
         self,
@@ -33,15 +37,15 @@ class Keeper:
         watch: FolderWatch | None,
         stores: Sequence[ImageStore],
         *,
-        tell: Callable[[Report], None],
-        complain: Callable[[str], None],
+        on_report: Callable[[Report], None],
+        on_error: Callable[[str], None],
     ) -> None:
         self.interrupted = False
         self._runner = runner
         self._watch = watch
         self._stores = {store.source: store for store in stores}
-        self._tell = tell
-        self._complain = complain
+        self._on_report = on_report
+        self._on_error = on_error
         self._suspended = False
 
     @property
@@ -49,50 +53,52 @@ class Keeper:
         return self._runner.stopped
 
     @property
-    def wanted(self) -> bool:
-        return self._watch is not None and not self._suspended and self._watch.wanted
+    def full_run_needed(self) -> bool:
+        return self._watch is not None and not self._suspended and self._watch.full_run_needed
 
     def run(self) -> bool:
+        """Do one full run."""
         report = self._attempt(self._full)
         self._suspended = report is None
         return report is not None and report.exit_code != 1
 
-    def look(self) -> None:
+    def poll(self) -> None:
+        """Do what a watcher has seen."""
         if self._watch is None or self._suspended:
             return
-        touched = self._watch.take()
-        if not touched:
+        changed = self._watch.take_settled()
+        if not changed:
             return
-        _log.info(event("files_changed", files=sum(map(len, touched.values())), sources=len(touched)))
-        if self._attempt(lambda: self._runner.touched(touched, self._stores)) is None:
-            self._watch.failed()
+        _log.info("files_changed", files=sum(map(len, changed.values())), sources=len(changed))
+        if self._attempt(lambda: self._runner.sync_paths(changed, self._stores)) is None:
+            self._watch.mark_failed()
 
-    def backing_off(self, failures: int, until: datetime) -> None:
-        _log.warning(event("back_off", failures=failures, until=until.isoformat(timespec="seconds")))
+    def report_back_off(self, failures: int, until: datetime) -> None:
+        _log.warning("back_off", failures=failures, until=until.isoformat(timespec="seconds"))
 
     def _full(self) -> Report:
         if self._watch is not None:
-            self._watch.begin()
-        return self._runner.full()
+            self._watch.begin_full_run()
+        return self._runner.sync()
 
     def _attempt(self, run: Callable[[], Report]) -> Report | None:
-        """The report of a run; None where it failed as a whole."""
+        """Do a run and report it. Returns None where it failed as a whole."""
         try:
             report = run()
         except BucketLensError as error:
-            self._complain(str(error))
+            self._on_error(str(error))
             return None
         except Exception as error:
             _log.exception("run_crashed")
-            self._complain(f"{type(error).__name__}: {error}")
+            self._on_error(f"{type(error).__name__}: {error}")
             return None
         self.interrupted = report.interrupted
-        self._tell(report)
+        self._on_report(report)
         return report
 
 
 def watchable(stores: Sequence[ImageStore]) -> list[Watchable]:
-    """The folders among the stores, each once, and without those that lie inside another. Raises UsageError."""
+    """Return the folders among the stores, each once, without those inside another. Raises UsageError."""
     outer = {
         store.source: store
         for store in stores

@@ -1,4 +1,4 @@
-"""Watches folders and says which files have changed and are complete."""
+"""Watches folders, and says which files have changed and are complete."""
 
 import logging
 import os
@@ -26,9 +26,9 @@ from watchdog.observers.api import BaseObserver
 
 from core.errors import StoreError
 from core.ports.image_store import Watchable
-from ingest.telemetry.log_events import event
+from ingest.telemetry.log_events import get_logger
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 _CLOSED_SECONDS = 0.5  # how long a file that was closed has been left alone when it is taken to be complete
 _OPEN_SECONDS = 3.0  # the same of a file that nobody was seen to close, as where it was linked
@@ -45,51 +45,51 @@ _KINDS: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 
-Ending = Literal["open", "closed", "as before"]
+WriteState = Literal["open", "closed", "as before"]
 
 
 @dataclass(slots=True)
-class Touched:
-    """Paths that have changed, and when each was last seen to. Pure but for the clock it is given."""
+class ChangedPaths:
+    """Paths that have changed, and when each last did. Pure but for the clock it is given."""
 
     clock: Callable[[], float] = time.monotonic
-    everything: bool = True
-    _paths: dict[tuple[str, bytes], tuple[float, Ending]] = field(default_factory=dict)
+    full_run_needed: bool = True
+    _paths: dict[tuple[str, bytes], tuple[float, WriteState]] = field(default_factory=dict)
 
-    def add(self, source: str, path: bytes, ending: Ending) -> None:
-        """A file of a source was written to ("open"), or was closed, moved or deleted ("closed").
+    def add(self, source: str, path: bytes, state: WriteState) -> None:
+        """Record a change: a file was written to ("open"), or was closed, moved or deleted ("closed").
 
         "as before": it is as complete as it was, as when its rights were changed.
         """
-        if self.everything:
+        if self.full_run_needed:
             return
-        if ending == "as before":
-            ending = self._paths[source, path][1] if (source, path) in self._paths else "closed"
-        self._paths[source, path] = self.clock(), ending
+        if state == "as before":
+            state = self._paths[source, path][1] if (source, path) in self._paths else "closed"
+        self._paths[source, path] = self.clock(), state
         if len(self._paths) > _MOST_PATHS:
-            self.lose(f"over {_MOST_PATHS:,} files changed at once")
+            self.require_full_run(f"over {_MOST_PATHS:,} files changed at once")
 
-    def lose(self, reason: str) -> None:
-        """What has changed can no longer be told: only a full run will find out."""
-        if not self.everything:
-            _log.info(event("watch_lost", reason=reason))
-        self.everything = True
+    def require_full_run(self, reason: str) -> None:
+        """Give up the record: what has changed can no longer be said, and only a full run finds out."""
+        if not self.full_run_needed:
+            _log.info("watch_lost", reason=reason)
+        self.full_run_needed = True
         self._paths.clear()
 
-    def begin(self) -> None:
-        """A full run begins: it sees all that has changed so far."""
-        self.everything = False
+    def reset(self) -> None:
+        """Begin anew with a full run, which sees all that has changed so far."""
+        self.full_run_needed = False
         self._paths.clear()
 
-    def take(self) -> dict[str, list[bytes]]:
-        """The paths that have been left alone for long enough to be complete, by source. They are forgotten.
+    def take_settled(self) -> dict[str, list[bytes]]:
+        """Take, by source, the paths that have been left alone for long enough to be complete.
 
         A folder is complete when all that is known to change below it is.
         """
         now = self.clock()
         ripe, busy = list[tuple[str, bytes]](), set[bytes]()
-        for (source, path), (seen, ending) in self._paths.items():
-            if now - seen >= (_OPEN_SECONDS if ending == "open" else _CLOSED_SECONDS):
+        for (source, path), (seen, state) in self._paths.items():
+            if now - seen >= (_OPEN_SECONDS if state == "open" else _CLOSED_SECONDS):
                 ripe.append((source, path))
             else:
                 while (above := os.path.dirname(path)) != path and above not in busy:
@@ -106,59 +106,59 @@ class Touched:
 class FolderWatch:
     """Watches the folders of some stores while it is entered. Links to other folders are not followed.
 
-    Whatever goes wrong with watching is answered by asking for a full run: `wanted`.
+    Whatever goes wrong with watching is answered by asking for a full run: `full_run_needed`.
     """
 
     def __init__(self, stores: Sequence[Watchable], exclude: Iterable[str]) -> None:
         self._stores = stores
         self._roots = {store.source: store.folder for store in stores}
         self._exclude = tuple(os.path.join(os.fsencode(os.path.realpath(folder)), b"") for folder in exclude)
-        self._touched = Touched()
+        self._changed = ChangedPaths()
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
-        self._trouble = _Trouble(self._lose)
+        self._warning_handler = _WarningHandler(self._require_full_run)
 
     def __enter__(self) -> "FolderWatch":
-        """Raises StoreError where a folder cannot be watched at all."""
-        logging.getLogger("watchdog").addHandler(self._trouble)
+        """Begin to watch. Raises StoreError where a folder cannot be watched at all."""
+        logging.getLogger("watchdog").addHandler(self._warning_handler)
         self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("watchdog").removeHandler(self._trouble)
+        logging.getLogger("watchdog").removeHandler(self._warning_handler)
         self._stop()
 
     @property
-    def wanted(self) -> bool:
-        """Is a full run needed?"""
+    def full_run_needed(self) -> bool:
+        """Whether only a full run will find out what has changed."""
         with self._lock:
-            return self._touched.everything
+            return self._changed.full_run_needed
 
-    def begin(self) -> None:
-        """To be called before a full run lists anything. Raises StoreError where a folder cannot be watched."""
+    def begin_full_run(self) -> None:
+        """Begin anew, before a full run lists anything. Raises StoreError where a folder cannot be watched."""
         with self._lock:
-            self._touched.begin()
+            self._changed.reset()
         if not self._alive():
             self._stop()
             self._start()
 
-    def failed(self) -> None:
-        """A run failed: what it was to do is still to be done."""
-        self._lose("a run failed")
+    def mark_failed(self) -> None:
+        """Ask for a full run, because one failed: what it was to do is still to be done."""
+        self._require_full_run("a run failed")
 
-    def take(self) -> dict[str, list[bytes]]:
-        """By source, the paths that have changed and are complete by now."""
+    def take_settled(self) -> dict[str, list[bytes]]:
+        """Take, by source, the paths that have changed and are complete by now."""
         if not self._alive():
-            self._lose("a watched folder is gone")
+            self._require_full_run("a watched folder is gone")
         with self._lock:
-            return self._touched.take()
+            return self._changed.take_settled()
 
-    def seen(self, source: str, change: FileSystemEvent) -> None:
-        """What the operating system says; in a thread of watchdog's."""
+    def handle_event(self, source: str, change: FileSystemEvent) -> None:
+        """Record what the operating system says, in a thread of watchdog's."""
         if isinstance(change, DirDeletedEvent | DirMovedEvent):
             paths = (change.src_path, change.dest_path)
             if not all(self._ignores(source, os.fsencode(path)) for path in paths):
-                self._lose("a folder was deleted or moved")
+                self._require_full_run("a folder was deleted or moved")
         elif isinstance(change, FileMovedEvent):
             self._add(source, change.src_path, "closed")
             self._add(source, change.dest_path, "closed")
@@ -169,25 +169,25 @@ class FolderWatch:
         else:
             self._add(source, change.src_path, "closed")
 
-    def _add(self, source: str, name: bytes | str, ending: Ending) -> None:
+    def _add(self, source: str, name: bytes | str, state: WriteState) -> None:
         path = os.fsencode(name)
         if self._ignores(source, path):
             return
         if os.path.islink(path) and os.path.isdir(path):
-            self._lose("a link to a folder has appeared")
+            self._require_full_run("a link to a folder has appeared")
             return
         with self._lock:
-            self._touched.add(source, path, ending)
+            self._changed.add(source, path, state)
 
     def _ignores(self, source: str, path: bytes) -> bool:
-        """Is this no path of the source: hidden, or the library's own?"""
+        """Whether the path is none of the source's: hidden, or the library's own."""
         below = os.path.relpath(path, self._roots[source]) if path else b"."
         hidden = below != b"." and any(part.startswith(b".") for part in below.split(b"/"))
         return not path or hidden or os.path.join(path, b"").startswith(self._exclude)
 
-    def _lose(self, reason: str) -> None:
+    def _require_full_run(self, reason: str) -> None:
         with self._lock:
-            self._touched.lose(reason)
+            self._changed.require_full_run(reason)
 
     def _alive(self) -> bool:
         observer = self._observer
@@ -219,15 +219,15 @@ class _Handler(FileSystemEventHandler):
         self._source = source
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self._watch.seen(self._source, event)
+        self._watch.handle_event(self._source, event)
 
 
-class _Trouble(logging.Handler):
-    """Hears what watchdog warns of, such as a queue of the kernel's that ran over: it tells of it in no other way."""
+class _WarningHandler(logging.Handler):
+    """Hears what watchdog warns of, such as a kernel queue that ran over: it says so in no other way."""
 
-    def __init__(self, lose: Callable[[str], None]) -> None:
+    def __init__(self, require_full_run: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._lose = lose
+        self._require_full_run = require_full_run
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lose(record.getMessage())
+        self._require_full_run(record.getMessage())

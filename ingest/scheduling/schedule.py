@@ -1,4 +1,4 @@
-"""When an ingest that keeps going runs next: pure decisions, and the loop that follows them."""
+"""When a scheduled ingest runs next: pure decisions, and the loop that follows them."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class Schedule(Protocol):
     """When runs that succeed follow each other. Times are timezone-aware."""
 
-    def first(self, now: datetime) -> datetime: ...
-
-    def following(self, started: datetime, ended: datetime) -> datetime:
-        """Later than `ended`: what should have begun while the run went on is left out, not made up for."""
+    def first(self, now: datetime) -> datetime:
+        """Return when the first run is due."""
         ...
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
-        """`due`, or what it should be where the clock has been set back."""
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
+        """Return a time later than `ended`: runs that were due during the last one are left out."""
+        ...
+
+    def clamp(self, due: datetime, now: datetime) -> datetime:
+        """Return `due`, or what it should be where the clock has been set back."""
         ...
 
 
@@ -43,10 +45,10 @@ class Every:
     def first(self, now: datetime) -> datetime:
         return now
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         return started + max(1, (ended - started) // self.interval + 1) * self.interval
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return min(due, now + self.interval)
 
 
@@ -57,9 +59,9 @@ class Cron:
     expression: str
 
     def first(self, now: datetime) -> datetime:
-        return self.following(now, now)
+        return self.next_after(now, now)
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         now = ended.astimezone().replace(tzinfo=None)
         times = croniter(self.expression, now - _REPEATED)
         found: list[datetime] = []
@@ -70,7 +72,7 @@ class Cron:
             if found and local > now:
                 return min(found)
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return due
 
 
@@ -81,15 +83,15 @@ class Once:
     def first(self, now: datetime) -> datetime:
         return now
 
-    def following(self, started: datetime, ended: datetime) -> datetime:
+    def next_after(self, started: datetime, ended: datetime) -> datetime:
         return _NEVER
 
-    def no_later(self, due: datetime, now: datetime) -> datetime:
+    def clamp(self, due: datetime, now: datetime) -> datetime:
         return due
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class LastRun:
     """The last run, and how many runs in a row have failed up to it."""
 
     started: datetime
@@ -97,23 +99,29 @@ class Past:
     failures: int = 0
 
 
-def next_run(schedule: Schedule, past: Past | None, now: datetime, jitter: float) -> datetime:
-    """When to run next. `jitter` in [0, 1) is chance, for the back-off. Never before the last run has ended."""
-    if past is None:
+def next_run(schedule: Schedule, last: LastRun | None, now: datetime, jitter: float) -> datetime:
+    """Decide when to run next: never before the last run has ended.
+
+    `jitter` in [0, 1) is chance, for the back-off.
+    """
+    if last is None:
         return schedule.first(now)
-    if past.failures:
-        return past.ended + back_off(past.failures, jitter)
-    return schedule.following(past.started, past.ended)
+    if last.failures:
+        return last.ended + back_off(last.failures, jitter)
+    return schedule.next_after(last.started, last.ended)
 
 
 def back_off(failures: int, jitter: float) -> timedelta:
-    """Doubles with every failure up to RETRY_MOST, shortened by up to RETRY_SPREAD of itself."""
+    """Return the wait after failures in a row.
+
+    It doubles with every failure up to RETRY_MOST, and is shortened by up to RETRY_SPREAD of itself.
+    """
     doubled = min(RETRY_MOST, RETRY_FIRST * (1 << min(failures - 1, 20)))
     return doubled * (1 - RETRY_SPREAD * jitter)
 
 
-def every(text: str) -> Every:
-    """ "30s", "15m", "2h" or "1d". Raises InvalidSetting."""
+def parse_every(text: str) -> Every:
+    """Parse an interval such as "30s", "15m", "2h" or "1d". Raises InvalidSetting."""
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhd])\s*", text)
     interval = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
     if not timedelta() < interval <= _LONGEST:
@@ -121,8 +129,8 @@ def every(text: str) -> Every:
     return Every(interval)
 
 
-def cron(text: str) -> Cron:
-    """ "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
+def parse_cron(text: str) -> Cron:
+    """Parse "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
     takes = 'five fields, minute hour day month weekday: "0 3 * * *" is every night at three'
     if len(text.split()) != 5 and not text.startswith("@"):
         raise InvalidSetting("--cron", text, takes)
@@ -135,54 +143,56 @@ def cron(text: str) -> Cron:
 
 
 class Clock(Protocol):
+    """The time, and how to wait."""
+
     def now(self) -> datetime:
-        """Timezone-aware."""
+        """Return the time, timezone-aware."""
         ...
 
     def sleep(self, seconds: float) -> None: ...
 
 
-class Work(Protocol):
-    """What is to be done, and whether to go on. Its runs never raise: they say how many succeeded in a row."""
+class ScheduledJob(Protocol):
+    """What is to be done, and whether to go on. Its runs never raise."""
 
     @property
     def stopped(self) -> bool: ...
 
     def run(self) -> bool:
-        """One full run. Did it do everything?"""
+        """Do one full run. Return whether it did everything."""
         ...
 
-    def look(self) -> None:
-        """Between two runs, several times a second: do what has come up, where anything has."""
+    def poll(self) -> None:
+        """Do what has come up between two runs, if anything. Called several times a second."""
         ...
 
     @property
-    def wanted(self) -> bool:
-        """Is a full run needed before it is due?"""
+    def full_run_needed(self) -> bool:
+        """Whether a full run is needed before it is due."""
         ...
 
-    def backing_off(self, failures: int, until: datetime) -> None: ...
+    def report_back_off(self, failures: int, until: datetime) -> None: ...
 
 
 _TICK = 0.2
 
 
-def keep_going(schedule: Schedule, work: Work, clock: Clock, jitter: Callable[[], float]) -> None:
-    """Run when it is time, one run after the other, until the work is stopped."""
-    past: Past | None = None
-    while not work.stopped:
-        due = next_run(schedule, past, clock.now(), jitter())
-        if past is not None and past.failures:
-            work.backing_off(past.failures, due)
-        while not work.stopped and (now := clock.now()) < due:
-            if past is None or not past.failures:
-                due = schedule.no_later(due, now)
-                if work.wanted:
+def run_schedule(schedule: Schedule, job: ScheduledJob, clock: Clock, jitter: Callable[[], float]) -> None:
+    """Run the job when it is due, one run after the other, until it is stopped."""
+    last: LastRun | None = None
+    while not job.stopped:
+        due = next_run(schedule, last, clock.now(), jitter())
+        if last is not None and last.failures:
+            job.report_back_off(last.failures, due)
+        while not job.stopped and (now := clock.now()) < due:
+            if last is None or not last.failures:
+                due = schedule.clamp(due, now)
+                if job.full_run_needed:
                     break
-            work.look()
+            job.poll()
             clock.sleep(max(0.0, min(_TICK, (due - now).total_seconds())))
-        if work.stopped:
+        if job.stopped:
             return
         started = clock.now()
-        done = work.run()
-        past = Past(started, clock.now(), 0 if done else (past.failures if past else 0) + 1)
+        done = job.run()
+        last = LastRun(started, clock.now(), 0 if done else (last.failures if last else 0) + 1)

@@ -1,17 +1,40 @@
-"""Log lines that programs read: the event's name, then key=value."""
+"""Log events that programs read: a name, then key=value pairs, through the loggers of `logging`."""
 
-import json
+import logging
+from typing import Any, cast
+
+import structlog
+from structlog.processors import LogfmtRenderer
+from structlog.stdlib import BoundLogger
+from structlog.typing import EventDict
+
+_logfmt = LogfmtRenderer(bool_as_flag=False)
 
 
-def event(name: str, **values: object) -> str:
-    """One line; a value that is not plain is quoted as JSON quotes it. None is left out."""
-    pairs = (f"{key}={_value(value)}" for key, value in values.items() if value is not None)
-    return " ".join((name, *pairs))
+def get_logger(name: str) -> BoundLogger:
+    """Return a logger whose calls take an event and its values: `log.info("run_ended", kind="full")`.
+
+    The line is `run_ended kind=full`, whatever handlers and levels `logging` is configured with.
+    Floats have three decimals, and values that are None are left out.
+    """
+    logger = structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            _render_values,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
+        wrapper_class=BoundLogger,
+    )
+    return cast(BoundLogger, logger)
 
 
-def _value(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = str(value)
-    plain = text and text.isprintable() and not any(c in text for c in ' ="\\')
-    return text if plain else json.dumps(text)
+def _render_values(logger: Any, method: str, event_dict: EventDict) -> EventDict:
+    """Render all values behind the event's name; what `logging` itself takes stays apart."""
+    event, exc_info = event_dict.pop("event"), event_dict.pop("exc_info", None)
+    values = {key: _as_text(value) for key, value in event_dict.items() if value is not None}
+    return {"event": " ".join(filter(None, (event, _logfmt(logger, method, values)))), "exc_info": exc_info}
+
+
+def _as_text(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

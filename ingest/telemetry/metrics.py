@@ -1,4 +1,4 @@
-"""What runs do, as Prometheus metrics."""
+"""Prometheus metrics of runs."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -9,17 +9,17 @@ from prometheus_client.exposition import start_wsgi_server
 from core.domain.filters import FAILED, INDEXED, UNCAPTIONED
 from core.errors import InvalidSetting, LibraryError
 from core.ports.vector_index import VectorIndex
-from ingest.telemetry.observer import Outcome, Stage
+from ingest.telemetry.observer import RunOutcome, Stage
 from ingest.telemetry.report import Report
 
 _COUNTED = ("added", "updated", "skipped", "deleted", "failed", "captioned")
 _STAGES: tuple[Stage, ...] = ("list", "read", "decode", "encode", "upsert", "caption")
-_OUTCOMES: tuple[Outcome, ...] = ("complete", "incomplete", "failed", "interrupted")
+_RUN_OUTCOMES: tuple[RunOutcome, ...] = ("complete", "incomplete", "failed", "interrupted")
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 class PrometheusMetrics:
-    """An Observer whose metrics can be asked for over HTTP. Used by one thread, `took` by any."""
+    """An observer whose metrics are served over HTTP. `observe_duration` is for any thread, the rest for one."""
 
     def __init__(self, last_complete: datetime | None) -> None:
         self._registry = CollectorRegistry()
@@ -34,7 +34,7 @@ class PrometheusMetrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._held = self._gauge("bucketlens_library_images", "Images that can be searched.")
+        self._indexed = self._gauge("bucketlens_library_images", "Images that can be searched.")
         self._failed = self._gauge("bucketlens_library_failed_images", "Images on record as failed.")
         self._pending = self._gauge("bucketlens_library_pending_captions", "Images that have no caption yet.")
         self._complete = self._gauge(
@@ -44,7 +44,7 @@ class PrometheusMetrics:
         self._running = self._gauge("bucketlens_run_in_progress", "1 while a run goes on.")
         for name in _COUNTED:
             self._images.labels(name)
-        for outcome in _OUTCOMES:
+        for outcome in _RUN_OUTCOMES:
             self._runs.labels(outcome)
         for stage in _STAGES:
             self._stages.labels(stage)
@@ -53,7 +53,7 @@ class PrometheusMetrics:
         self._counted = dict.fromkeys(_COUNTED, 0)
 
     def serve(self, host: str, port: int) -> int:
-        """Answer at /metrics from now on, in a thread that ends with the process.
+        """Serve /metrics from now on, in a thread that ends with the process.
 
         Returns the port: for 0 the one that was found. Raises InvalidSetting where it cannot listen.
         """
@@ -64,31 +64,31 @@ class PrometheusMetrics:
             raise InvalidSetting("--metrics-port", port, f"a port that is free on {host} ({reason})") from error
         return int(server.server_port)
 
-    def took(self, stage: Stage, seconds: float) -> None:
+    def observe_duration(self, stage: Stage, seconds: float) -> None:
         self._stages.labels(stage).observe(seconds)
 
     def run_started(self) -> None:
         self._counted = dict.fromkeys(_COUNTED, 0)
         self._running.set(1)
 
-    def counted(self, report: Report) -> None:
+    def update_counts(self, report: Report) -> None:
         for name, before in self._counted.items():
             now: int = getattr(report, name)
             if now > before:
                 self._images.labels(name).inc(now - before)
                 self._counted[name] = now
 
-    def run_ended(self, outcome: Outcome, seconds: float) -> None:
+    def run_ended(self, outcome: RunOutcome, seconds: float) -> None:
         self._runs.labels(outcome).inc()
         self._seconds.set(seconds)
         self._running.set(0)
 
-    def completed(self, ended: datetime) -> None:
+    def sync_completed(self, ended: datetime) -> None:
         self._complete.set(ended.timestamp())
 
-    def library(self, index: VectorIndex) -> None:
+    def inspect_library(self, index: VectorIndex) -> None:
         with suppress(LibraryError):  # they are but numbers to look at
-            for gauge, which in ((self._held, INDEXED), (self._failed, FAILED), (self._pending, UNCAPTIONED)):
+            for gauge, which in ((self._indexed, INDEXED), (self._failed, FAILED), (self._pending, UNCAPTIONED)):
                 gauge.set(index.count(which))
 
     def _gauge(self, name: str, what: str) -> Gauge:

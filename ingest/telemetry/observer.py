@@ -1,4 +1,4 @@
-"""Who is told what a run does while it does it, such as metrics."""
+"""Observers of a run, such as metrics."""
 
 import time
 from collections.abc import Iterator
@@ -10,59 +10,59 @@ from core.ports.vector_index import VectorIndex
 from ingest.telemetry.report import Report
 
 Stage = Literal["list", "read", "decode", "encode", "upsert", "caption"]
-Outcome = Literal["complete", "incomplete", "failed", "interrupted"]
+RunOutcome = Literal["complete", "incomplete", "failed", "interrupted"]
 
 
 class Observer(Protocol):
-    """Told of times by several threads at once, of everything else by one."""
+    """Hears what a run does. `observe_duration` is called by several threads at once, everything else by one."""
 
-    def took(self, stage: Stage, seconds: float) -> None: ...
+    def observe_duration(self, stage: Stage, seconds: float) -> None: ...
 
     def run_started(self) -> None: ...
 
-    def counted(self, report: Report) -> None:
-        """The report of the run that is going on has changed."""
+    def update_counts(self, report: Report) -> None:
+        """Take the counts of the run that is going on."""
         ...
 
-    def run_ended(self, outcome: Outcome, seconds: float) -> None: ...
+    def run_ended(self, outcome: RunOutcome, seconds: float) -> None: ...
 
-    def completed(self, ended: datetime) -> None:
-        """A run over all sources was complete."""
+    def sync_completed(self, ended: datetime) -> None:
+        """Hear that a run over all sources was complete."""
         ...
 
-    def library(self, index: VectorIndex) -> None:
-        """A run has ended, and this is the library; it may be asked what it holds, and is to be forgotten then."""
+    def inspect_library(self, index: VectorIndex) -> None:
+        """Count what the library holds after a run. The index must not be kept."""
         ...
 
 
-class NoObserver:
-    """Is told everything and makes nothing of it."""
+class NullObserver:
+    """An observer that does nothing."""
 
-    def took(self, stage: Stage, seconds: float) -> None:
+    def observe_duration(self, stage: Stage, seconds: float) -> None:
         pass
 
     def run_started(self) -> None:
         pass
 
-    def counted(self, report: Report) -> None:
+    def update_counts(self, report: Report) -> None:
         pass
 
-    def run_ended(self, outcome: Outcome, seconds: float) -> None:
+    def run_ended(self, outcome: RunOutcome, seconds: float) -> None:
         pass
 
-    def completed(self, ended: datetime) -> None:
+    def sync_completed(self, ended: datetime) -> None:
         pass
 
-    def library(self, index: VectorIndex) -> None:
+    def inspect_library(self, index: VectorIndex) -> None:
         pass
 
 
 @contextmanager
-def timed(observer: Observer, stage: Stage) -> Iterator[None]:
-    """Tell the observer how long this takes, where it succeeds."""
+def time_stage(observer: Observer, stage: Stage) -> Iterator[None]:
+    """Measure how long this takes, and give it to the observer where it succeeds."""
     started = time.perf_counter()
     yield
-    observer.took(stage, time.perf_counter() - started)
+    observer.observe_duration(stage, time.perf_counter() - started)
 
 
-SILENT = NoObserver()
+NULL_OBSERVER = NullObserver()

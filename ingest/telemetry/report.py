@@ -1,23 +1,27 @@
-"""What a run has done so far, and where it is."""
+"""What a run has done so far, and how far it is."""
 
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["images", "given", "captions", "thumbnails"]
+Phase = Literal["images", "human_captions", "captions", "thumbnails"]
 
 
 @dataclass(slots=True)
 class Report:
-    """Counts of images, each counted when the index has acknowledged it. `failed` counts this run's failures alone.
+    """Counts of images, each counted when the index has acknowledged it.
 
-    `updated` includes files that were touched without a change; `ignored` are files that are plainly no pictures, or
-    archived; `uncaptioned` are images that could not be captioned for want of their pictures; `human_captions` are
-    images whose captions of people have changed, `captions_unmatched` and `captions_ambiguous` names in caption files
-    that mean no image, or several; `thumbnails` were missing and have been made again; `kept` are indexed images that
-    are no longer listed but may not be deleted unconfirmed, and `behind` the sources that they are of. `image_seconds`
-    is the time that the first pass took without loading the model. `problems` are what keeps the library from being
-    equal to its sources, `notices` what a person should know.
+    `updated` includes files that were touched without a change.
+    `failed` counts the failures of this run alone.
+    `uncaptioned` are images that could not be captioned for want of their pictures.
+    `human_captions` are images whose captions of people have changed.
+    `captions_unmatched` and `captions_ambiguous` are names in caption files that mean no image, or several.
+    `thumbnails` were missing and have been made again.
+    `ignored` are files that are plainly no pictures, or archived.
+    `kept` are indexed images that are no longer listed but may not be deleted unconfirmed.
+    `incomplete_sources` are the sources of those.
+    `image_seconds` is the time of the first pass, without loading the model.
+    `problems` keep the library from being equal to its sources; `notices` are what a person should know.
     """
 
     added: int = 0
@@ -42,7 +46,7 @@ class Report:
     interrupted: bool = False
     problems: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
-    behind: set[str] = field(default_factory=set)
+    incomplete_sources: set[str] = field(default_factory=set)
 
     @property
     def images_per_second(self) -> float:
@@ -51,6 +55,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
+        """1 with problems, 3 where some images could not be used, else 0."""
         if self.problems:
             return 1
         return 3 if self.failed or self.uncaptioned else 0
@@ -82,9 +87,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is: `done` of `total` images of this stage, which is None until everything has been listed."""
+    """How far a run is: `done` of `total` images of a phase. `total` is None until everything has been listed."""
 
-    stage: Stage
+    phase: Phase
     done: int
     total: int | None
     report: Report

@@ -43,15 +43,15 @@ class Rate:
 
 class Guard:
     def __init__(self, settings: Settings) -> None:
-        self._token = settings.api_token.get_secret_value().encode() if settings.api_token else None
-        self._rate = Rate(settings.api_rate)
-        self._most_bytes = settings.api_body_bytes
+        self._token = settings.api.token.get_secret_value().encode() if settings.api.token else None
+        self._rate = Rate(settings.api.rate)
+        self._most_bytes = settings.api.body_bytes
 
     def admit(self, request: Request) -> None:
         """Raises Refusal: 429, or 401."""
         if wait := self._rate.wait_s(request.client.host if request.client else ""):
             seconds = math.ceil(wait)
-            told = "too many requests from this address (setting api_rate)"
+            told = "too many requests from this address (setting api.rate)"
             raise Refusal(429, "too_many_requests", told, f"wait {seconds} s", retry_after=seconds)
         if self._token is not None:
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -60,7 +60,7 @@ class Guard:
                 raise Refusal(
                     401,
                     "unauthorized",
-                    "this needs the token of the server (setting api_token)",
+                    "this needs the token of the server (setting api.token)",
                     "send the header Authorization: Bearer TOKEN",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
@@ -85,7 +85,7 @@ class Guard:
             raise Refusal(400, "not_json", told, "send a JSON object, in UTF-8") from error
 
     def _too_large(self) -> Refusal:
-        told = f"the body has over {self._most_bytes:,} bytes (setting api_body_bytes)"
+        told = f"the body has over {self._most_bytes:,} bytes (setting api.body_bytes)"
         return Refusal(
             413, "body_too_large", told, "send less, such as a smaller picture", headers={"Connection": "close"}
         )

@@ -43,9 +43,9 @@ class Api:
         settings = library.settings
         self._library = library
         self._guard = Guard(settings)
-        self._pool = Pool(settings.api_workers, settings.api_waiting)
+        self._pool = Pool(settings.api.workers, settings.api.waiting)
         self._metrics = ApiMetrics(lambda: float(self._pool.held))
-        self._document = document(bool(settings.api_token))
+        self._document = document(bool(settings.api.token))
 
     def routes(self) -> list[BaseRoute]:
         image = "/images/{image_id:uuid}"
@@ -93,7 +93,7 @@ class Api:
 
         def work(going: Going) -> bytes:
             waited = (time.perf_counter() - asked) * 1000
-            query = body.query(self._library.settings.weights)
+            query = body.query(self._library.settings.ranking.weights)
             self._check_model(query)
             result = self._library.service.search(query, going).to_dict()
             result["timings_ms"] |= {"wait": round(waited, 2)}
@@ -110,7 +110,7 @@ class Api:
             started = time.perf_counter()
             fields = dict.fromkeys(body.fields)
             found = self._library.service.facets(
-                body.query(self._library.settings.weights), fields, limit=body.limit, going=going
+                body.query(self._library.settings.ranking.weights), fields, limit=body.limit, going=going
             )
             timings = {"wait": (started - asked) * 1000, "total": (time.perf_counter() - started) * 1000}
             return {"facets": as_dict(found), "timings_ms": {name: round(ms, 2) for name, ms in timings.items()}}
@@ -164,7 +164,7 @@ class Api:
     def _check_model(self, query: Query) -> None:
         """Nobody waits for a model to be fetched. Raises Refusal."""
         self._library.load_model()
-        weights = query.weights or self._library.settings.weights
+        weights = query.weights or self._library.settings.ranking.weights
         needed = (weights.image or weights.caption) and any(not isinstance(term, LikeTerm) for term in query.terms)
         if needed and self._library.model == "loading":
             raise api_errors.loading()

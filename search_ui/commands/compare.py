@@ -1,8 +1,7 @@
-"""The command `compare`: what is in use and what was made beside it for another model, on the same questions."""
+"""The command `compare`: the library in use and the one made beside it for another model, on the same questions."""
 
-import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import click
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, printable
 from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
@@ -33,23 +33,20 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
     """Compare the library with the one that `bucketlens reindex` has made, on the same questions.
 
     Captions that people wrote are asked, and should find their pictures (as by `bucketlens eval`). Where there are
-    none, captions or pictures of the library are, and told is how many of the first ten hits both have in common.
+    none, captions or pictures of the library are, and found is how many of the first ten hits both have in common.
     """
     with ExitStack() as stack:
         wiring = stack.enter_context(wire(data=data))
         names = (wiring.editions.current(), other_edition(wiring.editions, model))
         both = [stack.enter_context(wiring.edition(name)) for name in names]
         dice = random.Random(seed)
-        told: dict[str, Any] = {"models": [one.index.info.model for one in both]}
-        told |= _judged(both, queries, dice) or _overlap(both, queries, dice)
-    if as_json:
-        click.echo(json.dumps(told))
-    else:
-        _print(told)
+        found: dict[str, Any] = {"models": [one.index.info.model for one in both]}
+        found |= _score(both, queries, dice) or _measure_overlap(both, queries, dice)
+    finish(found, _lines(found), as_json=as_json)
 
 
-def _judged(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
-    """None where no person captioned a picture that both hold."""
+def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
+    """Ask captions that people wrote. Returns None where no person captioned a picture that both hold."""
     galleries = [Gallery(wiring.index, MOST) for wiring in both]
     asked = [{one.text: one for one in gallery.told()} for gallery in galleries]
     texts = sorted(asked[0].keys() & asked[1].keys())
@@ -58,14 +55,14 @@ def _judged(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[s
     texts = dice.sample(texts, min(queries, len(texts)))
     figures = []
     for wiring, gallery, known in zip(both, galleries, asked, strict=True):
-        weighed = {"as set": wiring.settings.weights}
+        weighed = {"as set": wiring.settings.ranking.weights}
         figures.append(gallery.by_text(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict())
     return {"questions": len(texts), "figures": figures}
 
 
-def _overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any]:
-    """The mean share of common hits among the first ten."""
-    questions = _questions(both, queries, dice)
+def _measure_overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any]:
+    """Return the mean share of common hits among the first ten."""
+    questions = _draw_questions(both, queries, dice)
     shares = []
     for question in questions:
         asked = {term.id for term in question.terms if isinstance(term, LikeTerm)}
@@ -74,7 +71,7 @@ def _overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[
     return {"questions": len(questions), "overlap_at_10": sum(shares) / len(shares) if shares else None}
 
 
-def _questions(both: Sequence[Wiring], queries: int, dice: random.Random) -> list[Query]:
+def _draw_questions(both: Sequence[Wiring], queries: int, dice: random.Random) -> list[Query]:
     records = _some(both[0].index, CAPTIONED)
     texts = sorted({record.caption for record in records if record.caption})
     if texts:
@@ -90,17 +87,14 @@ def _some(index: VectorIndex, filter: Filter) -> list[ImageRecord]:
     return index.scroll(filter, limit=PAGE_SIZE)
 
 
-def _print(told: dict[str, Any]) -> None:
-    names = [printable(model) for model in told["models"]]
-    if "figures" not in told:
-        share = told["overlap_at_10"]
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    names = [printable(model) for model in found["models"]]
+    if "figures" not in found:
+        share = found["overlap_at_10"]
         common = "nothing can be asked" if share is None else f"{share:.0%} of the first ten hits are the same"
-        click.echo(f"{names[0]} (in use) and {names[1]}: {told['questions']:,} questions, {common}")
+        yield f"{names[0]} (in use) and {names[1]}: {found['questions']:,} questions, {common}"
         return
-    click.echo(f"{told['questions']:,} captions of people were asked")
-    for name, figures, remark in zip(names, told["figures"], (" (in use)", ""), strict=True):
+    yield f"{found['questions']:,} captions of people were asked"
+    for name, figures, remark in zip(names, found["figures"], (" (in use)", ""), strict=True):
         parts = (f"{key} {value:.3f}" for key, value in figures.items() if key != "questions")
-        click.echo(f"  {name}{remark}: {'  '.join(parts)}")
-
-
-COMMANDS: list[click.Command] = [compare]
+        yield f"  {name}{remark}: {'  '.join(parts)}"

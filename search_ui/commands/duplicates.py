@@ -1,4 +1,4 @@
-"""The command `duplicates`."""
+"""The command `duplicates`: pictures that are there more than once."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,10 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.commands.options import add_options, data_option, json_option, offline_option, wire
+from core.commands.output import printable
 from core.duplicates.finder import THRESHOLD, Duplicates, Group
-from search_ui.commands.filter_options import AskedFilter, filter_options, with_options
+from search_ui.commands.filter_options import AskedFilter, filter_options
 
 
 @click.command()
@@ -23,7 +24,7 @@ from search_ui.commands.filter_options import AskedFilter, filter_options, with_
     show_default=True,
     help="Least cosine of two pictures that are the same, from 0.5; 1: files of the same bytes alone.",
 )
-@with_options(filter_options())
+@add_options(filter_options())
 @offline_option
 @data_option
 @json_option
@@ -52,7 +53,7 @@ def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool
 
 
 def _look(found: Duplicates) -> int:
-    """To the end, with a bar on a terminal; how many pictures that were."""
+    """Compare all pictures, with a bar on a terminal. Returns how many there are."""
     console = Console(stderr=True)
     done = 0
     if not console.is_terminal:
@@ -79,7 +80,7 @@ def _print(group: Group) -> None:
 
 
 def _print_json(found: Duplicates, looked: int) -> None:
-    """Group by group: there may be more of them than memory holds."""
+    """Print group by group: there may be more of them than memory holds."""
     click.echo('{"groups": [', nl=False)
     for n, group in enumerate(found.groups()):
         click.echo((", " if n else "") + json.dumps(group.to_dict()), nl=False)

@@ -1,19 +1,18 @@
-"""The command `eval`: how well a library finds what people say of its pictures, for every weighing of its lists."""
+"""The command `eval`: how well a library finds what people say of its pictures, for every weighting of its lists."""
 
-import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, printable, wire
+from core.bootstrap import Wiring, load_plots
+from core.commands.options import data_option, json_option, model_option, wire
+from core.commands.output import finish, printable, table_console
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
@@ -22,13 +21,12 @@ from core.evaluation.metrics import Figures
 
 MOST = 20_000  # pictures, of which each takes some kilobytes of memory
 _STEPS = (0.25, 0.5, 1.0)
-_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one weighing a line
 _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The library that is judged where there is none, and what is known of one that was made by `bucketlens demo`."""
+    """The library that is judged where there is none, and what is known of one that `bucketlens demo` made."""
 
     made: Callable[[], AbstractContextManager[tuple[Wiring, Known]]]
     known: Callable[[Wiring], Known | None]
@@ -36,7 +34,10 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`text`: of every weighing, by its name, the figures of texts asked; `picture`: those of pictures asked."""
+    """What was measured.
+
+    `text`: the figures of text queries, by the name of the weighting; `picture`: those of picture queries.
+    """
 
     library: str
     pictures: int
@@ -55,7 +56,7 @@ class Evaluation:
 
 
 def weighings(usual: Weights) -> dict[str, Weights]:
-    """Each list alone, the library's own weights, and a grid around them, by their names."""
+    """Return weightings by name: each list alone, the library's own weights, and a grid around them."""
     named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
     named[f"as set: {_name(usual)}"] = usual
     grid = [Weights(1, caption, words) for caption in _STEPS for words in _STEPS]
@@ -63,9 +64,10 @@ def weighings(usual: Weights) -> dict[str, Weights]:
 
 
 def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> Evaluation:
-    """Asks at most so many questions and as many pictures, drawn by lot. Raises NothingKnown, ModelError, LibraryError.
+    """Ask at most so many questions and as many pictures, drawn at random.
 
     `known`: what to ask where no person has captioned a picture of the library.
+    Raises NothingKnown, ModelError, LibraryError.
     """
     gallery = Gallery(wiring.index, MOST)
     asked = gallery.told()
@@ -78,7 +80,7 @@ def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> 
     dice = random.Random(seed)
     asked = dice.sample(asked, min(questions, len(asked)))
     rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
-    compared = weighings(wiring.settings.weights)
+    compared = weighings(wiring.settings.ranking.weights)
     text = gallery.by_text(wiring.encoder, asked, compared)
     total = wiring.index.count(INDEXED)
     library = str(wiring.settings.data)
@@ -86,6 +88,8 @@ def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> 
 
 
 def eval_command(demo: Demo) -> click.Command:
+    """Make the command, for this demo."""
+
     @click.command("eval")
     @click.option(
         "--queries",
@@ -96,7 +100,7 @@ def eval_command(demo: Demo) -> click.Command:
     )
     @click.option("--seed", type=int, default=0, show_default=True, help="Which ones are drawn.")
     @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: .png, .svg or .pdf.")
-    @click.option("--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere.")
+    @model_option
     @data_option
     @json_option
     def command(
@@ -113,7 +117,7 @@ def eval_command(demo: Demo) -> click.Command:
         with ExitStack() as stack:
             wiring = stack.enter_context(wire(data=data, model=model))
             if plot is not None:
-                _ = wiring.plots  # raises PackageMissing before anything takes long
+                _ = load_plots()  # raises PackageMissing before anything takes long
             try:
                 _ = wiring.index
                 known = demo.known(wiring)
@@ -123,17 +127,16 @@ def eval_command(demo: Demo) -> click.Command:
                 click.echo(f"there is no library in {wiring.settings.data}: drawing the demo's", err=True)
                 wiring, known = stack.enter_context(demo.made())
             found = evaluate(wiring, known, queries, seed)
-            if as_json:
-                click.echo(json.dumps(found.to_dict()))
-            else:
-                _print(found)
+            if not as_json:
+                _print_table(found)
+            finish(found.to_dict(), _lines(found), _remarks(found), as_json=as_json)
             if plot is not None:
                 _draw(plot, found, wiring)
 
     return command
 
 
-def _print(found: Evaluation) -> None:
+def _print_table(found: Evaluation) -> None:
     asked = next(iter(found.text.values())).questions
     title = f"text → image: {asked:,} questions to {found.pictures:,} pictures"
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
@@ -143,17 +146,20 @@ def _print(found: Evaluation) -> None:
     best = max(one.ndcg_at_10 for one in found.text.values())
     for name, one in found.text.items():
         table.add_row(name, *_cells(one), style="bold" if one.ndcg_at_10 == best else None)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNFOLDED
-    console.print(table)
+    table_console().print(table)
+
+
+def _lines(found: Evaluation) -> Iterator[str]:
     if found.picture.questions:
         cells = "  ".join(f"{head} {cell}" for head, cell in zip(_HEADS, _cells(found.picture), strict=True))
-        click.echo(f"image → image: {found.picture.questions:,} pictures asked, {cells}")
+        yield f"image → image: {found.picture.questions:,} pictures asked, {cells}"
     else:
-        click.echo("image → image: no two captions share half of their words")
+        yield "image → image: no two captions share half of their words"
+
+
+def _remarks(found: Evaluation) -> Iterator[str]:
     if found.pictures < found.total:
-        click.echo(f"note: of {found.total:,} pictures {found.pictures:,} were searched", err=True)
+        yield f"note: of {found.total:,} pictures {found.pictures:,} were searched"
 
 
 def _cells(one: Figures) -> list[str]:
@@ -168,7 +174,7 @@ def _name(weights: Weights) -> str:
 def _draw(path: Path, found: Evaluation, wiring: Wiring) -> None:
     title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
     try:
-        wiring.plots.evaluation(list(found.text.items()), title).savefig(path)
+        load_plots().evaluation(list(found.text.items()), title).savefig(path)
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"cannot write {printable(str(path))}: {error}", param_hint="--plot") from error
     click.echo(f"drawn: {printable(str(path))}", err=True)

@@ -1,19 +1,20 @@
-"""The command `facets`: what the pictures that pass the filters have in common."""
+"""The command `facets`: counts of what the pictures that pass the filters have in common."""
 
-import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.commands.options import add_options, data_option, json_option, offline_option, wire
+from core.commands.output import finish, printable
 from core.domain.query import Query
 from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
-from search_ui.commands.filter_options import AskedFilter, filter_options, with_options
+from search_ui.commands.filter_options import AskedFilter, filter_options
 
 
 @click.command()
-@with_options(filter_options())
+@add_options(filter_options())
 @click.option("--field", "fields", type=click.Choice(FACETS), multiple=True, help="Only this facet. Repeatable.")
 @click.option(
     "--limit", type=click.IntRange(1, MAX_VALUES), default=20, show_default=True, help="Values of each facet."
@@ -31,10 +32,10 @@ def facets(
     with wire(data=data, offline=offline or None) as wiring:
         query = Query(filter=AskedFilter(**options).passing(wiring))
         found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
-        if as_json:
-            click.echo(json.dumps({"facets": as_dict(found)}))
-            return
-        for field, values in found.items():
-            click.echo(field)
-            for value, count in values:
-                click.echo(f"{count:>10,}  {printable(value)}")
+        finish({"facets": as_dict(found)}, _lines(found), as_json=as_json)
+
+
+def _lines(found: Mapping[FacetField, Sequence[tuple[str, int]]]) -> Iterator[str]:
+    for field, values in found.items():
+        yield field
+        yield from (f"{count:>10,}  {printable(value)}" for value, count in values)

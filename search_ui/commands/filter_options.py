@@ -1,34 +1,21 @@
-"""Which pictures a command is about: its filter options, and the Filter that they make."""
+"""Filter options of commands, and the Filter that they make."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 from urllib.parse import quote
 
 import click
 
 from core.bootstrap import Wiring
+from core.commands.options import Option
 from core.domain.conditions import KeyGlob, KeyPrefix, Match, Missing, Phrase
 from core.domain.filter_parser import between, during, filter_of
 from core.domain.filters import Condition, Filter, Orientation, caption_words, oriented
 from core.domain.query import MAX_LIMIT
 from core.errors import InvalidQuery
-
-Option = Callable[[Any], Any]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def with_options(options: Sequence[Option]) -> Callable[[F], F]:
-    """Gives a command these options, in this order."""
-
-    def given(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return given
 
 
 def repeatable(*names: str, help: str, metavar: str = "WORD") -> Option:
@@ -40,7 +27,7 @@ def _span(name: str, variable: str, help: str) -> Option:
 
 
 def filter_options() -> list[Option]:
-    """Every option that an `AskedFilter` is made of."""
+    """Return every option that an `AskedFilter` is made of."""
     return [
         repeatable("--must", help="The caption holds this word."),
         repeatable("--any", "any_of", help="The caption holds one of these."),
@@ -89,11 +76,11 @@ class AskedFilter:
     filter_json: str | None
 
     def passing(self, wiring: Wiring) -> Filter:
-        """Raises InvalidQuery, and LibraryError where a source has to be looked up."""
+        """Make the filter. Raises InvalidQuery, and LibraryError where a source has to be looked up."""
         return caption_words(self.must, self.any_of, self.none_of) & self.conditions(wiring)
 
     def conditions(self, wiring: Wiring) -> Filter:
-        """All filters but those by caption words."""
+        """Make the filter without the conditions on caption words."""
         found: list[Condition] = [Phrase(phrase) for phrase in self.phrases]
         if self.sources:
             known = wiring.failover.ask(lambda index: index.facet("source", limit=MAX_LIMIT))[0]
@@ -122,7 +109,7 @@ class AskedFilter:
 
 
 def _source(given: str, held: Sequence[str]) -> str:
-    """The library's name of a source as people name it: its URI, or the path of a folder."""
+    """Return the library's name of a source that is given by its URI, or by the path of a folder."""
     tries = [given, given.rstrip("/")]
     if "://" not in given:
         tries.append("file://" + quote(str(Path(given).expanduser().resolve())))

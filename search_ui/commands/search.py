@@ -1,38 +1,23 @@
-"""The commands `search` and `ui`."""
+"""The command `search`: find pictures by words, by picture, or by both."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from core.bootstrap import Wiring
-from core.commands.status import data_option, json_option, offline_option, printable, wire
+from core.commands.options import add_options, data_option, json_option, model_option, offline_option, wire
+from core.commands.output import finish, printable, table_console
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
 from core.domain.result import SearchResult
-from search_ui.commands.compare import compare
-from search_ui.commands.duplicates import duplicates
-from search_ui.commands.facets import facets
-from search_ui.commands.filter_options import with_options
 from search_ui.commands.search_options import Asked, SearchCommand, query_options
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-DEFAULT_PORT = 8501
 _SHEET = 500  # pictures; some 0.3 MB of memory each
-_UNFOLDED = 10_000  # columns: what goes into a file or a pipe has one picture a line
-
-
-def model_option(command: F) -> F:
-    return click.option(
-        "--model", metavar="NAME|PATH", help="The library's model, where it has to be found elsewhere."
-    )(command)
 
 
 @click.command(cls=SearchCommand)
-@with_options(query_options())
+@add_options(query_options())
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw what is found on a PNG.")
 @offline_option
 @model_option
@@ -44,10 +29,10 @@ def search(
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
     Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
-    what ranks them, up to 1 for the best of every list; "strength" tells how well they really match, from 0 to 1;
+    what ranks them, up to 1 for the best of every list. "strength" tells how well they really match, from 0 to 1.
     "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
 
-    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word, file:IMG_12*
+    TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
     names files, taken:2019..2021 tells when; -file: and -taken: leave out. --raw searches the very words.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
@@ -59,45 +44,14 @@ def search(
         if sheet is not None:
             _draw(sheet, result, wiring, given.title, given.offset)
         if as_json:
-            click.echo(json.dumps(result.to_dict()))
+            finish(result.to_dict(), (), as_json=as_json)
             return
         _print(result, given.offset)
         if not result.hits:
             _explain(wiring, result, given, query)
 
 
-@click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: all of them.")
-@click.option(
-    "--allow-host",
-    metavar="NAME",
-    multiple=True,
-    help="A further name under which the page is called (behind a proxy).",
-)
-@offline_option
-@model_option
-@data_option
-def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: str | None, data: Path | None) -> None:
-    """Serve the search page."""
-    with wire(data=data, model=model, offline=offline or None) as wiring:
-        serve(wiring, host, port, allow_hosts=allow_host)
-
-
-def serve(
-    wiring: Wiring, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, allow_hosts: tuple[str, ...] = ()
-) -> None:
-    """Serve the page until interrupted, printing its address first. Raises InvalidSetting where it cannot listen.
-
-    One server a process: Streamlit's configuration belongs to the process.
-    """
-    from search_ui.server.server import run
-
-    run(wiring, host, port, allow_hosts, announce=lambda url: click.echo(f"BucketLens is at {url} (Ctrl-C ends it)"))
-
-
 def _print(result: SearchResult, offset: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -127,10 +81,7 @@ def _print(result: SearchResult, offset: int) -> None:
         copies = [f"{hit.copies} copies" if hit.copies > 1 else ""] if folded else []
         caption, file = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
         table.add_row(str(rank), *match, *strength, *score, *copies, caption, file)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNFOLDED
-    console.print(table)
+    table_console().print(table)
     took = result.timings_ms.get("total", 0.0)
     shown = sum(hit.copies for hit in result.hits)
     also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
@@ -177,6 +128,3 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     except OSError as error:
         raise click.BadParameter(f"cannot write {path}: {error.strerror or error}", param_hint="--sheet") from error
     click.echo(f"drawn: {path}", err=True)
-
-
-COMMANDS: list[click.Command] = [search, facets, duplicates, compare, ui]

@@ -1,4 +1,4 @@
-"""What `bucketlens search` is asked: its options, and the Query that they make."""
+"""Options of `bucketlens search`, and the Query that they make."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,18 +6,19 @@ from pathlib import Path
 import click
 
 from core.bootstrap import Wiring
+from core.commands.options import Option
 from core.domain.query import MAX_LIMIT, SORTS, ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
 from core.errors import InvalidQuery
 from core.imaging.query_image import picture_bytes
 from core.query_language.parser import compile_terms
-from search_ui.commands.filter_options import AskedFilter, Option, filter_options, repeatable
+from search_ui.commands.filter_options import AskedFilter, filter_options, repeatable
 
 _LISTS = ("image", "caption", "words")
 _PICTURE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 class SearchCommand(click.Command):
-    """Takes what looks like an option and is an operator of a question for what it is."""
+    """A command that explains how to search for what looks like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)
@@ -35,7 +36,7 @@ class SearchCommand(click.Command):
 
 
 def query_options() -> list[Option]:
-    """Every option that an `Asked` is made of."""
+    """Return every option that an `Asked` is made of."""
     return [
         click.argument("text", required=False),
         click.option("--raw", is_flag=True, help="Search the very words of TEXT: no operators."),
@@ -112,12 +113,12 @@ class Asked(AskedFilter):
         return self.text or ", ".join(image.name for image in self.images) or ", ".join(self.likes) or "newest"
 
     def query(self, wiring: Wiring) -> Query:
-        """Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
+        """Make the query. Raises InvalidQuery, ImageUnreadable, and LibraryError where a source has to be looked up."""
         return Query(
-            **compile_terms(self._terms(wiring.settings.max_image_bytes), self.passing(wiring), raw=self.raw),
+            **compile_terms(self._terms(wiring.settings.decode.max_bytes), self.passing(wiring), raw=self.raw),
             limit=self.limit,
             offset=self.offset,
-            weights=self._weights(wiring.settings.weights),
+            weights=self._weights(wiring.settings.ranking.weights),
             sort=self.sort,
             reverse=self.reverse,
             within=self.within,

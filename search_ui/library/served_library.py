@@ -105,11 +105,11 @@ class Library:
                 index,
                 self._encoder,
                 self._decoder,
-                self.settings.weights,
+                self.settings.ranking.weights,
                 self._wiring.bank,
                 self._wiring.calibration,
             ),
-            exact=self.settings.exact,
+            exact=self.settings.search.exact,
             meter=self.recall,
         )
 
@@ -164,7 +164,7 @@ class Library:
     def original(self, image_id: str) -> bytes:
         """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
         record = self.service.image(image_id)
-        return self._wiring.store(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
+        return self._wiring.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
     def take_picture(self, data: bytes) -> Picture:
         """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""

@@ -162,7 +162,7 @@ def _closed(library: Library, error: BucketLensError) -> None:
 def _no_library(library: Library) -> None:
     settings = library.settings
     data = settings.library_options
-    where = f"for {settings.qdrant_collection} on {settings.qdrant_url}" if settings.qdrant_url else ""
+    where = f"for {settings.qdrant.collection} on {settings.qdrant.url}" if settings.qdrant.url else ""
     panels.message(
         "There is no library here yet",
         f"Looked {where or f'in {settings.data.absolute()}'}.",

@@ -79,7 +79,7 @@ def ask(data: Path, bodies: list[dict[str, object]]) -> Parts:
         [
             sys.executable,
             "-c",
-            "import search_ui.commands.search; search_ui.commands.search.ui()",
+            "import search_ui.commands.ui; search_ui.commands.ui.ui()",
             "--data",
             str(data),
             "--port",

@@ -197,7 +197,7 @@ def test_a_server_that_is_restarted_in_the_middle_of_an_upsert_loses_nothing(nam
         assert index.count() == len(points)
         brute = MemoryIndex(INFO)
         brute.upsert(points)
-        assert library_copy.differences(brute, index, _all_of(brute)) == []
+        assert library_copy.find_differences(brute, index, _all_of(brute)) == []
 
 
 @needs(real_server.RESTART, "how the server is restarted")
@@ -223,10 +223,10 @@ def test_who_reads_is_told_that_the_server_is_away_and_answered_when_it_is_back(
         raise AssertionError("the server has not answered for a minute after its restart")
 
 
-def _all_of(index: VectorIndex) -> library_copy.Copied:
+def _all_of(index: VectorIndex) -> library_copy.CopyProgress:
     """As if everything had been copied, and is to be compared."""
     ids = [record.id for record in index.scroll(limit=10**6)]
-    return library_copy.Copied(len(ids), written=len(ids), sample=ids)
+    return library_copy.CopyProgress(len(ids), written=len(ids), sample=ids)
 
 
 @pytest.mark.soak
@@ -251,4 +251,4 @@ def test_a_hundred_thousand_are_written_found_and_taken_back_whole(name: str, tm
         with closing(EdgeIndex.create(tmp_path / "index", info)) as back:
             for copied in library_copy.copy(index, back):  # noqa: B007
                 pass
-            assert (copied.written, library_copy.differences(index, back, copied)) == (count, [])
+            assert (copied.written, library_copy.find_differences(index, back, copied)) == (count, [])

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import bucketlens as command_line
+import bucketlens.cli as command_line
 from core.domain.model_catalog import find
 from core.settings import Settings
 from demo.scenes.scenes import write_pictures

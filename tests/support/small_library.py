@@ -52,11 +52,11 @@ def build(folder: Path, count: int) -> SmallLibrary:
     settings = load_settings(data=library.data, model="demo")
     with Wiring(settings) as wiring:
         index, encoder = wiring.create_index(), wiring.encoder
-        store = wiring.store(str(library.pictures))
-        request = DecodeRequest(encoder.pixels, thumbnail=settings.thumbnail_px)
+        store = wiring.sources.open(str(library.pictures))
+        request = DecodeRequest(encoder.pixels, thumbnail=settings.decode.thumbnail_px)
         records, pixels = [], []
         for ref in store.list():
-            decoded = decode(store.read(ref), request, settings.limits)
+            decoded = decode(store.read(ref), request, settings.decode.limits)
             assert decoded.pixels is not None and decoded.thumbnail is not None
             number = numbers[ref.key]
             told = _caption(number, library_scene(number))

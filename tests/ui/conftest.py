@@ -30,7 +30,7 @@ PATIENCE_MS = 120_000  # the first search of a page loads its model, beside what
 
 @contextmanager
 def serving(
-    data: Path, *options: str, environment: dict[str, str] | None = None, main: str = "bucketlens:main"
+    data: Path, *options: str, environment: dict[str, str] | None = None, main: str = "bucketlens.cli:main"
 ) -> Iterator[str]:
     """The address of `bucketlens ui` over a data folder."""
     given = ["ui", "--data", data, "--port", "0", *options]

@@ -76,7 +76,7 @@ def test_the_page_tells_how_well_searches_find_and_warns_where_they_miss_much(
     data = tmp_path / "data"
     shutil.copytree(library.data, data)
     with Wiring(load_settings(data=data)) as wiring:
-        wiring.recall_log.write(wiring.index.info.fingerprint, [0.9] * 30)
+        wiring.files.recall_log.write(wiring.index.info.fingerprint, [0.9] * 30)
     with serving(data) as url:
         page = open_page(url)
         expect(page.locator(".bl-outcome")).to_contain_text("recall 0.90")

@@ -17,7 +17,7 @@ COUNT = 6
 def test_the_page_answers_from_the_copy_and_says_so(open_page: Opener, tmp_path: Path) -> None:
     library = build(tmp_path, COUNT)
     with Wiring(load_settings(data=library.data)) as wiring:
-        wiring.build_mirror()
+        wiring.mirrors.build(wiring.index)
     with serving(library.data) as url:
         until(lambda: health(url)["model"] == "ready", 60)
         page = open_page(url)

@@ -29,7 +29,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     library = build(tmp_path_factory.mktemp("home"), COUNT)
     take_for_copies(library, 10, 11)
     with Wiring(load_settings(data=library.data)) as wiring:
-        wiring.build_mirror()
+        wiring.mirrors.build(wiring.index)
     away = tmp_path_factory.mktemp("away")
     packed = bucketlens("mirror", "export", away / "copy.tar", "--thumbnails", "--data", library.data, cwd=away)
     taken = bucketlens("mirror", "import", "copy.tar", "--data", "data", cwd=away)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
-from core.ports.vector_index import VectorIndex
+from core.ports.vector_index import Editions, VectorIndex
 from core.search.timing import go_on
 from core.settings import Settings
 
@@ -16,19 +17,21 @@ if TYPE_CHECKING:
 
 
 class Mirrors:
+    """Builds, checks and moves the copies in one folder."""
+
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
         self._settings = settings
 
     def exists(self) -> bool:
         """Whether there is one that may answer; at once."""
-        return self._settings.offline or (self._settings.mirror and (self.folder / "current").is_file())
+        return self._settings.offline or (self._settings.mirror.enabled and (self.folder / "current").is_file())
 
     def open(self) -> Mirror:
         """The copy, which opens nothing until it is asked."""
         from core.adapters.faiss_mirror.index import FaissMirror
 
-        return FaissMirror(self.folder, self._settings.mirror_threads)
+        return FaissMirror(self.folder, self._settings.mirror.threads)
 
     def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
         """Make the copy equal to the library. Raises LibraryError, and OSError.
@@ -38,7 +41,7 @@ class Mirrors:
         """
         from core.adapters.faiss_mirror.builder import build
 
-        build(index, self._generations(), self._settings.mirror_storage, anew=anew, going=going)
+        build(index, self._generations(), self._settings.mirror.storage, anew=anew, going=going)
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
@@ -53,10 +56,20 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore) -> "Packed":
-        """Have the copy that a file holds. Raises TravelFileRefused, DiskFull, LibraryBusy, OSError."""
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "Packed":
+        """Have the copy that a file holds, where no library is: its copy would answer for another one.
+
+        Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
+        """
         from core.adapters.faiss_mirror.archive.transfer import import_file
 
+        if self._settings.qdrant.url is not None:
+            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant.url")
+        if library.all():
+            raise UsageError(
+                f"{self._settings.data} holds a library of its own, for which another one's copy must not answer: give "
+                "--data another folder, such as a new one"
+            )
         return import_file(path, self._generations(), thumbnails)
 
     def _generations(self) -> "MirrorFolder":

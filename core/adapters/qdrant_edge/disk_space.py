@@ -1,7 +1,7 @@
 """Room for the engine to load a library on a full disk, so that it can still be read there.
 
-Loading rewrites a small file. And it touches the holes in the engine's files, which on a file system in memory (tmpfs)
-takes room that is not there: that would kill the process.
+Loading rewrites a small file, and touches the holes in the engine's files. On a file system in memory (tmpfs) those
+holes then take room. Where there is none, the process would be killed.
 """
 
 import os

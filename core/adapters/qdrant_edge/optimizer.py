@@ -1,8 +1,8 @@
 """Building the approximate index of an embedded library beside it, while the library goes on answering.
 
 The engine builds in place, for minutes, and lets no thread of its process run meanwhile. So the shard is copied file by
-file, a process of its own builds in the copy, and the manifest is turned to it when nothing was written since. Killed
-at any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
+file, and a process of its own builds in the copy. The manifest is turned to the copy when nothing was written since.
+Killed at any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """Calls of a Qdrant server: tried again where that helps, and their errors as ours.
 
-A call is tried again where the server cannot be reached, has too much to do, or is starting; and not where it refuses
-what is asked. Every call of the adapter may be repeated: points are written whole, under their own ids.
+A call is tried again where the server cannot be reached, has too much to do, or is starting. It is not where the server
+refuses what is asked. Every call of the adapter may be repeated: points are written whole, under their own ids.
 """
 
 import logging

@@ -1,9 +1,9 @@
 """Words and their vectors of a library on a server, derived anew from its captions: no picture is encoded.
 
-Whoever opens a collection of another version brings it up, where its key may write, page by page and in the background
-where that takes long. How far it is, the collection's metadata tell, so that it is gone on with wherever it was cut
-short. Until then questions find words of either version. Two processes that are at it write the same; of what another
-one writes meanwhile, nothing is lost: a page of which captions changed between reading and writing is done again.
+Whoever opens a collection of another version brings it up to date, if its key may write. That goes page by page, in the
+background where it takes long. The collection's metadata tell how far it is, so an interrupted migration is resumed.
+Until it ends, questions find words of either version. Two processes may migrate at once: they write the same. A page
+whose captions changed between reading and writing is done again, so nothing written meanwhile is lost.
 """
 
 import logging

@@ -49,7 +49,7 @@ class S3Store:
 
     A prefix is a folder: `s3://bucket/photos` and `s3://bucket/photos/` are the same source, whose canonical name ends
     with "/", and `photos2/` is not in it. It is taken literally, never percent-decoded. A key is the object's whole
-    key, never a path. With `s3_versioned` exactly the listed versions are read, and etags carry the version.
+    key, never a path. With `s3.versioned` exactly the listed versions are read, and etags carry the version.
 
     Left out: objects of no bytes whose key ends with "/" (folder markers), and by name what every store leaves out;
     hidden names and rubbish are judged below the prefix. Archived objects are listed, but withheld.
@@ -59,15 +59,15 @@ class S3Store:
         """No request is made. Raises SourceNotFound, InvalidSetting."""
         self.source = source_name(source)
         bucket, _, prefix = self.source.partition("://")[2].partition("/")
-        self.readers = settings.s3_readers
+        self.readers = settings.s3.readers
         self.ignored: Counter[str] = Counter()
         self._bucket = bucket
         self._prefix = prefix
         self._settings = settings
-        self._asked = Asked(self.source, bucket, _address(settings.s3_endpoint_url))
-        self._payer = {"RequestPayer": "requester"} if settings.s3_requester_pays else {}
-        self._listing = Outage(self._asked.endpoint, settings.s3_patience)
-        self._reading = Outage(self._asked.endpoint, settings.s3_patience)
+        self._asked = Asked(self.source, bucket, _address(settings.s3.endpoint_url))
+        self._payer = {"RequestPayer": "requester"} if settings.s3.requester_pays else {}
+        self._listing = Outage(self._asked.endpoint, settings.s3.patience)
+        self._reading = Outage(self._asked.endpoint, settings.s3.patience)
 
     def list(self) -> Iterator[ImageRef]:
         """Every image in the order of keys, as the pages arrive."""
@@ -88,11 +88,11 @@ class S3Store:
             following = page.following
 
     def read(self, ref: ImageRef) -> bytes:
-        """The object's bytes, at most max_image_bytes of them, if it is still the one that was listed."""
+        """The object's bytes, at most `decode.max_bytes` of them, if it is still the one that was listed."""
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
-        if ref.bytes > self._settings.max_image_bytes:
-            raise ImageTooLarge(f"{ref.bytes:,} bytes, over the limit of {self._settings.max_image_bytes:,}")
+        if ref.bytes > self._settings.decode.max_bytes:
+            raise ImageTooLarge(f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
         try:
             return self._reading.call(ref.key, partial(self._get, ref))
         except NoAnswer as error:
@@ -118,26 +118,26 @@ class S3Store:
         for vendor in ("boto3", "botocore", "urllib3"):
             logging.getLogger(vendor).setLevel(logging.WARNING)  # below, they print headers that hold credentials
         try:
-            session = boto3.Session(profile_name=settings.s3_profile, region_name=settings.s3_region)
+            session = boto3.Session(profile_name=settings.s3.profile, region_name=settings.s3.region)
             return session.client(
                 "s3",
-                endpoint_url=settings.s3_endpoint_url,
+                endpoint_url=settings.s3.endpoint_url,
                 config=Config(
-                    connect_timeout=settings.s3_connect_timeout,
-                    read_timeout=settings.s3_read_timeout,
+                    connect_timeout=settings.s3.connect_timeout,
+                    read_timeout=settings.s3.read_timeout,
                     retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-                    max_pool_connections=settings.s3_readers + 2,
-                    signature_version=UNSIGNED if settings.s3_anonymous else None,
+                    max_pool_connections=settings.s3.readers + 2,
+                    signature_version=UNSIGNED if settings.s3.anonymous else None,
                 ),
             )
         except (BotoCoreError, ValueError) as error:
             takes = f"what fits ~/.aws/config and the store ({type(error).__name__})"
-            raise InvalidSetting("of S3 (--profile, --endpoint-url)", settings.s3_profile, takes) from error
+            raise InvalidSetting("of S3 (--profile, --endpoint-url)", settings.s3.profile, takes) from error
 
     def _page(self, following: dict[str, str]) -> _Page:
         wanted = {"Bucket": self._bucket, "Prefix": self._prefix, "OptionalObjectAttributes": ["RestoreStatus"]}
         with mapped(self._asked):
-            if self._settings.s3_versioned:
+            if self._settings.s3.versioned:
                 found = self._client.list_object_versions(**wanted, **self._payer, **following)
                 entries = [entry for entry in found.get("Versions", ()) if entry.get("IsLatest")]
                 markers = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
@@ -178,7 +178,7 @@ class S3Store:
 
     def _get(self, ref: ImageRef) -> bytes:
         """One attempt at the bytes. An object that was replaced meanwhile raises ImageChanged."""
-        etag, version = _parts(ref.etag) if self._settings.s3_versioned else (ref.etag, None)
+        etag, version = _parts(ref.etag) if self._settings.s3.versioned else (ref.etag, None)
         wanted = {"Bucket": self._bucket, "Key": ref.key, **self._payer, **({"VersionId": version} if version else {})}
         with mapped(Asked(self.source, self._bucket, self._asked.endpoint, ref.key)):
             try:
@@ -192,8 +192,8 @@ class S3Store:
                 if answer["ETag"] != etag:
                     raise ImageChanged(self._current(ref, answer))
                 size = int(answer["ContentLength"])
-                if size > self._settings.max_image_bytes:
-                    raise ImageTooLarge(f"{size:,} bytes, over the limit of {self._settings.max_image_bytes:,}")
+                if size > self._settings.decode.max_bytes:
+                    raise ImageTooLarge(f"{size:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
                 data = bytearray()
                 while len(data) <= size and (chunk := body.read(_CHUNK)):
                     data += chunk
@@ -208,7 +208,7 @@ class S3Store:
             source=ref.source,
             key=ref.key,
             uri=ref.uri,
-            etag=f"{etag} {version}" if version and self._settings.s3_versioned else etag,
+            etag=f"{etag} {version}" if version and self._settings.s3.versioned else etag,
             bytes=int(answer["ContentLength"]),
             modified_at=_time(answer.get("LastModified")),
         )
@@ -252,5 +252,5 @@ def _address(endpoint: str | None) -> str:
     except ValueError:
         plain = None
     if not plain:
-        raise InvalidSetting("s3_endpoint_url", endpoint.rpartition("@")[2], "http(s)://HOST[:PORT], no password in it")
+        raise InvalidSetting("s3.endpoint_url", endpoint.rpartition("@")[2], "http(s)://HOST[:PORT], no password in it")
     return endpoint

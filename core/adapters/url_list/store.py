@@ -40,25 +40,26 @@ class ListStore:
         if source == SCHEME or not self._path.is_file():
             raise SourceNotFound(source, "there is no such file; give list:FILE, the list of addresses")
         self.source = source_name(source)
-        self.readers = settings.list_readers
+        own = settings.url_list
+        self.readers = own.readers
         self.ignored: Counter[str] = Counter()
-        self._recheck = settings.list_recheck
+        self._recheck = own.recheck
         self._fetcher = WebFetcher(
             WebLimits(
-                settings.max_image_bytes,
-                settings.list_connect_timeout,
-                settings.list_read_timeout,
-                settings.list_total_timeout,
-                settings.list_redirects,
+                settings.decode.max_bytes,
+                own.connect_timeout,
+                own.read_timeout,
+                own.total_timeout,
+                own.redirects,
             ),
-            allow_private=settings.list_allow_private,
-            user_agent=settings.list_user_agent,
-            at_once=settings.list_readers,
+            allow_private=own.allow_private,
+            user_agent=own.user_agent,
+            at_once=own.readers,
         )
         self._hosts = Hosts(
-            at_once=settings.list_per_host,
-            patience_s=settings.list_patience,
-            stranger_s=settings.list_host_patience,
+            at_once=own.per_host,
+            patience_s=own.patience,
+            stranger_s=own.host_patience,
         )
 
     def list(self) -> Iterator[ImageRef]:

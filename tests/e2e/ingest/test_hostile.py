@@ -86,14 +86,14 @@ import ingest.pipeline.image_pass
 def memory(name):
     return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
 
-class Measured(ingest.pipeline.image_pass.Preparer):
+class Measured(ingest.pipeline.image_pass.ImageLoader):
     def __init__(self, *parts):  # the model has been loaded; the first picture has not been read
         super().__init__(*parts)
         Path("/proc/self/clear_refs").write_text("5")
         self.before = memory("VmRSS")
         Measured.last = self
 
-ingest.pipeline.image_pass.Preparer = Measured
+ingest.pipeline.image_pass.ImageLoader = Measured
 try:
     ingest.commands.ingest.ingest(sys.argv[2:])
 finally:

@@ -12,7 +12,7 @@ import pytest
 from core.bootstrap import Wiring
 from core.domain.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
-from core.settings import Settings
+from core.settings import load_settings
 from tests.support.index_queries import nearest
 from tests.support.processes.commands import bucketlens, started
 
@@ -53,7 +53,7 @@ def report_of(run: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 def check(folder: Path, files: list[str], rows: int) -> None:
     """Every row is one point with its own vector."""
-    with Wiring(Settings(data=folder / "data")) as wiring:
+    with Wiring(load_settings(data=folder / "data")) as wiring:
         index = wiring.index
         assert index.count(INDEXED) == index.count() == len(files) * rows
         for n, file in enumerate(files):
@@ -66,7 +66,7 @@ def check(folder: Path, files: list[str], rows: int) -> None:
 def stopped_and_continued(folder: Path, count: int, rows: int) -> None:
     files = batches(folder, count, rows)
     killed_at(folder, files, 9)
-    with Wiring(Settings(data=folder / "data")) as wiring:
+    with Wiring(load_settings(data=folder / "data")) as wiring:
         assert wiring.index.count() == 9 * rows
     run = bucketlens("import", *files, "--model", "demo", "--json", cwd=folder)
     assert run.returncode == 0, run.stderr

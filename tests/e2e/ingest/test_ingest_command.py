@@ -71,10 +71,10 @@ def test_a_run_without_work_does_not_even_import_the_model_libraries(
     first: tuple[Path, dict[str, object]], library: Path
 ) -> None:
     code = (
-        "import atexit, sys, bucketlens\n"
+        "import atexit, sys, bucketlens.cli\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'streamlit'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
-        "bucketlens.main()"
+        "bucketlens.cli.main()"
     )
     command = [sys.executable, "-c", code, "ingest", str(first[0] / "pictures"), "--data", "data", "--model", "demo"]
     run = subprocess.run(command, cwd=library, env=environment(), capture_output=True, text=True, timeout=120)

@@ -173,14 +173,14 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from core.adapters.stores.s3 import S3Store
 from core.domain.ids import point_id
-from core.settings import Settings
+from core.settings import load_settings
 from ingest.pipeline.plan import IdSet
 
 def memory(name):
     return int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1]) << 10
 
 ids, before = IdSet(), memory("VmRSS")
-for ref in S3Store("s3://bucket", Settings(s3_endpoint_url=sys.argv[2])).list():
+for ref in S3Store("s3://bucket", load_settings(s3_endpoint_url=sys.argv[2])).list():
     ids.add(point_id(ref.source, ref.key))
 print(len(ids), memory("VmHWM") - before)
 """

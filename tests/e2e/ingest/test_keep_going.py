@@ -287,10 +287,10 @@ def test_a_port_that_is_taken_is_told_of(home: Path) -> None:
 
 def test_a_dry_run_makes_nothing_and_loads_no_model(home: Path) -> None:
     code = (
-        "import atexit, sys, bucketlens\n"
+        "import atexit, sys, bucketlens.cli\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
-        "bucketlens.main()"
+        "bucketlens.cli.main()"
     )
     command = [*BUCKETLENS[:2], code, "ingest", "pictures", "--dry-run", "--model", "demo"]
     run = subprocess.run(command, cwd=home, env=environment(), capture_output=True, text=True, timeout=120)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import bucketlens
-import core.commands.status
+import bucketlens.cli
+import core.commands.failures
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.qdrant_edge.index import EdgeIndex
+from core.commands.log_config import OneLine
+from core.commands.output import printable_lines
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS
@@ -73,10 +75,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(data: Path) -> Run:
-    commands = {command.name: command for command in core.commands.status.COMMANDS}
-
     def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(commands[arguments[0]], list(arguments[1:]), catch_exceptions=False)
+        result = CliRunner().invoke(bucketlens.cli.commands, arguments, catch_exceptions=False)
         assert result.exit_code == 0
         return result
 
@@ -133,7 +133,7 @@ def test_failures_are_read_page_by_page(run: Run, data: Path, monkeypatch: pytes
     index = EdgeIndex.open(data / "index", wait_s=2)
     index.upsert([_point("/c", f"{n}.jpg", error="damaged") for n in range(23)])
     index.close()
-    monkeypatch.setattr(core.commands.status, "PAGE", 5)
+    monkeypatch.setattr(core.commands.failures, "PAGE", 5)
     lines = run("failures", "--data", str(data)).stdout.splitlines()
     assert len(lines) == len(set(lines)) == 25
 
@@ -180,9 +180,8 @@ def test_models_tells_what_is_in_the_cache(run: Run, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("arguments", [["models"], ["status"], ["failures"]])
 def test_looking_loads_no_model_library(arguments: list[str], data: Path) -> None:
     code = (
-        "import sys, core.commands.status\n"
-        f"command = next(c for c in core.commands.status.COMMANDS if c.name == {arguments[0]!r})\n"
-        f"command(sys.argv[1:], standalone_mode=False)\n"
+        f"import sys; from core.commands.{arguments[0]} import {arguments[0]} as command\n"
+        "command(sys.argv[1:], standalone_mode=False)\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)), file=sys.stderr)"
     )
     options = [] if arguments == ["models"] else ["--data", str(data)]
@@ -194,7 +193,7 @@ def test_looking_loads_no_model_library(arguments: list[str], data: Path) -> Non
 
 def test_an_event_of_the_log_is_one_line() -> None:
     record = logging.LogRecord("x", logging.INFO, __file__, 1, "read failed reason=%s", ("a\nb",), None)
-    assert core.commands.status.OneLine("level=%(levelname)s event=%(message)s").format(record) == (
+    assert OneLine("level=%(levelname)s event=%(message)s").format(record) == (
         r"level=INFO event=read failed reason=a\nb"
     )
 
@@ -203,9 +202,9 @@ def test_neither_the_log_nor_an_error_commands_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = logging.LogRecord("x", logging.INFO, __file__, 1, "ignored %s", ("\x1b[2J.txt",), None)
-    assert core.commands.status.OneLine("event=%(message)s").format(record) == r"event=ignored \x1b[2J.txt"
+    assert OneLine("event=%(message)s").format(record) == r"event=ignored \x1b[2J.txt"
     monkeypatch.setattr(sys, "argv", ["bucketlens", "ingest", "\x1b[2J"])
     with pytest.raises(SystemExit, match="2"):
-        bucketlens.main()
+        bucketlens.cli.main()
     assert r"source \x1b[2J: No such file" in capsys.readouterr().err
-    assert core.commands.status.printable_lines("one\n  two\x07") == "one\n  two\\x07"
+    assert printable_lines("one\n  two\x07") == "one\n  two\\x07"

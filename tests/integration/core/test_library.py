@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import Library
+from bucketlens import Library
 from core.adapters.local.plots import MatplotlibPlots
 from core.bootstrap import Wiring
 from core.domain.conditions import Match
@@ -109,7 +109,7 @@ def test_errors_are_typed(library: Library, small: SmallLibrary, tmp_path: Path)
         library.search(image=tmp_path / "none.jpg")
     with pytest.raises(InvalidQuery):
         library.search("")
-    with Library.open(small.data, max_image_bytes=10) as strict, pytest.raises(ImageUnreadable, match="limit of 10"):
+    with Library.open(small.data, decode_max_bytes=10) as strict, pytest.raises(ImageUnreadable, match="limit of 10"):
         strict.search(image=small.pictures / FIRST)
 
 
@@ -117,7 +117,7 @@ def test_offline_the_copy_is_read(small: SmallLibrary, tmp_path: Path) -> None:
     with pytest.raises(MirrorMissing), Library.open(tmp_path, offline=True) as nothing:
         len(nothing)
     with Wiring(load_settings(data=small.data)) as wiring:
-        wiring.build_mirror()
+        wiring.mirrors.build(wiring.index)
     shutil.copytree(small.data / "mirror", tmp_path / "mirror")
     with Library.open(tmp_path, offline=True) as library:
         assert len(library) == COUNT
@@ -178,9 +178,9 @@ def test_the_way_in_costs_nothing_until_it_is_taken() -> None:
 def test_matplotlib_that_is_missing_is_named() -> None:
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from core.settings import load_settings\nfrom core.bootstrap import Wiring\n"
+        "from core.bootstrap import load_plots\n"
         "from core.errors import PackageMissing\n"
-        "try:\n    Wiring(load_settings()).plots\nexcept PackageMissing as error:\n    print(error)"
+        "try:\n    load_plots()\nexcept PackageMissing as error:\n    print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
     assert re.search(r"matplotlib, which is not installed: `pip install matplotlib`", told)

@@ -11,7 +11,9 @@ from PIL import Image
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.errors import BucketLensError, ImageUnreadable, InvalidQuery, LibraryMissing
 from core.ports.vector_index import IndexInfo
-from search_ui.commands.search import facets, search, ui
+from search_ui.commands.facets import facets
+from search_ui.commands.search import search
+from search_ui.commands.ui import ui
 from tests.support.made_up_images import point, vector
 from tests.support.small_library import (
     HOSTILE,

@@ -82,7 +82,7 @@ def test_on_loopback_only_its_own_names_are_answered(host: str, further: tuple[s
 
 
 def test_streamlit_is_told_to_keep_to_itself() -> None:
-    options = streamlit_options(load_settings(max_image_bytes=7_000_000), "127.0.0.1", 8501)
+    options = streamlit_options(load_settings(decode_max_bytes=7_000_000), "127.0.0.1", 8501)
     assert options["browser.gatherUsageStats"] is False
     assert options["server.fileWatcherType"] == "none"
     assert options["server.maxUploadSize"] == 7
@@ -90,7 +90,7 @@ def test_streamlit_is_told_to_keep_to_itself() -> None:
 
 def test_no_module_hides_another_package() -> None:
     """Streamlit puts the folder of the page script first on sys.path."""
-    ours = {path.stem for path in (ROOT / "search_ui").glob("*.py")} - {"__init__"}
+    ours = {path.stem for path in (ROOT / "search_ui/page").glob("*.py")} - {"__init__"}
     assert not ours & (sys.stdlib_module_names | packages_distributions().keys())
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-import bucketlens
+import bucketlens.cli
 
 
 def main() -> None:
@@ -18,4 +18,4 @@ def main() -> None:
             os.write(out, (json.dumps([event, repr(arguments[:2])]) + "\n").encode())
 
     sys.addaudithook(note)
-    bucketlens.main()
+    bucketlens.cli.main()

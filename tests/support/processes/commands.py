@@ -11,7 +11,7 @@ from tests.support.processes.warm_processes import WarmProcess, WarmProcesses
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = ROOT.parent / "shared" / "data"
-BUCKETLENS = [sys.executable, "-c", "import bucketlens; bucketlens.main()"]
+BUCKETLENS = [sys.executable, "-c", "import bucketlens.cli; bucketlens.cli.main()"]
 
 
 def environment() -> dict[str, str]:

@@ -75,6 +75,6 @@ if __name__ == "__main__":
         Wiring.encoder = ColourEncoder()  # type: ignore[assignment]
         Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
     plant(*points(models)[point], moment, int(count))
-    import bucketlens
+    import bucketlens.cli
 
-    bucketlens.main()
+    bucketlens.cli.main()

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.models import clip_encoder
 from core.ports.encoders import Encoder
 
@@ -18,4 +18,4 @@ def main() -> None:
         return load(name_or_path, device=device)
 
     clip_encoder.load_encoder = load_then
-    bucketlens.main()
+    bucketlens.cli.main()

@@ -18,7 +18,7 @@ from core.ports.image_store import ImageStore
 from core.ports.vector_index import IndexInfo
 from ingest.jobs.full_sync import run_ingest
 from ingest.jobs.run_lock import RunLock
-from ingest.pipeline.run_context import Options, Parts
+from ingest.pipeline.run_context import Options, RunContext
 from ingest.telemetry.report import Report
 from tests.support.fakes import ColourCaptioner, ColourEncoder
 
@@ -37,7 +37,7 @@ def main(source: Path, data: Path) -> Report:
     with RunLock(data) as lock, DecodeWorkers(ImageLimits(), workers=2) as decoder:
         index = EdgeIndex.create(data / "index", IndexInfo("colours", "colours-1", ColourEncoder.dimension))
         thumbnails = ThumbnailFiles(data / "thumbnails")
-        parts = Parts(
+        parts = RunContext(
             index, UnhurriedEncoder, ColourCaptioner, decoder, thumbnails, store, Options(batch_size=4, thumbnail_px=64)
         )
         for _ in run_ingest(parts, [store(str(source))], report, sweep=lock.unclean):

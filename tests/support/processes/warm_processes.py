@@ -108,7 +108,7 @@ class WarmProcesses:
         cwd: Path,
         env: Mapping[str, str],
         stderr: IO[str] | None = None,
-        main: str = "bucketlens:main",
+        main: str = "bucketlens.cli:main",
     ) -> WarmProcess:
         """`main` is called with these arguments in sys.argv; `stderr` is a file to write to, or any."""
         if self._process is None:

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InvalidCaptionFile, UsageError
 from ingest.captions import caption_files
-from ingest.captions.caption_files import CaptionShelf, read_captions
+from ingest.captions.caption_files import CaptionFileCache, read_captions
 
 COCO = {
     "images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}],
@@ -125,7 +125,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_shelf_reads_again_what_has_changed(tmp_path: Path) -> None:
-    shelf, path = CaptionShelf(), tmp_path / "captions"
+    shelf, path = CaptionFileCache(), tmp_path / "captions"
     path.write_text("a.jpg,an ant\n")
     first = shelf.read(path)
     assert shelf.read(path) is first

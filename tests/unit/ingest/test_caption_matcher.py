@@ -2,19 +2,19 @@
 
 import unicodedata
 
-from ingest.captions.caption_matcher import Matcher, Matches
+from ingest.captions.caption_matcher import CaptionMatcher, NameMatches
 
 
-def match(names: list[str], keys: list[str], source: str = "s3://bucket/") -> Matches:
-    matcher = Matcher(names)
+def match(names: list[str], keys: list[str], source: str = "s3://bucket/") -> NameMatches:
+    matcher = CaptionMatcher(names)
     for number, key in enumerate(keys):
-        matcher.see(str(number), key, source + key)
-    return matcher.matches()
+        matcher.add_image(str(number), key, source + key)
+    return matcher.match()
 
 
 def test_the_key_as_given_comes_first() -> None:
     found = match(["a.jpg", "sub/a.jpg"], ["a.jpg", "sub/a.jpg"])
-    assert (found.names, found.several, found.none) == ({"0": ["a.jpg"], "1": ["sub/a.jpg"]}, {}, [])
+    assert (found.names, found.ambiguous, found.unmatched) == ({"0": ["a.jpg"], "1": ["sub/a.jpg"]}, {}, [])
 
 
 def test_an_address_is_a_name() -> None:
@@ -23,35 +23,35 @@ def test_an_address_is_a_name() -> None:
 
 def test_the_base_name_where_there_is_one_such_image() -> None:
     found = match(["train/a.jpg", "b.jpg", "c.jpg"], ["deep/a.jpg", "deep/b.jpg"])
-    assert (found.names, found.several, found.none) == ({"0": ["train/a.jpg"], "1": ["b.jpg"]}, {}, ["c.jpg"])
+    assert (found.names, found.ambiguous, found.unmatched) == ({"0": ["train/a.jpg"], "1": ["b.jpg"]}, {}, ["c.jpg"])
 
 
 def test_the_end_of_a_path_tells_equal_base_names_apart() -> None:
     keys = ["photos/one/a.jpg", "photos/two/a.jpg"]
     assert match(["one/a.jpg", "two\\a.jpg"], keys).names == {"0": ["one/a.jpg"], "1": ["two\\a.jpg"]}
-    assert match(["ne/a.jpg"], keys).several == {"ne/a.jpg": keys}
+    assert match(["ne/a.jpg"], keys).ambiguous == {"ne/a.jpg": keys}
 
 
 def test_two_images_of_a_base_name_are_not_guessed_between() -> None:
     found = match(["a.jpg"], ["x/a.jpg", "y/a.jpg"])
-    assert (found.names, found.several, found.none) == ({}, {"a.jpg": ["x/a.jpg", "y/a.jpg"]}, [])
+    assert (found.names, found.ambiguous, found.unmatched) == ({}, {"a.jpg": ["x/a.jpg", "y/a.jpg"]}, [])
 
 
 def test_two_names_of_one_image_are_not_guessed_between() -> None:
     found = match(["one/a.jpg", "two/a.jpg"], ["a.jpg"])
-    assert (found.names, list(found.several)) == ({}, ["one/a.jpg", "two/a.jpg"])
+    assert (found.names, list(found.ambiguous)) == ({}, ["one/a.jpg", "two/a.jpg"])
 
 
 def test_an_image_that_is_named_exactly_is_nobody_else_s() -> None:
     found = match(["a.jpg", "other/a.jpg"], ["a.jpg"])
-    assert (found.names, found.several, found.none) == ({"0": ["a.jpg"]}, {}, ["other/a.jpg"])
+    assert (found.names, found.ambiguous, found.unmatched) == ({"0": ["a.jpg"]}, {}, ["other/a.jpg"])
 
 
 def test_one_key_in_two_sources_is_not_guessed_between() -> None:
-    matcher = Matcher(["a.jpg"])
-    matcher.see("0", "a.jpg", "file:///one/a.jpg")
-    matcher.see("1", "a.jpg", "file:///two/a.jpg")
-    assert matcher.matches().several == {"a.jpg": ["a.jpg", "a.jpg"]}
+    matcher = CaptionMatcher(["a.jpg"])
+    matcher.add_image("0", "a.jpg", "file:///one/a.jpg")
+    matcher.add_image("1", "a.jpg", "file:///two/a.jpg")
+    assert matcher.match().ambiguous == {"a.jpg": ["a.jpg", "a.jpg"]}
 
 
 def test_composed_and_decomposed_names_meet_unless_both_are_there() -> None:
@@ -64,4 +64,4 @@ def test_composed_and_decomposed_names_meet_unless_both_are_there() -> None:
 
 def test_odd_names_do_no_harm() -> None:
     found = match(["/", "", "..", "./"], ["a.jpg", "b/"])
-    assert not found.names and sorted(found.none) == ["", "..", "./", "/"]
+    assert not found.names and sorted(found.unmatched) == ["", "..", "./", "/"]

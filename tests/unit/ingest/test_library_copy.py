@@ -10,7 +10,7 @@ from core.domain.filters import FAILED
 from core.errors import ModelMismatch
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import IndexInfo
-from ingest.jobs.library_copy import Copied, copy, differences
+from ingest.jobs.library_copy import CopyProgress, copy, find_differences
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import failed_point, image_id, point, vector
 
@@ -26,7 +26,7 @@ def filled(count: int) -> MemoryIndex:
     return index
 
 
-def through(source: MemoryIndex, target: MemoryIndex) -> Copied:
+def through(source: MemoryIndex, target: MemoryIndex) -> CopyProgress:
     for copied in copy(source, target, random.Random(1)):  # noqa: B007
         pass
     return copied
@@ -45,7 +45,7 @@ def test_a_copy_is_the_same_with_what_failed_and_what_is_captioned() -> None:
     source, target = filled(PAGE_SIZE + 20), MemoryIndex(INFO)
     copied = through(source, target)
     assert (copied.total, copied.written, copied.same, copied.others) == (PAGE_SIZE + 20, PAGE_SIZE + 20, 0, 0)
-    assert equal(source, target) and differences(source, target, copied) == []
+    assert equal(source, target) and find_differences(source, target, copied) == []
     assert target.count(FAILED) == source.count(FAILED) > 0
 
 
@@ -58,7 +58,7 @@ def test_one_that_was_cut_off_goes_on_and_writes_nothing_twice() -> None:
     assert target.count() == PAGE_SIZE
     copied = through(source, target)
     assert (copied.same, copied.written, copied.done) == (PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE)
-    assert equal(source, target) and differences(source, target, copied) == []
+    assert equal(source, target) and find_differences(source, target, copied) == []
 
 
 def test_what_is_there_in_another_form_is_written_anew_and_what_is_there_beside_it_stays() -> None:
@@ -66,7 +66,7 @@ def test_what_is_there_in_another_form_is_written_anew_and_what_is_there_beside_
     target.upsert([point(1, "something else"), replace(point(2), image=vector(77)), point(4), point(900)])
     copied = through(source, target)
     assert (copied.written, copied.same, copied.others) == (19, 1, 1)
-    assert differences(source, target, copied) == []
+    assert find_differences(source, target, copied) == []
     target.delete([image_id(900)])
     assert equal(source, target)
 
@@ -77,7 +77,7 @@ def test_what_is_not_as_it_should_be_is_told() -> None:
     target.delete([image_id(3)])
     source.upsert([point(50)])
     target.upsert([replace(point(2), image=vector(77))])
-    told = differences(source, target, copied)
+    told = find_differences(source, target, copied)
     assert len(told) == 4 and "20 pictures were copied, and the source holds 21" in told[0]
     assert "the target holds 19 pictures, and should hold 20" in told[1]
     assert sorted(told[2:]) == [f"file:///pictures/{n}.jpg differs" for n in (2, 3)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.image import ImageRecord, ImageRef
-from ingest.pipeline.plan import Absences, IdSet, plan, refusal
+from ingest.pipeline.plan import Absences, IdSet, explain_refusal, plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = ImageRef("file:///p", "a.png", "file:///p/a.png", "1", 10, NOW)
@@ -72,7 +72,7 @@ def test_a_page_keeps_its_order() -> None:
 def test_deletions_that_look_like_a_mistake_are_refused(
     listed: int, held: int, gone: int, lost: int, confirmed: bool, refused: bool
 ) -> None:
-    reason = refusal(Absences("file:///p", listed, held, gone, lost), confirmed=confirmed)
+    reason = explain_refusal(Absences("file:///p", listed, held, gone, lost), confirmed=confirmed)
     assert (reason is not None) == refused
     if reason is not None:
         assert "nothing was deleted" in reason and "again" in reason
@@ -84,17 +84,17 @@ def test_an_id_set_tells_what_is_absent(added: list[uuid.UUID], asked: list[uuid
     for each in added:
         ids.add(str(each))
     wanted = [str(each) for each in (*asked, *added[:5])]
-    assert ids.absent(wanted) == [each for each in wanted if each not in {str(one) for one in added}]
+    assert ids.find_absent(wanted) == [each for each in wanted if each not in {str(one) for one in added}]
     assert len(ids) == len(added)
 
 
 def test_ids_that_end_in_zeros_are_not_confused() -> None:
     ids = IdSet()
     ids.add("aa000000-0000-0000-0000-000000000000")
-    assert ids.absent(["aa000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"]) == [
+    assert ids.find_absent(["aa000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000"]) == [
         "00000000-0000-0000-0000-000000000000"
     ]
-    assert IdSet().absent(["00000000-0000-0000-0000-000000000000"]) == ["00000000-0000-0000-0000-000000000000"]
+    assert IdSet().find_absent(["00000000-0000-0000-0000-000000000000"]) == ["00000000-0000-0000-0000-000000000000"]
 
 
 def test_what_is_removed_from_a_set_is_absent() -> None:
@@ -103,4 +103,4 @@ def test_what_is_removed_from_a_set_is_absent() -> None:
     ids.add(there)
     ids.add(removed)
     ids.remove(removed)
-    assert ids.absent([there, removed, never]) == [removed, never]
+    assert ids.find_absent([there, removed, never]) == [removed, never]

@@ -17,14 +17,14 @@ from ingest.scheduling.schedule import (
     RETRY_SPREAD,
     Cron,
     Every,
+    LastRun,
     Once,
-    Past,
     Schedule,
     back_off,
-    cron,
-    every,
-    keep_going,
     next_run,
+    parse_cron,
+    parse_every,
+    run_schedule,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -47,32 +47,32 @@ def vienna(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), (" 2 h ", 7200), ("1d", 86_400)])
 def test_durations(text: str, seconds: int) -> None:
-    assert every(text) == Every(timedelta(seconds=seconds))
+    assert parse_every(text) == Every(timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "0s", "-5m", "1.5h", "1w", "15 minutes", "999999999d"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(InvalidSetting, match="15m") as caught:
-        every(text)
+        parse_every(text)
     assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize("text", ["", "* * * *", "* * * * * *", "61 * * * *", "x y z a b", "0 0 31 2 *", "@sometimes"])
 def test_what_is_no_cron_expression(text: str) -> None:
     with pytest.raises(InvalidSetting, match="five fields"):
-        cron(text)
+        parse_cron(text)
 
 
 def test_the_first_run_is_at_once_or_when_cron_says() -> None:
-    assert next_run(every("1d"), None, NOW, 0) == NOW
+    assert next_run(parse_every("1d"), None, NOW, 0) == NOW
     assert next_run(Once(), None, NOW, 0) == NOW
-    assert next_run(cron("30 * * * *"), None, NOW, 0).astimezone(UTC) == NOW + 30 * MINUTE
+    assert next_run(parse_cron("30 * * * *"), None, NOW, 0).astimezone(UTC) == NOW + 30 * MINUTE
 
 
 @given(st.integers(1, 100_000), st.integers(0, 1_000_000))
 def test_runs_never_overlap_and_what_was_missed_is_left_out(interval: int, took: int) -> None:
     ended = NOW + took * SECOND
-    due = next_run(Every(interval * SECOND), Past(NOW, ended), ended, 0)
+    due = next_run(Every(interval * SECOND), LastRun(NOW, ended), ended, 0)
     assert ended < due <= ended + interval * SECOND
     assert (due - NOW) % (interval * SECOND) == timedelta()
 
@@ -83,27 +83,27 @@ def test_back_off_doubles_up_to_its_limit(failures: int, jitter: float) -> None:
     assert full * (1 - RETRY_SPREAD) <= back_off(failures, jitter) <= full
 
 
-@pytest.mark.parametrize("schedule", [every("30s"), every("1d"), Cron("0 3 * * *"), Once()])
+@pytest.mark.parametrize("schedule", [parse_every("30s"), parse_every("1d"), Cron("0 3 * * *"), Once()])
 def test_a_failed_run_is_tried_again_after_its_back_off_whatever_the_schedule(schedule: Schedule) -> None:
-    waits = [next_run(schedule, Past(NOW, NOW + SECOND, n), NOW, 0) - (NOW + SECOND) for n in range(1, 12)]
+    waits = [next_run(schedule, LastRun(NOW, NOW + SECOND, n), NOW, 0) - (NOW + SECOND) for n in range(1, 12)]
     assert waits[:3] == [RETRY_FIRST, 2 * RETRY_FIRST, 4 * RETRY_FIRST]
     assert waits == sorted(waits) and waits[-1] == RETRY_MOST
 
 
 def test_a_clock_that_is_set_back_does_not_hold_up_the_next_run() -> None:
-    assert every("15m").no_later(NOW + timedelta(days=300), NOW) == NOW + 15 * MINUTE
+    assert parse_every("15m").clamp(NOW + timedelta(days=300), NOW) == NOW + 15 * MINUTE
 
 
 def test_cron_follows_local_time_through_both_changes_of_the_clock(vienna: None) -> None:
     nightly = Cron("30 3 * * *")
     times = [datetime(2026, 3, 27, 12, tzinfo=UTC)]
     while len(times) < 4:
-        times.append(nightly.following(times[-1], times[-1]).astimezone(UTC))
+        times.append(nightly.next_after(times[-1], times[-1]).astimezone(UTC))
     assert [each.hour for each in times[1:]] == [2, 1, 1]
     quarterly = Cron("*/15 * * * *")
     times = [datetime(2026, 10, 24, 23, 59, tzinfo=UTC)]
     while len(times) < 14:
-        times.append(quarterly.following(times[-1], times[-1]).astimezone(UTC))
+        times.append(quarterly.next_after(times[-1], times[-1]).astimezone(UTC))
     assert {b - a for a, b in pairwise(times[1:])} == {15 * MINUTE}
 
 
@@ -134,7 +134,7 @@ class Script:
         return not self.runs
 
     @property
-    def wanted(self) -> bool:
+    def full_run_needed(self) -> bool:
         return self.wanted_at is not None and self._seconds() >= self.wanted_at
 
     def run(self) -> bool:
@@ -144,10 +144,10 @@ class Script:
         self.clock.time += timedelta(seconds=took)
         return done
 
-    def look(self) -> None:
+    def poll(self) -> None:
         self.looks.append(self._seconds())
 
-    def backing_off(self, failures: int, until: datetime) -> None:
+    def report_back_off(self, failures: int, until: datetime) -> None:
         self.backed_off.append(failures)
 
     def _seconds(self) -> float:
@@ -156,34 +156,34 @@ class Script:
 
 def test_runs_follow_each_other() -> None:
     clock = HandClock()
-    work = Script(clock, (1, True), (25, True), (1, True), (1, True))
-    keep_going(every("10s"), work, clock, lambda: 0.0)
-    assert work.began == [0, 10, 40, 50] and not work.backed_off
+    job = Script(clock, (1, True), (25, True), (1, True), (1, True))
+    run_schedule(parse_every("10s"), job, clock, lambda: 0.0)
+    assert job.began == [0, 10, 40, 50] and not job.backed_off
 
 
 def test_failures_back_off_until_one_succeeds() -> None:
     clock = HandClock()
-    work = Script(clock, (0, False), (0, False), (0, True), (0, False), (0, True))
-    keep_going(every("60s"), work, clock, lambda: 0.0)
-    assert work.began == [0, 15, 45, 105, 120] and work.backed_off == [1, 2, 1]
+    job = Script(clock, (0, False), (0, False), (0, True), (0, False), (0, True))
+    run_schedule(parse_every("60s"), job, clock, lambda: 0.0)
+    assert job.began == [0, 15, 45, 105, 120] and job.backed_off == [1, 2, 1]
 
 
 def test_what_comes_up_between_runs_is_looked_at_several_times_a_second_and_may_want_a_run() -> None:
     clock = HandClock()
-    work = Script(clock, (0, True), (0, True))
-    work.wanted_at = None
+    job = Script(clock, (0, True), (0, True))
+    job.wanted_at = None
 
     def jitter() -> float:
-        work.wanted_at = 3.0 if work.began else None
+        job.wanted_at = 3.0 if job.began else None
         return 0.0
 
-    keep_going(Once(), work, clock, jitter)
-    assert work.began == [0, 3] and len(work.looks) >= 12
+    run_schedule(Once(), job, clock, jitter)
+    assert job.began == [0, 3] and len(job.looks) >= 12
 
 
 def test_it_stops_while_it_waits() -> None:
     clock = HandClock()
-    work = Script(clock, (0, True), (0, True))
-    work.look = lambda: work.runs.clear() if clock.time > NOW + 5 * SECOND else None  # type: ignore[method-assign]
-    keep_going(every("1d"), work, clock, lambda: 0.0)
-    assert work.began == [0] and clock.time < NOW + 6 * SECOND
+    job = Script(clock, (0, True), (0, True))
+    job.poll = lambda: job.runs.clear() if clock.time > NOW + 5 * SECOND else None  # type: ignore[method-assign]
+    run_schedule(parse_every("1d"), job, clock, lambda: 0.0)
+    assert job.began == [0] and clock.time < NOW + 6 * SECOND

@@ -5,8 +5,8 @@
     thumbnails/<id>.jpg       in ascending order of id, where they were wanted
     seal                      the SHA-256 of every byte before it
 
-Nothing of a file is believed before its end has been read: one that was cut short has no seal, and one that was changed
-has another.
+Nothing of a file is believed before its end has been read. A file that was cut short has no seal, and one that was
+changed has another.
 """
 
 import hashlib

@@ -24,7 +24,7 @@ from core.errors import (
     SourceNotFound,
     StoreError,
 )
-from core.settings import Settings
+from core.settings import load_settings
 from ingest.pipeline.removal import is_inside
 from tests.support.servers.s3_server import ENVIRONMENT, s3_client
 from tests.support.servers.s3_stub import Answer, Asked, Bucket, listing, refusal, s3_stub
@@ -52,7 +52,7 @@ def bucket(s3: Any) -> str:
 
 def open_store(source: str, endpoint: str, **settings: object) -> S3Store:
     quick = {"s3_patience": 1.0, "s3_connect_timeout": 1.0, "s3_read_timeout": 1.0}
-    return S3Store(source, Settings(s3_endpoint_url=endpoint, **quick | settings))
+    return S3Store(source, load_settings(s3_endpoint_url=endpoint, **quick | settings))
 
 
 def put(s3: Any, bucket: str, *keys: str, **options: object) -> None:
@@ -131,7 +131,7 @@ ODD_KEYS = [
 
 def test_keys_of_every_kind_are_never_paths_and_never_normalised(s3: Any, bucket: str, s3_endpoint: str) -> None:
     put(s3, bucket, *ODD_KEYS)
-    store = open_store(f"s3://{bucket}", s3_endpoint, max_image_bytes=2048)
+    store = open_store(f"s3://{bucket}", s3_endpoint, decode_max_bytes=2048)
     refs = list(store.list())
     assert sorted(ref.key for ref in refs) == sorted(ODD_KEYS)
     assert len({ref.uri for ref in refs}) == len(ODD_KEYS)
@@ -275,7 +275,7 @@ def test_public_buckets_are_read_without_credentials(monkeypatch: pytest.MonkeyP
 
 def test_objects_over_the_limit_are_not_read(s3: Any, bucket: str, s3_endpoint: str) -> None:
     put(s3, bucket, "long name.jpg")
-    store = open_store(f"s3://{bucket}", s3_endpoint, max_image_bytes=8)
+    store = open_store(f"s3://{bucket}", s3_endpoint, decode_max_bytes=8)
     (ref,) = store.list()
     with pytest.raises(ImageTooLarge, match="13 bytes"):
         store.read(ref)
@@ -365,7 +365,7 @@ def test_no_error_of_the_vendor_escapes_unmapped() -> None:
 
 def test_addresses_and_profiles_that_cannot_be() -> None:
     for endpoint in ("localhost:9000", "ftp://host", "http://", "http://[::1"):
-        with pytest.raises(InvalidSetting, match="s3_endpoint_url"):
+        with pytest.raises(InvalidSetting, match=r"s3\.endpoint_url"):
             open_store("s3://bucket", endpoint)
     with pytest.raises(InvalidSetting) as caught:
         open_store("s3://bucket", "http://me:password@host:9000")

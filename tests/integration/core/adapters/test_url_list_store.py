@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.adapters.url_list.reader import read_rows
 from core.adapters.url_list.store import ListStore
 from core.domain.image import UNTOLD_ETAG, ImageRef
 from core.errors import (
@@ -19,7 +21,7 @@ from core.errors import (
     SourceNotFound,
     StoreError,
 )
-from core.settings import Settings
+from core.settings import load_settings
 from tests.support.servers.web_server import Handler, WebServer, picture
 
 QUICK = {"list_connect_timeout": 0.5, "list_read_timeout": 0.3, "list_total_timeout": 2.0, "list_host_patience": 0.6}
@@ -36,7 +38,7 @@ def store_of(folder: Path, *urls: str, **settings: Any) -> ListStore:
     path = folder / "list.txt"
     path.write_text("\n".join(urls) + "\n")
     given = {"list_allow_private": True, "list_patience": 1.5} | QUICK | settings
-    return ListStore(f"list:{path}", Settings(**given))
+    return ListStore(f"list:{path}", load_settings(**given))
 
 
 def fetch(folder: Path, url: str, **settings: Any) -> bytes:
@@ -141,7 +143,7 @@ def test_what_is_no_picture_is_not_downloaded(tmp_path: Path, web: WebServer) ->
 def test_500_mb_are_not_read(tmp_path: Path, web: WebServer, told: bool) -> None:
     url = web.flood("/a.png", 500 * 10**6, told=told)
     with pytest.raises(ImageTooLarge, match="over the limit" if told else "the limit"):
-        fetch(tmp_path, url, max_image_bytes=2**20)
+        fetch(tmp_path, url, decode_max_bytes=2**20)
     assert web.sent["/a.png"] < 50 * 2**20
 
 
@@ -287,7 +289,7 @@ def test_rows_of_one_picture_are_one_picture(tmp_path: Path) -> None:
         "image,caption\nHTTP://Example.org:80/a.png,one\nhttp://example.org/a.png,two\nhttp://example.org/b.png,three\n"
         "http://example.org/a.png#x,four\n,five\n"
     )
-    store = ListStore(f"list:{tmp_path / 'list.csv'}", Settings())
+    store = ListStore(f"list:{tmp_path / 'list.csv'}", load_settings())
     found = [(ref.key, ref.captions) for ref in store.list()]
     assert found == [("http://example.org/a.png", ("one", "two")), ("http://example.org/b.png", ("three",))]
     assert sum(store.ignored.values()) == 2
@@ -296,8 +298,18 @@ def test_rows_of_one_picture_are_one_picture(tmp_path: Path) -> None:
 def test_a_list_keeps_its_name(tmp_path: Path) -> None:
     path = tmp_path / "a%20b é.txt"
     path.write_text("http://example.org/a.png\n")
-    store = ListStore(f"list:{path}", Settings())
-    assert ListStore(store.source, Settings()).source == store.source
-    assert len(list(ListStore(store.source, Settings()).list())) == 1
+    store = ListStore(f"list:{path}", load_settings())
+    assert ListStore(store.source, load_settings()).source == store.source
+    assert len(list(ListStore(store.source, load_settings()).list())) == 1
     with pytest.raises(SourceNotFound, match="no such file"):
-        ListStore("list:nowhere.csv", Settings())
+        ListStore("list:nowhere.csv", load_settings())
+
+
+def test_a_long_list_is_not_held(tmp_path: Path) -> None:
+    path = tmp_path / "list.tsv"
+    with path.open("w") as file:
+        file.writelines(f"a caption of some length number {n}\thttps://example.org/{n}.jpg\n" for n in range(60_000))
+    tracemalloc.start()
+    assert sum(1 for _ in read_rows(path)) == 60_000
+    assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    tracemalloc.stop()

@@ -22,7 +22,7 @@ COUNT = 24
 def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     made = build(tmp_path_factory.mktemp("measured"), COUNT)
     with Wiring(load_settings(data=made.data)) as wiring:
-        wiring.build_mirror()
+        wiring.mirrors.build(wiring.index)
     return made
 
 
@@ -54,7 +54,7 @@ def test_searches_that_the_library_answers_are_compared_with_its_copy(library: S
 def test_status_warns_where_it_is_low_and_passes_over_another_models(library: SmallLibrary, tmp_path: Path) -> None:
     with Wiring(load_settings(data=library.data)) as wiring:
         fingerprint = wiring.index.info.fingerprint
-        wiring.recall_log.write(fingerprint, [0.9] * 30)
+        wiring.files.recall_log.write(fingerprint, [0.9] * 30)
     status = bucketlens("status", "--data", library.data, cwd=tmp_path).stdout
     assert "recall@10 0.900 in the last 30" in status and "under 0.95" in status
     told = json.loads(bucketlens("status", "--data", library.data, "--json", cwd=tmp_path).stdout)["recall"]

@@ -23,14 +23,13 @@ from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
 from demo.scenes.scenes import draw, random_scene
-from search_ui.commands.search import COMMANDS
+from search_ui.commands.duplicates import duplicates
 from tests.support.alike_pictures import KINDS, series
 from tests.support.fakes import ColourEncoder, MemoryIndex, MemoryThumbnails
 from tests.support.made_up_images import image_id, record
 
 SEED = 2_000_000
 ENCODER = ColourEncoder()
-DUPLICATES = next(command for command in COMMANDS if command.name == "duplicates")
 PHOTOGRAPHS = Path(__file__).resolve().parents[5] / "shared/data/photos/images"
 
 
@@ -163,16 +162,16 @@ def test_hidden_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
         hidden = _fill(wiring, _files(150, 30))
         found, wrong = _judge(Duplicates(wiring.index, wiring.thumbnails.get, EVERYTHING), hidden)
         assert found >= 0.95 and not wrong
-    result = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path), "--json", "--key", "[0-2]*"])
+    result = CliRunner().invoke(duplicates, ["--data", str(tmp_path), "--json", "--key", "[0-2]*"])
     told = json.loads(result.stdout)
     assert 0 < len(told["groups"]) < 30 and told["without_thumbnail"] == 0
     first = told["groups"][0]
     assert first["exact"] is False and len(first["images"]) == 2
-    shown = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path)])
+    shown = CliRunner().invoke(duplicates, ["--data", str(tmp_path)])
     assert shown.exit_code == 0 and shown.stdout.count("2 pictures, nearly the same") == round(found * 30)
-    strict = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path), "--threshold", "0.97"])
+    strict = CliRunner().invoke(duplicates, ["--data", str(tmp_path), "--threshold", "0.97"])
     assert 0 < strict.stdout.count("nearly the same") <= shown.stdout.count("nearly the same")
-    none = CliRunner().invoke(DUPLICATES, ["--data", str(tmp_path), "--threshold", "1"])
+    none = CliRunner().invoke(duplicates, ["--data", str(tmp_path), "--threshold", "1"])
     assert none.stdout == "No picture is there twice.\n" and "0 groups of 0 pictures, among 180" in none.stderr
 
 

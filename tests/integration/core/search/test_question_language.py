@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import core.adapters.models.clip_encoder as encoders
-from core import Library
+from bucketlens import Library
 from core.bootstrap import Wiring
 from core.ports.vector_index import Point
 from core.settings import load_settings

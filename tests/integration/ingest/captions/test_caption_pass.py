@@ -18,7 +18,7 @@ from core.imaging.decoder import ImageLimits
 from core.ports.encoders import Captioner
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate
-from ingest.captions.recaption_checkpoint import Place, RedoMark
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
 from ingest.jobs.full_sync import run_captions
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
@@ -50,7 +50,7 @@ class Aviary(World):
     ) -> Report:
         """The command `caption`, cut off after so many steps."""
         report = Report()
-        mark = RedoMark(JsonFile(self.folder.parent / "redo.json")) if redo else None
+        mark = RecaptionCheckpoint(JsonFile(self.folder.parent / "redo.json")) if redo else None
         parts = replace(self.parts(self.options(**options)), captioner=lambda: captioner)
         run = run_captions(parts, report, mark)
         for _ in islice(run, batches):
@@ -202,16 +202,20 @@ def test_without_a_captioner_there_is_an_error_where_there_is_something_to_do(wo
     report = Report()
     assert list(run_captions(world.parts(world.options()), report)) == []
     with pytest.raises(ModelUnavailable):
-        list(run_captions(world.parts(world.options()), report, RedoMark(JsonFile(world.folder.parent / "redo.json"))))
+        list(
+            run_captions(
+                world.parts(world.options()), report, RecaptionCheckpoint(JsonFile(world.folder.parent / "redo.json"))
+            )
+        )
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"what": "x", "sources": {"a": {"odd": 1}}}', b"\xff"])
 def test_a_mark_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "redo.json").write_bytes(content)
-    mark = RedoMark(JsonFile(tmp_path / "redo.json"))
-    assert not mark.begin("x") and mark.place("a") == Place()
-    mark.put("a", Place("id", 3))
-    again = RedoMark(JsonFile(tmp_path / "redo.json"))
-    assert again.begin("x") and again.place("a") == Place("id", 3)
-    again.end()
-    assert not RedoMark(JsonFile(tmp_path / "redo.json")).begin("x")
+    mark = RecaptionCheckpoint(JsonFile(tmp_path / "redo.json"))
+    assert not mark.begin("x") and mark.get("a") == SourceProgress()
+    mark.put("a", SourceProgress("id", 3))
+    again = RecaptionCheckpoint(JsonFile(tmp_path / "redo.json"))
+    assert again.begin("x") and again.get("a") == SourceProgress("id", 3)
+    again.clear()
+    assert not RecaptionCheckpoint(JsonFile(tmp_path / "redo.json")).begin("x")

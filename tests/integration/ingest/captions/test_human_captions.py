@@ -13,7 +13,7 @@ from core.domain.image import ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits
 from ingest.captions.caption_files import CaptionFile, read_captions
-from ingest.captions.human_captions import Given
+from ingest.captions.human_captions import SourceCaptions
 from ingest.jobs.full_sync import run_ingest
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
@@ -30,10 +30,12 @@ def decoder() -> Iterator[DecodeWorkers]:
 class Captioned(World):
     def give(self, *contents: str, **options: object) -> Report:
         """An ingest with caption files of these contents."""
-        given = tuple(Given(self._file(content), (self.store(str(self.folder)).source,)) for content in contents)
+        given = tuple(
+            SourceCaptions(self._file(content), (self.store(str(self.folder)).source,)) for content in contents
+        )
         report = Report()
         parts = self.parts(self.options(**options))
-        for _ in run_ingest(parts, [self.store(str(self.folder))], report, given=given):
+        for _ in run_ingest(parts, [self.store(str(self.folder))], report, human_captions=given):
             pass
         return report
 

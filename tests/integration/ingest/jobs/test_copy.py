@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filters import FAILED
@@ -44,7 +44,7 @@ def build(data: Path, count: int) -> None:
 
 
 def run(*arguments: object) -> dict[str, Any]:
-    ran = CliRunner().invoke(bucketlens.commands, ["copy", *map(str, arguments), "--json"], catch_exceptions=False)
+    ran = CliRunner().invoke(bucketlens.cli.commands, ["copy", *map(str, arguments), "--json"], catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
     return json.loads(ran.stdout)  # type: ignore[no-any-return]
 
@@ -98,7 +98,7 @@ def test_a_copy_that_died_half_way_goes_on(tmp_path: Path, stub: QdrantStub, url
 
     stub.before = die
     options = ["copy", "--from", str(tmp_path / "data"), "--to", url, "--data", str(tmp_path / "data")]
-    ran = CliRunner().invoke(bucketlens.commands, options, env={"BUCKETLENS_QDRANT_PATIENCE": "0"})
+    ran = CliRunner().invoke(bucketlens.cli.commands, options, env={"BUCKETLENS_QDRANT_PATIENCE": "0"})
     assert ran.exit_code != 0
     there = stub.client.count("bucketlens").count
     assert 0 < there < 700
@@ -117,7 +117,7 @@ def test_from_folder_to_folder(tmp_path: Path) -> None:
 
 def test_what_cannot_be_copied_says_so(tmp_path: Path) -> None:
     def error(*arguments: object) -> BaseException | None:
-        return CliRunner().invoke(bucketlens.commands, ["copy", *map(str, arguments)]).exception
+        return CliRunner().invoke(bucketlens.cli.commands, ["copy", *map(str, arguments)]).exception
 
     assert isinstance(error("--from", tmp_path / "no", "--to", tmp_path / "where"), LibraryMissing)
     assert not (tmp_path / "where").exists()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner, Result
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -49,7 +49,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget(*arguments: str) -> Result:
-    return CliRunner().invoke(bucketlens.commands, ["forget", *arguments])
+    return CliRunner().invoke(bucketlens.cli.commands, ["forget", *arguments])
 
 
 def sources(data: Path) -> dict[str, int]:
@@ -83,7 +83,7 @@ def test_with_yes_the_source_goes_whole_and_the_others_stay(data: Path) -> None:
 
 def test_what_is_forgotten_is_in_no_copy_any_more(data: Path) -> None:
     with Wiring(load_settings(data=data)) as wiring:
-        wiring.build_mirror()
+        wiring.mirrors.build(wiring.index)
     assert any(b"old bucket" in path.read_bytes() for path in (data / "mirror").rglob("*.arrow"))
     assert forget(BUCKET, "--yes", "--data", str(data)).exit_code == 0
     files = [path for path in (data / "mirror").rglob("*") if path.is_file()]

@@ -23,8 +23,8 @@ from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import Nameable
-from core.settings import Settings
-from ingest.jobs.import_vectors import Import
+from core.settings import load_settings
+from ingest.jobs.import_vectors import VectorImport
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.fakes import ColourEncoder
@@ -41,7 +41,7 @@ def decoder() -> Iterator[DecodeWorkers]:
 class ImportWorld(World):
     def bring(self, *files: Path, names: Path | None = None, store: Nameable | None = None) -> Report:
         report = Report()
-        given = Import(
+        given = VectorImport(
             self.parts(self.options()),
             ImportedStore.of if store is None else lambda _: store,
             lambda path: read_vectors(path, names, D, 4),
@@ -285,7 +285,7 @@ def test_imported_images_are_deleted_with_their_own_source_alone(world: ImportWo
 
 
 def test_names_in_a_bucket() -> None:
-    store = S3Store("s3://bucket/photos", Settings())
+    store = S3Store("s3://bucket/photos", load_settings())
     for name in ("a b.jpg", "photos/a b.jpg", "s3://bucket/photos/a b.jpg"):
         assert store.named(name) == ("photos/a b.jpg", "s3://bucket/photos/a%20b.jpg")
     with pytest.raises(ValueError, match="not of"):

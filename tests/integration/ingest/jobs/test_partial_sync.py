@@ -14,11 +14,11 @@ from core.errors import StoreError, UsageError
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import IndexInfo
 from ingest.captions.caption_files import CaptionFile
-from ingest.captions.human_captions import Given
+from ingest.captions.human_captions import SourceCaptions
 from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.full_sync import run_ingest
-from ingest.jobs.partial_sync import run_touched
-from ingest.pipeline.run_context import Options, Parts
+from ingest.jobs.partial_sync import sync_paths
+from ingest.pipeline.run_context import Options, RunContext
 from ingest.telemetry.report import Report
 from tests.support.fakes import ColourCaptioner, ColourEncoder, InlineDecoder, MemoryIndex, MemoryThumbnails
 from tests.support.made_up_images import START
@@ -31,7 +31,7 @@ class World:
         self.decoder = InlineDecoder()
         self.store = FolderStore(folder, max_bytes=2**20)
         options = Options(batch_size=4, thumbnail_px=64)
-        self.parts = Parts(
+        self.parts = RunContext(
             self.index, ColourEncoder, ColourCaptioner, self.decoder, MemoryThumbnails(), self._store, options
         )
 
@@ -53,9 +53,9 @@ class World:
     def touched(self, *paths: Path, captions: CaptionFile | None = None) -> Report:
         report = Report()
         source = self.store.source
-        given = [Given(captions, (source,))] if captions else []
+        given = [SourceCaptions(captions, (source,))] if captions else []
         touched = {source: [os.fsencode(each) for each in paths]}
-        for _ in run_touched(self.parts, touched, {source: self.store}, report, given=given):
+        for _ in sync_paths(self.parts, touched, {source: self.store}, report, human_captions=given):
             pass
         return report
 

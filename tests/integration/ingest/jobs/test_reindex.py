@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.models import clip_encoder
 from core.bootstrap import Wiring
 from core.domain.filters import CAPTIONED, INDEXED
@@ -77,7 +77,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def run(*arguments: str) -> dict[str, Any]:
-    ran = CliRunner().invoke(bucketlens.commands, [*arguments, "--json"])
+    ran = CliRunner().invoke(bucketlens.cli.commands, [*arguments, "--json"])
     if isinstance(ran.exception, BucketLensError):
         raise ran.exception
     assert ran.exit_code == 0, (ran.output, ran.exception)
@@ -144,7 +144,7 @@ def test_making_it_anew_goes_on_where_it_was_cut_off(place: Path, monkeypatch: p
     monkeypatch.setenv("BUCKETLENS_BATCH_SIZE", "4")
     monkeypatch.setitem(ENCODERS, "turned", Dying)
     monkeypatch.setattr(image_pass, "_WRITE_SECONDS", 0.0)
-    died = CliRunner().invoke(bucketlens.commands, ["reindex", "--model", "turned"])
+    died = CliRunner().invoke(bucketlens.cli.commands, ["reindex", "--model", "turned"])
     assert isinstance(died.exception, ZeroDivisionError)
     monkeypatch.setitem(ENCODERS, "turned", TurnedEncoder)
     report = run("reindex", "--model", "turned")

@@ -21,7 +21,7 @@ from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate, IndexInfo
 from ingest.jobs.full_sync import run_ingest
-from ingest.pipeline.run_context import Options, Parts
+from ingest.pipeline.run_context import Options, RunContext
 from ingest.telemetry.report import Progress, Report
 from tests.support.fakes import ColourCaptioner, ColourEncoder, MemoryIndex, MemoryThumbnails
 from tests.support.index_queries import best_words, nearest
@@ -48,7 +48,7 @@ class World:
         self.encoder = CountingEncoder()
         self.captioner_error: ModelUnavailable | None = None
 
-    def parts(self, options: Options) -> Parts:
+    def parts(self, options: Options) -> RunContext:
         def encoder() -> Encoder:
             self.encoder.loaded += 1
             return self.encoder
@@ -58,7 +58,7 @@ class World:
                 raise self.captioner_error
             return ColourCaptioner()
 
-        return Parts(self.index, encoder, captioner, self.decoder, self.thumbnails, self.store, options)
+        return RunContext(self.index, encoder, captioner, self.decoder, self.thumbnails, self.store, options)
 
     def store(self, source: str) -> ImageStore:
         return FolderStore(source, max_bytes=2**20)

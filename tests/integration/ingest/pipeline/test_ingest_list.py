@@ -16,7 +16,7 @@ from core.domain.image import ImageRecord
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import Point
-from core.settings import Settings
+from core.settings import load_settings
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.servers.web_server import WebServer, picture
@@ -39,7 +39,7 @@ class ListWorld(World):
         self.path = folder / "list.tsv"
 
     def store(self, source: str, **settings: Any) -> ImageStore:
-        return ListStore(source, Settings(list_allow_private=True, **QUICK, **settings))
+        return ListStore(source, load_settings(list_allow_private=True, **QUICK, **settings))
 
     def write(self, *rows: str) -> None:
         """Rows of the Conceptual Captions: caption, tab, address."""
@@ -130,7 +130,7 @@ def test_what_is_dead_is_on_record_with_its_reason(world: ListWorld) -> None:
         "ftp://example.org/a.png": "not an http",
     }
     world.write(*world.fill(4), *(f"a caption\t{url}" for url in rows))
-    report = world.ingest(world.store(f"list:{world.path}", max_image_bytes=2**20))
+    report = world.ingest(world.store(f"list:{world.path}", decode_max_bytes=2**20))
     assert (report.added, report.failed, report.exit_code) == (4, len(rows), 3)
     reasons = {record.key: record.error for record in world.index.scroll(FAILED)}
     for url, reason in rows.items():

@@ -19,7 +19,7 @@ from core.domain.filters import FAILED
 from core.domain.image import ImageRef
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import ImageStore
-from core.settings import Settings
+from core.settings import load_settings
 from ingest.jobs.full_sync import run_ingest
 from ingest.pipeline.run_context import Options
 from ingest.telemetry.report import Report
@@ -67,7 +67,7 @@ class BucketWorld(World):
         return f"s3://{self.bucket}/in/"
 
     def store(self, source: str) -> ImageStore:
-        return S3Store(source, Settings(s3_endpoint_url=self.endpoint, **self.settings))
+        return S3Store(source, load_settings(s3_endpoint_url=self.endpoint, **self.settings))
 
     def ingest(self, *stores: ImageStore, sweep: bool = False, **options: object) -> Report:
         return super().ingest(*(stores or [self.store(self.source)]), sweep=sweep, **options)
@@ -207,7 +207,7 @@ class DyingStore(S3Store):
     """The store fails for good once so many objects have been read."""
 
     def __init__(self, world: BucketWorld, after: int, fault: dict[str, Any]) -> None:
-        super().__init__(world.source, Settings(s3_endpoint_url=world.endpoint, **world.settings))
+        super().__init__(world.source, load_settings(s3_endpoint_url=world.endpoint, **world.settings))
         self._world, self._left, self._fault = world, after, fault
         self._counting = threading.Lock()
 
@@ -262,7 +262,7 @@ class ChangingStore(S3Store):
     """Of every three objects one is deleted and one replaced behind the listing's back, before they are read."""
 
     def __init__(self, world: BucketWorld) -> None:
-        super().__init__(world.source, Settings(s3_endpoint_url=world.endpoint, **world.settings))
+        super().__init__(world.source, load_settings(s3_endpoint_url=world.endpoint, **world.settings))
         self._world = world
 
     def list(self) -> Iterator[ImageRef]:
@@ -342,7 +342,7 @@ def test_an_indexed_object_deleted_before_it_is_read_goes_at_once(world: BucketW
             world.remove("000.png")
             return super().read(ref)
 
-    report = world.ingest(Late(world.source, Settings(s3_endpoint_url=world.endpoint)))
+    report = world.ingest(Late(world.source, load_settings(s3_endpoint_url=world.endpoint)))
     assert (report.deleted, report.updated, report.failed) == (1, 0, 0) and world.is_equal()
 
 
@@ -357,7 +357,7 @@ def test_an_object_that_never_holds_still_is_left_to_the_next_run(world: BucketW
             return super().read(ref)
 
     world.put("000.png", "green")
-    report = world.ingest(Restless(world.source, Settings(s3_endpoint_url=world.endpoint)))
+    report = world.ingest(Restless(world.source, load_settings(s3_endpoint_url=world.endpoint)))
     assert "stays as it was indexed" in report.notices[0] and len(world.keys()) == 2
     assert world.ingest().updated == 1 and world.is_equal()
 

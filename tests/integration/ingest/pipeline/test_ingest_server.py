@@ -156,7 +156,7 @@ def test_a_run_that_is_stopped_while_its_server_is_away_has_been_interrupted(
     (tmp_path / "red.png").write_bytes(picture("red", 40))
     settings = load_settings(data=tmp_path / "data", qdrant_url=proxy.endpoint, qdrant_grpc=False)
     with Wiring(settings) as wiring:
-        report = Runner(wiring, [str(tmp_path)], signals, lambda steps: [*steps] and None, captions=False).full()
+        report = Runner(wiring, [str(tmp_path)], signals, lambda steps: [*steps] and None, captions=False).sync()
     assert (report.interrupted, report.failed, report.added) == (True, 0, 0)
 
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from bucketlens import commands
-from core import Library
+from bucketlens import Library
+from bucketlens.cli import commands
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.models.clip_encoder import load_encoder
 from core.domain.query import ImageTerm, Query

@@ -1,6 +1,7 @@
 """Two thumbnails of the same, and of almost the same."""
 
 import io
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from core.duplicates.alignment import overlap, refine, resampled
-from core.duplicates.signature import Signatures, describe, shrink
+from core.duplicates.signature import Cells, Descriptors, Signatures, describe, shrink
 from core.duplicates.similarity import Measured, Thumbnail, Verdict, compare, settle
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from demo.scenes.composition import Group, Scene
@@ -29,17 +30,20 @@ def thumbnail_of(data: bytes) -> bytes:
     return thumbnail
 
 
+@cache
+def _prepared(jpeg: bytes) -> tuple[Cells, Descriptors, Thumbnail]:
+    cells, whole = shrink(jpeg), Thumbnail.of(jpeg)
+    assert cells is not None and whole is not None
+    return cells[None], describe(cells[None]), whole
+
+
 def _compared(one: bytes, other: bytes) -> tuple[Verdict, Measured | None]:
-    cells = [shrink(jpeg) for jpeg in (one, other)]
-    assert cells[0] is not None and cells[1] is not None
-    both = np.stack([cells[0], cells[1]])
-    described, kept = describe(both), Signatures()
-    kept.add(both[1:], described[1:])
-    found = kept.scan(described[:1], np.asarray([1]), least=-1, limit=1)
-    luma = both[..., 0].astype(np.float32)
-    first, second = Thumbnail.of(one), Thumbnail.of(other)
-    assert first is not None and second is not None
-    return compare(first, second, settle(luma[:1], luma[1:], found.placements))
+    (cells, descriptors, thumbnail), (others, known, against) = _prepared(one), _prepared(other)
+    signatures = Signatures()
+    signatures.add(others, known)
+    found = signatures.scan(descriptors, np.asarray([1]), least=-1, limit=1)
+    luma, other_luma = cells[..., 0].astype(np.float32), others[..., 0].astype(np.float32)
+    return compare(thumbnail, against, settle(luma, other_luma, found.placements))
 
 
 def _verdict(one: bytes, other: bytes) -> Verdict:

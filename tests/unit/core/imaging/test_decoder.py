@@ -170,20 +170,6 @@ def test_draft_decoding_leaves_the_detail_that_is_asked_for() -> None:
     assert small.shape == large.shape == (400, 600, 3) and np.abs(small - large).mean() < 16
 
 
-@pytest.mark.parametrize("size", [(640, 480), (481, 640), (50, 100), (200, 100), (1, 1), (1, 2), (199, 100)])
-def test_model_input_is_what_transformers_computes(size: tuple[int, int]) -> None:
-    transformers = pytest.importorskip("transformers")
-    side = 96
-    processor = transformers.CLIPImageProcessorPil(
-        size={"shortest_edge": side}, crop_size={"height": side, "width": side}, do_rescale=False, do_normalize=False
-    )
-    noise = np.random.default_rng(7).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    image = Image.fromarray(noise)
-    expected = np.moveaxis(np.asarray(processor(image)["pixel_values"][0]), 0, -1)
-    seen = pixels_of(image, spec=PixelSpec(side, "crop", Image.Resampling.BICUBIC))
-    assert np.array_equal(expected, seen)
-
-
 def test_squash_keeps_the_edges_that_crop_cuts() -> None:
     image = gradient(320, 160)
     assert pixels_of(image, spec=SQUASH)[16, 0, 0] < 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import bucketlens
+import bucketlens.cli
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.collection import Layout
 from core.adapters.qdrant_server.index import QdrantIndex
@@ -52,7 +52,7 @@ def library(url: str, key: str | None = None, layout: Layout | None = None, info
 
 
 def run(*arguments: str) -> tuple[int, str, BaseException | None]:
-    ran = CliRunner().invoke(bucketlens.commands, list(arguments))
+    ran = CliRunner().invoke(bucketlens.cli.commands, list(arguments))
     return ran.exit_code, ran.stdout, ran.exception if isinstance(ran.exception, BucketLensError) else None
 
 
@@ -68,7 +68,7 @@ def test_the_address_alone_leads_every_command_to_the_server(url: str, monkeypat
         point(1).record.id
     ]
     monkeypatch.delenv("BUCKETLENS_QDRANT_URL")
-    Path("bucketlens.toml").write_text(f'qdrant_url = "{url}"\n')
+    Path("bucketlens.toml").write_text(f'[qdrant]\nurl = "{url}"\n')
     code, _, _ = run("forget", "file:///pictures", "--yes", "--data", "elsewhere")
     assert (code, json.loads(run("status", "--json")[1])["images"]) == (0, 0)
 

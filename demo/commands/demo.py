@@ -1,19 +1,15 @@
-"""The commands `demo` (draw sample pictures, index them, open the page) and `eval`, which falls back on such."""
+"""The command `demo`: draw sample pictures, index them, open the page."""
 
-import sys
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.status import data_option, wire
+from core.commands.options import data_option, wire
 from core.errors import LibraryMissing
-from core.evaluation.evaluator import Known
 from core.settings import DEMO
 from ingest.commands.ingest import ingest_sources
-from search_ui.commands.eval import Demo, eval_command
-from search_ui.commands.search import DEFAULT_PORT, serve
+from search_ui.commands.ui import DEFAULT_PORT, serve
 
 
 @click.command()
@@ -36,7 +32,7 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
         _draw(pictures, count)
         code = ingest_sources(wiring, [str(pictures)])
         if code:
-            sys.exit(code)
+            raise click.exceptions.Exit(code)
         if ui:
             serve(wiring, port=port)
 
@@ -51,18 +47,3 @@ def _draw(folder: Path, count: int) -> None:
     for _ in track(write_pictures(folder, count), "Drawing", total=count, console=console, transient=True):
         pass
     click.echo(f"{count:,} drawn pictures are in {folder}", err=True)
-
-
-def _made() -> AbstractContextManager[tuple[Wiring, Known]]:
-    from demo.evaluation.eval_demo import made
-
-    return made()
-
-
-def _known(wiring: Wiring) -> Known | None:
-    from demo.evaluation.eval_demo import known_of
-
-    return known_of(wiring)
-
-
-COMMANDS: list[click.Command] = [demo, eval_command(Demo(_made, _known))]

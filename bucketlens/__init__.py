@@ -1,0 +1,109 @@
+"""BucketLens for programs: `from bucketlens import Library`.
+
+Names are imported when they are first used, so that `import bucketlens` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from core.errors import (
+    BucketLensError,
+    DiskFull,
+    ImageError,
+    ImageNotIndexed,
+    ImageTooLarge,
+    ImageUnreadable,
+    InvalidQuery,
+    InvalidSetting,
+    LibraryBusy,
+    LibraryDamaged,
+    LibraryError,
+    LibraryLate,
+    LibraryMissing,
+    LibraryRefused,
+    LibraryUnreachable,
+    MirrorDamaged,
+    MirrorMissing,
+    ModelError,
+    ModelMismatch,
+    ModelUnavailable,
+    PackageMissing,
+    UsageError,
+)
+
+__all__ = [
+    "Between",
+    "BucketLensError",
+    "DiskFull",
+    "During",
+    "Filter",
+    "Found",
+    "Hit",
+    "ImageError",
+    "ImageNotIndexed",
+    "ImageRecord",
+    "ImageTerm",
+    "ImageTooLarge",
+    "ImageUnreadable",
+    "InvalidQuery",
+    "InvalidSetting",
+    "KeyGlob",
+    "KeyPrefix",
+    "Library",
+    "LibraryBusy",
+    "LibraryDamaged",
+    "LibraryError",
+    "LibraryLate",
+    "LibraryMissing",
+    "LibraryRefused",
+    "LibraryUnreachable",
+    "LikeTerm",
+    "Match",
+    "MirrorDamaged",
+    "MirrorMissing",
+    "Missing",
+    "ModelError",
+    "ModelMismatch",
+    "ModelUnavailable",
+    "PackageMissing",
+    "Phrase",
+    "Query",
+    "SearchResult",
+    "TextTerm",
+    "UsageError",
+    "Weights",
+    "caption_words",
+    "filter_of",
+    "oriented",
+]
+
+if TYPE_CHECKING:
+    from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+    from core.domain.filter_parser import filter_of
+    from core.domain.filters import Filter, caption_words, oriented
+    from core.domain.image import ImageRecord
+    from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
+    from core.domain.result import Hit, SearchResult
+    from core.library import Found, Library
+else:
+    _MODULES = {
+        "core.domain.conditions": ("Between", "During", "KeyGlob", "KeyPrefix", "Match", "Missing", "Phrase"),
+        "core.domain.filter_parser": ("filter_of",),
+        "core.domain.filters": ("Filter", "caption_words", "oriented"),
+        "core.domain.image": ("ImageRecord",),
+        "core.domain.query": ("ImageTerm", "LikeTerm", "Query", "TextTerm", "Weights"),
+        "core.domain.result": ("Hit", "SearchResult"),
+        "core.library": ("Found", "Library"),
+    }
+
+    def __getattr__(name):
+        """Import a public name on its first use (PEP 562)."""
+        for module, names in _MODULES.items():
+            if name in names:
+                found = getattr(import_module(module), name)
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted(__all__)

@@ -1,0 +1,257 @@
+"""The container: one process's adapters, made of the settings and shared."""
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from core.availability.failover import Failover
+from core.availability.recall_monitor import RecallMeter
+from core.availability.resilient_search import ResilientSearch, Searcher
+from core.bootstrap import factories
+from core.bootstrap.data_folder import DataFolder
+from core.bootstrap.lazy import Lazy
+from core.bootstrap.sources import Sources
+from core.domain.vectors import Matrix
+from core.errors import LibraryError, LibraryMissing, ModelMismatch
+from core.ports.decoder import Decoder
+from core.ports.encoders import Captioner, Encoder
+from core.ports.local_files import ThumbnailStore
+from core.ports.mirror import Mirror
+from core.ports.vector_index import Editions, IndexInfo, SearchableIndex, VectorIndex
+from core.search.relevance_scale import Calibration
+from core.search.service import SearchService
+from core.settings import DEFAULT_MODEL, Settings
+
+if TYPE_CHECKING:
+    from core.adapters.faiss_mirror.lifecycle import Mirrors
+    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.qdrant_server.client import Server
+
+
+class Wiring:
+    """One process's adapters, each made at its first use and shared from then on. Close it to let go of everything."""
+
+    def __init__(self, settings: Settings, *, edition: str | None = None, encoder: Encoder | None = None) -> None:
+        """`edition`: which of the library's, if not the one in use. `encoder`: one that is loaded already."""
+        self.settings = settings
+        self.sources = Sources(settings)
+        self.files = DataFolder(settings.data)
+        self._edition = edition
+        self._writes = False
+        self._stop_waiting: threading.Event | None = None
+        self._index = Lazy(self._open_index)
+        self._encoder = Lazy(self._load_encoder, encoder)
+        self._decoder = Lazy(lambda: factories.decode_workers(settings))
+        self._mirror = Lazy(lambda: self.mirrors.open())
+        self._failover = Lazy(lambda: self.failing_over(lambda: self.index))
+
+    def write(self, until: threading.Event | None = None) -> None:
+        """Allow writing from now on: with the key for that, and waiting long for a server that is away.
+
+        `until` is set to have that waiting end.
+        """
+        if not self._writes:
+            self.let_go()
+        self._writes = True
+        self._stop_waiting = until or self._stop_waiting
+
+    @cached_property
+    def editions(self) -> Editions:
+        """The library, with an index for every model that it was made for."""
+        if self.settings.qdrant.url is None:
+            return factories.folder_library(self.settings.data, self._patience)
+        return factories.server_library(self.settings.qdrant, self._connect)
+
+    @property
+    def index(self) -> VectorIndex:
+        """The library that is there. Raises LibraryMissing."""
+        return self._index.get()
+
+    @property
+    def searched(self) -> SearchableIndex:
+        """The library that is there, or offline its mirror. Raises LibraryMissing."""
+        return self.mirror if self.settings.offline else self.index
+
+    def create_index(self, info: IndexInfo | None = None) -> VectorIndex:
+        """Open the library that is there, or make one for this model, if not for the encoder of the settings.
+
+        Raises ModelMismatch.
+        """
+        self.write()
+        try:
+            _ = self.index
+        except LibraryMissing:
+            self.editions.create(info or _info_of(self.encoder))
+            self.files.last_run.forget()
+            self.files.recaption_checkpoint.delete()
+        if self._encoder.is_made and self.encoder.fingerprint != self.index.info.fingerprint:
+            self._encoder.take()  # that of the library which was here before this one
+        return self.index
+
+    def edition(self, name: str, *, mirrored: bool = False) -> "Wiring":
+        """Return the same library in this edition, whichever is in use; its model is the edition's own.
+
+        `mirrored`: it is the one in use, of which the mirror is a copy.
+        """
+        return Wiring(self._settings_of_edition(mirrored=mirrored), edition=name)
+
+    def beside(self, model: str) -> "Wiring":
+        """Return the same library in the edition for this model, which is made where there is none.
+
+        Raises ModelUnavailable.
+        """
+        encoder = factories.load_encoder(model, self.settings)
+        self.write()
+        name = self.editions.beside(_info_of(encoder))
+        return Wiring(self._settings_of_edition(mirrored=False), edition=name, encoder=encoder)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The library's encoder, or for a new library that of the settings. Raises ModelUnavailable, ModelMismatch."""
+        return self._encoder.get()
+
+    @cached_property
+    def captioner(self) -> Captioner:
+        """The captioner of the settings; a demo library is captioned by the demo captioner. Raises ModelUnavailable."""
+        return factories.load_captioner(self.settings, self.encoder.name)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder, in processes of its own."""
+        return self._decoder.get()
+
+    @cached_property
+    def thumbnails(self) -> ThumbnailStore:
+        """The thumbnails of the library's images."""
+        return factories.thumbnail_files(self.files.thumbnails)
+
+    @cached_property
+    def search(self) -> Searcher:
+        """What answers queries, over the library or its mirror."""
+        return ResilientSearch(
+            self.failover,
+            lambda index: SearchService(
+                index,
+                lambda: self.encoder,
+                lambda: self.decoder,
+                self.settings.ranking.weights,
+                self.bank,
+                self.calibration,
+            ),
+            exact=self.settings.search.exact,
+        )
+
+    @property
+    def failover(self) -> Failover:
+        """Asks the library, or its mirror where the library does not answer; offline the mirror alone."""
+        return self._failover.get()
+
+    def failing_over(self, library: Callable[[], SearchableIndex]) -> Failover:
+        """Return a failover as `failover` is, for a library that is had in another way."""
+        given = self.settings
+        return Failover(
+            None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search.deadline
+        )
+
+    def recall_meter(self, library: Callable[[], SearchableIndex], copy: Callable[[], Mirror | None]) -> RecallMeter:
+        """Return what measures searches that this library answers by its mirror."""
+        given = self.settings.recall
+        return RecallMeter(library, copy, self.files.recall_log, share=given.share, warning=given.warning)
+
+    @cached_property
+    def mirrors(self) -> "Mirrors":
+        """What builds, checks and moves the library's mirror."""
+        return factories.mirrors(self.settings)
+
+    @property
+    def mirror(self) -> Mirror:
+        """The library's mirror, which opens nothing until it is asked."""
+        return self._mirror.get()
+
+    def bank(self, encoder: Encoder) -> Matrix:
+        """Return the encoded prompts that strengths are measured by; see core.search.relevance."""
+        return self._prompt_bank.of(encoder)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What strengths in this folder's library are measured by."""
+        return factories.calibration(self.settings)
+
+    def calibrate(self) -> None:
+        """Measure a large library anew where it has grown, unless that would take a model. Raises LibraryError."""
+        if self._encoder.is_made:
+            self.calibration.renew(self.index, lambda: self.bank(self.encoder))
+
+    def let_go(self) -> None:
+        """Close the index until it is asked for again; models and decoder stay."""
+        if (index := self._index.take()) is not None:
+            index.close()
+
+    def close(self) -> None:
+        """Close all that is open; what is asked for afterwards is made anew."""
+        if (failover := self._failover.take()) is not None:
+            failover.close()
+        if (decoder := self._decoder.take()) is not None:
+            decoder.close()
+        if (mirror := self._mirror.take()) is not None:
+            mirror.close()
+        self.let_go()
+
+    def __enter__(self) -> "Wiring":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def _prompt_bank(self) -> "PromptBank":
+        return factories.prompt_bank(self.settings)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for a library that is in use: less where the mirror would answer and say why."""
+        waits, deadline = self.settings.index_wait, self.settings.search.deadline
+        return min(waits, 0.8 * deadline) if self.mirrors.exists() and not self._writes else waits
+
+    def _connect(self) -> "Server":
+        qdrant = self.settings.qdrant
+        patience_s = qdrant.patience if self._writes else self._patience
+        return factories.connect_server(qdrant, writes=self._writes, patience_s=patience_s, stop=self._stop_waiting)
+
+    def _open_index(self) -> VectorIndex:
+        return self.editions.open(self._edition)
+
+    def _load_encoder(self) -> Encoder:
+        info = self._info()
+        wanted = self.settings.model or (info.model if info else DEFAULT_MODEL)
+        encoder = factories.load_encoder(wanted, self.settings)
+        if info is not None and encoder.fingerprint != info.fingerprint:
+            raise ModelMismatch(info.model, wanted)
+        return encoder
+
+    def _info(self) -> IndexInfo | None:
+        """Return what the library, or where it cannot be asked its mirror, was made with; None where neither is there.
+
+        For a library that is to be made anew, what is left of another one's mirror tells nothing.
+        """
+        try:
+            if not self.settings.offline:
+                return self.index.info
+        except LibraryMissing:
+            if self._writes or not self.mirrors.exists():
+                return None
+        except LibraryError:
+            if not self.mirrors.exists():
+                raise
+        return self.mirror.info
+
+    def _settings_of_edition(self, *, mirrored: bool) -> Settings:
+        mirror = self.settings.mirror
+        mirror = mirror.model_copy(update={"enabled": mirrored and mirror.enabled})
+        return self.settings.model_copy(update={"model": None, "mirror": mirror})
+
+
+def _info_of(encoder: Encoder) -> IndexInfo:
+    """Return what an index for this encoder is made with."""
+    return IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)

@@ -1,0 +1,38 @@
+"""The small files that a library keeps in its data folder, beside the index and the mirror."""
+
+from pathlib import Path
+
+from core.ports.local_files import RecallLog, RunLog, StateFile
+
+
+class DataFolder:
+    """Where a library's small files are, and what reads and writes them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def thumbnails(self) -> Path:
+        """The folder of the thumbnails."""
+        return self.path / "thumbnails"
+
+    @property
+    def recaption_checkpoint(self) -> StateFile:
+        """The file that tells how far a recaptioning is."""
+        from core.adapters.local.json_file import JsonFile
+
+        return JsonFile(self.path / "redo.json")
+
+    @property
+    def last_run(self) -> RunLog:
+        """The record of when the library was last made equal to its sources."""
+        from core.adapters.local.run_log import LastRunFile
+
+        return LastRunFile(self.path / "last_run.json")
+
+    @property
+    def recall_log(self) -> RecallLog:
+        """The last measurements of the library's recall."""
+        from core.adapters.local.recall_log import RecallFile
+
+        return RecallFile(self.path / "recall.json")

@@ -1,0 +1,121 @@
+"""Plain factories of adapters. Vendors are imported when their adapter is made, never before."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.domain.model_catalog import ModelCard
+from core.ports.decoder import Decoder
+from core.ports.encoders import Captioner, Encoder
+from core.ports.local_files import ThumbnailStore
+from core.ports.vector_index import Editions
+from core.rendering.plots import Plots
+from core.search.relevance_scale import Calibration
+from core.settings import DEFAULT_CAPTIONER, DEMO, QdrantSettings, Settings
+
+if TYPE_CHECKING:
+    from core.adapters.faiss_mirror.lifecycle import Mirrors
+    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.qdrant_server.client import Server
+
+
+def folder_library(data: Path, wait_s: float) -> Editions:
+    """Return the library in a folder, for which another process is waited for so long."""
+    from core.adapters.qdrant_edge.library import FolderLibrary
+
+    return FolderLibrary(data, wait_s)
+
+
+def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> Editions:
+    """Return the library on a server, for which `connect` is called whenever it is asked."""
+    from core.adapters.qdrant_server.collection import Layout
+    from core.adapters.qdrant_server.library import ServerLibrary
+
+    layout = Layout(given.scale, given.shards, given.replicas, given.write_consistency)
+    return ServerLibrary(connect, given.collection, layout)
+
+
+def connect_server(given: QdrantSettings, *, writes: bool, patience_s: float, stop: threading.Event | None) -> "Server":
+    """Connect to the server of the settings, with the key that fits. Raises LibraryUnreachable, LibraryRefused.
+
+    `patience_s`: how long a server that is away is waited for; `stop` ends that.
+    """
+    from core.adapters.qdrant_server.client import connect
+
+    assert given.url is not None
+    key = given.api_key if writes else given.read_api_key
+    key = key or given.api_key or given.read_api_key
+    return connect(
+        given.url,
+        api_key=None if key is None else key.get_secret_value(),
+        timeout_s=given.timeout,
+        prefer_grpc=given.grpc,
+        grpc_port=given.grpc_port,
+        patience_s=patience_s,
+        stop=stop,
+    )
+
+
+def load_encoder(name: str, settings: Settings) -> Encoder:
+    """Load an encoder by name or folder. Raises ModelUnavailable."""
+    from core.adapters.models.clip_encoder import load_encoder as load
+
+    return load(name, device=settings.device)
+
+
+def load_captioner(settings: Settings, encoder: str) -> Captioner:
+    """Load the captioner of the settings, or else the one that goes with this encoder. Raises ModelUnavailable."""
+    from core.adapters.models.captioner import load_captioner as load
+
+    default = DEMO if encoder == DEMO else DEFAULT_CAPTIONER
+    return load(settings.captioner or default, device=settings.device, beams=settings.caption_beams)
+
+
+def model_folder(card: ModelCard) -> Path | None:
+    """Find the folder of a model without any network; None where the model has to be fetched."""
+    from core.adapters.models.model_files import local_folder
+
+    return local_folder(card)
+
+
+def decode_workers(settings: Settings) -> Decoder:
+    """Return the decoder, whose processes start with its first image."""
+    from core.adapters.decoding.pool import DecodeWorkers
+
+    return DecodeWorkers(settings.decode.limits, workers=settings.decode.workers)
+
+
+def thumbnail_files(folder: Path) -> ThumbnailStore:
+    """Return the thumbnails in a folder."""
+    from core.adapters.local.thumbnails import ThumbnailFiles
+
+    return ThumbnailFiles(folder)
+
+
+def load_plots() -> Plots:
+    """Load what draws figures. Raises PackageMissing."""
+    from core.adapters.local.plots import MatplotlibPlots
+
+    return MatplotlibPlots()
+
+
+def mirrors(settings: Settings) -> "Mirrors":
+    """Return what keeps the mirror of a data folder."""
+    from core.adapters.faiss_mirror.lifecycle import Mirrors
+
+    return Mirrors(settings.data / "mirror", settings)
+
+
+def prompt_bank(settings: Settings) -> "PromptBank":
+    """Return the encoded prompts that are kept in a data folder."""
+    from core.adapters.models.prompt_cache import PromptBank
+
+    return PromptBank(settings.data)
+
+
+def calibration(settings: Settings) -> Calibration:
+    """Return the relevance scales that are kept in a data folder."""
+    from core.adapters.local.relevance_scales import CalibrationFiles
+
+    return Calibration(CalibrationFiles(settings.data))

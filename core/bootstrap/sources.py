@@ -1,0 +1,50 @@
+"""What is read from outside the library: sources of images, and files of vectors."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.ports.image_store import ImageStore, Nameable, VectorRows
+from core.settings import Settings
+
+_VECTOR_ROWS = 500  # imported at once
+
+
+class Sources:
+    """The sources that the settings can reach: a folder, list:FILE, or a URI such as s3://BUCKET/PREFIX."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self, source: str, *, patience_s: float | None = None) -> ImageStore:
+        """Open the store of a source as the user names it. Raises SourceNotFound.
+
+        `patience_s`: how long to wait for a store that does not answer, if not as long as the settings say.
+        """
+        from core.adapters.source_registry import open_store
+
+        return open_store(source, self._settings, patience_s)
+
+    def canonical_name(self, source: str) -> str:
+        """Return the canonical name of a source as the user names it; the source need not exist."""
+        from core.adapters.source_registry import source_name
+
+        return source_name(source)
+
+    def naming(self, source: str | None) -> Callable[[Path], Nameable]:
+        """Return what names the vectors of a file: their source, or by default one of the file's own.
+
+        Raises SourceNotFound.
+        """
+        from core.adapters.stores.imported import ImportedStore
+
+        if source is None:
+            return ImportedStore.of
+        store = self.open(source)
+        assert isinstance(store, Nameable)
+        return lambda _: store
+
+    def vectors(self, path: Path, names: Path | None, dimension: int) -> Iterator[VectorRows]:
+        """Read the vectors of a file, 500 rows at a time. Raises InvalidVectors."""
+        from core.adapters.models.vector_reader import read_vectors
+
+        return read_vectors(path, names, dimension, _VECTOR_ROWS)

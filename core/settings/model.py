@@ -1,0 +1,82 @@
+"""The settings as one object, filled from all the places that may set them."""
+
+import os
+from pathlib import Path
+from shlex import quote
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.settings.groups import (
+    ApiSettings,
+    DecodeSettings,
+    LogSettings,
+    MirrorSettings,
+    QdrantSettings,
+    RankingSettings,
+    RecallSettings,
+    S3Settings,
+    SearchSettings,
+    SourceSetting,
+    UrlListSettings,
+)
+from core.settings.sources import EnvironmentSource, FileSource
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(toml_file="bucketlens.toml", extra="forbid", frozen=True, validate_default=True)
+
+    sources: tuple[SourceSetting, ...] = Field(
+        (), description="what `bucketlens ingest` reads when no SOURCE is given; each a string or a table"
+    )
+    data: Path = Field(Path("data"), description="folder of the library, which holds everything that is written")
+    index_wait: float = Field(
+        2.0, ge=0, description="longest wait for a library in the data folder that another process writes, in seconds"
+    )
+    offline: bool = Field(False, description="search the mirror alone")
+    model: str | None = Field(
+        None, description="encoder: a name of `bucketlens models`, or a folder; default: that of the library"
+    )
+    captioner: str | None = Field(None, description="captioner: a name of `bucketlens models`, or a folder")
+    caption_beams: int = Field(
+        1, ge=1, le=16, description="beams of the search for the best caption; 1: greedy, the fastest"
+    )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that models run on")
+    batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
+
+    decode: DecodeSettings = DecodeSettings()
+    qdrant: QdrantSettings = QdrantSettings()
+    s3: S3Settings = S3Settings()
+    url_list: UrlListSettings = Field(UrlListSettings(), alias="list")
+    ranking: RankingSettings = RankingSettings()
+    search: SearchSettings = SearchSettings()
+    mirror: MirrorSettings = MirrorSettings()
+    recall: RecallSettings = RecallSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("data", "model", "captioner", mode="before")
+    @classmethod
+    def _expand_home(cls, given: object) -> object:
+        """Expand "~" to the user's home folder, as a shell would."""
+        return os.path.expanduser(given) if isinstance(given, str | Path) else given
+
+    @property
+    def library_options(self) -> str:
+        """The options by which a command means this library, quoted for a shell."""
+        server = f" --qdrant-url {quote(self.qdrant.url)}" if self.qdrant.url else ""
+        return f"--data {quote(str(self.data))}{server}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)

@@ -1,0 +1,24 @@
+"""The command `eval`, with the library of drawn pictures where there is no other."""
+
+from contextlib import AbstractContextManager
+
+import click
+
+from core.bootstrap import Wiring
+from core.evaluation.evaluator import Known
+from search_ui.commands.eval import Demo, eval_command
+
+
+def _made() -> AbstractContextManager[tuple[Wiring, Known]]:
+    from demo.evaluation.eval_demo import made
+
+    return made()
+
+
+def _known(wiring: Wiring) -> Known | None:
+    from demo.evaluation.eval_demo import known_of
+
+    return known_of(wiring)
+
+
+evaluate: click.Command = eval_command(Demo(_made, _known))

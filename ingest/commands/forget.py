@@ -1,0 +1,76 @@
+"""The command `forget`: remove what a library holds of a source."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from core.bootstrap import Wiring
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, print_note, printable
+from core.errors import BucketLensError, UsageError
+from ingest.jobs import forget as forgetting
+from ingest.jobs.run_lock import RunLock
+from ingest.pipeline.interrupts import Signals
+
+_ERASE = "remove the folder `mirror` beside the library, or run `bucketlens mirror build --anew`"
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only tell what would go.")
+@data_option
+@json_option
+def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
+    """Remove everything that the library holds of a source: records, captions, thumbnails. The pictures stay.
+
+    SOURCE is named as for `bucketlens ingest`, or as `bucketlens status` lists it. It need not be there any more.
+    """
+    with wire(data=data) as wiring, Signals() as signals:
+        if yes:
+            wiring.write(until=signals.stop)
+        index, lock = wiring.index, RunLock(wiring.settings.data)
+        lock.look()
+        found = forgetting.plan_forget(index, source, wiring.sources.canonical_name(source))
+        if yes:
+            with lock:
+                for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
+                    pass
+                if not lock.unclean:
+                    lock.ended_well()
+            if found.done:
+                wiring.files.last_run.forget(found.source)
+            if found.removed and (problem := _remove_from_mirror(wiring)):
+                print_note(f"the library's copy still holds it ({printable(problem)}): {_ERASE}")
+        code = 0 if found.done else signals.exit_code(0)
+        finish(found.to_dict(), _lines(found, wiring), as_json=as_json, exit_code=code)
+        if not yes:
+            raise UsageError("nothing was removed: run the same command again with --yes to remove them")
+
+
+def _remove_from_mirror(wiring: Wiring) -> str | None:
+    """Make the library's copy anew, without anything of what was removed. Return what went wrong, or None."""
+    if not wiring.mirrors.exists():
+        return None
+    try:
+        wiring.mirrors.build(wiring.index, anew=True)
+    except (BucketLensError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _lines(found: forgetting.ForgetPlan, wiring: Wiring) -> Iterator[str]:
+    """Say what has gone, or what would go."""
+    source = printable(found.source)
+    human = f", {found.human:,} of them with captions that a person wrote" if found.human else ""
+    contents = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
+    if found.removed:
+        yield f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {contents}"
+        if found.source in map(wiring.sources.canonical_name, (each.name for each in wiring.settings.sources)):
+            yield "it is one of the `sources` of bucketlens.toml: the next ingest reads it again"
+    else:
+        yield f"from {source} the library holds {contents}:"
+        yield from (f"  {printable(key)}" for key in found.first)
+        more = found.images + found.failed - len(found.first)
+        if more > 0:
+            yield f"  … {more:,} more"

@@ -1,0 +1,72 @@
+"""The command `switch`: put to use what `reindex` has made."""
+
+from pathlib import Path
+
+import click
+
+from core.bootstrap import Wiring
+from core.commands.options import data_option, json_option, wire
+from core.commands.output import finish, print_note, printable
+from core.domain.filters import INDEXED
+from core.errors import BucketLensError, UsageError
+from core.index_versions import other_edition, previous_edition
+from ingest.jobs.run_lock import RunLock
+
+
+@click.command()
+@click.option("--model", metavar="NAME|PATH", help="Of several that were made: which.")
+@click.option("--back", is_flag=True, help="Back to the one that was in use before.")
+@click.option("--incomplete", is_flag=True, help="Even where the other one holds fewer pictures.")
+@data_option
+@json_option
+def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, as_json: bool) -> None:
+    """Put to use what `bucketlens reindex` has made, at once. What was in use before stays; --back undoes it."""
+    if back and model:
+        raise UsageError("--back and --model exclude each other: give one of them")
+    with wire(data=data) as wiring:
+        wiring.write()
+        before = wiring.index.info
+        with RunLock(wiring.settings.data) as lock:
+            chosen = previous_edition(wiring.editions) if back else other_edition(wiring.editions, model)
+            with wiring.edition(chosen) as other:
+                now = other.index.info
+                if not (back or incomplete):
+                    _check_complete(wiring, other)
+            wiring.editions.use(chosen)
+            wiring.files.last_run.forget()  # it was the other's
+            wiring.files.recaption_checkpoint.delete()
+            problem = _rebuild_mirror(wiring)
+            if not lock.unclean:
+                lock.ended_well()
+        set_to = wiring.settings.model
+    line = (
+        f"this library uses the model {printable(now.model)} from now on, {printable(before.model)} before; "
+        "`bucketlens switch --back` undoes it"
+    )
+    finish({"model": now.model, "before": before.model}, [line], as_json=as_json)
+    if problem:
+        print_note(f"the copy that answers while the library cannot was not made: {printable(problem)}")
+    if set_to not in (None, now.model):
+        print_note(f"the setting model is {set_to}; leave it away, or set it to {now.model}")
+
+
+def _rebuild_mirror(wiring: Wiring) -> str | None:
+    """Make the library's copy from what is in use now. Return what went wrong, or None."""
+    if not wiring.settings.mirror.enabled:
+        return None
+    try:
+        with Wiring(wiring.settings) as now:
+            now.mirrors.build(now.index)
+    except (BucketLensError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _check_complete(wiring: Wiring, other: Wiring) -> None:
+    """Raise UsageError where the other library holds fewer pictures than the one in use."""
+    held, here = other.index.count(INDEXED), wiring.index.count(INDEXED)
+    if held < here:
+        raise UsageError(
+            f"the library for {other.index.info.model} holds {held:,} pictures, the one in use {here:,}: run "
+            "`bucketlens reindex` again to complete it, or give --incomplete"
+        )
