@@ -7,9 +7,9 @@ import click
 from core.commands.failures import failures
 from core.commands.mirror import mirror
 from core.commands.models import models
-from core.commands.output import printable_lines
 from core.commands.status import status
 from core.errors import BucketLensError
+from core.text.sanitize import printable_lines
 from demo.commands.demo import demo
 from demo.commands.eval import evaluate
 from ingest.commands.caption import caption

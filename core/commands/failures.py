@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import FAILED
 from core.domain.image import ImageRecord
 from core.ports.scrolling import scroll_all
+from core.text.sanitize import printable
 
 
 @click.command()

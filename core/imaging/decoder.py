@@ -31,6 +31,7 @@ from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
 from core.imaging.tiling import is_long, tile_boxes
+from core.text.sanitize import plain
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
 
@@ -320,5 +321,5 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     foreign = isinstance(error, NotImplementedError) or "unsupported" in text.lower()
     text = f"{'of a kind that cannot be read' if foreign else 'damaged'}: {text}"
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    text = plain(text)
     return text if len(text) <= _REASON else text[: _REASON - 1] + "…"

@@ -7,8 +7,9 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, print_note, printable
+from core.commands.output import finish, print_note
 from core.errors import BucketLensError, UsageError
+from core.text.sanitize import printable
 from ingest.jobs import forget as forgetting
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Signals

@@ -6,10 +6,11 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, print_note, printable
+from core.commands.output import finish, print_note
 from core.domain.filters import INDEXED
 from core.errors import BucketLensError, UsageError
 from core.index_versions import other_edition, previous_edition
+from core.text.sanitize import printable
 from ingest.jobs.run_lock import RunLock
 
 

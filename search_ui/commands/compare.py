@@ -10,7 +10,7 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
@@ -18,6 +18,7 @@ from core.evaluation.evaluator import Gallery
 from core.index_versions import other_edition
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
+from core.text.sanitize import printable
 from search_ui.commands.eval import MOST
 
 DEPTH = 10
