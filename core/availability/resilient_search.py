@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from core.availability.exact_rerank import reranked
+from core.availability.exact_rerank import RerankedIndex
 from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.domain.image import ImageRecord
@@ -57,7 +57,7 @@ class ResilientSearch:
 
         def ask(index: SearchableIndex) -> SearchResult:
             whole = copy is None or index is copy or copy.info.fingerprint != index.info.fingerprint
-            return self._over(index if copy is None or whole else reranked(index, copy)).search(query, going)
+            return self._over(index if copy is None or whole else RerankedIndex(index, copy)).search(query, going)
 
         result, degraded = self._failover.ask(ask)
         if degraded is None and self._meter is not None:

@@ -24,7 +24,7 @@ from core.ports.encoders import Encoder
 from core.ports.rank_lists import LISTS, Shortlist, by_score
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import SearchableIndex
-from core.search.fusion import fused
+from core.search.fusion import fuse
 from core.search.ranker import SHORTLIST
 from core.text import analysis
 from core.text.bm25 import document_weights, query_vector
@@ -118,7 +118,7 @@ class Gallery:
         for one in asked:
             scores = self._scores(one, vectors)
             short = {name: _shortlist(scores[name]) for name in LISTS}
-            yield [self._folded(_fused(short, scores, weights)) for weights in weighings]
+            yield [self._folded(_fuse_lists(short, scores, weights)) for weights in weighings]
 
     def by_picture(self, rows: Sequence[int], known: Known | None = None) -> Figures:
         """Pictures to pictures: those are answers of whose captions' words at least half are shared (Jaccard).
@@ -203,7 +203,7 @@ def _shortlist(scores: NDArray[np.float64]) -> Shortlist:
     return Shortlist.cut([(_id(row), float(scores[row])) for row in _best(scores, SHORTLIST)], SHORTLIST)
 
 
-def _fused(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
+def _fuse_lists(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
     """The rows on any shortlist that has a weight, best first."""
     asked = {name: one for name, one in short.items() if getattr(weights, name)}
     pool = {image_id: int(image_id) for one in asked.values() for image_id, _ in one.ranking}
@@ -211,7 +211,7 @@ def _fused(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights
         name: {i: float(scores[name][row]) for i, row in pool.items() if not np.isnan(scores[name][row])}
         for name in asked
     }
-    matches = dict.fromkeys(pool, 0.0) | fused(asked, held, weights)
+    matches = dict.fromkeys(pool, 0.0) | fuse(asked, held, weights)
     return [pool[image_id] for image_id, _ in by_score(matches)]
 
 

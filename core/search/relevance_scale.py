@@ -40,7 +40,7 @@ class TextScale:
     yardstick: TextYardstick
     chance: NullMaximum
 
-    def measured(self, query: Matrix, images: Matrix) -> Scores:
+    def measure(self, query: Matrix, images: Matrix) -> Scores:
         """(1, D), (N, D) -> (N,)."""
         return self.yardstick.reach(query, images)[:, 0]
 
@@ -57,7 +57,7 @@ class PictureScale:
     few: NullMaximum
     one: NullMaximum
 
-    def measured(self, query: Matrix, images: Matrix) -> Scores:
+    def measure(self, query: Matrix, images: Matrix) -> Scores:
         """(1, D), (N, D) -> (N,)."""
         return self.yardstick.closeness(query, images)[:, 0]
 
@@ -76,7 +76,7 @@ class CalibrationStore(Protocol):
         ...
 
 
-class NothingKept:
+class NoStore:
     """A CalibrationStore without a memory."""
 
     def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
@@ -86,26 +86,38 @@ class NothingKept:
         pass
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """A scale, and what it was made of: a model, its bank, and a number of pictures."""
+
+    fingerprint: str
+    bank: Matrix | None
+    count: int
+    scale: Any
+
+
 class Calibration:
     """Scales of one library at a time, and of copies of it. Safe to call from several threads."""
 
     def __init__(self, store: CalibrationStore | None = None) -> None:
-        self._store = store or NothingKept()
+        self._store = store or NoStore()
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[str, int, Any]] = {}  # kind -> name, pictures, scale
+        self._scales: dict[str, _Measured] = {}  # by kind
 
     def texts(self, index: SearchableIndex, bank: Matrix) -> TextScale | None:
-        """None where the bank (M, D) is too small to tell, or the library is empty. Raises LibraryError."""
+        """Give the scale of texts; None where the bank (M, D) is too small, or the library is empty.
+
+        Raises LibraryError.
+        """
         if len(bank) < FEWEST:
             return None
-        name = _name(index, bank)
         return self._scale(
-            "texts", name, index, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
+            "texts", index, bank, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
         )
 
     def pictures(self, index: SearchableIndex) -> PictureScale | None:
-        """None where the library is too small to tell. Raises LibraryError."""
-        return self._scale("pictures", _name(index), index, _read_pictures, lambda: _pictures(_sample(index)))
+        """Give the scale of pictures; None where the library is too small. Raises LibraryError."""
+        return self._scale("pictures", index, None, _read_pictures, lambda: _pictures(_sample(index)))
 
     def renew(self, index: SearchableIndex, encoded_bank: Callable[[], Matrix]) -> None:
         """Measure a large library whole, unless that was done at about its size, and keep it. Raises LibraryError."""
@@ -114,7 +126,7 @@ class Calibration:
             return
         for kind, name in (("texts", _name(index, bank)), ("pictures", _name(index))):
             kept = self._store.load(kind, name)
-            if kept is not None and _holds(int(kept["count"]), count):
+            if kept is not None and _is_near(int(kept["count"]), count):
                 continue
             sample = _sample(index)
             arrays = (
@@ -122,31 +134,37 @@ class Calibration:
             )
             self._store.save(kind, name, {**arrays, "count": np.array(count)})
             with self._lock:
-                self._held.pop(kind, None)
+                self._scales.pop(kind, None)
 
     def _scale(
         self,
         kind: str,
-        name: str,
         index: SearchableIndex,
+        bank: Matrix | None,
         read: Callable[[Arrays], T],
         make: Callable[[], T | None],
     ) -> T | None:
-        count = index.count(INDEXED)
+        """Give the scale that is in memory, or read it, or make it of a sample."""
+        fingerprint, count = index.info.fingerprint, index.count(INDEXED)
         with self._lock:
-            held = self._held.get(kind)
-            if held is not None and held[0] == name and _holds(held[1], count):
-                known: T | None = held[2]
-                return known
-            kept = self._store.load(kind, name)
-            whole = kept is not None and _holds(int(kept["count"]), count)
+            known = self._scales.get(kind)
+            if (
+                known is not None
+                and known.fingerprint == fingerprint
+                and abs(count - known.count) <= _GROWN * known.count
+            ):
+                if known.bank is bank or np.array_equal(known.bank, bank):  # type: ignore[arg-type]
+                    scale: T | None = known.scale
+                    return scale
+            kept = self._store.load(kind, _name(index) if bank is None else _name(index, bank))
+            whole = kept is not None and _is_near(int(kept["count"]), count)
             scale = read(kept) if kept is not None and whole else make()
             if scale is not None:
-                self._held[kind] = name, count, scale
+                self._scales[kind] = _Measured(fingerprint, bank, count, scale)
             return scale
 
 
-def _holds(measured: int, count: int) -> bool:
+def _is_near(measured: int, count: int) -> bool:
     return abs(count - measured) <= _GROWN * measured
 
 

@@ -42,11 +42,6 @@ class FilterTranslator:
         return _filter(simplified(filter), check)
 
 
-def having_id(ids: "set[str]") -> edge.Filter:
-    """Pass the points of these ids alone."""
-    return edge.Filter(must=[edge.HasIdCondition(ids)])  # type: ignore[arg-type]
-
-
 def _filter(filter: Filter, check: Callable[[Checked], EdgeCondition]) -> edge.Filter | None:
     if not filter:
         return None
