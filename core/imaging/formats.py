@@ -9,6 +9,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile, register_heif_opener
 
+from core.text.sanitize import plain
+
 # AVIF comes before HEIF: both keep house in the same container, and only Pillow's reader looks at what is inside.
 _READERS = (
     JpegImageFile,
@@ -57,5 +59,5 @@ def describe_failure(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     foreign = isinstance(error, NotImplementedError) or "unsupported" in text.lower()
     text = f"{'of a kind that cannot be read' if foreign else 'damaged'}: {text}"
-    text = "".join(character if character.isprintable() else "?" for character in text)
+    text = plain(text)
     return text if len(text) <= _REASON else text[: _REASON - 1] + "…"

@@ -10,7 +10,7 @@ from core.bootstrap import Wiring
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
 from core.evaluation.evaluator import Known
-from core.ports.vector_index import VectorIndex
+from core.ports.scrolling import scroll_all
 from core.settings import DEMO
 from demo.evaluation.drawn_library import drawn_library, known, paraphrase_all
 from demo.scenes.composition import Scene
@@ -33,18 +33,11 @@ def known_of(wiring: Wiring) -> Known | None:
         return None
     source = wiring.sources.canonical_name(str(wiring.settings.data / PICTURES))
     scenes = {
-        image_id: library_scene(number)
-        for image_id, key in _keys(wiring.index, Filter(all=(Match("source", (source,)),)))
-        if (number := number_of(key)) is not None
+        record.id: library_scene(number)
+        for record in scroll_all(wiring.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
+        if (number := number_of(record.key)) is not None
     }
     return _best_of_each(scenes) if scenes else None
-
-
-def _keys(index: VectorIndex, filter: Filter) -> Iterator[tuple[str, str]]:
-    page = index.scroll(INDEXED & filter)
-    while page:
-        yield from ((record.id, record.key) for record in page)
-        page = index.scroll(INDEXED & filter, after=page[-1].id)
 
 
 def _best_of_each(scenes: Mapping[str, Scene]) -> Known:

@@ -7,10 +7,11 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import add_options, data_option, json_option, model_option, offline_option, wire
-from core.commands.output import finish, printable, table_console
+from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
 from core.domain.result import SearchResult
+from core.text.sanitize import printable
 from search_ui.commands.search_options import SearchCommand, SearchInput, query_options
 
 _SHEET = 500  # pictures; some 0.3 MB of memory each
