@@ -9,6 +9,7 @@ import core.commands.status
 import demo.cli
 import ingest.commands.ingest
 import search_ui.commands.search
+from core.commands.hints import render_message
 from core.errors import BucketLensError
 
 
@@ -27,5 +28,5 @@ def main() -> None:
     try:
         commands()
     except BucketLensError as error:
-        click.echo(f"bucketlens: {core.commands.status.printable_lines(str(error))}", err=True)
+        click.echo(f"bucketlens: {core.commands.status.printable_lines(render_message(error))}", err=True)
         sys.exit(error.exit_code)

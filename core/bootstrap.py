@@ -12,6 +12,7 @@ from core.availability.resilient_search import ResilientSearch, Searcher
 from core.domain.model_catalog import ModelCard
 from core.domain.vectors import Matrix
 from core.errors import LibraryError, LibraryMissing, ModelMismatch, UsageError
+from core.errors.hints import Configure
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore, Nameable, VectorRows
@@ -335,11 +336,14 @@ class Wiring:
         """
         given = self.settings
         if given.qdrant_url is not None:
-            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant_url")
+            raise UsageError(
+                "a copy cannot be taken in beside a library on a server",
+                Configure("leave {} out", ("qdrant_url",)),
+            )
         if self.editions.all():
             raise UsageError(
-                f"{given.data} holds a library of its own, for which another one's copy must not answer: give --data "
-                "another folder, such as a new one"
+                f"{given.data} holds a library of its own, for which another one's copy must not answer",
+                Configure("give {} another folder, such as a new one", ("data",)),
             )
         return self.mirrors.take_in(path, self.thumbnails)
 

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from shlex import quote
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -161,12 +160,6 @@ class Settings(BaseSettings):
         if not (self.image_weight or self.caption_weight or self.words_weight):
             raise ValueError("one of image_weight, caption_weight and words_weight has to be over 0")
         return self
-
-    @property
-    def library_options(self) -> str:
-        """What commands are told to mean this library, for a shell."""
-        server = f" --qdrant-url {quote(self.qdrant_url)}" if self.qdrant_url else ""
-        return f"--data {quote(str(self.data))}{server}"
 
     @property
     def weights(self) -> Weights:

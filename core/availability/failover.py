@@ -70,7 +70,7 @@ class Failover:
     @property
     def lost(self) -> str | None:
         """Why the library is not asked at present; None while it is."""
-        return None if self._lost is None else _cause(str(self._lost))
+        return None if self._lost is None else self._lost.reason
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> tuple[T, Degraded | None]:
         """What `work` makes of the library, or of its mirror and why that was asked.
@@ -128,7 +128,7 @@ class Failover:
         mirror = self.copy()
         if mirror is not None:
             lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
-            return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+            return work(mirror), Degraded(problem.reason, mirror.as_of, lacking)
         if isinstance(problem, LibraryLate) and self._library is not None:
             return work(self._library()), None
         raise problem
@@ -217,11 +217,6 @@ class _Guarded:
         if raised:
             raise raised[0]
         return answer[0]
-
-
-def _cause(message: str) -> str:
-    """What happened, without what to do about it."""
-    return message.partition(";")[0]
 
 
 def _age(seconds: float) -> str:

@@ -9,9 +9,11 @@ from shlex import quote
 import click
 
 from core.bootstrap import Wiring
+from core.commands.hints import library_options, render_hint
 from core.commands.status import data_option, json_option, printable, wire
 from core.domain.model_catalog import find
 from core.errors import UsageError
+from core.errors.hints import BuildMirror
 
 
 @click.group()
@@ -52,6 +54,7 @@ def verify(data: Path | None, as_json: bool) -> None:
             for name, problem in found:
                 click.echo(f"{name}: {printable(problem) if problem else 'sound'}")
         if any(problem for _, problem in found):
+            click.echo(render_hint(BuildMirror()), err=True)
             raise click.exceptions.Exit(1)
 
 
@@ -94,14 +97,14 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
         if as_json:
             _tell(wiring, as_json)
             return
-        told = printable(quote(str(wiring.settings.data)))
+        options = printable(library_options(wiring.settings.data))
         as_of = packed.as_of.isoformat(" ", "seconds")
         click.echo(f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}")
         card = find(packed.manifest.info.model, "encoder")
         if card is not None and wiring.model_folder(card) is None:
             name = printable(card.name)
             click.echo(f"the model {name} is not on this machine: without it there is browsing, but no search by words")
-        click.echo(f"search it: bucketlens ui --offline --data {told}")
+        click.echo(f"search it: bucketlens ui --offline {options}")
 
 
 def _tell(wiring: Wiring, as_json: bool) -> None:
@@ -121,7 +124,8 @@ def _tell(wiring: Wiring, as_json: bool) -> None:
     click.echo(f"{told['name']}, {told['segments']} segments, vectors as {told['storage']}")
     click.echo(f"{told['bytes'] / 1e6:,.1f} MB; model {printable(copy.info.model)}")
     if copy.health:
-        click.echo(f"the newest copy cannot be used, this is the one before: {printable(copy.health)}")
+        problem = f"{copy.health}; {render_hint(BuildMirror())}"
+        click.echo(f"the newest copy cannot be used, this is the one before: {printable(problem)}")
 
 
 COMMANDS: list[click.Command] = [mirror]

@@ -12,10 +12,12 @@ import click
 
 from core.availability.recall import Recall
 from core.bootstrap import Wiring
+from core.commands.hints import render_hint, render_message
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS, ModelCard, Role, names
 from core.errors import BucketLensError
+from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, load_settings
 
@@ -127,7 +129,7 @@ def _mirror(wiring: Wiring) -> dict[str, Any] | None:
         summary = wiring.mirror.summary()
         as_of, problem = wiring.mirror.as_of.isoformat(), wiring.mirror.health
     except BucketLensError as error:
-        return {"problem": str(error)}
+        return {"problem": render_message(error)}
     return asdict(summary) | {"as_of": as_of, "problem": problem}
 
 
@@ -136,7 +138,7 @@ def _about_mirror(mirror: dict[str, Any] | None) -> str:
         return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
     if "points" not in mirror:
         return f"its copy cannot be used: {printable(mirror['problem'])}"
-    remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
+    remark = f"; {printable(mirror['problem'])}; {render_hint(BuildMirror())}" if mirror["problem"] else ""
     return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
 
 
@@ -192,7 +194,8 @@ def failures(data: Path | None, as_json: bool) -> None:
             click.echo("No file failed.")
             return
         for record in chain([first], failed):
-            click.echo(f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}")
+            reason = render_message(record.error or "no reason on record")
+            click.echo(f"{printable(record.uri)}\t{printable(reason)}")
 
 
 def _failed(index: VectorIndex) -> Iterator[ImageRecord]:

@@ -11,7 +11,7 @@ import numpy as np
 from core.domain.conditions import Match
 from core.domain.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
-from core.errors import ModelUnavailable
+from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
 from ingest.captions.recaption_checkpoint import Place, RedoMark
@@ -59,7 +59,7 @@ class CaptionPass:
         except ModelUnavailable as error:
             if self._needed:
                 raise
-            self._report.notices.append(f"{total:,} images have no caption yet: {error}")
+            self._report.notices.append(Notice.quoting(error, f"{total:,} images have no caption yet: "))
             return
         self._parts.encoder()  # at once, where nothing is under way
         with ThreadPoolExecutor(self._parts.options.readers, "captions") as readers:
@@ -107,7 +107,8 @@ class CaptionPass:
                 if self._parts.stop.is_set():
                     return
                 if trouble := self._pictures.broken(source):
-                    self._report.problems.append(f"{trouble}; the same command goes on with {source} where it stopped")
+                    after = f"; the same command goes on with {source} where it stopped"
+                    self._report.problems.append(Notice.quoting(trouble, after=after))
                     complete = False
                 else:
                     self._redo.put(source, Place(place.after, place.done, complete=True))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core.commands.hints import render_message
 from core.commands.status import data_option, json_option, printable_lines, wire
 from core.errors import UsageError
 from ingest.jobs.runner import Runner
@@ -48,5 +49,5 @@ def import_vectors(
     click.echo(json.dumps(report.to_dict()) if as_json else summary(report))
     if not as_json:
         for remark in report.problems + report.notices:
-            click.echo(f"Note: {printable_lines(remark)}", err=True)
+            click.echo(f"Note: {printable_lines(render_message(remark))}", err=True)
     sys.exit(code)

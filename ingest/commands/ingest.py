@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.bootstrap import Wiring
+from core.commands.hints import render_message
 from core.commands.status import data_option, json_option, printable, printable_lines, wire
-from core.errors import BucketLensError, LibraryMissing, UsageError
+from core.errors import BucketLensError, LibraryMissing, Notice, UsageError
 from ingest.commands.caption import caption
 from ingest.commands.copy import copy
 from ingest.commands.import_ import import_vectors
@@ -177,10 +178,10 @@ def _keep_going(
         if not as_json:
             show_remarks(report)
 
-    def complain(error: str) -> None:
+    def complain(error: BucketLensError | str) -> None:
         if as_json:
-            click.echo(json.dumps({"error": error}))
-        click.echo(f"bucketlens: {error}", err=True)
+            click.echo(json.dumps({"error": str(error)}))
+        click.echo(f"bucketlens: {printable_lines(render_message(error))}", err=True)
 
     with Signals() as signals:
         runner = Runner(
@@ -236,9 +237,9 @@ def _dry_run(
                 click.echo("".join(f"  {printable(key)}\n" for key in keys) + (f"  … {more:,} more" if more else ""))
         for remark in (plan.problem, plan.held_back):
             if remark:
-                click.echo(f"Note: {printable_lines(remark)}", err=True)
+                click.echo(f"Note: {printable_lines(render_message(remark))}", err=True)
     for notice in done.notices:
-        click.echo(f"Note: {printable_lines(notice)}", err=True)
+        click.echo(f"Note: {printable_lines(render_message(notice))}", err=True)
     return done.exit_code
 
 
@@ -287,7 +288,7 @@ def _forgotten_by_copy(wiring: Wiring) -> str | None:
     try:
         wiring.build_mirror(anew=True)
     except (BucketLensError, OSError) as error:
-        return str(error)
+        return Notice.quoting(error).reason
     return None
 
 

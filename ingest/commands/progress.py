@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from core.commands.hints import render_message
 from core.commands.status import printable, printable_lines
 from ingest.jobs.dry_run import KINDS, DryRun
 from ingest.telemetry import report
@@ -92,7 +93,7 @@ def caption_summary(done: Report) -> str:
 def show_remarks(done: Report) -> None:
     """On standard error: what a person should know."""
     for remark in done.problems + done.notices:
-        click.echo(f"Note: {printable_lines(remark)}", err=True)
+        click.echo(f"Note: {printable_lines(render_message(remark))}", err=True)
     if done.failed:
         click.echo("`bucketlens failures` lists the files that failed, with their reasons.", err=True)
 

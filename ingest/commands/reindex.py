@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from core.bootstrap import Wiring
+from core.commands.hints import render_message
 from core.commands.status import data_option, json_option, printable, printable_lines, wire
 from core.domain.filters import INDEXED
-from core.errors import BucketLensError, UsageError
+from core.errors import BucketLensError, Notice, UsageError
 from core.index_versions import other_edition, previous_edition
 from ingest.commands.options import store_options
 from ingest.jobs.reindex import carry_captions
@@ -93,13 +94,13 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
             "`bucketlens switch --back` undoes it"
         )
     if problem:
-        click.echo(f"Note: the copy that answers while the library cannot was not made: {printable(problem)}", err=True)
+        click.echo(f"Note: {printable_lines(render_message(problem))}", err=True)
     if set_to not in (None, now.model):
         note = f"Note: the setting model is {set_to}; leave it away, or set it to {now.model}"
         click.echo(printable_lines(note), err=True)
 
 
-def _mirror(wiring: Wiring) -> str | None:
+def _mirror(wiring: Wiring) -> Notice | None:
     """Have the library's copy be of what is in use now. Returns what went wrong."""
     if not wiring.settings.mirror:
         return None
@@ -107,7 +108,7 @@ def _mirror(wiring: Wiring) -> str | None:
         with Wiring(wiring.settings) as now:
             now.build_mirror()
     except (BucketLensError, OSError) as error:
-        return str(error)
+        return Notice.quoting(error, "the copy that answers while the library cannot was not made: ")
     return None
 
 

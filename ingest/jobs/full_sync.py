@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from core.domain.conditions import Match
 from core.domain.filters import UNCAPTIONED, Filter
-from core.errors import StoreError, UsageError
+from core.errors import Notice, StoreError, UsageError
+from core.errors.hints import Advice
 from core.ports.image_store import ImageStore, Remote, Selective
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import Given, give_captions
@@ -82,8 +83,8 @@ def distinct(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list
         outer = next((other for other in indexed if is_inside(name, other)), None)
         if outer is not None and outer not in {each.source for each in stores}:
             raise UsageError(
-                f"{name} is a part of {outer}, which is in this library already; its images would be there twice. "
-                f"Ingest {outer} to bring them up to date"
+                f"{name} is a part of {outer}, which is in this library already; its images would be there twice",
+                Advice(f"ingest {outer} to bring them up to date"),
             )
         around = next((each.source for each in stores if is_inside(name, each.source)), None)
         if around is not None:
@@ -120,7 +121,7 @@ def _one_source(parts: Parts, store: ImageStore, report: Report) -> Iterator[Pro
     _tell_withheld(store.source, planner.withheld + images.withheld, report)
     problem = broken or planner.problem
     if problem is not None:
-        report.problems.append(f"{problem}; nothing was deleted")
+        report.problems.append(Notice.quoting(problem, after="; nothing was deleted"))
     elif planner.known - planner.forgotten < held or any(
         is_inside(name, store.source) for name in indexed_sources(parts.index)
     ):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.bootstrap import Wiring
-from core.errors import BucketLensError, LibraryUnreachable, ModelError
+from core.errors import BucketLensError, LibraryUnreachable, ModelError, Notice
 from core.ports.image_store import ImageStore
 from ingest.captions.caption_files import CaptionShelf
 from ingest.captions.human_captions import Given
@@ -214,7 +214,8 @@ class Runner:
                 parts.at_once(self._wiring.build_mirror)
         except (BucketLensError, OSError) as error:
             _log.warning(event("mirror_not_made", error=str(error)))
-            report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
+            before = "the copy that answers while the library cannot was not made: "
+            report.notices.append(Notice.quoting(error, before))
 
     def _calibrate(self, parts: Parts) -> None:
         """So that no search of a large library has to begin with it."""

@@ -7,7 +7,8 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from core.domain.image import ImageRecord
-from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, StoreError
+from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, Notice, StoreError
+from core.errors.hints import UpdateLibrary
 from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.image_store import ImageStore, Remote
 from ingest.pipeline.run_context import Parts
@@ -30,7 +31,7 @@ class Pictures:
         self._parts = parts
         self._report = report
         self._stores: dict[str, ImageStore] = {}
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, StoreError] = {}
         self._opening = threading.Lock()
         self._missed: list[str] = []
 
@@ -54,8 +55,8 @@ class Pictures:
         decoded = self._read(record, DecodeRequest(thumbnail=self._parts.options.thumbnail_px))
         return decoded if isinstance(decoded, str) else None
 
-    def broken(self, source: str) -> str | None:
-        """Why the source as a whole cannot be read, where that has shown."""
+    def broken(self, source: str) -> StoreError | None:
+        """Return what keeps the source as a whole from being read; None where nothing has shown yet."""
         return self._broken.get(source)
 
     def missed(self, record: ImageRecord, reason: str) -> None:
@@ -70,8 +71,12 @@ class Pictures:
             count = self._report.uncaptioned
             more = f"\n  … {count - len(self._missed):,} more" if count > len(self._missed) else ""
             self._report.notices.append(
-                f"{count:,} images could not be captioned, because their pictures cannot be had; "
-                "`bucketlens ingest` brings the library up to date:\n" + "\n".join(self._missed) + more
+                Notice(
+                    f"{count:,} images could not be captioned, because their pictures cannot be had:\n"
+                    + "\n".join(self._missed)
+                    + more,
+                    UpdateLibrary(),
+                )
             )
 
     def stop(self) -> None:
@@ -84,7 +89,7 @@ class Pictures:
     def _read(self, record: ImageRecord, request: DecodeRequest) -> Decoded | str:
         """The very picture that is indexed, its thumbnail put away; or why there is none."""
         if trouble := self._broken.get(record.source):
-            return trouble
+            return str(trouble)
         try:
             data = self._store(record.source).read(record.ref)
             decoded = self._decode(data, request)
@@ -93,7 +98,7 @@ class Pictures:
         except (ImageGone, ImageWithheld, ImageUnavailable, ImageError) as error:
             return str(error)
         except StoreError as error:
-            self._broken[record.source] = str(error)
+            self._broken[record.source] = error
             return str(error)
         if record.content_hash not in (None, decoded.content_hash):
             return _OTHER

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from core.errors import BucketLensError, UsageError
+from core.errors.hints import Configure
 from core.ports.image_store import ImageStore, Watchable
 from ingest.jobs.runner import Runner
 from ingest.pipeline.removal import is_inside
@@ -34,7 +35,7 @@ class Keeper:
         stores: Sequence[ImageStore],
         *,
         tell: Callable[[Report], None],
-        complain: Callable[[str], None],
+        complain: Callable[[BucketLensError | str], None],
     ) -> None:
         self.interrupted = False
         self._runner = runner
@@ -80,7 +81,7 @@ class Keeper:
         try:
             report = run()
         except BucketLensError as error:
-            self._complain(str(error))
+            self._complain(error)
             return None
         except Exception as error:
             _log.exception("run_crashed")
@@ -99,5 +100,8 @@ def watchable(stores: Sequence[ImageStore]) -> list[Watchable]:
         if isinstance(store, Watchable) and not any(is_inside(store.source, other.source) for other in stores)
     }
     if not outer:
-        raise UsageError("--watch watches folders, and none of the sources is one; give --every or --cron instead")
+        raise UsageError(
+            "only folders can be watched, and none of the sources is one",
+            Configure("give {} or {} instead of {}", ("every", "cron", "watch")),
+        )
     return list(outer.values())

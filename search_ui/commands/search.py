@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from core.bootstrap import Wiring
+from core.commands.hints import make_library_command, render_message
 from core.commands.status import data_option, json_option, offline_option, printable, wire
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
@@ -102,7 +103,7 @@ def _print(result: SearchResult, offset: int) -> None:
     from rich.text import Text
 
     for notice in result.notices:
-        click.echo(f"note: {printable(notice)}", err=True)
+        click.echo(f"note: {printable(render_message(notice))}", err=True)
     if result.verdict == "none" and result.hits:
         click.echo("note: nothing here matches well; these are merely the nearest", err=True)
     if not result.hits:
@@ -162,7 +163,8 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
         if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not count(INDEXED):
-        click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)
+        settings = wiring.settings
+        click.echo(f"  add some: {make_library_command(settings.data, settings.qdrant_url)}", err=True)
 
 
 def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:

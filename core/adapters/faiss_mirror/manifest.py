@@ -23,6 +23,7 @@ from typing import Any
 from core.adapters.qdrant_edge.lock import LibraryLock
 from core.atomic_write import replace_whole, sync
 from core.errors import LibraryError, MirrorDamaged, MirrorMissing
+from core.errors.hints import Advice
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
@@ -101,7 +102,7 @@ def decode_manifest(raw: bytes, place: Path) -> Manifest:
         told = json.loads(raw)
         digest = told.pop("sha256")
         if told["format"] > FORMAT:
-            raise LibraryError(f"{place} was made by a newer BucketLens; update BucketLens to open it")
+            raise LibraryError(f"{place} was made by a newer BucketLens", Advice("update BucketLens to open it"))
         if digest != _digest(told):
             raise MirrorDamaged(place, f"{MANIFEST} is not what was written")
         return Manifest(
@@ -218,7 +219,7 @@ class MirrorFolder:
             try:
                 self.checked(generation, again=True)
             except LibraryError as error:
-                found.append((generation.name, str(error)))
+                found.append((generation.name, error.reason))
             else:
                 found.append((generation.name, None))
         if not found:

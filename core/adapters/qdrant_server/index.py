@@ -25,6 +25,7 @@ from core.domain.query import Sort
 from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
+from core.errors.hints import Advice
 from core.ports.rank_lists import Probe, Ranking, Shortlist
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, Point
 
@@ -99,7 +100,8 @@ class QdrantIndex:
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
-                "it was not made by BucketLens. Choose another name"
+                "it was not made by BucketLens",
+                Advice("choose another name"),
             ) from error
         if renewing:
             index._renewal.start(config)
@@ -321,8 +323,8 @@ class QdrantIndex:
             return from_payload(str(point.id), point.payload or {})
         except (TypeError, ValueError) as error:
             raise LibraryDamaged(
-                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error}): "
-                "delete the point, and ingest its source again"
+                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error})",
+                Advice("delete the point, and ingest its source again"),
             ) from error
 
 
