@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core.commands.hints import render_message
 from core.commands.options import data_option, json_option, wire
 from core.commands.output import finish
 from core.domain.filters import FAILED
@@ -35,4 +36,4 @@ def _lines(failed: Iterator[ImageRecord]) -> Iterator[str]:
         yield "No file failed."
         return
     for record in chain([first], failed):
-        yield f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}"
+        yield f"{printable(record.uri)}\t{printable(render_message(record.error or 'no reason on record'))}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.commands.hints import render_message
 from core.errors import BucketLensError
 from core.text.sanitize import printable_lines
 
@@ -49,7 +50,7 @@ def finish(
 
 def note(text: str) -> str:
     """Mark a remark as one that is no result."""
-    return f"Note: {text}"
+    return f"Note: {render_message(text)}"
 
 
 def print_note(text: str) -> None:
@@ -59,7 +60,7 @@ def print_note(text: str) -> None:
 
 def print_error(error: BucketLensError | str) -> None:
     """Print on standard error why a command, or a run of it, failed."""
-    click.echo(f"bucketlens: {printable_lines(str(error))}", err=True)
+    click.echo(f"bucketlens: {printable_lines(render_message(error))}", err=True)
 
 
 def table_console() -> "Console":

@@ -10,7 +10,7 @@ import numpy as np
 from core.domain.conditions import Match
 from core.domain.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
-from core.errors import ModelUnavailable
+from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
@@ -63,7 +63,7 @@ class CaptionPass:
         except ModelUnavailable as error:
             if self._needed:
                 raise
-            self._report.notices.append(f"{total:,} images have no caption yet: {error}")
+            self._report.notices.append(Notice.quoting(error, f"{total:,} images have no caption yet: "))
             return
         self._context.encoder()  # at once, where nothing is under way
         with ThreadPoolExecutor(self._context.options.readers, "captions") as readers:
@@ -116,7 +116,8 @@ class CaptionPass:
                 if self._context.stop.is_set():
                     return
                 if trouble := self._pictures.get_store_error(source):
-                    self._report.problems.append(f"{trouble}; the same command goes on with {source} where it stopped")
+                    after = f"; the same command goes on with {source} where it stopped"
+                    self._report.problems.append(Notice.quoting(trouble, after=after))
                     complete = False
                 else:
                     self._checkpoint.put(source, SourceProgress(place.after, place.done, complete=True))

@@ -8,7 +8,7 @@ import click
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
 from core.commands.output import finish, print_note
-from core.errors import UsageError
+from core.errors import Notice, UsageError
 from core.text.sanitize import printable
 from ingest.jobs import forget as forgetting
 from ingest.jobs.run_lock import RunLock
@@ -43,7 +43,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                 wiring.files.last_run.forget(found.source)
             rebuild = found.removed and wiring.mirrors.exists()
             if rebuild and (problem := wiring.mirrors.try_build(lambda: wiring.index, anew=True)):
-                print_note(f"the library's copy still holds it ({printable(problem)}): {_ERASE}")
+                print_note(f"the library's copy still holds it ({printable(Notice.quoting(problem).reason)}): {_ERASE}")
         code = 0 if found.done else signals.exit_code(0)
         finish(found.to_dict(), _lines(found, wiring), as_json=as_json, exit_code=code)
         if not yes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
-from core.errors import StoreError
+from core.errors import Notice, StoreError
 from core.ports.image_store import ImageStore, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
@@ -97,7 +97,7 @@ def _plan_source(store: ImageStore, index: VectorIndex | None, retry_failed: boo
             for step in plan(page, known, retry_failed=retry_failed):
                 found.add(step.kind, step.ref.key)
     except StoreError as error:
-        found.problem = f"{error}; nothing would be deleted"
+        found.problem = Notice.quoting(error, after="; nothing would be deleted")
     if isinstance(store, Selective):
         found.ignored = sum(store.ignored.values())
     if index is not None and found.problem is None:

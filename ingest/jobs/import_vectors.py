@@ -11,7 +11,7 @@ import numpy as np
 from core.domain.ids import point_id
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import Vector
-from core.errors import InvalidVectors
+from core.errors import InvalidVectors, Notice
 from core.ports.image_store import Nameable, VectorRows
 from core.ports.vector_index import Point
 from core.text.analysis import analyse, is_unicode
@@ -67,7 +67,7 @@ class VectorImport:
                     self._done += len(rows.names)
                     yield Progress("images", self._done, None, self._report)
             except (InvalidVectors, OSError) as error:
-                self._report.problems.append(f"{error}; nothing more of it was imported")
+                self._report.problems.append(Notice.quoting(error, after="; nothing more of it was imported"))
             if refused > _REPORTED_ROWS:
                 self._report.notices.append(
                     f"{path}: {refused - _REPORTED_ROWS:,} more rows were left out (level info logs all)"

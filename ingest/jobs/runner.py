@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.bootstrap import Wiring
-from core.errors import BucketLensError, LibraryUnreachable, ModelError
+from core.errors import BucketLensError, LibraryUnreachable, ModelError, Notice
 from core.ports.image_store import ImageStore
 from ingest.captions.caption_files import CaptionFileCache
 from ingest.captions.human_captions import SourceCaptions
@@ -225,8 +225,9 @@ class Runner:
 
         def build() -> None:
             if problem := self._wiring.mirrors.try_build(lambda: self._wiring.index):
-                _log.warning("mirror_not_made", error=problem)
-                report.notices.append(f"the copy that answers while the library cannot was not made: {problem}")
+                _log.warning("mirror_not_made", error=str(problem))
+                before = "the copy that answers while the library cannot was not made: "
+                report.notices.append(Notice.quoting(problem, before))
 
         with suppress(Interrupted):
             context.run_interruptible(build)

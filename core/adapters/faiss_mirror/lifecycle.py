@@ -43,12 +43,12 @@ class Mirrors:
 
         build(index, self._generations(), self._settings.mirror.storage, anew=anew, going=going)
 
-    def try_build(self, index: Callable[[], VectorIndex], *, anew: bool = False) -> str | None:
+    def try_build(self, index: Callable[[], VectorIndex], *, anew: bool = False) -> BucketLensError | OSError | None:
         """Make the copy equal to the library, as `build` does. Return what went wrong, or None."""
         try:
             self.build(index(), anew=anew)
         except (BucketLensError, OSError) as error:
-            return str(error)
+            return error
         return None
 
     def verify(self) -> list[tuple[str, str | None]]:

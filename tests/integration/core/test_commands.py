@@ -111,7 +111,7 @@ def test_status_for_people(run: Run, data: Path) -> None:
 
 
 def test_status_without_a_library_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(LibraryMissing, match="bucketlens ingest"):
+    with pytest.raises(LibraryMissing, match="ingesting a folder"):
         run("status", "--data", str(tmp_path / "none"))
 
 

@@ -100,7 +100,7 @@ def test_the_same_seed_asks_the_same(captioned: SmallLibrary) -> None:
 def test_a_library_without_captions_of_people_says_what_to_do(drawn: DrawnLibrary, tmp_path: Path) -> None:
     data = drawn.wiring.settings.data
     drawn.wiring.let_go()
-    with pytest.raises(NothingKnown, match=r"--captions FILE --data .*data"):
+    with pytest.raises(NothingKnown, match="a file of captions"):
         _run("--data", str(data))
     with pytest.raises(LibraryMissing):
         _run("--data", str(tmp_path / "none"))
