@@ -1,8 +1,8 @@
 """What a quantised or sharded index lost, found again: more candidates than asked for, scored anew by the mirror."""
 
 from collections.abc import Sequence
-from typing import Any, cast
 
+from core.availability.delegating_index import DelegatingIndex
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.ports.mirror import Mirror
@@ -12,23 +12,17 @@ from core.ports.vector_index import SearchableIndex
 OVERSAMPLING = 4  # candidates for every hit of a shortlist
 
 
-def reranked(index: SearchableIndex, mirror: Mirror, oversampling: int = OVERSAMPLING) -> SearchableIndex:
-    """The index, with the dense lists of its shortlists scored by the mirror's vectors, which are whole.
+class RerankedIndex(DelegatingIndex):
+    """An index whose dense lists are scored by the mirror's vectors, which are whole.
 
-    What the mirror does not have yet keeps the index's own score; what was encoded anew since the mirror was made is
+    What the mirror does not have yet keeps the index's own score. What was encoded anew since the mirror was made is
     scored by its vector of before.
     """
-    return cast(SearchableIndex, _Reranked(index, mirror, oversampling))
 
-
-class _Reranked:
-    def __init__(self, index: SearchableIndex, mirror: Mirror, oversampling: int) -> None:
-        self._index = index
+    def __init__(self, index: SearchableIndex, mirror: Mirror, oversampling: int = OVERSAMPLING) -> None:
+        super().__init__(index)
         self._mirror = mirror
         self._oversampling = oversampling
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int

@@ -1,48 +1,40 @@
 """Questions that are always answered: by the library, or by its mirror where the library does not answer in time."""
 
+import concurrent.futures
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from queue import SimpleQueue
+from typing import TypeVar
 
+from core.availability.degraded import Degraded
+from core.availability.delegating_index import DelegatingIndex
 from core.errors import BucketLensError, ImageNotIndexed, LibraryError, LibraryLate
 from core.ports.mirror import Mirror
 from core.ports.vector_index import IndexInfo, SearchableIndex
 
 T = TypeVar("T")
 
-_PROBE_S = 1.0  # after which a library that was lost is asked again, for the first time
+_Job = Callable[[], None]
+
+_PROBE_S = 1.0  # before a library that was lost is asked again, for the first time
 _PROBE_AT_MOST_S = 4.0
 _PROBE_DEADLINE_S = 2.0
-_COUNTED_S = 30.0  # how old the number of the library's images may be
-_VALUES = ("info", "backend")  # of a SearchableIndex; everything else are calls
+_COUNT_AGE_S = 30.0  # how old the known number of the library's images may be
+_WAIT_AT_LEAST_S = 0.02  # between two looks at a question that works without the index, such as one that loads a model
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Degraded:
-    """Why the mirror answered, how old it is, and how many images it lacks; None where that is not known."""
-
-    reason: str
-    as_of: datetime
-    lacking: int | None
-
-    @property
-    def notice(self) -> str:
-        age = _age((datetime.now(UTC) - self.as_of).total_seconds())
-        lacks = f", which lacks {self.lacking:,} pictures" if self.lacking else ""
-        return f"{self.reason}: this is the answer of its copy of {age} ago{lacks}"
-
-
 class Failover:
-    """Asks the library with a deadline, and then the mirror; where there is no mirror, the library without a deadline.
+    """Asks the library with a deadline, and then the mirror. Without a mirror the library has no deadline.
 
-    A library that did not answer is not asked again until a probe, in the background, finds that it does: a dead one
-    costs its deadline once. Safe to use from several threads.
+    A library that did not answer is left alone until a probe in the background finds that it answers: a dead one costs
+    its deadline once. Safe to use from several threads.
     """
 
     def __init__(
@@ -52,51 +44,57 @@ class Failover:
         has_mirror: Callable[[], bool],
         deadline_s: float,
     ) -> None:
-        """`library`: None to ask the mirror alone. `deadline_s`: what all calls of one question may take together.
+        """`library`: None to ask the mirror alone. `deadline_s`: seconds for all index calls of one question together.
 
-        `mirror` may take its time, and is made when it is needed; `has_mirror` tells at once.
+        `mirror` is called when the mirror is needed, and may take its time. `has_mirror` has to answer at once.
         """
         self._library = library
         self._mirror = mirror
         self._has_mirror = has_mirror
+        self._mirrored = False
         self._deadline_s = deadline_s
+        self._workers = _Workers("ask-library")
         self._guard = threading.Lock()
         self._lost: LibraryError | None = None
         self._counted: tuple[float, int] | None = None
-        self._counter: threading.Thread | None = None
+        self._counting: Future[None] | None = None
         self._info: IndexInfo | None = None
         self._closed = threading.Event()
 
     @property
     def lost(self) -> str | None:
         """Why the library is not asked at present; None while it is."""
-        return None if self._lost is None else _cause(str(self._lost))
+        return None if self._lost is None else self._lost.reason
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> tuple[T, Degraded | None]:
-        """What `work` makes of the library, or of its mirror and why that was asked.
+        """Have `work` ask the library; or its mirror, and say why.
 
-        Raises what `work` raises; where neither can be asked, what is wrong with the library.
+        `work` runs in another thread where there is a mirror, and may run twice. Raises what `work` raises. Where
+        neither index answers, raises what is wrong with the library.
         """
         if self._library is None:
             mirror = self._mirror()
             return work(mirror), Degraded("the library was not asked", mirror.as_of, None)
-        if not self._has_mirror():
+        if not self._mirrored:
+            self._mirrored = self._has_mirror()
+        if not self._mirrored:
             return work(self._library()), None
         problem = self._lost
         if problem is None:
             try:
-                answer = work(cast(SearchableIndex, _Guarded(self._library, self._deadline_s)))
-                self._count_soon(self._library)
+                answer = self._ask_in_time(work, self._library, self._deadline_s)
+                if self._counted is None or time.monotonic() - self._counted[0] > _COUNT_AGE_S:
+                    self._count_soon(self._library)
                 return answer, None
             except ImageNotIndexed:
                 raise
             except LibraryError as error:
                 problem = error
                 self._lose(error)
-        return self._from_mirror(work, problem)
+        return self._ask_mirror(work, problem)
 
     def copy(self) -> Mirror | None:
-        """The mirror, where there is one that can be asked and that is of the library's model, as far as is known."""
+        """Give the mirror; None where there is none to ask, or where it is known to be of another model."""
         if not self._has_mirror():
             return None
         try:
@@ -116,24 +114,43 @@ class Failover:
                 _log.warning("mirror cannot be asked error=%s", error)
 
     def close(self) -> None:
-        """Nothing is asked any more: the library can be closed."""
+        """Stop asking in the background. The library can be closed after that."""
         with self._guard:
             self._closed.set()
-            counter = self._counter
-        if counter is not None:
-            counter.join(self._deadline_s)
+            counting = self._counting
+        if counting is not None:
+            concurrent.futures.wait([counting], self._deadline_s)
+        self._workers.close()
 
-    def _from_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
-        """Late is better than never: where the mirror cannot answer, a slow library may take its time after all."""
+    def _ask_in_time(
+        self, work: Callable[[SearchableIndex], T], library: Callable[[], SearchableIndex], deadline_s: float
+    ) -> T:
+        """Have `work` ask the library in a worker, which is abandoned once its index calls are late.
+
+        Raises LibraryLate, and what `work` raises.
+        """
+        index = _TimedIndex(library, deadline_s)
+        answer = self._workers.submit(lambda: work(index))
+        wait_s = deadline_s
+        while not concurrent.futures.wait([answer], wait_s).done:
+            if index.left_s <= 0:
+                raise LibraryLate(deadline_s)
+            wait_s = max(index.left_s, _WAIT_AT_LEAST_S)
+        return answer.result()
+
+    def _ask_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
+        """Ask the mirror; where it cannot answer, and the library is only slow, the library without a deadline."""
         mirror = self.copy()
         if mirror is not None:
             lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
-            return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+            return work(mirror), Degraded(problem.reason, mirror.as_of, lacking)
+        self._mirrored = False  # the next question looks for it again
         if isinstance(problem, LibraryLate) and self._library is not None:
             return work(self._library()), None
         raise problem
 
     def _lose(self, error: LibraryError) -> None:
+        """Leave the library alone from now on, and begin to probe it."""
         with self._guard:
             if self._lost is not None or self._closed.is_set():
                 return
@@ -142,13 +159,13 @@ class Failover:
         threading.Thread(target=self._probe, name="probe-library", daemon=True).start()
 
     def _probe(self) -> None:
-        """Until the library answers."""
+        """Ask the library now and then, until it answers."""
         assert self._library is not None
         pause = _PROBE_S
         while not self._closed.wait(pause):
             pause = min(2 * pause, _PROBE_AT_MOST_S)
             try:
-                count = cast(SearchableIndex, _Guarded(self._library, _PROBE_DEADLINE_S)).count()
+                count = self._ask_in_time(lambda index: index.count(), self._library, _PROBE_DEADLINE_S)
             except LibraryError as error:
                 self._lost = error
                 continue
@@ -161,7 +178,7 @@ class Failover:
             return
 
     def _count_soon(self, library: Callable[[], SearchableIndex]) -> None:
-        """Keep in mind how many images the library has, for when it is lost; in the background."""
+        """Learn in the background how many images the library has, for when it is lost."""
 
         def count() -> None:
             try:
@@ -172,60 +189,81 @@ class Failover:
                 _log.info("library not counted error=%s", error)
 
         with self._guard:
-            fresh = self._counted is not None and time.monotonic() - self._counted[0] < _COUNTED_S
-            if fresh or self._closed.is_set() or (self._counter is not None and self._counter.is_alive()):
+            if self._closed.is_set() or (self._counting is not None and not self._counting.done()):
                 return
-            self._counter = threading.Thread(target=count, name="count-library", daemon=True)
-            self._counter.start()
+            self._counting = self._workers.submit(count)
 
 
-class _Guarded:
-    """A SearchableIndex whose calls share a deadline. Each runs in a thread, which a late one keeps."""
+class _Workers:
+    """As many threads as have been busy at once. Safe to use from several threads.
 
-    def __init__(self, library: Callable[[], SearchableIndex], deadline_s: float) -> None:
-        self._library = library
-        self._deadline_s = deadline_s
-        self._left_s = deadline_s
+    Work that hangs keeps its thread, and others go on. The threads are daemons: they keep no process from ending.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _VALUES:
-            return self._in_time(lambda: getattr(self._library(), name))
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._idle: list[SimpleQueue[_Job | None]] = []
+        self._closed = False
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self._in_time(lambda: getattr(self._library(), name)(*args, **kwargs))
-
-        return call
-
-    def _in_time(self, call: Callable[[], Any]) -> Any:
-        done = threading.Event()
-        answer: list[Any] = []
-        raised: list[BaseException] = []
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """Begin the work at once, in a thread that is idle or in a new one."""
+        future: Future[T] = Future()
 
         def run() -> None:
             try:
-                answer.append(call())
+                answer = work()
             except BaseException as error:
-                raised.append(error)
-            done.set()
+                self._idle.append(jobs)  # before the answer, so that whoever had it finds this thread idle
+                future.set_exception(error)
+            else:
+                self._idle.append(jobs)
+                future.set_result(answer)
 
-        started = time.monotonic()
-        threading.Thread(target=run, name="ask-library", daemon=True).start()
-        in_time = done.wait(max(0.0, self._left_s))
-        self._left_s -= time.monotonic() - started
-        if not in_time:
+        try:
+            jobs = self._idle.pop()
+        except IndexError:
+            jobs = SimpleQueue()
+            threading.Thread(target=self._serve, args=(jobs,), name=self._name, daemon=True).start()
+        jobs.put(run)
+        return future
+
+    def close(self) -> None:
+        """Let the threads end, each with the work that it is at."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().put(None)
+
+    def _serve(self, jobs: "SimpleQueue[_Job | None]") -> None:
+        while (job := jobs.get()) is not None:
+            job()
+            del job  # and with it the answer
+            if self._closed:
+                return
+
+
+@dataclass
+class _TimedIndex(DelegatingIndex):
+    """The library's index, whose calls share a deadline. What happens between them is not counted."""
+
+    _library: Callable[[], SearchableIndex]
+    _deadline_s: float
+    _spent_s: float = 0.0
+    _since: float | None = None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left for calls; 0 or less where the present call is late."""
+        spent, since = self._spent_s, self._since  # in this order, so that no call is counted twice
+        return self._deadline_s - spent - (0.0 if since is None else time.monotonic() - since)
+
+    @contextmanager
+    def _calling(self) -> Iterator[SearchableIndex]:
+        """Run the clock. Raises LibraryLate for a call after the deadline, which ends an abandoned question."""
+        if self._spent_s >= self._deadline_s:
             raise LibraryLate(self._deadline_s)
-        if raised:
-            raise raised[0]
-        return answer[0]
-
-
-def _cause(message: str) -> str:
-    """What happened, without what to do about it."""
-    return message.partition(";")[0]
-
-
-def _age(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} seconds"
+        started = self._since = time.monotonic()
+        try:
+            yield self._library()
+        finally:
+            self._since = None
+            self._spent_s += time.monotonic() - started

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
+from core.availability.delegating_index import DelegatingIndex
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import AS_TYPED, MAX_LIMIT, Query
@@ -62,7 +62,7 @@ def measured(
     name = _copied if query.folds else _own
     apart = {name(hit.record) for hit in _unlike(answer.hits, copy)}
     limit = min(MAX_LIMIT, 2 * TOP + len(apart))
-    exact = ask(exactly(copy), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
+    exact = ask(ExactIndex(copy), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
     apart |= {name(hit.record) for hit in _unlike(exact.hits, library)}
     ours = [name(hit.record) for hit in answer.hits if name(hit.record) not in apart]
     theirs = [(name(hit.record), hit.match or 0.0) for hit in exact.hits if name(hit.record) not in apart]
@@ -72,17 +72,8 @@ def measured(
     return recall_at(ours, theirs, k) if k else None
 
 
-def exactly(index: SearchableIndex) -> SearchableIndex:
-    """The index, with every shortlist found by looking at everything."""
-    return cast(SearchableIndex, _Exact(index))
-
-
-class _Exact:
-    def __init__(self, index: SearchableIndex) -> None:
-        self._index = index
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
+class ExactIndex(DelegatingIndex):
+    """An index whose shortlists are found by comparing with everything."""
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int

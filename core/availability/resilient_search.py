@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from core.availability.exact_rerank import reranked
+from core.availability.exact_rerank import RerankedIndex
 from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.domain.image import ImageRecord
 from core.domain.query import Query
 from core.domain.result import SearchResult
+from core.errors import Notice
+from core.errors.hints import BuildMirror
 from core.ports.vector_index import SearchableIndex
 from core.search.facets import Facet, FacetField
 from core.search.service import SearchService
 from core.search.timing import go_on
 
-_NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens mirror build` makes one"
+_NO_COPY = Notice("there is no copy of the library to compare exactly with", BuildMirror())
 
 
 class Searcher(Protocol):
@@ -57,7 +59,7 @@ class ResilientSearch:
 
         def ask(index: SearchableIndex) -> SearchResult:
             whole = copy is None or index is copy or copy.info.fingerprint != index.info.fingerprint
-            return self._over(index if copy is None or whole else reranked(index, copy)).search(query, going)
+            return self._over(index if copy is None or whole else RerankedIndex(index, copy)).search(query, going)
 
         result, degraded = self._failover.ask(ask)
         if degraded is None and self._meter is not None:

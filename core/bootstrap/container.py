@@ -44,7 +44,7 @@ class Wiring:
         self._encoder = Lazy(self._load_encoder, encoder)
         self._decoder = Lazy(lambda: factories.decode_workers(settings))
         self._mirror = Lazy(lambda: self.mirrors.open())
-        self._failover = Lazy(lambda: self.failing_over(lambda: self.index))
+        self._failover = Lazy(lambda: self.failing_over(self._index.get))
 
     def write(self, until: threading.Event | None = None) -> None:
         """Allow writing from now on: with the key for that, and waiting long for a server that is away.
@@ -133,8 +133,8 @@ class Wiring:
             self.failover,
             lambda index: SearchService(
                 index,
-                lambda: self.encoder,
-                lambda: self.decoder,
+                self._encoder.get,
+                self._decoder.get,
                 self.settings.ranking.weights,
                 self.bank,
                 self.calibration,

@@ -22,15 +22,15 @@ from core.domain.vectors import Matrix, Vector, unit
 from core.evaluation.metrics import Figures
 from core.ports.encoders import Encoder
 from core.ports.rank_lists import LISTS, Shortlist, by_score
+from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import SearchableIndex
-from core.search.fusion import fused
+from core.search.fusion import fuse
 from core.search.ranker import SHORTLIST
 from core.text import analysis
 from core.text.bm25 import document_weights, query_vector
 
 ALIKE = 0.5  # the share of common words from which on two pictures are answers to each other
 _TOLD = Match("caption_origin", ("human",))
-_PAGE = 1000
 
 Scores = Mapping[ListName, NDArray[np.float64]]  # (N,) of every list; NaN for what the list does not know
 
@@ -118,7 +118,7 @@ class Gallery:
         for one in asked:
             scores = self._scores(one, vectors)
             short = {name: _shortlist(scores[name]) for name in LISTS}
-            yield [self._folded(_fused(short, scores, weights)) for weights in weighings]
+            yield [self._folded(_fuse_lists(short, scores, weights)) for weights in weighings]
 
     def by_picture(self, rows: Sequence[int], known: Known | None = None) -> Figures:
         """Pictures to pictures: those are answers of whose captions' words at least half are shared (Jaccard).
@@ -172,12 +172,14 @@ def _with_vectors(
     index: SearchableIndex, passing: Filter, most: int
 ) -> Iterator[tuple[ImageRecord, Vector, Vector | None]]:
     """The first `most` that pass, with their image and caption vectors."""
-    after, left = None, most
-    while left > 0 and (page := index.scroll(passing, after=after, limit=min(_PAGE, left))):
-        ids = [record.id for record in page]
+    left = most
+    for page in scroll_pages(index.scroll, passing, page_size=min(PAGE_SIZE, most)) if most > 0 else ():
+        ids = [record.id for record in page[:left]]
         images, captions = index.vectors(ids), index.vectors(ids, "caption")
         yield from ((record, images[record.id], captions.get(record.id)) for record in page if record.id in images)
-        after, left = ids[-1], left - len(page)
+        left -= len(ids)
+        if left <= 0:
+            return
 
 
 def _bare(text: str) -> str:
@@ -201,7 +203,7 @@ def _shortlist(scores: NDArray[np.float64]) -> Shortlist:
     return Shortlist.cut([(_id(row), float(scores[row])) for row in _best(scores, SHORTLIST)], SHORTLIST)
 
 
-def _fused(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
+def _fuse_lists(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
     """The rows on any shortlist that has a weight, best first."""
     asked = {name: one for name, one in short.items() if getattr(weights, name)}
     pool = {image_id: int(image_id) for one in asked.values() for image_id, _ in one.ranking}
@@ -209,7 +211,7 @@ def _fused(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights
         name: {i: float(scores[name][row]) for i, row in pool.items() if not np.isnan(scores[name][row])}
         for name in asked
     }
-    matches = dict.fromkeys(pool, 0.0) | fused(asked, held, weights)
+    matches = dict.fromkeys(pool, 0.0) | fuse(asked, held, weights)
     return [pool[image_id] for image_id, _ in by_score(matches)]
 
 

@@ -8,8 +8,7 @@ from core.domain.vectors import Vector
 
 LISTS: tuple[ListName, ...] = ("image", "caption", "words")
 
-
-_DIGITS = 9
+DIGITS = 9  # to which matches are rounded, so that every index comes to the same order
 
 
 @dataclass(frozen=True, slots=True)

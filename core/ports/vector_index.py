@@ -64,7 +64,10 @@ class SearchableIndex(Protocol):
     Every method may raise a LibraryError, LibraryBusy and LibraryDamaged among them. Safe to call from several threads.
     """
 
-    backend: str
+    @property
+    def backend(self) -> str:
+        """Which engine answers: a word for people and programs."""
+        ...
 
     @property
     def info(self) -> IndexInfo: ...

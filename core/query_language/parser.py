@@ -60,10 +60,6 @@ class Parsed:
     filter: Filter = EVERYTHING
     interpretation: Interpretation = AS_TYPED
 
-    def terms(self, weight: float = 1.0) -> list[TextTerm]:
-        looked_for = [TextTerm(self.text, weight)] if self.text.strip() else []
-        return looked_for + [TextTerm(text, AWAY * weight) for text in self.avoided]
-
 
 class QueryParts(TypedDict):
     """Arguments of a Query."""
@@ -87,11 +83,12 @@ def compile_terms(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bo
             made.append(term)
             continue
         parsed = parse(term.text)
-        read = parsed.terms(term.weight)
-        made += [one for one in read if one.weight > 0]
-        away += [one for one in read if one.weight < 0]
-        filter &= parsed.filter
-        understood += parsed.interpretation
+        if parsed.text.strip():
+            made.append(TextTerm(parsed.text, term.weight))
+        if parsed.interpretation:
+            away += [TextTerm(text, AWAY * term.weight) for text in parsed.avoided]
+            filter &= parsed.filter
+            understood += parsed.interpretation
     if any(term.weight > 0 for term in made):
         made += away
     elif away:

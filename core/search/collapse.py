@@ -1,4 +1,4 @@
-"""Pictures that are byte for byte the same, found once: the first of them in an order stands for all."""
+"""Copies, pictures that are byte for byte the same, found once: the first of them in an order stands for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,13 +11,13 @@ from core.ports.vector_index import SearchableIndex
 T = TypeVar("T")
 
 
-def folded(
+def fold_copies(
     first: Callable[[int], Sequence[T]], hashes: Callable[[Sequence[T]], Sequence[str | None]], count: int
 ) -> list[T]:
-    """The first `count` of an order without what has a copy before it.
+    """Take the first `count` of an order, without what has a copy before it.
 
-    `first` gives as many of the order from its beginning, `hashes` their content hashes; what has none has no copies.
-    Always from the beginning on, so that pages of the answer join: a page costs its depth, and the copies before it.
+    `first` gives so many of the order from its beginning, and `hashes` their content hashes. What has no hash has no
+    copies. The order is always read from its beginning, so that pages join: a page costs its depth.
     """
     asked = count
     while True:
@@ -34,10 +34,10 @@ def folded(
         asked *= 2
 
 
-def counted(index: SearchableIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
-    """The hits with how many pictures that pass the filter each stands for."""
-    held = [hit.record.content_hash for hit in hits if hit.record.content_hash is not None]
-    if not held:
+def count_copies(index: SearchableIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
+    """Set how many pictures that pass the filter each hit stands for. Raises LibraryError."""
+    hashes = [hit.record.content_hash for hit in hits if hit.record.content_hash is not None]
+    if not hashes:
         return list(hits)
-    copies = index.copies(held, passing)
+    copies = index.copies(hashes, passing)
     return [replace(hit, copies=max(1, copies.get(hit.record.content_hash or "", 1))) for hit in hits]

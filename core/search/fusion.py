@@ -4,21 +4,22 @@ An index can fuse lists itself (RRF, DBSF), but then tells neither score nor ran
 to chance which of equal pictures it cuts off. So indexes answer list by list, and the lists are fused here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from core.domain.image import ListName
 from core.domain.query import Weights
-from core.domain.result import Standing
-from core.ports.rank_lists import _DIGITS, Shortlist
+from core.ports.rank_lists import DIGITS, Shortlist
 
 _EVEN = 1e-6  # scores of a list that lie closer together than this tell nothing apart
 _FAINT = 1e-3  # where the best BM25 score is no higher, no wanted word outweighs the unwanted ones
 
 
-def fused(
+def fuse(
     shortlists: Mapping[ListName, Shortlist], scores: Mapping[ListName, Mapping[str, float]], weights: Weights
 ) -> dict[str, float]:
-    """The match of every image that has a score in any list: 1 is the best of every list, below 0 is warned against.
+    """Compute the match of every image that has a score in any list: 1 is the best of every list.
+
+    A match below 0 is warned against, by words that are not wanted.
 
     A convex combination of normalised scores (Bruch, Gai & Ingber, "An Analysis of Fusion Functions for Hybrid
     Retrieval", ACM TOIS 42:1, 2023, section 4: it retrieves better than reciprocal rank fusion, and needs few
@@ -40,29 +41,16 @@ def fused(
     matches: dict[str, float] = {}
     for name, shortlist in shortlists.items():
         share = getattr(weights, name) / (total or 1.0)
+        best, last = shortlist.best or 0.0, shortlist.last or 0.0
+        if name == "words":
+            last, lowest = 0.0, -1.0
+            best = best if best > _FAINT else 1.0
+        else:
+            lowest = 0.0
         for image_id, score in scores[name].items():
-            matches[image_id] = matches.get(image_id, 0.0) + share * _scaled(name, score, shortlist)
-    return {image_id: round(match, _DIGITS) for image_id, match in matches.items()}
-
-
-def _scaled(name: ListName, score: float, shortlist: Shortlist) -> float:
-    best, last = shortlist.best or 0.0, shortlist.last or 0.0
-    if name == "words":
-        return min(1.0, max(-1.0, score / (best if best > _FAINT else 1.0)))
-    if best - last < _EVEN:
-        return float(score > last - _EVEN)
-    return min(1.0, max(0.0, (score - last) / (best - last)))
-
-
-def standings(
-    image_id: str, scores: Mapping[ListName, Mapping[str, float]], ranks: Mapping[ListName, Mapping[str, int]]
-) -> dict[ListName, Standing]:
-    """How an image stands in every list that has a score for it."""
-    return {
-        name: Standing(scores[name][image_id], ranks[name].get(image_id)) for name in scores if image_id in scores[name]
-    }
-
-
-def ranks_of(ranking: Sequence[tuple[str, float]]) -> dict[str, int]:
-    """From 1 on."""
-    return {image_id: rank for rank, (image_id, _) in enumerate(ranking, 1)}
+            if best - last < _EVEN:
+                scaled = float(score > last - _EVEN)
+            else:
+                scaled = min(1.0, max(lowest, (score - last) / (best - last)))
+            matches[image_id] = matches.get(image_id, 0.0) + share * scaled
+    return {image_id: round(match, DIGITS) for image_id, match in matches.items()}

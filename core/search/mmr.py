@@ -17,8 +17,10 @@ _EVEN = 1e-6  # pictures whose cosines all lie this close to 1 are equally alike
 _DIGITS = 6  # to which backends agree on cosines
 
 
-def varied(hits: Sequence[Hit], vectors: Callable[[Sequence[str]], Mapping[str, Vector]], by: float) -> list[Hit]:
-    """Hits from the best match on, the first REACH of them in the order of `diversified`; `vectors` gives those of ids.
+def diversify_hits(
+    hits: Sequence[Hit], vectors: Callable[[Sequence[str]], Mapping[str, Vector]], by: float
+) -> list[Hit]:
+    """Hits from the best match on, the first REACH of them in the order of `diversify`; `vectors` gives those of ids.
 
     Always from the first on, so that pages of the answer join.
     """
@@ -26,11 +28,11 @@ def varied(hits: Sequence[Hit], vectors: Callable[[Sequence[str]], Mapping[str, 
         return list(hits)
     head = hits[:REACH]
     held = vectors([hit.record.id for hit in head])
-    order = diversified([hit.match or 0.0 for hit in head], [held.get(hit.record.id) for hit in head], by)
+    order = diversify([hit.match or 0.0 for hit in head], [held.get(hit.record.id) for hit in head], by)
     return [*(head[n] for n in order), *hits[REACH:]]
 
 
-def diversified(matches: Sequence[float], vectors: Sequence[Vector | None], by: float) -> list[int]:
+def diversify(matches: Sequence[float], vectors: Sequence[Vector | None], by: float) -> list[int]:
     """The positions of all, the first one first and then each time the one with the most of
 
         (1 - by) * its match - by * its greatest likeness to what comes before it

@@ -5,47 +5,53 @@ they go. Duplicates are collapsed in this order, from its beginning on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from core.domain.conditions import Match, Missing
 from core.domain.filters import Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
-from core.domain.result import Hit
+from core.domain.result import Hit, Standing
 from core.ports.rank_lists import LISTS, Probe, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
-from core.search.collapse import folded
-from core.search.fusion import fused, ranks_of, standings
-from core.search.mmr import REACH, varied
+from core.search.collapse import fold_copies
+from core.search.fusion import fuse
+from core.search.mmr import REACH, diversify_hits
 
 SHORTLIST = 200
+
+_Scores = Mapping[ListName, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query ready for the index. `words` are those wanted in captions (core.text.analysis.asked_words)."""
+    """A query ready for the index. `words` are those wanted in captions (core.text.analysis.asked_words).
+
+    `main` is the list that orders what is on no shortlist, and that decides what can be found at all: `passing`.
+    """
 
     probes: tuple[Probe, ...]
     filter: Filter
     weights: Weights
     words: tuple[tuple[str, ...], ...] = ()
+    main: Probe = field(init=False)
+    passing: Filter = field(init=False)
+    seeking: tuple[Probe, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         assert self.probes and all(getattr(self.weights, probe.list) for probe in self.probes)
-
-    @property
-    def main(self) -> Probe:
-        """The list that what is on no shortlist is ordered by, and that decides what can be found at all."""
-        return min(self.probes, key=lambda probe: LISTS.index(probe.list))
-
-    @property
-    def passing(self) -> Filter:
-        return findable(self.main.list, self.filter, self.words)
+        main = min(self.probes, key=lambda probe: LISTS.index(probe.list))
+        object.__setattr__(self, "main", main)
+        object.__setattr__(self, "passing", findable(main.list, self.filter, self.words))
+        object.__setattr__(self, "seeking", tuple(probe for probe in self.probes if probe.seeks))
 
 
 def findable(main: ListName, filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
-    """What can be found: a search by captions alone finds what has one, by words alone what holds one of them."""
+    """Narrow a filter down to what can be found by a list.
+
+    A search by captions alone finds what has one, and a search by words alone finds what holds one of them.
+    """
     if main == "caption":
         return filter & Filter(none=(Missing("words"),))
     if main == "words":
@@ -53,93 +59,107 @@ def findable(main: ListName, filter: Filter, words: tuple[tuple[str, ...], ...])
     return filter
 
 
+@dataclass(frozen=True, slots=True)
 class Ranker:
-    def __init__(self, index: SearchableIndex, *, shortlist: int = SHORTLIST) -> None:
-        self._index = index
-        self._shortlist = shortlist
+    """Ranks the pictures of an index, by shortlists of so many pictures."""
+
+    index: SearchableIndex
+    shortlist: int = SHORTLIST
 
     def page(
-        self, question: Question, *, limit: int, offset: int = 0, fold: bool = False, diversity: float = 0.0
+        self,
+        question: Question,
+        *,
+        limit: int,
+        offset: int = 0,
+        fold: bool = False,
+        diversity: float = 0.0,
+        total: int | None = None,
     ) -> list[Hit]:
-        """Ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone.
+        """Give ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone.
 
-        `fold`: of copies, the best match alone has a rank. `diversity`: of what has a rank, the best in another order.
+        `fold`: of copies, the best match alone has a rank. `diversity`: the best of what has a rank come in another
+        order. `total`: how many pictures can be found, where that is known. Raises LibraryError.
         """
+        end = offset + limit
         if diversity and offset < REACH:
-            best = self.page(question, limit=max(REACH, offset + limit), fold=fold)
-            return varied(best, self._index.vectors, diversity)[offset : offset + limit]
-        short = self._shortlists(question)
-        pool = list(dict.fromkeys(image_id for one in short.values() for image_id, _ in one.ranking))
-        scores = self._scores(question, short, pool)
-        matches = fused(short, scores, question.weights)
+            best = self.page(question, limit=max(REACH, end), fold=fold, total=total)
+            return diversify_hits(best, self.index.vectors, diversity)[offset:end]
+        shortlists, pool = self._shortlists(question)
+        scores = self._scores(question, shortlists, pool)
+        matches = fuse(shortlists, scores, question.weights)
         ranked = [image_id for image_id, _ in by_score({i: matches.get(i, 0.0) for i in pool})]
 
         def first(count: int) -> list[str]:
-            rest = self._rest(question, set(pool), count - len(ranked)) if count > len(ranked) else []
-            return ranked[:count] + rest
+            if count <= len(ranked) or len(ranked) == total:
+                return ranked[:count]
+            rest = self.index.ranking(question.main, question.passing, limit=count)
+            return [*ranked, *(image_id for image_id, _ in rest if image_id not in pool)][:count]
 
-        order = folded(first, self._hashes, offset + limit) if fold else first(offset + limit)
-        page = order[offset:]
+        records = self.index.fetch(first(end)) if offset == 0 else {}
+
+        def hashes(ids: Sequence[str]) -> list[str | None]:
+            unread = [image_id for image_id in ids if image_id not in records]
+            found = self.index.hashes(unread) if unread else {}
+            return [records[i].content_hash if i in records else found.get(i) for i in ids]
+
+        page = (fold_copies(first, hashes, end) if fold else first(end))[offset:]
+        if unread := [image_id for image_id in page if image_id not in records]:
+            records |= self.index.fetch(unread)
         if rest := [image_id for image_id in page if image_id not in matches]:
-            found = self._index.scores(question.probes, rest)
+            found = self.index.scores(question.probes, rest)
             alone = {name: found[name] if name == question.main.list else {} for name in found}
             least = min(matches.values(), default=1.0)
-            later = fused(short, alone, question.weights)
+            later = fuse(shortlists, alone, question.weights)
             matches |= {image_id: min(later.get(image_id, 0.0), least) for image_id in rest}
             scores = {name: {**scores[name], **found[name]} for name in found}
-        return _hits(question, self._index.fetch(page), page, short, scores, matches)
+        return _make_hits(question, [records[i] for i in page if i in records], shortlists, scores, matches)
 
     def hits(self, question: Question, records: Sequence[ImageRecord]) -> list[Hit]:
-        """These images, in their order, with how they match."""
-        ids = [record.id for record in records]
-        short = self._shortlists(question)
-        scores = self._index.scores(question.probes, ids)
-        known = {record.id: record for record in records}
-        return _hits(question, known, ids, short, scores, fused(short, scores, question.weights))
+        """Give these pictures, in their order, with how they match. Raises LibraryError."""
+        shortlists, _ = self._shortlists(question)
+        scores = self.index.scores(question.probes, [record.id for record in records])
+        return _make_hits(question, records, shortlists, scores, fuse(shortlists, scores, question.weights))
 
-    def _shortlists(self, question: Question) -> dict[ListName, Shortlist]:
-        seeking = [probe for probe in question.probes if probe.seeks]
-        found = self._index.shortlists(seeking, question.passing, limit=self._shortlist)
-        return {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
+    def _shortlists(self, question: Question) -> tuple[dict[ListName, Shortlist], dict[str, None]]:
+        """Ask for the best of every list. Give them, and the ids that are on any, each once."""
+        found = self.index.shortlists(question.seeking, question.passing, limit=self.shortlist)
+        shortlists = {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
+        return shortlists, dict.fromkeys(image_id for one in shortlists.values() for image_id, _ in one.ranking)
 
     def _scores(
-        self, question: Question, short: Mapping[ListName, Shortlist], pool: Sequence[str]
+        self, question: Question, shortlists: Mapping[ListName, Shortlist], pool: Mapping[str, None]
     ) -> dict[ListName, dict[str, float]]:
-        """Of the pool in every list; a shortlist has told its own."""
+        """Score the pool by every list. The scores of those on its shortlist are known."""
         scores: dict[ListName, dict[str, float]] = {}
         for probe in question.probes:
-            told = dict(short[probe.list].ranking)
-            others = [image_id for image_id in pool if image_id not in told]
-            scores |= {name: told | found for name, found in self._index.scores([probe], others).items()}
+            known = dict(shortlists[probe.list].ranking)
+            others = [image_id for image_id in pool if image_id not in known]
+            scores[probe.list] = (known | self.index.scores([probe], others)[probe.list]) if others else known
         return scores
 
-    def _rest(self, question: Question, pool: set[str], limit: int) -> list[str]:
-        """The first of what is on no shortlist, by the main list."""
-        ranking = self._index.ranking(question.main, question.passing, limit=len(pool) + limit)
-        return [image_id for image_id, _ in ranking if image_id not in pool][:limit]
 
-    def _hashes(self, ids: Sequence[str]) -> list[str | None]:
-        found = self._index.hashes(ids)
-        return [found.get(image_id) for image_id in ids]
-
-
-def _hits(
+def _make_hits(
     question: Question,
-    records: Mapping[str, ImageRecord],
-    page: Sequence[str],
-    short: Mapping[ListName, Shortlist],
-    scores: Mapping[ListName, Mapping[str, float]],
+    records: Sequence[ImageRecord],
+    shortlists: Mapping[ListName, Shortlist],
+    scores: _Scores,
     matches: Mapping[str, float],
 ) -> list[Hit]:
-    """Without images that were deleted meanwhile."""
-    ranks = {name: ranks_of(one.ranking) for name, one in short.items()}
+    """Say of every picture how it stands in the lists that have a score for it, and which words its captions hold."""
+    ranks = {
+        name: {image_id: rank for rank, (image_id, _) in enumerate(shortlist.ranking, 1)}
+        for name, shortlist in shortlists.items()
+    }
     hits = []
-    for image_id in page:
-        if (record := records.get(image_id)) is None:
-            continue
-        stands = standings(image_id, scores, ranks)
-        cosine = stands["image"].score if "image" in stands else None
-        held = (next((form for form in forms if form in record.words), None) for forms in question.words)
-        matched = tuple(form for form in held if form)
-        hits.append(Hit(record, cosine, matches.get(image_id, 0.0), stands, matched))
+    for record in records:
+        standings = {
+            name: Standing(known[record.id], ranks[name].get(record.id))
+            for name, known in scores.items()
+            if record.id in known
+        }
+        cosine = standings["image"].score if "image" in standings else None
+        matched = (next((form for form in forms if form in record.words), None) for forms in question.words)
+        match = matches.get(record.id, 0.0)
+        hits.append(Hit(record, cosine, match, standings, tuple(form for form in matched if form)))
     return hits

@@ -86,8 +86,8 @@ def encode_bank(encoder: Encoder) -> Matrix:
     return np.ascontiguousarray(encoding.vectors[known])
 
 
-def verdict(strengths: Sequence[float]) -> Verdict:
-    """What the strengths of the best matches say of an answer."""
+def find_verdict(strengths: Sequence[float]) -> Verdict:
+    """Say what the strengths of the best matches make of an answer."""
     best = max(strengths, default=0.0)
     return "strong" if best >= STRONG else "some" if best >= SOME else "none"
 

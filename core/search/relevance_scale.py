@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.domain.filters import INDEXED
 from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe
+from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 from core.search.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
 
@@ -28,7 +29,6 @@ _WHOLE = 2  # times the sample: larger libraries are asked themselves
 _ASKED = 64  # random queries that a whole library is asked
 _NEAREST = 200  # pictures among which a random text's best reach is looked for
 _KEPT = 512  # pictures of the sample that are kept as a yardstick
-_PAGE = 512
 _GROWN = 0.1
 _FORM = "1"  # grows whenever the formulas would make other numbers of the same library
 
@@ -40,7 +40,7 @@ class TextScale:
     yardstick: TextYardstick
     chance: NullMaximum
 
-    def measured(self, query: Matrix, images: Matrix) -> Scores:
+    def measure(self, query: Matrix, images: Matrix) -> Scores:
         """(1, D), (N, D) -> (N,)."""
         return self.yardstick.reach(query, images)[:, 0]
 
@@ -57,7 +57,7 @@ class PictureScale:
     few: NullMaximum
     one: NullMaximum
 
-    def measured(self, query: Matrix, images: Matrix) -> Scores:
+    def measure(self, query: Matrix, images: Matrix) -> Scores:
         """(1, D), (N, D) -> (N,)."""
         return self.yardstick.closeness(query, images)[:, 0]
 
@@ -76,7 +76,7 @@ class CalibrationStore(Protocol):
         ...
 
 
-class NothingKept:
+class NoStore:
     """A CalibrationStore without a memory."""
 
     def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
@@ -86,26 +86,38 @@ class NothingKept:
         pass
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """A scale, and what it was made of: a model, its bank, and a number of pictures."""
+
+    fingerprint: str
+    bank: Matrix | None
+    count: int
+    scale: Any
+
+
 class Calibration:
     """Scales of one library at a time, and of copies of it. Safe to call from several threads."""
 
     def __init__(self, store: CalibrationStore | None = None) -> None:
-        self._store = store or NothingKept()
+        self._store = store or NoStore()
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[str, int, Any]] = {}  # kind -> name, pictures, scale
+        self._scales: dict[str, _Measured] = {}  # by kind
 
     def texts(self, index: SearchableIndex, bank: Matrix) -> TextScale | None:
-        """None where the bank (M, D) is too small to tell, or the library is empty. Raises LibraryError."""
+        """Give the scale of texts; None where the bank (M, D) is too small, or the library is empty.
+
+        Raises LibraryError.
+        """
         if len(bank) < FEWEST:
             return None
-        name = _name(index, bank)
         return self._scale(
-            "texts", name, index, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
+            "texts", index, bank, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
         )
 
     def pictures(self, index: SearchableIndex) -> PictureScale | None:
-        """None where the library is too small to tell. Raises LibraryError."""
-        return self._scale("pictures", _name(index), index, _read_pictures, lambda: _pictures(_sample(index)))
+        """Give the scale of pictures; None where the library is too small. Raises LibraryError."""
+        return self._scale("pictures", index, None, _read_pictures, lambda: _pictures(_sample(index)))
 
     def renew(self, index: SearchableIndex, encoded_bank: Callable[[], Matrix]) -> None:
         """Measure a large library whole, unless that was done at about its size, and keep it. Raises LibraryError."""
@@ -114,7 +126,7 @@ class Calibration:
             return
         for kind, name in (("texts", _name(index, bank)), ("pictures", _name(index))):
             kept = self._store.load(kind, name)
-            if kept is not None and _holds(int(kept["count"]), count):
+            if kept is not None and _is_near(int(kept["count"]), count):
                 continue
             sample = _sample(index)
             arrays = (
@@ -122,31 +134,37 @@ class Calibration:
             )
             self._store.save(kind, name, {**arrays, "count": np.array(count)})
             with self._lock:
-                self._held.pop(kind, None)
+                self._scales.pop(kind, None)
 
     def _scale(
         self,
         kind: str,
-        name: str,
         index: SearchableIndex,
+        bank: Matrix | None,
         read: Callable[[Arrays], T],
         make: Callable[[], T | None],
     ) -> T | None:
-        count = index.count(INDEXED)
+        """Give the scale that is in memory, or read it, or make it of a sample."""
+        fingerprint, count = index.info.fingerprint, index.count(INDEXED)
         with self._lock:
-            held = self._held.get(kind)
-            if held is not None and held[0] == name and _holds(held[1], count):
-                known: T | None = held[2]
-                return known
-            kept = self._store.load(kind, name)
-            whole = kept is not None and _holds(int(kept["count"]), count)
+            known = self._scales.get(kind)
+            if (
+                known is not None
+                and known.fingerprint == fingerprint
+                and abs(count - known.count) <= _GROWN * known.count
+            ):
+                if known.bank is bank or np.array_equal(known.bank, bank):  # type: ignore[arg-type]
+                    scale: T | None = known.scale
+                    return scale
+            kept = self._store.load(kind, _name(index) if bank is None else _name(index, bank))
+            whole = kept is not None and _is_near(int(kept["count"]), count)
             scale = read(kept) if kept is not None and whole else make()
             if scale is not None:
-                self._held[kind] = name, count, scale
+                self._scales[kind] = _Measured(fingerprint, bank, count, scale)
             return scale
 
 
-def _holds(measured: int, count: int) -> bool:
+def _is_near(measured: int, count: int) -> bool:
     return abs(count - measured) <= _GROWN * measured
 
 
@@ -160,15 +178,12 @@ def _name(index: SearchableIndex, *parts: Matrix) -> str:
 def _sample(index: SearchableIndex) -> Matrix:
     """(M, D) float32."""
     rows: list[Vector] = []
-    after: str | None = None
-    while len(rows) < SAMPLE:
-        page = index.scroll(INDEXED, after=after, limit=min(_PAGE, SAMPLE - len(rows)))
-        held = index.vectors([record.id for record in page])
-        rows += [held[record.id] for record in page if record.id in held]
-        if not page:
+    for page in scroll_pages(index.scroll, INDEXED):
+        vectors = index.vectors([record.id for record in page])
+        rows += [vectors[record.id] for record in page if record.id in vectors]
+        if len(rows) >= SAMPLE:
             break
-        after = page[-1].id
-    return np.array(rows, np.float32).reshape(len(rows), index.info.dimension)
+    return np.array(rows[:SAMPLE], np.float32).reshape(-1, index.info.dimension)
 
 
 def _texts(sample: Matrix, bank: Matrix) -> TextScale | None:

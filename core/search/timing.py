@@ -1,29 +1,36 @@
-"""How long each part of a search took; between the parts it may be stopped."""
+"""How long each part of a search takes. Between the parts it may be stopped."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from time import perf_counter
 
 
 def go_on() -> None:
-    """Nobody stops it."""
+    """Stop nothing."""
 
 
-class Stages:
-    """`ms` are milliseconds by part, added up. `going` is called before each, and raises what is to end the search."""
+@dataclass(slots=True)
+class Stopwatch:
+    """Measures one search. `going` is called before every part, and ends the search by raising."""
 
-    def __init__(self, going: Callable[[], object] = go_on) -> None:
-        self.ms: dict[str, float] = {}
-        self._going = going
-        self._began = perf_counter()
+    going: Callable[[], object] = go_on
+    _ms: dict[str, float] = field(default_factory=dict)
+    _part: str | None = None
+    _part_began: float = 0.0
+    _began: float = field(default_factory=perf_counter)
 
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        self._going()
-        started = perf_counter()
-        yield
-        self.ms[name] = self.ms.get(name, 0.0) + (perf_counter() - started) * 1000
+    def start(self, part: str) -> None:
+        """Begin a part, and end the one before it. Parts of the same name add up."""
+        if self._part is not None:
+            self._ms[self._part] = self._ms.get(self._part, 0.0) + (perf_counter() - self._part_began) * 1000
+        self._part = part
+        self.going()
+        self._part_began = perf_counter()
 
-    def all(self) -> dict[str, float]:
-        """With the `total` until now."""
-        return self.ms | {"total": (perf_counter() - self._began) * 1000}
+    def stop(self) -> dict[str, float]:
+        """End the last part. Return milliseconds by part, and of all as `total`."""
+        ended = perf_counter()
+        if self._part is not None:
+            self._ms[self._part] = self._ms.get(self._part, 0.0) + (ended - self._part_began) * 1000
+            self._part = None
+        return self._ms | {"total": (ended - self._began) * 1000}

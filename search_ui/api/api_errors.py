@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from core import errors
 from core.errors import BucketLensError, InvalidQuery
+from search_ui.api.hints import render_hint
 
 _SHOWN = 200  # characters of what was given
 _ASK = "tell who runs the server: its log has the details"
 _LATER = "ask again in a moment"
+_MESSAGES = {  # in place of pydantic's, which are of Python
+    "unexpected_keyword_argument": "there is no such field",
+    "dataclass_type": "Input should be a JSON object",
+}
 
 
 @dataclass(eq=False)
@@ -41,20 +46,21 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(json.dumps(content, allow_nan=False), status, headers, media_type="application/json")
 
 
-def of_shape(error: ValidationError) -> Refusal:
+def of_shape(error: RequestValidationError) -> Refusal:
     """Of a body that is JSON of another shape: its first fault."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    told = first["msg"].removeprefix("Value error, ")
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
     what = (
         f"give {field} as /api/openapi.json describes it" if field else "give a body as /api/openapi.json describes it"
     )
-    return Refusal(422, "invalid_request", f"{field or 'body'}: {told}", what, field or None)
+    return Refusal(422, "invalid_request", f"{field or 'body'}: {message}", what, field or None)
 
 
 def of(error: BucketLensError) -> Refusal:
-    """Of what the core raises."""
-    told = str(error)
+    """Of what the core raises: its reason, and its hint in the terms of the API."""
+    told = error.reason
+    what = render_hint(error.hint) if error.hint else None
     match error:
         case InvalidQuery(field=field, takes=takes):
             given = repr(error.given)
@@ -63,24 +69,21 @@ def of(error: BucketLensError) -> Refusal:
         case errors.ImageTooLarge():
             return Refusal(413, "image_too_large", told, "send a smaller picture", "image")
         case errors.ImageError():
-            what = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
-            return Refusal(422, "image_unreadable", told, what, "image")
+            send = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+            return Refusal(422, "image_unreadable", told, send, "image")
         case errors.ImageNotIndexed():
             return Refusal(422, "image_not_indexed", told, "compare with an image of the library", "like")
         case errors.ModelError():
-            what = "see to the model on the server, and start it again; searches by words of captions alone need none"
-            return Refusal(503, "model_unavailable", told, what)
+            return Refusal(503, "model_unavailable", told, what or "see to the model on the server")
         case errors.LibraryBusy():
             return Refusal(503, "library_busy", told, _LATER, retry_after=2)
         case errors.LibraryMissing():
-            return Refusal(
-                503, "library_missing", told, "make a library on the server: `bucketlens ingest`", retry_after=5
-            )
+            return Refusal(503, "library_missing", told, what or "make a library on the server", retry_after=5)
         case errors.LibraryUnreachable():
-            return Refusal(503, "library_unreachable", told, "see to the Qdrant server, and ask again", retry_after=5)
+            return Refusal(503, "library_unreachable", told, what or _LATER, retry_after=5)
         case errors.LibraryError():
-            return Refusal(503, "library_unavailable", told, "see to the library on the server")
-    return Refusal(500, "internal", told, _ASK)
+            return Refusal(503, "library_unavailable", told, what or "see to the library on the server")
+    return Refusal(500, "internal", told, what or _ASK)
 
 
 def not_found(what: str) -> Refusal:

@@ -20,7 +20,7 @@ from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
-from core.availability.exact_rerank import OVERSAMPLING, reranked
+from core.availability.exact_rerank import OVERSAMPLING, RerankedIndex
 from core.domain.filters import EVERYTHING, Filter, caption_words
 from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Matrix, Vector, unit
@@ -240,9 +240,9 @@ def test_recall_of_quantised_indexes_with_and_without_whole_vectors(tmp_path: Pa
             with closing(Quantised(tmp_path / kind, vectors, kind)) as index:
                 row = [f"{index.quantised_bytes / vectors.nbytes:.3f}", recall(index, 10)]
                 for count in candidates:
-                    sampled = reranked(index, mirror, 1)  # type: ignore[arg-type]
+                    sampled = RerankedIndex(index, mirror, 1)  # type: ignore[arg-type]
                     row.append(recall(sampled, count))
-                whole = reranked(index, mirror)  # type: ignore[arg-type]
+                whole = RerankedIndex(index, mirror)  # type: ignore[arg-type]
                 alone = _median_ms(lambda query, index=index: _best(index, query, 200), queries)
                 exact = _median_ms(lambda query, whole=whole: _best(whole, query, 200), queries)
             table.add_row(kind, *row, alone, exact)

@@ -306,7 +306,11 @@ def test_varied_hits_follow_maximal_marginal_relevance(
         if not {term.id for term in terms if isinstance(term, LikeTerm)} <= images:
             continue
         query = Query(terms, limit=COUNT, diversity=by, fold=False)
-        hits = service.search(query).hits
+        try:
+            hits = service.search(query).hits
+        except InvalidQuery as error:  # terms that cancel each other out
+            assert error.field == "weight"
+            continue
         assert _are_varied(hits, _expected(points, query).matches, points, by)
         pages = [service.search(replace(query, limit=5, offset=start)).hits for start in range(0, COUNT, 5)]
         assert [hit for page in pages for hit in page] == list(hits)

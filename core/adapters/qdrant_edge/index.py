@@ -31,6 +31,7 @@ from core.domain.image import ImageRef
 from core.errors import ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 
+_CLOSED = "this index has been closed"
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
@@ -148,12 +149,14 @@ class EdgeIndex(IndexBase):
     @contextmanager
     def _open(self) -> Iterator[None]:
         if self._closed:
-            raise RuntimeError("this index has been closed")
+            raise RuntimeError(_CLOSED)
         yield
 
     @contextmanager
     def _reading(self) -> Iterator[EdgeReader]:
-        with self._open(), self._shard.reading(self._wait_s, self.info) as shard:
+        if self._closed:
+            raise RuntimeError(_CLOSED)
+        with self._shard.reading(self._wait_s, self._info) as shard:
             yield EdgeReader(shard, self._shard.stamp, self._folder, self._caches)
 
     @contextmanager

@@ -1,17 +1,19 @@
 """The questions that an embedded library answers, put to its loaded shard."""
 
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import qdrant_edge as edge
 
 from core.adapters.index_base.index_reader import IndexReader
-from core.adapters.qdrant_edge.count_cache import CountCache
 from core.adapters.qdrant_edge.files import damaged
-from core.adapters.qdrant_edge.filters import FilterTranslator, having_id
+from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
 from core.domain.conditions import Keyword, Match, Time
 from core.domain.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
@@ -21,28 +23,60 @@ from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
 from core.text.bm25 import query_vector
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
 _PAGE = 10_000  # points of which one payload field is read
 _WORDS = 4096  # of which the frequencies are kept
 _EXACT = edge.SearchParams(exact=True)
+
+
+class StampedCache(Generic[K, V]):
+    """At most `capacity` values by their keys, kept while nothing is written. Safe to use from several threads."""
+
+    def __init__(self, capacity: int = 64) -> None:
+        self._capacity = capacity
+        self._stamp: str | None = None
+        self._values: dict[K, V] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: K, stamp: str | None, make: Callable[[], V]) -> V:
+        """Return the kept value, or make it. `stamp` is another after every write, and None while one goes on."""
+        if stamp is None:
+            return make()
+        with self._lock:
+            if stamp != self._stamp:
+                self._stamp, self._values = stamp, {}
+            if key in self._values:
+                return self._values[key]
+        value = make()
+        with self._lock:
+            if stamp == self._stamp:
+                if len(self._values) >= self._capacity:
+                    self._values.clear()
+                self._values[key] = value
+        return value
 
 
 class ReadCaches:
     """What one question found out and the next may use, until something is written."""
 
     def __init__(self) -> None:
-        self.filters = FilterTranslator()
-        self.counts = CountCache()
-        self.word_counts = CountCache(_WORDS)
+        self.translate = FilterTranslator()
+        self.filters: StampedCache[tuple[Filter, bool], edge.Filter | None] = StampedCache()
+        self.counts: StampedCache[Filter, int] = StampedCache()
+        self.word_counts: StampedCache[str | None, int] = StampedCache(_WORDS)
+        self.word_queries: StampedCache[tuple[tuple[str, float], ...], edge.SparseVector] = StampedCache()
 
 
+@dataclass(frozen=True, slots=True)
 class EdgeReader(IndexReader):
     """A loaded shard. `stamp` is another after every write, and None while one goes on."""
 
-    def __init__(self, shard: edge.EdgeShard, stamp: str | None, folder: Path, caches: ReadCaches) -> None:
-        self._shard = shard
-        self._stamp = stamp
-        self._folder = folder
-        self._caches = caches
+    _shard: edge.EdgeShard
+    _stamp: str | None
+    _folder: Path
+    _caches: ReadCaches
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self._shard.retrieve(list(ids), True, False)}
@@ -91,7 +125,7 @@ class EdgeReader(IndexReader):
             edge.QueryRequest(
                 limit=limit,
                 query=self._query(probe),
-                filter=self._list_filter(probe, filter),
+                filter=self._translate(filter, all_indexed=probe.list == "image" or not self.count(FAILED)),
                 params=_EXACT if exact and probe.vector is not None else None,  # words are always scored exactly
             )
             for probe in probes
@@ -99,7 +133,7 @@ class EdgeReader(IndexReader):
         return self._query_batch(requests)
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
-        these = having_id(set(ids))
+        these = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         requests = [
             edge.QueryRequest(
                 limit=len(ids),
@@ -112,16 +146,22 @@ class EdgeReader(IndexReader):
         return self._query_batch(requests)
 
     def count(self, filter: Filter) -> int:
-        return self._count(filter, self._caches.counts)
+        return self._caches.counts.get(filter, self._stamp, lambda: self._count(filter))
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
-        """Read the hashes of all that passes, or count each where these are many. A facet takes 70 times as long."""
+        """Read the hashes of all that passes, or count each where that are many. A facet takes 70 times as long."""
         most = 1000 + 4 * len(hashes)
-        same = filter & Filter(all=(Match("content_hash", tuple(hashes)),))
-        found, _ = self._scroll(same, most + 1, payload=["content_hash"])
+        must: list[Any] = [edge.FieldCondition("content_hash", match=edge.MatchAny(list(hashes)))]
+        if (passing := self._translate(filter)) is not None:
+            must.append(passing)
+        found, _ = self._shard.scroll(
+            edge.ScrollRequest(
+                limit=most + 1, filter=edge.Filter(must=must), with_payload=["content_hash"], with_vector=False
+            )
+        )
         if len(found) <= most:
             return dict(Counter(str((point.payload or {})["content_hash"]) for point in found))
-        counts = {one: self.count(filter & Filter(all=(Match("content_hash", (one,)),))) for one in hashes}
+        counts = {one: self._count(filter & Filter(all=(Match("content_hash", (one,)),))) for one in hashes}
         return {one: count for one, count in counts.items() if count}
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
@@ -129,13 +169,13 @@ class EdgeReader(IndexReader):
         hits = self._shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         return [(str(hit.value), hit.count) for hit in hits]
 
-    def _translate(self, filter: Filter) -> edge.Filter | None:
-        return self._caches.filters(filter, self._shard, self._stamp)
-
-    def _list_filter(self, probe: Probe, filter: Filter) -> edge.Filter | None:
-        """Translate the filter for a list. A condition that all of the list fulfils is left out: it takes time."""
-        all_indexed = probe.list == "image" or not self.count(FAILED)
-        return self._translate(of_indexed(filter) if all_indexed else filter)
+    def _translate(self, filter: Filter, *, all_indexed: bool = False) -> edge.Filter | None:
+        """Translate a filter. Where all that is asked are indexed, that is not asked: it takes time."""
+        return self._caches.filters.get(
+            (filter, all_indexed),
+            self._stamp,
+            lambda: self._caches.translate(of_indexed(filter) if all_indexed else filter, self._shard, self._stamp),
+        )
 
     def _scroll(
         self,
@@ -157,21 +197,25 @@ class EdgeReader(IndexReader):
             )
         )
 
-    def _count(self, filter: Filter, cache: CountCache) -> int:
-        return cache(
-            filter,
-            self._stamp,
-            lambda: self._shard.count(edge.CountRequest(exact=True, filter=self._translate(filter))),
-        )
+    def _count(self, filter: Filter) -> int:
+        return self._shard.count(edge.CountRequest(exact=True, filter=self._translate(filter)))
 
     def _query(self, probe: Probe) -> Any:
-        """Make the engine's query. How many images hold a word is counted for the first question after a write."""
+        """Make the engine's query."""
         if probe.vector is not None:
             return edge.Query.Nearest(probe.vector, using=probe.list)  # type: ignore[arg-type]
         words = probe.terms or {}
-        frequencies = {word: self._count(holding_word(word), self._caches.word_counts) for word in words}
-        terms = query_vector(words, self._count(WORDED, self._caches.word_counts), frequencies)
-        return edge.Query.Nearest(edge.SparseVector(list(terms), list(terms.values())), using=TERMS)
+        key = tuple(words.items())
+        vector = self._caches.word_queries.get(key, self._stamp, lambda: self._word_query(words))
+        return edge.Query.Nearest(vector, using=TERMS)
+
+    def _word_query(self, words: Mapping[str, float]) -> edge.SparseVector:
+        """Weigh words by how many images hold them, which is counted for the first question after a write."""
+        counts = self._caches.word_counts
+        total = counts.get(None, self._stamp, lambda: self._count(WORDED))
+        frequencies = {word: counts.get(word, self._stamp, partial(self._count, holding_word(word))) for word in words}
+        terms = query_vector(words, total, frequencies)
+        return edge.SparseVector(list(terms), list(terms.values()))
 
     def _query_batch(self, requests: list[edge.QueryRequest]) -> list[list[tuple[str, float]]]:
         found = self._shard.query_batch(edge.QueryBatchRequest(requests))

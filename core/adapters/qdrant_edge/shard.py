@@ -31,6 +31,7 @@ from core.adapters.qdrant_edge.files import (
 from core.adapters.qdrant_edge.migrations import lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
+from core.errors.hints import TryAgain
 from core.ports.vector_index import IndexInfo
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
@@ -79,7 +80,10 @@ class SharedShard:
         broken = False
         try:
             with mapped(self._folder):
-                self._check_model(info)
+                if info is not None and (self._info is None or info.fingerprint != self._info.fingerprint):
+                    raise LibraryError(
+                        f"the library {self._folder} was made anew with another model while it was in use", TryAgain()
+                    )
                 yield shard
         except LibraryError:
             broken = True
@@ -99,8 +103,7 @@ class SharedShard:
             with self.reading(wait_s, info) as shard:
                 if self._lock.is_lost or library != self._library:
                     raise LibraryError(
-                        f"the library {self._folder} was removed or replaced while it was open; run the same command "
-                        "again"
+                        f"the library {self._folder} was removed or replaced while it was open", TryAgain()
                     )
                 tally = self.tally
                 if tally.exact:
@@ -122,8 +125,9 @@ class SharedShard:
     @property
     def stamp(self) -> str | None:
         """Another after every write, None while one goes on. Only while reading."""
+        assert self._tally is not None
         writes = self._writes
-        return None if writes % 2 else f"{self.tally.stamp} {writes}"
+        return None if writes % 2 else f"{self._tally.stamp} {writes}"
 
     def expect_fewer(self, points: int) -> None:
         """To be said, while writing, before up to so many points are deleted."""
@@ -191,7 +195,8 @@ class SharedShard:
     def _enter(self, wait_s: float) -> edge.EdgeShard:
         deadline = time.monotonic() + wait_s
         with self._changed:
-            self._wait(lambda: not self._busy and not self._draining, deadline, wait_s)
+            if self._busy or self._draining:
+                self._wait(lambda: not self._busy and not self._draining, deadline, wait_s)
             if self._shard is not None:
                 self._users += 1
                 return self._shard
@@ -256,14 +261,6 @@ class SharedShard:
         self._loaded_at = self._used_at = time.monotonic()
         _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
-
-    def _check_model(self, info: IndexInfo | None) -> None:
-        assert self._info is not None
-        if info is not None and info.fingerprint != self._info.fingerprint:
-            raise LibraryError(
-                f"the library {self._folder} was made anew with another model while it was in use; start this command "
-                "again"
-            )
 
     def _close_shard(self) -> None:
         shard, self._shard = self._shard, None

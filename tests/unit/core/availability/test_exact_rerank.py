@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from core.availability.exact_rerank import reranked
+from core.availability.exact_rerank import RerankedIndex
 from core.availability.failover import Failover
 from core.availability.resilient_search import ResilientSearch
 from core.domain.filters import EVERYTHING, Filter
@@ -59,7 +59,7 @@ def _recall(index: MemoryIndex, copy: MemoryIndex | None) -> float:
     for n in range(50):
         vector = unit(VECTORS[n] + 0.3 * np.random.default_rng(n).normal(size=16))
         asked = [Probe("image", vector)]
-        source = index if copy is None else reranked(index, copy, 12)  # type: ignore[arg-type]
+        source = index if copy is None else RerankedIndex(index, copy, 12)  # type: ignore[arg-type]
         best = [image for image, _ in source.shortlists(asked, limit=20)["image"].ranking[:10]]
         true = [image_id(int(n) + 1) for n in np.argsort(-(VECTORS @ vector))[:10]]
         found += len(set(best) & set(true))
@@ -75,9 +75,9 @@ def test_reranking_brings_back_what_a_coarse_index_lost() -> None:
 def test_what_the_copy_lacks_keeps_its_own_score() -> None:
     index, copy = _filled(Coarse(INFO)), _filled(Copy(INFO), 10)
     probe = Probe("image", VECTORS[399])
-    ranking = dict(reranked(index, copy).shortlists([probe], limit=10)["image"].ranking)  # type: ignore[arg-type]
+    ranking = dict(RerankedIndex(index, copy).shortlists([probe], limit=10)["image"].ranking)  # type: ignore[arg-type]
     assert ranking[image_id(400)] == pytest.approx(1)
-    scores = reranked(index, copy).scores([probe], [image_id(1), image_id(400)])["image"]  # type: ignore[arg-type]
+    scores = RerankedIndex(index, copy).scores([probe], [image_id(1), image_id(400)])["image"]  # type: ignore[arg-type]
     assert scores[image_id(1)] == pytest.approx(float(VECTORS[0] @ VECTORS[399]), abs=1e-5)
 
 
@@ -97,4 +97,4 @@ def test_without_a_copy_the_answer_says_that_it_is_the_indexs_own() -> None:
     failover = Failover(lambda: index, lambda: index, lambda: False, 1.0)  # type: ignore[arg-type,return-value]
     search = ResilientSearch(failover, lambda index: SearchService(index, ColourEncoder, InlineDecoder))
     result = search.search(Query((LikeTerm(image_id(7)),), exact=True))
-    assert any("bucketlens mirror build" in notice for notice in result.notices) and not result.degraded
+    assert any("build the mirror" in notice for notice in result.notices) and not result.degraded

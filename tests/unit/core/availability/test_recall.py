@@ -11,7 +11,7 @@ import pytest
 
 from core.availability import recall_monitor
 from core.availability.failover import Failover
-from core.availability.recall import ENOUGH, Recall, exactly, measurable, measured, recall_at
+from core.availability.recall import ENOUGH, ExactIndex, Recall, measurable, measured, recall_at
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch
 from core.domain.conditions import Match
@@ -147,7 +147,7 @@ def test_filters_are_asked_of_both() -> None:
 
 def test_a_copy_whose_own_lists_are_approximate_is_asked_for_all() -> None:
     forgetful = Library(*best(ALIKE)[:5])
-    assert [hit.record.id for hit in ask(exactly(forgetful), ALIKE).hits][:10] == best(ALIKE)
+    assert [hit.record.id for hit in ask(ExactIndex(forgetful), ALIKE).hits][:10] == best(ALIKE)
 
 
 def test_an_index_that_finds_too_little_is_told() -> None:

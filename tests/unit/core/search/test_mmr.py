@@ -11,7 +11,7 @@ from core.domain.query import Query, TextTerm
 from core.domain.result import Hit
 from core.domain.vectors import Vector
 from core.errors import InvalidQuery
-from core.search.mmr import REACH, diversified, varied
+from core.search.mmr import REACH, diversify, diversify_hits
 from tests.support.made_up_images import image_id, record
 
 Exact = tuple[Fraction, ...]
@@ -45,7 +45,7 @@ def test_each_next_one_is_the_best_by_the_definition(case: list[tuple[Fraction, 
             return Fraction(0)
         return (cosine(one, other) - least) / (1 - least) if least < 1 else Fraction(1)
 
-    order = diversified([float(match) for match, _ in case], [_float(vector) for _, vector in case], float(by))
+    order = diversify([float(match) for match, _ in case], [_float(vector) for _, vector in case], float(by))
     assert sorted(order) == list(range(len(case))) and order[:1] == [0][: len(case)]
     for rank in range(1, len(order)):
         worth = {
@@ -67,17 +67,17 @@ def _seen(ids: list[str]) -> dict[str, Vector]:
 
 
 def test_twins_come_apart() -> None:
-    order = [hit.record.id for hit in varied(_hits(8), _seen, 0.5)]
+    order = [hit.record.id for hit in diversify_hits(_hits(8), _seen, 0.5)]
     assert order == [image_id(n) for n in (0, 2, 4, 6, 1, 3, 5, 7)]
 
 
 def test_nothing_changes_without_diversity_nor_beyond_its_reach() -> None:
     hits = _hits(REACH + 20)
-    assert varied(hits, _seen, 0) == hits
-    found = varied(hits, _seen, 1.0)
+    assert diversify_hits(hits, _seen, 0) == hits
+    found = diversify_hits(hits, _seen, 1.0)
     assert found[REACH:] == hits[REACH:]
     assert found[:REACH] != hits[:REACH] and sorted(found[:REACH], key=hits.index) == hits[:REACH]
-    assert varied([], _seen, 1.0) == []
+    assert diversify_hits([], _seen, 1.0) == []
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])

@@ -4,13 +4,15 @@ from collections import Counter
 
 import pytest
 
-from core.domain.filters import FAILED, Filter, caption_words
+from core.domain.filters import FAILED, caption_words
 from core.domain.query import LikeTerm, Query, TextTerm, Weights
 from core.errors import InvalidQuery
 from core.ports.rank_lists import Shortlist
 from core.ports.vector_index import IndexInfo, Point
-from core.search.fusion import fused
+from core.search.fusion import fuse
+from core.search.query_encoder import QueryEncoder
 from core.search.ranker import Question, Ranker
+from core.search.relevance import encode_bank
 from core.search.service import SearchService
 from tests.support.fakes import ColourEncoder, InlineDecoder, MemoryIndex
 from tests.support.made_up_images import failed_point, image_id, point, record, vector
@@ -106,7 +108,7 @@ def test_captions_alone_find_what_has_one(index: MemoryIndex) -> None:
         ((LikeTerm(image_id(1)), TextTerm("red", -1)), Weights(0, 1, 1)),
     ],
 )
-def test_lists_that_a_query_cannot_be_compared_with_are_refused(
+def test_lists_that_a_query_cannot_be_compared_with_are_refuse(
     index: MemoryIndex, terms: tuple[object, ...], weights: Weights
 ) -> None:
     with pytest.raises(InvalidQuery, match="compared"):
@@ -118,9 +120,9 @@ def test_fusion_weighs_the_scaled_scores() -> None:
     assert image == Shortlist([("a", 0.3), ("b", 0.2)], 0.3, 0.1)
     words = Shortlist.cut([("b", 4.0)], 3)
     scores = {"image": {"a": 0.3, "b": 0.2, "c": 0.1, "d": -0.5}, "words": {"b": 4.0, "c": 1.0, "d": -8.0}}
-    matches = fused({"image": image, "words": words}, scores, Weights(3, 0, 1))
+    matches = fuse({"image": image, "words": words}, scores, Weights(3, 0, 1))
     assert matches == pytest.approx({"a": 0.75, "b": 0.625, "c": 0.0625, "d": -0.25})
-    assert fused({"image": image, "words": Shortlist([])}, scores, Weights(3, 0, 1))["a"] == 1.0
+    assert fuse({"image": image, "words": Shortlist([])}, scores, Weights(3, 0, 1))["a"] == 1.0
 
 
 def test_a_shortlist_ends_before_the_equals_that_its_end_would_cut_apart() -> None:
@@ -141,11 +143,10 @@ def test_pages_of_any_size_join_to_the_same_ranking(shortlist: int, weights: Wei
         Point(record(n, said[n % 4]), vector(n % 7), vector(n % 3) if said[n % 4] else None) for n in range(1, 61)
     ]
     index.upsert([*points, failed_point(61)])
-    probes, _ = SearchService(index, ColourEncoder, InlineDecoder)._question(
-        Query((TextTerm("red car"),), weights=weights), Filter(), []
-    )
+    encoder = QueryEncoder(ColourEncoder, InlineDecoder, Weights(), encode_bank)
+    asked = encoder.encode(Query((TextTerm("red car"),), weights=weights), index).question
     ranker = Ranker(index, shortlist=shortlist)
-    question = Question(probes.probes, caption_words(none_of=["blue"]), weights, probes.words)
+    question = Question(asked.probes, caption_words(none_of=["blue"]), weights, asked.words)
     total = index.count(question.passing) - (1 if weights.image else 0)  # the failed one
     whole = ranker.page(question, limit=1000)
     assert len(whole) == total == len({hit.record.id for hit in whole})

@@ -132,7 +132,7 @@ def test_too_small_a_yardstick_tells_nothing(index: MemoryIndex) -> None:
 
 @pytest.mark.parametrize(("best", "said"), [([0.1, 0.9], "strong"), ([0.5], "some"), ([0.49], "none"), ([], "none")])
 def test_the_best_match_decides(best: list[float], said: str) -> None:
-    assert relevance.verdict(best) == said
+    assert relevance.find_verdict(best) == said
 
 
 def test_the_bank_holds_hundreds_of_different_prompts_and_leaves_out_what_a_model_has_no_words_for() -> None:

@@ -1,0 +1,93 @@
+"""An index that answers with another index: the base of those that change one of its answers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from core.domain.conditions import Keyword
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord, ListName
+from core.domain.query import Sort
+from core.domain.vectors import Vector
+from core.ports.rank_lists import Probe, Ranking, Shortlist
+from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
+
+
+class DelegatingIndex(SearchableIndex):
+    """A SearchableIndex over another one; see there for what its methods return and raise.
+
+    Subclasses override the answers that they change, or `_calling` to wrap every call.
+    """
+
+    def __init__(self, index: SearchableIndex) -> None:
+        self._index = index
+
+    @contextmanager
+    def _calling(self) -> Iterator[SearchableIndex]:
+        """Give the index that answers one call."""
+        yield self._index
+
+    @property
+    def backend(self) -> str:
+        with self._calling() as index:
+            return index.backend
+
+    @property
+    def info(self) -> IndexInfo:
+        with self._calling() as index:
+            return index.info
+
+    def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        with self._calling() as index:
+            return index.fetch(ids)
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        with self._calling() as index:
+            return index.hashes(ids)
+
+    def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
+        with self._calling() as index:
+            return index.vectors(ids, name)
+
+    def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
+        with self._calling() as index:
+            return index.scroll(filter, after=after, limit=limit)
+
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        with self._calling() as index:
+            return index.ordered(by, filter, limit=limit, offset=offset, reverse=reverse)
+
+    def shortlists(
+        self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
+    ) -> dict[ListName, Shortlist]:
+        with self._calling() as index:
+            return index.shortlists(probes, filter, limit=limit)
+
+    def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
+        with self._calling() as index:
+            return index.ranking(probe, filter, limit=limit)
+
+    def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+        with self._calling() as index:
+            return index.scores(probes, ids)
+
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        with self._calling() as index:
+            return index.count(filter)
+
+    def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
+        with self._calling() as index:
+            return index.copies(hashes, filter)
+
+    def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        with self._calling() as index:
+            return index.facet(field, filter, limit=limit)
+
+    def size_bytes(self) -> int:
+        with self._calling() as index:
+            return index.size_bytes()
+
+    def close(self) -> None:
+        with self._calling() as index:
+            index.close()
