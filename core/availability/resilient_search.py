@@ -13,7 +13,6 @@ from core.domain.result import SearchResult
 from core.ports.vector_index import SearchableIndex
 from core.search.facets import Facet, FacetField
 from core.search.service import SearchService
-from core.search.timing import go_on
 
 _NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens mirror build` makes one"
 
@@ -21,10 +20,10 @@ _NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens
 class Searcher(Protocol):
     """What answers queries; see SearchService."""
 
-    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult: ...
+    def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult: ...
 
     def facets(
-        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] | None = None
     ) -> dict[FacetField, Facet]: ...
 
     def image(self, image_id: str) -> ImageRecord: ...
@@ -51,7 +50,7 @@ class ResilientSearch:
         self._meter = meter
         self._made: SearchService | None = None
 
-    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
+    def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult:
         """Raises what SearchService.search does."""
         copy = self._failover.copy() if self._exact or query.exact else None
 
@@ -70,7 +69,7 @@ class ResilientSearch:
         return replace(result, degraded=True, notices=notices, as_of=degraded.as_of, lacking=degraded.lacking)
 
     def facets(
-        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] | None = None
     ) -> dict[FacetField, Facet]:
         """Raises what SearchService.facets does."""
         asked = list(fields)

@@ -148,12 +148,9 @@ class Calibration:
         fingerprint, count = index.info.fingerprint, index.count(INDEXED)
         with self._lock:
             known = self._scales.get(kind)
-            if (
-                known is not None
-                and known.fingerprint == fingerprint
-                and abs(count - known.count) <= _GROWN * known.count
-            ):
-                if known.bank is bank or np.array_equal(known.bank, bank):  # type: ignore[arg-type]
+            if known is not None and known.fingerprint == fingerprint:
+                grown = abs(count - known.count) > _GROWN * known.count
+                if not grown and (known.bank is bank or np.array_equal(known.bank, bank)):  # type: ignore[arg-type]
                     scale: T | None = known.scale
                     return scale
             kept = self._store.load(kind, _name(index) if bank is None else _name(index, bank))

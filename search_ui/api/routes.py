@@ -26,6 +26,7 @@ from search_ui.api.guard import Guard
 from search_ui.api.openapi import document
 from search_ui.api.request_pool import ClientGoneError, Going, Pool
 from search_ui.api.schemas import AskedBody, FacetsBody, ImageAnswer, SearchBody
+from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Api:
-    def __init__(self, library: Library) -> None:
-        settings = library.settings
-        self._library = library
+    def __init__(self, live: LiveLibrary) -> None:
+        settings = live.current().settings
+        self._live = live
         self._guard = Guard(settings)
         self._pool = Pool(settings.api.workers, settings.api.waiting)
         self._metrics = ApiMetrics(lambda: float(self._pool.held))
@@ -93,9 +94,10 @@ class Api:
 
         def work(going: Going) -> bytes:
             waited = (time.perf_counter() - asked) * 1000
-            query = body.query(self._library.settings.ranking.weights)
-            self._check_model(query)
-            result = self._library.service.search(query, going).to_dict()
+            library = self._live.current()
+            query = body.query(library.settings.ranking.weights)
+            _check_model(library, query)
+            result = library.service.search(query, going).to_dict()
             result["timings_ms"] |= {"wait": round(waited, 2)}
             self._metrics.searched(result["timings_ms"])
             return json.dumps(result, allow_nan=False).encode()
@@ -109,9 +111,9 @@ class Api:
         def work(going: Going) -> dict[str, Any]:
             started = time.perf_counter()
             fields = dict.fromkeys(body.fields)
-            found = self._library.service.facets(
-                body.query(self._library.settings.ranking.weights), fields, limit=body.limit, going=going
-            )
+            library = self._live.current()
+            query = body.query(library.settings.ranking.weights)
+            found = library.service.facets(query, fields, limit=body.limit, going=going)
             timings = {"wait": (started - asked) * 1000, "total": (time.perf_counter() - started) * 1000}
             return {"facets": as_dict(found), "timings_ms": {name: round(ms, 2) for name, ms in timings.items()}}
 
@@ -120,7 +122,7 @@ class Api:
     async def _image(self, request: Request) -> Response:
         image_id = str(request.path_params["image_id"])
         try:
-            record = await self._pool.run(lambda _: self._library.service.image(image_id), request.receive)
+            record = await self._pool.run(lambda _: self._live.current().service.image(image_id), request.receive)
         except ImageNotIndexed:
             return api_errors.not_found("image of this id").response()
         found = Hit(record, None).to_dict()
@@ -129,7 +131,7 @@ class Api:
 
     async def _thumbnail(self, request: Request) -> Response:
         image_id = str(request.path_params["image_id"])
-        jpeg = await self._pool.run(lambda _: self._library.thumbnail(image_id), request.receive)
+        jpeg = await self._pool.run(lambda _: self._live.current().thumbnail(image_id), request.receive)
         return (
             api_errors.not_found("thumbnail of this id").response()
             if jpeg is None
@@ -140,10 +142,11 @@ class Api:
         return json_response(self._document)
 
     async def _numbers(self, request: Request) -> Response:
+        library = self._live.current()
         with suppress(LibraryError):  # they are but numbers to look at
-            outline = await self._pool.run(lambda _: self._library.outline(), request.receive)
+            outline = await self._pool.run(lambda _: library.outline(), request.receive)
             self._metrics.library(outline.images, outline.failed)
-        self._metrics.recall(self._library.recall.figure)
+        self._metrics.recall(library.recall.figure)
         return Response(self._metrics.text(), headers={**_FRESH, "Content-Type": _PROMETHEUS})
 
     async def _astray(self, request: Request, error: Exception) -> Response:
@@ -161,10 +164,11 @@ class Api:
         except ValidationError as error:
             raise api_errors.of_shape(error) from error
 
-    def _check_model(self, query: Query) -> None:
-        """Nobody waits for a model to be fetched. Raises Refusal."""
-        self._library.load_model()
-        weights = query.weights or self._library.settings.ranking.weights
-        needed = (weights.image or weights.caption) and any(not isinstance(term, LikeTerm) for term in query.terms)
-        if needed and self._library.model == "loading":
-            raise api_errors.loading()
+
+def _check_model(library: Library, query: Query) -> None:
+    """Nobody waits for a model to be fetched. Raises Refusal."""
+    library.load_model()
+    weights = query.weights or library.settings.ranking.weights
+    needed = (weights.image or weights.caption) and any(not isinstance(term, LikeTerm) for term in query.terms)
+    if needed and library.model == "loading":
+        raise api_errors.loading()
