@@ -18,7 +18,7 @@ _ENDING = 5.0  # seconds that the end waits for the picture that is being compar
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScanResult:
     """What one look found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
 
     `unseen` had no thumbnail and were compared by their bytes alone.
@@ -43,7 +43,7 @@ class DuplicateSearch:
         self._ended = threading.Event()
         self.progress = (0, 0)
         self.error: BucketLensError | None = None
-        self.last: Look | None = None
+        self.last: ScanResult | None = None
 
     @property
     def running(self) -> bool:
@@ -71,12 +71,12 @@ class DuplicateSearch:
 
     def _look(self) -> None:
         try:
-            found = Duplicates(self._index(), self._seen, EVERYTHING)
+            found = Duplicates(self._index(), self._read_thumbnail, EVERYTHING)
             for self.progress in found.look():
                 pass
             sizes = [len(group.records) for group in found.groups()]
             among, _ = self.progress
-            self.last = Look(found, len(sizes), sum(sizes), among, found.unseen, time.monotonic())
+            self.last = ScanResult(found, len(sizes), sum(sizes), among, found.unseen, time.monotonic())
         except _Ended:
             return
         except BucketLensError as error:
@@ -87,7 +87,7 @@ class DuplicateSearch:
             log.exception("duplicates not found")
             self.error = BucketLensError(f"comparing the pictures broke off unexpectedly: {error!r}; the log has more")
 
-    def _seen(self, image_id: str) -> bytes | None:
+    def _read_thumbnail(self, image_id: str) -> bytes | None:
         """A thumbnail, of every picture that is compared: here the end is heard of."""
         if self._ended.is_set():
             raise _Ended

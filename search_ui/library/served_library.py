@@ -148,7 +148,7 @@ class Library:
             if time.monotonic() - made < (_OUTLINE_LASTS if outline.images else _EMPTY_LASTS):
                 return outline
         try:
-            outline = self.ask(_outlined)
+            outline = self.ask(_make_outline)
         except LibraryBusy:
             if self._outline is None:
                 raise
@@ -217,6 +217,6 @@ class Library:
             log.info("library not measured: %s", error)
 
 
-def _outlined(index: SearchableIndex) -> Outline:
+def _make_outline(index: SearchableIndex) -> Outline:
     words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
     return Outline(index.count(INDEXED), index.count(FAILED), words)
