@@ -4,7 +4,7 @@ PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint con
 RUN = .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit pytest soak check format reference bench demo-models clean
+.PHONY: help setup demo test unit pytest soak check format docs reference bench demo-models clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,7 +41,12 @@ format: .venv/installed-dev  ## put the sources into the house's format
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-reference: .venv/installed-dev  ## write what is generated from the settings: their page, .env.example, compose.yaml
+docs: .venv/installed-dev  ## build the documentation into build/docs
+	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
+
+reference: .venv/installed-dev  ## write what is made from the code: docs/reference, .env.example, compose.yaml
+	$(RUN) infra.make_reference
 	$(RUN) infra.make_configuration_reference
 
 demo-models: .venv/installed-dev  ## train the demo models anew from the drawn scenes (hours on two cores)

@@ -73,13 +73,13 @@ __all__ = [
     "UsageError",
     "Weights",
     "caption_words",
-    "filter_of",
     "oriented",
+    "parse_filter",
 ]
 
 if TYPE_CHECKING:
     from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-    from core.domain.filter_parser import filter_of
+    from core.domain.filter_parser import parse_filter
     from core.domain.filters import Filter, caption_words, oriented
     from core.domain.image import ImageRecord
     from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 else:
     _MODULES = {
         "core.domain.conditions": ("Between", "During", "KeyGlob", "KeyPrefix", "Match", "Missing", "Phrase"),
-        "core.domain.filter_parser": ("filter_of",),
+        "core.domain.filter_parser": ("parse_filter",),
         "core.domain.filters": ("Filter", "caption_words", "oriented"),
         "core.domain.image": ("ImageRecord",),
         "core.domain.query": ("ImageTerm", "LikeTerm", "Query", "TextTerm", "Weights"),

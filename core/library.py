@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from PIL import Image
 
 from core.bootstrap import Wiring, load_plots
-from core.domain.filter_parser import filter_of
+from core.domain.filter_parser import parse_filter
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
-from core.domain.query import ImageTerm, LikeTerm, Query, Sort, Term, TextTerm, Weights, weighed
+from core.domain.query import ImageTerm, LikeTerm, Query, QueryKeywords, QueryOptions, Term, TextTerm, Weights
 from core.domain.result import Hit, SearchResult
 from core.imaging.query_image import picture_bytes
 from core.ports.vector_index import SearchableIndex
-from core.query_language.parser import compile_terms
 from core.rendering.html_grid import html_grid
 from core.rendering.plots import Drawing
+from core.search.request import build_query
 from core.settings import load_settings
 
 Picture = str | Path | bytes | Image.Image
@@ -69,7 +69,7 @@ class Library:
 
     @classmethod
     def open(cls, data: str | Path | None = None, **settings: Any) -> "Library":
-        """The library in this folder; `settings` are keywords of load_settings, such as `device="cpu"`.
+        """The library in this folder; `settings` are those of bucketlens.toml, such as `device="cpu"`.
 
         Raises InvalidSetting, LibraryMissing, LibraryBusy.
         """
@@ -86,48 +86,40 @@ class Library:
         any_of: Texts = (),
         none_of: Texts = (),
         filter: Filter | Mapping[str, Any] = EVERYTHING,
-        limit: int = 20,
-        offset: int = 0,
-        min_strength: float = 0.0,
         weights: Weights | Mapping[str, float] | None = None,
-        sort: Sort | None = None,
-        reverse: bool = False,
-        fold: bool = True,
-        diversity: float = 0.0,
-        exact: bool = False,
         raw: bool = False,
+        **options: Unpack[QueryKeywords],
     ) -> Found:
-        """Pictures by words, by pictures, or both; without either the newest that pass the filters.
+        """Search by words, by pictures, or by both; without either, list the newest that pass the filters.
 
-        `text` is a question as query_language.parser reads it, unless it is `raw`: then its very words are searched.
-        `image`: files, their bytes, or PIL images; `like`: ids of pictures of the library; `avoid`: what to keep away
-        from. `must`, `any_of`, `none_of`: caption words, in any inflection; `filter`: a Filter, or what filter_parser's
-        `filter_of` takes. `weights`: of all lists, or by name those that are not as set, such as {"image": 2}. The
-        others are those of a Query. Raises what SearchService.search does.
+        Arguments:
+            text: a question as query_language.parser reads it; its very words where it is `raw`.
+            image: files, their bytes, or PIL images.
+            like: ids of pictures of the library.
+            avoid: words to keep away from.
+            must, any_of, none_of: caption words, in any inflection.
+            filter: a Filter, or what filter_parser's `parse_filter` reads.
+            weights: of all rank lists, or by name of those that are not as set, such as {"image": 2}.
+            options: the fields of QueryOptions, such as limit=50 or sort="taken".
+
+        Raises what SearchService.search does.
         """
-        settings = self._wiring.settings
+        max_bytes = self._wiring.settings.decode.max_bytes
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
         terms: list[Term] = [] if text is None else [TextTerm(text)]
-        terms += [ImageTerm(picture_bytes(picture, settings.decode.max_bytes)) for picture in pictures]
+        terms += [ImageTerm(picture_bytes(picture, max_bytes)) for picture in pictures]
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
-        passing = filter if isinstance(filter, Filter) else filter_of(filter)
-        if must or any_of or none_of:
-            passing = caption_words(_several(must), _several(any_of), _several(none_of)) & passing
-        return self.ask(
-            Query(
-                **compile_terms(terms, passing, raw=raw),
-                limit=limit,
-                offset=offset,
-                weights=weighed(weights, settings.ranking.weights) if isinstance(weights, Mapping) else weights,
-                sort=sort,
-                reverse=reverse,
-                min_strength=min_strength,
-                fold=fold,
-                diversity=diversity,
-                exact=exact,
-            )
+        parsed = filter if isinstance(filter, Filter) else parse_filter(filter)
+        query = build_query(
+            terms,
+            caption_words(_several(must), _several(any_of), _several(none_of)) & parsed,
+            raw=raw,
+            weights=weights,
+            default_weights=self._wiring.settings.ranking.weights,
+            options=QueryOptions(**options),
         )
+        return self.ask(query)
 
     def ask(self, query: Query) -> Found:
         """As `search`, for a query that is made already."""

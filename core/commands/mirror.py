@@ -11,9 +11,10 @@ import click
 
 from core.bootstrap import Wiring, model_folder
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.model_catalog import find
 from core.errors import UsageError
+from core.text.sanitize import printable
 
 
 @click.group()

@@ -10,11 +10,12 @@ import click
 from core.availability.recall import Recall
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.errors import BucketLensError
 from core.ports.vector_index import VectorIndex
 from core.settings import Settings
+from core.text.sanitize import printable
 
 _ALL_SOURCES = 1_000_000
 

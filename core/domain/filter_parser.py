@@ -1,12 +1,13 @@
-"""What people and programs write -> conditions: ranges, dates, and whole filters as JSON."""
+"""Filters as people and programs write them: ranges, dates, and the fields of a filter in JSON."""
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, get_args
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Number, Phrase, Time
-from core.domain.filters import Condition, Filter, caption_words, oriented
+from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Keyword, Match, Missing, Number, Phrase, Time
+from core.domain.filters import Condition, Filter, Orientation, caption_words, oriented
 from core.domain.query import MAX_TEXT
 from core.errors import InvalidQuery
 
@@ -24,8 +25,11 @@ _TIMES = (
 )
 
 
-def between(field: Number, text: str) -> Between:
-    """From "LOW..HIGH", "LOW..", "..HIGH" or a single number. Raises InvalidQuery."""
+def parse_number_range(field: Number, text: str) -> Between:
+    """Parse "LOW..HIGH", "LOW..", "..HIGH" or a single number, in pixels or as width to height.
+
+    Raises InvalidQuery.
+    """
     takes = _ASPECTS if field == "aspect" else _SIZES
     low, high = _ends(field, text, takes)
     bounds = [None if end is None else _number(field, end, text, takes) for end in (low, high)]
@@ -34,8 +38,11 @@ def between(field: Number, text: str) -> Between:
     return Between(field, bounds[0], bounds[1])
 
 
-def during(field: Time, text: str) -> During:
-    """From "BEGIN..END", "BEGIN..", "..END" or a single period; the last period is part of it. Raises InvalidQuery."""
+def parse_time_range(field: Time, text: str) -> During:
+    """Parse "BEGIN..END", "BEGIN..", "..END" or a single period; the last period is part of it, in UTC.
+
+    Raises InvalidQuery.
+    """
     name = "taken" if field == "taken_at" else "modified"
     begin, end = _ends(name, text, _TIMES)
     since = None if begin is None else _period(name, begin, text)[0]
@@ -45,12 +52,10 @@ def during(field: Time, text: str) -> During:
     return During(field, since, before)
 
 
-def filter_of(given: object) -> Filter:
-    """A filter from JSON. An object asks for everything that its keys say; "all", "any", "none" hold lists of objects.
+def parse_filter(given: object) -> Filter:
+    """Parse a filter from JSON, an object of FILTER_FIELDS: everything in it has to hold.
 
-    word, phrase, source, status, caption_origin, captioner, content_hash, orientation: a text, or a list of which one
-    has to hold; prefix, key (a pattern): a text; width, height, aspect: a number, a range as text, or {"min", "max"};
-    taken, modified: a range as text; missing: the name of a field. Raises InvalidQuery.
+    The keys "all", "any" and "none" take lists of such objects. Raises InvalidQuery.
     """
     return _Reader().filter(given)
 
@@ -76,10 +81,10 @@ class _Reader:
             self._conditions += 1
             if self._conditions > MAX_CONDITIONS:
                 raise InvalidQuery("filter", "too many conditions", f"at most {MAX_CONDITIONS}")
-            if name not in _READERS:
-                takes = "one of " + ", ".join([*parts, *_READERS])
+            if name not in FILTER_FIELDS:
+                takes = "one of " + ", ".join([*parts, *FILTER_FIELDS])
                 raise InvalidQuery("filter field", name, takes)
-            parts["all"].append(_READERS[name](name, value))
+            parts["all"].append(FILTER_FIELDS[name].read(name, value))
         return Filter(tuple(parts["all"]), tuple(parts["any"]), tuple(parts["none"]))
 
 
@@ -104,26 +109,80 @@ def _read_number(field: Any, value: object) -> Between:
     if isinstance(value, Mapping) and value and not value.keys() - {"min", "max"}:
         return Between(field, value.get("min"), value.get("max"))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return between(field, repr(value))
+        return parse_number_range(field, repr(value))
     if not isinstance(value, str):
         raise InvalidQuery(field, value, 'a number, a range such as "640..1920", or {"min": 640, "max": 1920}')
-    return between(field, value)
+    return parse_number_range(field, value)
 
 
-_READERS: dict[str, Callable[[str, Any], Condition]] = {
-    "word": lambda field, value: caption_words(any_of=_texts(field, value)),
-    "phrase": lambda field, value: Filter(any=tuple(Phrase(text) for text in _texts(field, value))),
-    **dict.fromkeys(
-        ("source", "status", "caption_origin", "captioner", "content_hash"),
-        lambda field, value: Match(field, _texts(field, value)),  # type: ignore[arg-type]
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A condition by its name in a filter: as an option of commands, in JSON and in Python.
+
+    `takes`: a text, one or several texts, a number or range of numbers, a time or range of times. Of several texts any
+    has to hold, or all of them where `option_joins` says so of a repeated option. `choices`: the only texts that are
+    taken. `metavar` names the value in a command's help; without one there is no option.
+    """
+
+    takes: Literal["text", "texts", "number", "time"]
+    read: Callable[[str, Any], Condition]
+    description: str = ""
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    option_joins: Literal["any", "all"] = "any"
+
+
+def _read_phrases(field: str, value: object) -> Condition:
+    return Filter(any=tuple(Phrase(text) for text in _texts(field, value)))
+
+
+def _read_keyword(field: Any, value: object) -> Condition:
+    return Match(field, _texts(field, value))
+
+
+def _read_time(field: str, value: object) -> Condition:
+    return parse_time_range("taken_at" if field == "taken" else "modified_at", _text(field, value))
+
+
+def _read_orientation(field: str, value: object) -> Condition:
+    return oriented(*_texts(field, value))  # type: ignore[arg-type]
+
+
+def _read_missing(field: str, value: object) -> Condition:
+    return Missing(_text(field, value))  # type: ignore[arg-type]
+
+
+FILTER_FIELDS: dict[str, FilterField] = {
+    "word": FilterField("texts", lambda field, value: caption_words(any_of=_texts(field, value))),
+    "phrase": FilterField(
+        "texts", _read_phrases, "The caption says exactly this, word by word.", "TEXT", option_joins="all"
     ),
-    "prefix": lambda field, value: KeyPrefix(_text(field, value)),
-    "key": lambda field, value: KeyGlob(_text(field, value)),
-    **dict.fromkeys(("width", "height", "aspect"), _read_number),
-    "taken": lambda field, value: during("taken_at", _text(field, value)),
-    "modified": lambda field, value: during("modified_at", _text(field, value)),
-    "orientation": lambda field, value: oriented(*_texts(field, value)),  # type: ignore[arg-type]
-    "missing": lambda field, value: Missing(_text(field, value)),  # type: ignore[arg-type]
+    "source": FilterField("texts", _read_keyword, "From this folder or bucket; of several, from any.", "SOURCE"),
+    "prefix": FilterField(
+        "text",
+        lambda field, value: KeyPrefix(_text(field, value)),
+        "The path within the source begins with this.",
+        "KEY",
+    ),
+    "key": FilterField(
+        "text",
+        lambda field, value: KeyGlob(_text(field, value)),
+        "The path within the source fits it, case aside: * ? [abc]; * takes in /.",
+        "PATTERN",
+    ),
+    "taken": FilterField("time", _read_time, "When the picture was taken, such as 2024 or 2023-06..2024.", "RANGE"),
+    "modified": FilterField("time", _read_time, "When the file was changed last.", "RANGE"),
+    "width": FilterField("number", _read_number, "In pixels, such as 1920.. or 640..1920.", "RANGE"),
+    "height": FilterField("number", _read_number, "In pixels.", "RANGE"),
+    "aspect": FilterField("number", _read_number, "Width to height, such as 16:9 (within 1 %) or 1.3..1.8.", "RANGE"),
+    "orientation": FilterField(
+        "texts", _read_orientation, "As the picture is seen.", "SHAPE", choices=get_args(Orientation)
+    ),
+    "status": FilterField("texts", _read_keyword, choices=("indexed", "failed")),
+    "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human")),
+    "captioner": FilterField("texts", _read_keyword),
+    "content_hash": FilterField("texts", _read_keyword),
+    "missing": FilterField("text", _read_missing, choices=(*get_args(Keyword), *get_args(Number), *get_args(Time))),
 }
 
 

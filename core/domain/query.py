@@ -1,8 +1,8 @@
-"""What may be asked: Query and Filter, validated once, here."""
+"""A search as data: its terms, its options and the weights of its rank lists, validated once, here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.ids import POINT_ID
@@ -89,7 +89,7 @@ class Weights:
             raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
 
 
-def weighed(given: Mapping[str, float], usual: Weights) -> Weights:
+def merge_weights(given: Mapping[str, float], usual: Weights) -> Weights:
     """The usual weights, but for those of the lists that are given. Raises InvalidQuery."""
     for name in given:
         if name not in Weights.__dataclass_fields__:
@@ -140,40 +140,109 @@ class Interpretation:
 AS_TYPED = Interpretation()
 
 
+def _describe(description: str, ge: float | None = None, le: float | None = None) -> dict[str, Any]:
+    """Describe a number or a flag: what it does, its least and its greatest value.
+
+    Pydantic reads the same metadata, so the bodies of the HTTP API inherit the options with their limits.
+    """
+    limits = {} if ge is None else {"ge": ge, "le": le}
+    return {"description": description, "strict": True, **limits}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOptions:
+    """Options of a search, declared once for the command line, the HTTP API, the page and Python.
+
+    `sort`: None for the best match first, or for the latest change first where nothing is compared. Dates are sorted
+    from the latest on, names from A, `reverse` the other way round. `within`: None for a number that fits the query.
+    `min_strength` (core.search.relevance) and `diversity` (core.search.mmr) look at the best matches alone.
+    """
+
+    sort: Sort | None = field(default=None, metadata={"description": "Best match first, latest first, or by name."})
+    reverse: bool = field(default=False, metadata=_describe("Earliest first; names from Z."))
+    within: int | None = field(
+        default=None, metadata=_describe("How many of the best matches are sorted.", ge=1, le=MAX_LIMIT)
+    )
+    min_strength: float = field(
+        default=0.0,
+        metadata=_describe("Leave out what matches less well; 0.5 is some match, 0.8 a strong one.", ge=0, le=1),
+    )
+    diversity: float = field(
+        default=0.0,
+        metadata=_describe("How unlike each other the first hits are to be; 0: the best match first.", ge=0, le=1),
+    )
+    exact: bool = field(
+        default=False, metadata=_describe("Rerank by the mirror's whole vectors, where the index is quantised.")
+    )
+    fold: bool = field(default=True, metadata=_describe("Files of the same bytes are one hit, counted."))
+    limit: int = field(default=20, metadata=_describe("How many.", ge=1, le=MAX_LIMIT))
+    offset: int = field(default=0, metadata=_describe("Skip the first ones.", ge=0, le=MAX_LIMIT))
+
+
+class QueryKeywords(TypedDict, total=False):
+    """The fields of QueryOptions, as keyword arguments of a function."""
+
+    sort: Sort | None
+    reverse: bool
+    within: int | None
+    min_strength: float
+    diversity: float
+    exact: bool
+    fold: bool
+    limit: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
-class Query:
+class OptionSpec:
+    """One of the QueryOptions: of this type, or None by default. A number lies from `low` to `high`."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str
+    low: Any
+    high: Any
+
+
+def _list_options() -> tuple[OptionSpec, ...]:
+    types = get_type_hints(QueryOptions)
+    return tuple(
+        OptionSpec(
+            name=one.name,
+            type=_without_none(types[one.name]),
+            default=one.default,
+            description=one.metadata["description"],
+            low=one.metadata.get("ge"),
+            high=one.metadata.get("le"),
+        )
+        for one in fields(QueryOptions)
+    )
+
+
+def _without_none(kind: Any) -> Any:
+    return get_args(kind)[0] if type(None) in get_args(kind) else kind
+
+
+OPTIONS = _list_options()
+
+
+@dataclass(frozen=True, slots=True)
+class Query(QueryOptions):
     """What to find. Without terms it browses what passes the filter.
 
-    `weights`: None for those of the settings. `sort`: None for the best match first, or where nothing is compared for
-    the latest change first; dates are sorted from the latest on, names from A, `reverse` the other way round.
-    Sorted otherwise than by match, what is sorted are the `within` best matches (None: a number that fits the query).
-    `diversity`: from 0 (the best match first) to 1 (as unlike each other as can be), in what order the best of the hits
-    come (core.search.mmr); only where they are sorted by match.
-    `min_strength`: weaker hits are left out (core.search.relevance); with it, the best matches alone are looked at.
-    `exact`: more candidates than usual, scored by whole vectors, for an index that is quantised (exact_rerank).
-    `fold`: pictures of the same bytes are one hit, in every order the first of them. See `folds`.
-    `interpretation`: what the answer has to tell of how the question was understood (core.query_language.hints).
+    `weights`: None for those of the settings. `interpretation`: what the answer has to tell of how the question was
+    understood (core.query_language.hints). Raises InvalidQuery for options that do not go together.
     """
 
     terms: tuple[Term, ...] = ()
     filter: Filter = EVERYTHING
-    limit: int = 20
-    offset: int = 0
+    _: KW_ONLY
     weights: Weights | None = None
-    sort: Sort | None = None
-    reverse: bool = False
-    within: int | None = None
-    min_strength: float = 0.0
-    fold: bool = True
-    diversity: float = 0.0
-    exact: bool = False
     interpretation: Interpretation = AS_TYPED
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= MAX_LIMIT:
-            raise InvalidQuery("limit", self.limit, f"a number from 1 to {MAX_LIMIT}")
-        if not 0 <= self.offset <= MAX_LIMIT:
-            raise InvalidQuery("offset", self.offset, f"a number from 0 to {MAX_LIMIT}")
+        self._check_ranges()
         if len(self.terms) > MAX_TERMS:
             raise InvalidQuery("terms", f"{len(self.terms)} of them", f"at most {MAX_TERMS}")
         if self.terms and not any(term.weight > 0 for term in self.terms):
@@ -184,18 +253,20 @@ class Query:
             raise InvalidQuery("sort", self.sort, "modified, taken or name where there is nothing to match")
         if self.reverse and self.by == "match":
             raise InvalidQuery("reverse", self.reverse, "a sort by modified, taken or name; matches come best first")
-        if self.within is not None and not 1 <= self.within <= MAX_LIMIT:
-            raise InvalidQuery("within", self.within, f"a number from 1 to {MAX_LIMIT}")
         if self.within is not None and (not self.terms or self.by == "match"):
             raise InvalidQuery("within", self.within, "matches that are sorted by modified, taken or name")
-        if not 0 <= self.min_strength <= 1:  # also refuses NaN
-            raise InvalidQuery("min_strength", self.min_strength, "a number from 0 to 1")
         if self.min_strength and not self.terms:
             raise InvalidQuery("min_strength", self.min_strength, "0 where there is nothing to match")
-        if not 0 <= self.diversity <= 1:  # also refuses NaN
-            raise InvalidQuery("diversity", self.diversity, "a number from 0 to 1")
         if self.diversity and self.by != "match":
             raise InvalidQuery("diversity", self.diversity, f"0 where hits are sorted by {self.by}, not by match")
+
+    def _check_ranges(self) -> None:
+        for option in OPTIONS:
+            value = getattr(self, option.name)
+            if value is None or option.low is None or option.high is None:
+                continue
+            if not option.low <= value <= option.high:  # also refuses NaN
+                raise InvalidQuery(option.name, value, f"a number from {option.low} to {option.high}")
 
     @property
     def by(self) -> Sort:

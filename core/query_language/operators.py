@@ -3,7 +3,7 @@
 import re
 
 from core.domain.conditions import KeyGlob, Phrase
-from core.domain.filter_parser import during
+from core.domain.filter_parser import parse_time_range
 from core.domain.filters import Condition, Filter, caption_words
 from core.domain.query import Operator, OperatorKind
 from core.errors import InvalidQuery
@@ -48,8 +48,9 @@ def require_file(typed: str, value: str, leaves_out: bool) -> Operator:
 
 
 def require_taken(typed: str, value: str, leaves_out: bool) -> Operator:
-    """Take what `during` does, and what `normalise_years` reads."""
-    return _operator(typed, "taken", normalise_years(value), during("taken_at", normalise_years(value)), leaves_out)
+    """Take what `parse_time_range` does, and what `normalise_years` reads."""
+    value = normalise_years(value)
+    return _operator(typed, "taken", value, parse_time_range("taken_at", value), leaves_out)
 
 
 def normalise_years(value: str) -> str:

@@ -195,7 +195,7 @@ class PictureYardstick:
         return np.asarray((cosines - middle) / np.maximum(width, _TINY), np.float64)
 
     def _own_quantiles(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A query picture's own two numbers; the common ones where the whole sample is that picture."""
+        """Give a query picture's own two numbers; the common ones where the whole sample is that picture."""
         return np.quantile(cosines, [0.5, _CLOSE]) if len(cosines) else np.array([self._usual, self._close])
 
     def random_pictures(self, count: int = RANDOM) -> Matrix:

@@ -137,7 +137,7 @@ class RelevanceScorer:
 
 
 def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
-    """Whether a caption of the image that can be relied on holds all of these words."""
+    """Say whether a caption of the image that can be relied on holds all of these words."""
     record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     captions = [*by_people, *(text for text in record.texts if usual)]

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -17,14 +17,13 @@ from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProg
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
 from ingest.telemetry.report import Progress, Report
 
 _log = get_logger(__name__)
 
-_PAGE = 1000
 _BATCHES_AHEAD = 3
 _ALL_SOURCES = 1_000_000
 
@@ -131,7 +130,7 @@ class CaptionPass:
         """Yield batches of records with their pixels, which are decoded a few batches ahead."""
         size = self._context.options.batch_size
         ahead: deque[tuple[ImageRecord, Future[PixelsOrReason]]] = deque()
-        records = self._records(which, after)
+        records = chain.from_iterable(scroll_while_busy(self._context.index, which, after=after))
         show = self._pictures.read_small if self._checkpoint is None else self._pictures.read_whole
         while True:
             for record in islice(records, _BATCHES_AHEAD * size - len(ahead)):
@@ -142,11 +141,6 @@ class CaptionPass:
             if not wait_until_done((future for _, future in head), self._context.stop):
                 return
             yield [(record, future.result()) for record, future in head]
-
-    def _records(self, which: Filter, after: str | None) -> Iterator[ImageRecord]:
-        while page := retry_while_busy(self._context.index.scroll, which, after=after, limit=_PAGE):
-            yield from page
-            after = page[-1].id
 
     def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, PixelsOrReason]]) -> None:
         """Write the captions of a batch. An empty caption counts as one, so that its image does not stay pending."""

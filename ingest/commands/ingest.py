@@ -10,8 +10,9 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, note, print_result, printable
+from core.commands.output import finish, note, print_error, print_result
 from core.errors import LibraryMissing, UsageError
+from core.text.sanitize import printable
 from ingest.commands.options import captioner_options, store_options
 from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.runner import Runner
@@ -170,7 +171,7 @@ def _keep_going(
     def print_failure(error: str) -> None:
         if as_json:
             print_result({"error": error}, (), as_json=True)
-        click.echo(f"bucketlens: {error}", err=True)
+        print_error(error)
 
     with Signals() as signals:
         runner = Runner(

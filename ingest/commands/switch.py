@@ -6,10 +6,11 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, print_note, printable
+from core.commands.output import finish, print_note
 from core.domain.filters import INDEXED
-from core.errors import BucketLensError, UsageError
+from core.errors import UsageError
 from core.index_versions import other_edition, previous_edition
+from core.text.sanitize import printable
 from ingest.jobs.run_lock import RunLock
 
 
@@ -54,12 +55,8 @@ def _rebuild_mirror(wiring: Wiring) -> str | None:
     """Make the library's copy from what is in use now. Return what went wrong, or None."""
     if not wiring.settings.mirror.enabled:
         return None
-    try:
-        with Wiring(wiring.settings) as now:
-            now.mirrors.build(now.index)
-    except (BucketLensError, OSError) as error:
-        return str(error)
-    return None
+    with Wiring(wiring.settings) as now:
+        return now.mirrors.try_build(lambda: now.index)
 
 
 def _check_complete(wiring: Wiring, other: Wiring) -> None:

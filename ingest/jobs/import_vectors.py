@@ -20,7 +20,7 @@ from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_REPORTED_ROWS = 20  # rows of a file that are told of one by one
+_REPORTED_ROWS = 20  # rows of a file that are reported one by one
 _SAME = 1e-5  # cosine distance under which a vector is the one that is there
 _SMALLEST = 1e-6  # norm
 _log = get_logger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from core import errors
@@ -14,6 +14,10 @@ from core.errors import BucketLensError, InvalidQuery
 _SHOWN = 200  # characters of what was given
 _ASK = "tell who runs the server: its log has the details"
 _LATER = "ask again in a moment"
+_MESSAGES = {  # in place of pydantic's, which are of Python
+    "unexpected_keyword_argument": "there is no such field",
+    "dataclass_type": "Input should be a JSON object",
+}
 
 
 @dataclass(eq=False)
@@ -41,15 +45,15 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(json.dumps(content, allow_nan=False), status, headers, media_type="application/json")
 
 
-def of_shape(error: ValidationError) -> Refusal:
+def of_shape(error: RequestValidationError) -> Refusal:
     """Of a body that is JSON of another shape: its first fault."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    told = first["msg"].removeprefix("Value error, ")
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    message = _MESSAGES.get(first["type"], first["msg"].removeprefix("Value error, "))
     what = (
         f"give {field} as /api/openapi.json describes it" if field else "give a body as /api/openapi.json describes it"
     )
-    return Refusal(422, "invalid_request", f"{field or 'body'}: {told}", what, field or None)
+    return Refusal(422, "invalid_request", f"{field or 'body'}: {message}", what, field or None)
 
 
 def of(error: BucketLensError) -> Refusal:

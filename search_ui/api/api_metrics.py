@@ -1,4 +1,4 @@
-"""What the HTTP API does, as Prometheus metrics."""
+"""Prometheus metrics of the HTTP API."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,9 +10,9 @@ _SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 class ApiMetrics:
-    """Used by any thread. `held` tells how many requests are at work or waiting."""
+    """Counts requests, searches and pictures. Any thread may use it; `in_flight` counts requests at work or waiting."""
 
-    def __init__(self, held: Callable[[], float]) -> None:
+    def __init__(self, in_flight: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "bucketlens_api_requests", "Requests answered.", ["route", "status"], registry=self._registry
@@ -31,7 +31,7 @@ class ApiMetrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        Gauge("bucketlens_api_held", "Requests at work or waiting.", registry=self._registry).set_function(held)
+        Gauge("bucketlens_api_held", "Requests at work or waiting.", registry=self._registry).set_function(in_flight)
         self._images = Gauge("bucketlens_library_images", "Images that can be searched.", registry=self._registry)
         self._failed = Gauge("bucketlens_library_failed_images", "Images on record as failed.", registry=self._registry)
         self._recall = Gauge(
@@ -44,22 +44,26 @@ class ApiMetrics:
             "bucketlens_recall_searches", "Searches that bucketlens_recall_at_10 is of.", registry=self._registry
         )
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def record_answer(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer, and the time to it."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def searched(self, timings_ms: Mapping[str, float]) -> None:
+    def record_search(self, timings_ms: Mapping[str, float]) -> None:
+        """Observe the times of a search's stages, in milliseconds."""
         for stage, ms in timings_ms.items():
             self._stages.labels(stage).observe(ms / 1000)
 
-    def library(self, images: int, failed: int) -> None:
+    def set_library(self, images: int, failed: int) -> None:
+        """Set how many pictures the library holds."""
         self._images.set(images)
         self._failed.set(failed)
 
-    def recall(self, figure: Recall | None) -> None:
+    def set_recall(self, figure: Recall | None) -> None:
+        """Set the recall of the last searches that were compared; None before the first."""
         self._recall.set(float("nan") if figure is None else figure.mean)
         self._recalls.set(0 if figure is None else figure.count)
 
-    def text(self) -> bytes:
-        """In Prometheus' text format."""
+    def render(self) -> bytes:
+        """Render all metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -8,8 +8,8 @@ from starlette.responses import Response
 _RECHECK = "private, no-cache"
 
 
-def tagged(data: bytes, kind: str, request: Request) -> Response:
-    """With an ETag of the bytes; 304 to who has them."""
+def respond_with_etag(data: bytes, kind: str, request: Request) -> Response:
+    """Answer with an ETag of the bytes, or with 304 to a client that has them; `kind` is their media type."""
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": _RECHECK, "Content-Disposition": "inline"}
     if tag in request.headers.get("if-none-match", ""):

@@ -1,4 +1,4 @@
-"""Work of requests in a few threads, with a bounded queue, and none for clients that have hung up."""
+"""A queue of requests: a few threads, a bounded length, and no work for clients that have hung up."""
 
 import asyncio
 import threading
@@ -18,8 +18,8 @@ class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
 
 
-class Pool:
-    """`workers` at work, at most `waiting` in the queue.
+class RequestPool:
+    """Runs the work of requests: `workers` at once, with at most `waiting` in the queue.
 
     A client that hangs up costs nothing before its turn, and later no more than the part that is being worked at.
     """
@@ -27,17 +27,22 @@ class Pool:
     def __init__(self, workers: int, waiting: int) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="api")
         self._room = workers + waiting
-        self._held = 0
+        self._in_flight = 0
         self._lock = threading.Lock()
 
     @property
-    def held(self) -> int:
-        """Requests at work or waiting."""
-        return self._held
+    def in_flight(self) -> int:
+        """How many requests are at work or waiting."""
+        return self._in_flight
 
     async def run(self, work: Callable[[Going], T], receive: Receive) -> T:
-        """What `work` returns or raises; it is to call what it is given between its parts, which ends it once nobody
-        waits any more. `receive` is the request's, its body read. Raises Refusal, ClientGoneError.
+        """Run `work` in a thread, and return or raise what it does.
+
+        Arguments:
+            work: calls what it is given between its parts, which ends it once nobody waits any more.
+            receive: the request's, its body read.
+
+        Raises Refusal where the queue is full, ClientGoneError where the client hangs up.
         """
         left = threading.Event()
 
@@ -46,9 +51,9 @@ class Pool:
                 raise ClientGoneError
 
         with self._lock:
-            if self._held >= self._room:
+            if self._in_flight >= self._room:
                 raise overloaded()
-            self._held += 1
+            self._in_flight += 1
         try:
             future = self._executor.submit(work, going)
         except RuntimeError:  # it is being closed
@@ -56,8 +61,8 @@ class Pool:
             raise overloaded() from None
         future.add_done_callback(self._free)
         answer = asyncio.wrap_future(future)
-        answer.add_done_callback(_look_at)
-        gone: asyncio.Future[Any] = asyncio.ensure_future(_hung_up(receive))
+        answer.add_done_callback(_retrieve_error)
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_wait_for_hang_up(receive))
         try:
             await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -69,19 +74,20 @@ class Pool:
             gone.cancel()
 
     def close(self) -> None:
+        """End the threads, without waiting for them."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _free(self, _: "Future[Any] | None" = None) -> None:
         with self._lock:
-            self._held -= 1
+            self._in_flight -= 1
 
 
-def _look_at(answer: "asyncio.Future[Any]") -> None:
-    """So that an error that nobody waits for is none of the loop's business."""
+def _retrieve_error(answer: "asyncio.Future[Any]") -> None:
+    """Keep the loop from logging an error that nobody waits for."""
     if not answer.cancelled():
         answer.exception()
 
 
-async def _hung_up(receive: Receive) -> None:
+async def _wait_for_hang_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

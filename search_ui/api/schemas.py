@@ -1,30 +1,28 @@
-"""The bodies of the HTTP API, as JSON: checked here by shape, and by meaning where a Query is made of them."""
+"""The bodies of the HTTP API: requests, checked here by shape and by meaning in build_query, and answers."""
 
 import base64
 import binascii
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
-from core.domain.filter_parser import filter_of
 from core.domain.image import CaptionOrigin, Framing, ListName, Status
 from core.domain.query import (
-    MAX_LIMIT,
     MAX_TERMS,
     MAX_TEXT,
     ImageTerm,
     LikeTerm,
     Query,
-    Sort,
+    QueryOptions,
     Term,
     TextTerm,
     Weights,
-    weighed,
 )
 from core.errors import InvalidQuery
-from core.query_language.parser import compile_terms
 from core.search.facets import FACETS, MAX_VALUES, FacetField
 from core.search.relevance import Verdict
+from core.search.request import DEFAULT_OPTIONS, build_query
 
 _KINDS = ("text", "image", "like")
 _LANGUAGE = (
@@ -33,11 +31,11 @@ _LANGUAGE = (
 )
 
 
-class _Body(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class TermBody(_Body):
+class TermBody(_StrictModel):
     """What to look for: one of text, image and like. A negative weight pushes away from it."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in _KINDS]})
@@ -50,12 +48,13 @@ class TermBody(_Body):
     weight: float = Field(1.0, ge=-100, le=100, description="not 0")
 
     @model_validator(mode="after")
-    def _one(self) -> "TermBody":
+    def _check_one_kind(self) -> "TermBody":
         if sum(getattr(self, kind) is not None for kind in _KINDS) != 1:
             raise ValueError("exactly one of text, image and like")
         return self
 
     def term(self) -> Term:
+        """Make the term. Raises InvalidQuery."""
         if self.text is not None:
             return TextTerm(self.text, self.weight)
         if self.like is not None:
@@ -70,7 +69,7 @@ class TermBody(_Body):
 Share = Annotated[float, Field(ge=0, le=100)]
 
 
-class WeightsBody(_Body):
+class WeightsBody(_StrictModel):
     """How much each list counts in the ranking; 0 leaves it out. By default as the settings say."""
 
     image: Share | None = None
@@ -78,64 +77,45 @@ class WeightsBody(_Body):
     words: Share | None = None
 
 
-class AskedBody(_Body):
+_BODY = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True, config=_BODY)
+class QueryBody:
+    """What a search and its facets are asked with."""
+
     terms: list[TermBody] = Field(default_factory=list, max_length=MAX_TERMS, description="none: browse")
     filter: dict[str, Any] = Field(default_factory=dict)
-    raw: bool = Field(False, description='search the very words of texts: -word, "a phrase", file: and taken: are text')
+    raw: bool = Field(
+        False, strict=True, description='search the very words of texts: -word, "a phrase", file: and taken: are text'
+    )
     weights: WeightsBody | None = Field(None, description="by default those of the settings")
 
-    def parts(self, usual: Weights) -> dict[str, Any]:
-        """What both kinds of questions share, as arguments of a Query; `usual` weights. Raises InvalidQuery."""
-        given = self.weights
-        return {
-            **compile_terms([term.term() for term in self.terms], filter_of(self.filter), raw=self.raw),
-            "weights": None if given is None else weighed(given.model_dump(exclude_none=True), usual),
-        }
-
-
-class SearchBody(AskedBody):
-    """A search. `limit` and `offset` page through the first results."""
-
-    limit: int = Field(20, ge=1, le=MAX_LIMIT)
-    offset: int = Field(0, ge=0, le=MAX_LIMIT)
-    sort: Sort | None = Field(None, description="by default match, or modified where there are no terms")
-    reverse: bool = False
-    within: int | None = Field(None, ge=1, le=MAX_LIMIT, description="how many of the best matches are sorted")
-    min_strength: float = Field(0.0, ge=0, le=1, description="weaker hits are left out")
-    fold: bool = Field(True, description="pictures of the same bytes are one hit")
-    diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that hits are unlike each other")
-    exact: bool = Field(False, description="rerank by the copy's whole vectors, where the index is quantised")
-
-    def query(self, usual: Weights) -> Query:
-        """Raises InvalidQuery."""
-        return Query(
-            **self.parts(usual),
-            limit=self.limit,
-            offset=self.offset,
-            sort=self.sort,
-            reverse=self.reverse,
-            within=self.within,
-            min_strength=self.min_strength,
-            fold=self.fold,
-            diversity=self.diversity,
-            exact=self.exact,
+    def query(self, default_weights: Weights) -> Query:
+        """Make the Query; `default_weights` are those of lists that are not named. Raises InvalidQuery."""
+        return build_query(
+            [term.term() for term in self.terms],
+            self.filter,
+            raw=self.raw,
+            weights=None if self.weights is None else self.weights.model_dump(exclude_none=True),
+            default_weights=default_weights,
+            options=self if isinstance(self, QueryOptions) else DEFAULT_OPTIONS,
         )
 
 
-class FacetsBody(AskedBody):
+@dataclass(frozen=True, kw_only=True, config=_BODY)
+class SearchBody(QueryBody, QueryOptions):
+    """A search. `limit` and `offset` page through the first results."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_BODY)
+class FacetsBody(QueryBody):
     """Facets of all that such a search can find."""
 
     fields: list[FacetField] = Field(
         default_factory=lambda: list(FACETS), min_length=1, max_length=20, description="by default all of them"
     )
-    limit: int = Field(20, ge=1, le=MAX_VALUES, description="values of each facet")
-
-    def query(self, usual: Weights) -> Query:
-        """Raises InvalidQuery."""
-        return Query(**self.parts(usual))
-
-
-# ---- answers, for the OpenAPI document
+    limit: int = Field(20, strict=True, ge=1, le=MAX_VALUES, description="values of each facet")
 
 
 class ErrorBody(BaseModel):

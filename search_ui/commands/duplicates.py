@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import track
 
 from core.commands.options import add_options, data_option, json_option, offline_option, wire
-from core.commands.output import printable
 from core.duplicates.finder import THRESHOLD, Duplicates, Group
-from search_ui.commands.filter_options import AskedFilter, filter_options
+from core.text.sanitize import printable
+from search_ui.commands.filter_options import FilterInput, filter_options
 
 
 @click.command()
@@ -34,9 +34,9 @@ def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool
     Pictures are the same where their thumbnails, laid over each other, differ nowhere by more than encoding leaves, and
     their cosine is T or more. Of every group the largest picture comes first, and all others are the same as it.
     """
-    given = AskedFilter(**options)
+    given = FilterInput.take_from(options)
     with wire(data=data, offline=offline or None) as wiring:
-        found = Duplicates(wiring.searched, wiring.thumbnails.get, given.passing(wiring), threshold)
+        found = Duplicates(wiring.searched, wiring.thumbnails.get, given.filter(wiring), threshold)
         looked = _look(found)
         if as_json:
             _print_json(found, looked)

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from core.commands.options import add_options, data_option, json_option, offline_option, wire
-from core.commands.output import finish, printable
-from core.domain.query import Query
+from core.commands.output import finish
 from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
-from search_ui.commands.filter_options import AskedFilter, filter_options
+from core.search.request import build_query
+from core.text.sanitize import printable
+from search_ui.commands.filter_options import FilterInput, filter_options
 
 
 @click.command()
@@ -30,7 +31,7 @@ def facets(
     Words and sources come with the commonest first, years with the latest.
     """
     with wire(data=data, offline=offline or None) as wiring:
-        query = Query(filter=AskedFilter(**options).passing(wiring))
+        query = build_query(filter=FilterInput.take_from(options).filter(wiring))
         found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
         finish({"facets": as_dict(found)}, _lines(found), as_json=as_json)
 

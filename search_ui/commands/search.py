@@ -7,11 +7,12 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import add_options, data_option, json_option, model_option, offline_option, wire
-from core.commands.output import finish, printable, table_console
+from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
 from core.domain.result import SearchResult
-from search_ui.commands.search_options import Asked, SearchCommand, query_options
+from core.text.sanitize import printable
+from search_ui.commands.search_options import SearchCommand, SearchInput, query_options
 
 _SHEET = 500  # pictures; some 0.3 MB of memory each
 
@@ -37,16 +38,16 @@ def search(
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
-    given = Asked(**options)
+    given = SearchInput.from_options(options)
     with wire(data=data, model=model, offline=offline or None) as wiring:
         query = given.query(wiring)
         result = wiring.search.search(query)
         if sheet is not None:
-            _draw(sheet, result, wiring, given.title, given.offset)
+            _draw(sheet, result, wiring, given.title, given.options.offset)
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
             return
-        _print(result, given.offset)
+        _print(result, given.options.offset)
         if not result.hits:
             _explain(wiring, result, given, query)
 
@@ -89,7 +90,7 @@ def _print(result: SearchResult, offset: int) -> None:
     click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
-def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -> None:
+def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Query) -> None:
     from search_ui.page.empty_result_help import why_nothing, without_one
 
     def count(passing: Filter) -> int:
@@ -105,10 +106,10 @@ def _explain(wiring: Wiring, result: SearchResult, given: Asked, query: Query) -
     if count(INDEXED & query.filter):
         click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
     else:
-        chosen, operators = given.conditions(wiring), query.interpretation.operators
+        chosen, operators = given.filter.without_words(wiring), query.interpretation.operators
         asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
         others = [(operator.typed, chosen & passing) for operator, passing in without_one(operators)]
-        for reason in why_nothing(count, given.must, given.any_of, given.none_of, asked, others):
+        for reason in why_nothing(count, given.filter.must, given.filter.any_of, given.filter.none_of, asked, others):
             click.echo(f"  {printable(reason)}", err=True)
         if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
@@ -120,8 +121,10 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
     from core.rendering.contact_sheet import cells_of, draw_sheet
 
     if len(result.hits) > _SHEET:
-        told = f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
-        raise click.BadParameter(told, param_hint="--sheet")
+        problem = (
+            f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
+        )
+        raise click.BadParameter(problem, param_hint="--sheet")
     drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")

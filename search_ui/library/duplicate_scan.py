@@ -19,7 +19,7 @@ _ENDING = 5.0  # seconds that the end waits for the picture that is being compar
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What one look found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
+    """What one scan found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
 
     `unseen` had no thumbnail and were compared by their bytes alone.
     """
@@ -59,7 +59,7 @@ class DuplicateSearch:
             self._looking.start()
 
     def groups(self, limit: int) -> list[Group]:
-        """The largest of the last look, as they are now. Raises LibraryError."""
+        """Read the largest groups of the last scan, as they are now. Raises LibraryError."""
         return [] if self.last is None else list(islice(self.last.found.groups(), limit))
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ class DuplicateSearch:
             self.error = BucketLensError(f"comparing the pictures broke off unexpectedly: {error!r}; the log has more")
 
     def _read_thumbnail(self, image_id: str) -> bytes | None:
-        """A thumbnail, of every picture that is compared: here the end is heard of."""
+        """Read the thumbnail of a picture that is compared, unless the scan is to end."""
         if self._ended.is_set():
             raise _Ended
         return self._thumbnail(image_id)

@@ -1,16 +1,18 @@
-"""What the page shows, as a value: to and from the query parameters of its address, and on to a Query."""
+"""The state of the page as a value: to and from the query parameters of its address, and on to a Query."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from core.domain.conditions import Match
 from core.domain.filters import Condition, Filter, caption_words
 from core.domain.ids import POINT_ID
-from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, Term, TextTerm
+from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, QueryOptions, Term, TextTerm
 from core.errors import InvalidQuery
-from core.query_language.parser import Parsed, compile_terms, parse
+from core.query_language.parser import Parsed, parse
 from core.search.facets import holding
+from core.search.request import build_query
 
 PAGE = 60
 EVEN = 50
@@ -23,6 +25,64 @@ _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
 Pick = tuple[str, str]
+Values = Sequence[str]  # of one query parameter
+
+
+def _last(values: Values) -> str:
+    return values[-1] if values else ""
+
+
+def _read_picks(values: Sequence[str]) -> tuple[Pick, ...]:
+    picks: list[Pick] = []
+    for value in values:
+        field, _, chosen = value.partition(":")
+        try:
+            holding(field, chosen)
+        except InvalidQuery:
+            continue
+        if 0 < len(chosen) <= MAX_PICK:
+            picks.append((field, chosen))
+    return tuple(dict.fromkeys(picks))[:MAX_CHIPS]
+
+
+def _read_chips(values: Sequence[str]) -> tuple[str, ...]:
+    clean = (" ".join(value.split())[:MAX_CHIP].strip() for value in values)
+    return tuple(dict.fromkeys(chip for chip in clean if chip))[:MAX_CHIPS]
+
+
+def _param(name: str, default: object, read: Callable[[Values], object], write: Callable[[Any], Values]) -> Any:
+    """Declare a field by its query parameter. `read` gives the default for values that make no sense."""
+    return field(default=default, metadata={"param": name, "read": read, "write": write})
+
+
+def _text_param(name: str) -> Any:
+    return _param(name, "", lambda values: _last(values)[:MAX_TEXT].strip(), lambda text: [text])
+
+
+def _chips_param(name: str) -> Any:
+    return _param(name, (), _read_chips, list)
+
+
+def _picks_param(name: str) -> Any:
+    return _param(name, (), _read_picks, lambda picks: [":".join(pick) for pick in picks])
+
+
+def _id_param(name: str, shape: re.Pattern[str]) -> Any:
+    return _param(name, None, lambda values: _last(values) if shape.fullmatch(_last(values)) else None, lambda id: [id])
+
+
+def _number_param(name: str, default: int, low: int, high: int) -> Any:
+    def read(values: Values) -> int:
+        value = _last(values)
+        if not (value.isascii() and value.isdigit() and len(value) < 8):
+            return default
+        return min(max(int(value), low), high)
+
+    return _param(name, default, read, lambda number: [str(number)])
+
+
+def _flag_param(name: str, value: str) -> Any:
+    return _param(name, False, lambda values: _last(values) == value, lambda _: [value])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +100,22 @@ class PageState:
     as it was typed; otherwise it is a question of core.query_language.parser.
     """
 
-    text: str = ""
-    must: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    none_of: tuple[str, ...] = ()
-    only: tuple[Pick, ...] = ()
-    without: tuple[Pick, ...] = ()
-    like: str | None = None
-    upload: str | None = None
-    balance: int = EVEN
-    least: int = 0
-    variety: int = 0
-    limit: int = PAGE
-    view: str | None = None
-    copies: str | None = None
-    duplicates: bool = False
-    raw: bool = False
+    text: str = _text_param("q")
+    must: tuple[str, ...] = _chips_param("must")
+    any_of: tuple[str, ...] = _chips_param("any")
+    none_of: tuple[str, ...] = _chips_param("not")
+    only: tuple[Pick, ...] = _picks_param("only")
+    without: tuple[Pick, ...] = _picks_param("without")
+    like: str | None = _id_param("like", POINT_ID)
+    upload: str | None = _id_param("picture", _UPLOAD)
+    balance: int = _number_param("w", EVEN, 0, 100)
+    least: int = _number_param("s", 0, 0, 100)
+    variety: int = _number_param("v", 0, 0, 100)
+    limit: int = _number_param("n", PAGE, PAGE, MAX_LIMIT)
+    view: str | None = _id_param("view", POINT_ID)
+    copies: str | None = _id_param("copies", _HASH)
+    duplicates: bool = _flag_param("show", "duplicates")
+    raw: bool = _flag_param("raw", "1")
 
     @property
     def parsed(self) -> Parsed:
@@ -98,8 +158,8 @@ class PageState:
     def chosen(self) -> Filter:
         """`only`, `without` and `copies`."""
         alike: dict[str, list[Condition]] = {}
-        for field, value in self.only:
-            alike.setdefault(field, []).append(holding(field, value))
+        for name, value in self.only:
+            alike.setdefault(name, []).append(holding(name, value))
         words = alike.pop("word", [])
         copies = [Match("content_hash", (self.copies,))] if self.copies else []
         return Filter(
@@ -136,19 +196,24 @@ class PageState:
         return replace(self, only=only, without=without)
 
     def query(self, picture: bytes | None) -> Query:
-        """`picture` is the uploaded one's bytes; None leaves it out. Raises InvalidQuery."""
+        """Build the query; `picture` is the uploaded one's bytes, None leaves it out. Raises InvalidQuery."""
         share = self.balance / 100 if self.blends else 1.0
-        said = 1 - share if self.blends else 1.0
-        terms: list[Term] = [TextTerm(self.text, said or 1.0)] if self.text else []
+        text_share = 1 - share if self.blends else 1.0
+        terms: list[Term] = [TextTerm(self.text, text_share or 1.0)] if self.text else []
         if self.like and share > 0:
             terms.append(LikeTerm(self.like, share))
         if self.upload and picture and share > 0:
             terms.append(ImageTerm(picture, share))
-        asked = compile_terms(terms, caption_words(self.must, self.any_of, self.none_of) & self.chosen, raw=self.raw)
-        if not said:
-            asked["terms"] = tuple(term for term in asked["terms"] if not isinstance(term, TextTerm))
-        least, diversity = (self.weakest / 100, self.varied / 100) if asked["terms"] else (0.0, 0.0)
-        return Query(**asked, limit=self.limit, min_strength=least, diversity=diversity)
+        query = build_query(
+            terms,
+            caption_words(self.must, self.any_of, self.none_of) & self.chosen,
+            raw=self.raw,
+            options=QueryOptions(limit=self.limit),
+        )
+        kept = tuple(term for term in query.terms if text_share or not isinstance(term, TextTerm))
+        if not kept:
+            return replace(query, terms=())
+        return replace(query, terms=kept, min_strength=self.weakest / 100, diversity=self.varied / 100)
 
     def browsing(self) -> Query:
         """The newest that pass every filter. Raises InvalidQuery."""
@@ -156,55 +221,24 @@ class PageState:
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
-    """Reads what it can: a parameter that makes no sense counts as absent, so an old or mangled link still opens."""
-    return PageState(
-        text=_first(params, "q")[:MAX_TEXT].strip(),
-        must=_chips(params.get("must", ())),
-        any_of=_chips(params.get("any", ())),
-        none_of=_chips(params.get("not", ())),
-        only=_picks(params.get("only", ())),
-        without=_picks(params.get("without", ())),
-        like=_named(params, "like", POINT_ID),
-        upload=_named(params, "picture", _UPLOAD),
-        balance=_number(params, "w", EVEN, 0, 100),
-        least=_number(params, "s", 0, 0, 100),
-        variety=_number(params, "v", 0, 0, 100),
-        limit=_number(params, "n", PAGE, PAGE, MAX_LIMIT),
-        view=_named(params, "view", POINT_ID),
-        copies=_named(params, "copies", _HASH),
-        duplicates=_first(params, "show") == "duplicates",
-        raw=_first(params, "raw") == "1",
-    )
+    """Read what makes sense: any other parameter counts as absent, so an old or mangled link still opens."""
+    read = {one.name: one.metadata["read"](params.get(one.metadata["param"], ())) for one in fields(PageState)}
+    return PageState(**read)
 
 
 def to_params(state: PageState) -> dict[str, list[str]]:
-    """Only what differs from an untouched page, so that addresses stay short."""
-    params = {
-        "q": [state.text] if state.text else [],
-        "must": list(state.must),
-        "any": list(state.any_of),
-        "not": list(state.none_of),
-        "only": [":".join(pick) for pick in state.only],
-        "without": [":".join(pick) for pick in state.without],
-        "like": [state.like] if state.like else [],
-        "picture": [state.upload] if state.upload else [],
-        "w": [str(state.balance)] if state.balance != EVEN else [],
-        "s": [str(state.least)] if state.least else [],
-        "v": [str(state.variety)] if state.variety else [],
-        "n": [str(state.limit)] if state.limit != PAGE else [],
-        "view": [state.view] if state.view else [],
-        "copies": [state.copies] if state.copies else [],
-        "show": ["duplicates"] if state.duplicates else [],
-        "raw": ["1"] if state.raw else [],
+    """Write what differs from an untouched page, so that addresses stay short."""
+    values = {one: getattr(state, one.name) for one in fields(PageState)}
+    return {
+        one.metadata["param"]: one.metadata["write"](value) for one, value in values.items() if value != one.default
     }
-    return {name: values for name, values in params.items() if values}
 
 
 def searchable(chips: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Splits what was typed into a caption field: what captions can hold, and what they cannot ("the", "!")."""
+    """Split what was typed into a caption field: what captions can hold, and what they cannot ("the", "!")."""
     good: list[str] = []
     useless: list[str] = []
-    for chip in _chips(chips):
+    for chip in _read_chips(chips):
         try:
             caption_words(must=[chip])
         except InvalidQuery:
@@ -212,38 +246,3 @@ def searchable(chips: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         else:
             good.append(chip)
     return tuple(good), tuple(useless)
-
-
-def _first(params: Mapping[str, Sequence[str]], name: str) -> str:
-    values = params.get(name) or ("",)
-    return values[-1]
-
-
-def _named(params: Mapping[str, Sequence[str]], name: str, shape: re.Pattern[str]) -> str | None:
-    value = _first(params, name)
-    return value if shape.fullmatch(value) else None
-
-
-def _number(params: Mapping[str, Sequence[str]], name: str, default: int, low: int, high: int) -> int:
-    value = _first(params, name)
-    if not (value.isascii() and value.isdigit() and len(value) < 8):
-        return default
-    return min(max(int(value), low), high)
-
-
-def _picks(values: Sequence[str]) -> tuple[Pick, ...]:
-    picks: list[Pick] = []
-    for value in values:
-        field, _, chosen = value.partition(":")
-        try:
-            holding(field, chosen)
-        except InvalidQuery:
-            continue
-        if 0 < len(chosen) <= MAX_PICK:
-            picks.append((field, chosen))
-    return tuple(dict.fromkeys(picks))[:MAX_CHIPS]
-
-
-def _chips(values: Sequence[str]) -> tuple[str, ...]:
-    clean = (" ".join(value.split())[:MAX_CHIP].strip() for value in values)
-    return tuple(dict.fromkeys(chip for chip in clean if chip))[:MAX_CHIPS]

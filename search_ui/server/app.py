@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMissing, LibraryUnreachable
-from search_ui.api.etag import tagged
-from search_ui.api.routes import Api
+from search_ui.api.app import Api
+from search_ui.api.etag import respond_with_etag
 from search_ui.library import current_library
 from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
@@ -60,7 +60,7 @@ def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response
     jpeg = library.thumbnail(image_id)
     if jpeg is None:
         return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
-    return tagged(jpeg, "image/jpeg", request)
+    return respond_with_etag(jpeg, "image/jpeg", request)
 
 
 def _original(live: LiveLibrary, request: Request) -> Response:
@@ -82,7 +82,7 @@ def _original(live: LiveLibrary, request: Request) -> Response:
     kind = shown_by_browsers(data)
     if kind is None:
         return Response(status_code=415, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
-    return tagged(data, kind, request)
+    return respond_with_etag(data, kind, request)
 
 
 def _health(live: LiveLibrary, request: Request) -> Response:

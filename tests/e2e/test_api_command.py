@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_readme import CURL
+from tests.e2e.test_docs import CURL
 from tests.support.api_client import Served, ready
 from tests.support.processes.commands import bucketlens, started
 from tests.support.small_library import build
@@ -51,7 +51,7 @@ def test_the_same_answer_over_http_and_in_the_terminal(server: Served, data: Pat
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")
-def test_every_question_of_a_program_in_the_readme_is_answered(server: Served) -> None:
+def test_every_question_of_a_program_in_the_docs_is_answered(server: Served) -> None:
     assert CURL
     for line in CURL:
         asked = shlex.split(line.replace("localhost:8501", server.host))

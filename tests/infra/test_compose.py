@@ -8,6 +8,7 @@ import pytest
 
 from core.settings.names import RENAMED, environment_name
 from tests.support.compose_file import COMPOSE, EXAMPLE, READ_KEY, ROOT, WRITE_KEY, compose, config, env_file, set_in
+from tests.support.pages import read_order
 
 CLUSTER = ROOT / "infra" / "compose.cluster.yaml"
 ALERTS = ROOT / "infra" / "alerts.yml"
@@ -206,7 +207,9 @@ def test_nothing_is_asked_of_env_that_the_example_does_not_explain() -> None:
 
 
 def test_every_command_that_is_told_of_is_one(everything: dict[str, Any], env: Path) -> None:
-    told = {path: path.read_text() for path in (ROOT / "README.md", COMPOSE, CLUSTER, EXAMPLE, ALERTS)}
+    pages = [page for page in read_order() if "docker compose " in page.read_text()]
+    assert len(pages) >= 2
+    told = {path: path.read_text() for path in (*pages, COMPOSE, CLUSTER, EXAMPLE, ALERTS)}
     found = [
         (path, line.split())
         for path, text in told.items()

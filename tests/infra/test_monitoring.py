@@ -28,11 +28,11 @@ Labels = dict[str, set[str]]
 def exposed() -> dict[str, Labels]:
     """What can be asked for: metrics, their labels, and the values of these."""
     page = ApiMetrics(lambda: 0.0)
-    page.answered("search", 200, 0.1)
-    page.searched(dict.fromkeys(("wait", "encode", "rank", "judge", "count", "total"), 1.0))
+    page.record_answer("search", 200, 0.1)
+    page.record_search(dict.fromkeys(("wait", "encode", "rank", "judge", "count", "total"), 1.0))
     port = PrometheusMetrics(None).serve("127.0.0.1", 0)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        texts = [page.text().decode(), answer.read().decode()]
+        texts = [page.render().decode(), answer.read().decode()]
     found: dict[str, Labels] = {"up": {"job": JOBS}}
     for text in texts:
         for family in text_string_to_metric_families(text):

@@ -12,11 +12,12 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from search_ui.api.openapi import document
+from search_ui.api.docs import openapi_document
+from search_ui.api.routes import router
 from search_ui.api.schemas import HitAnswer, SearchAnswer
 from tests.support.processes.commands import ROOT, started
 
-DOCUMENT = document(False)
+DOCUMENT = openapi_document(router, token=False)
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,35 @@ def test_what_is_not_served_is_told(api: Served) -> None:
     assert api.get("/api/openapi.json").json == DOCUMENT
 
 
+def test_the_head_of_an_answer_can_be_asked_for_alone(api: Served, library: SmallLibrary) -> None:
+    path = f"/api/images/{library.id_of(3)}"
+    head = api.send("HEAD", path)
+    assert (head.status, head.body, head.headers["etag"]) == (200, b"", api.get(path).headers["etag"])
+    assert api.send("HEAD", "/api/search").status == 405
+
+
+def test_the_documentation_is_served_without_anything_from_elsewhere(api: Served) -> None:
+    page = api.get("/api/docs")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'" in page.headers["content-security-policy"] and b"//" not in page.body
+    for source in re.findall(rb'(?:src|href)="(/[^"]+)"', page.body):
+        asset = api.get(source.decode())
+        assert asset.status == 200 and len(asset.body) > 100, source
+    assert api.get("/api/docs/passwd").error["code"] == "not_found"
+
+
+def test_who_hangs_up_is_counted_as_gone(api: Served) -> None:
+    body = b'{"terms": [{"text": "a red dog"}], "limit": 24}'
+    head = f"POST /api/search HTTP/1.1\r\nHost: {api.host}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    for _ in range(200):
+        with socket.create_connection(api.host.split(":"), timeout=20) as connection:  # type: ignore[arg-type]
+            connection.sendall(request)
+        if 'bucketlens_api_requests_total{route="search",status="499"}' in api.get("/metrics").body.decode():
+            return
+    raise AssertionError("every answer was made to the end, though nobody waited")
+
+
 def test_numbers_for_prometheus(api: Served) -> None:
     def count() -> float:
         text = api.get("/metrics").body.decode()
@@ -194,6 +223,7 @@ def test_guards_of_a_body(library: SmallLibrary, tmp_path: Path) -> None:
         assert server.get("/api/openapi.json", Authorization="Bearer wrong").status == 401
         assert server.get("/api/openapi.json", Authorization="Bearer \u00e9").status == 401
         assert "security" in server.get("/api/openapi.json", **right).json
+        assert server.get("/api/docs").status == 200
         assert server.post("/api/search", {"limit": 1}, **right).status == 200
         assert server.post("/api/search", b" " * 2001, **right).error["code"] == "body_too_large"
         head = f"POST /api/search HTTP/1.1\r\nHost: {server.host}\r\nAuthorization: Bearer {TOKEN}\r\n"

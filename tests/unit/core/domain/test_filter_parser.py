@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-from core.domain.filter_parser import MAX_CONDITIONS, between, during, filter_of
+from core.domain.filter_parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_time_range
 from core.domain.filters import Filter, caption_words, oriented
 from core.errors import InvalidQuery
 
@@ -30,13 +30,13 @@ def _day(*date: int) -> datetime:
     ],
 )
 def test_ranges_of_numbers(field: Any, text: str, low: float | None, high: float | None) -> None:
-    assert between(field, text) == Between(field, low, high)
+    assert parse_number_range(field, text) == Between(field, low, high)
 
 
 @pytest.mark.parametrize("text", ["", "..", "wide", "640-1920", "1920..640", "-5", "nan", "inf", "16:9", "1..2..3"])
 def test_what_is_no_range_of_numbers_is_refused_with_the_field(text: str) -> None:
     with pytest.raises(InvalidQuery) as caught:
-        between("width", text)
+        parse_number_range("width", text)
     assert caught.value.field == "width"
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_range_of_numbers_is_refused_with_the_field(text: str) -> Non
     ],
 )
 def test_ranges_of_time(text: str, since: datetime | None, before: datetime | None) -> None:
-    assert during("taken_at", text) == During("taken_at", since, before)
+    assert parse_time_range("taken_at", text) == During("taken_at", since, before)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_ranges_of_time(text: str, since: datetime | None, before: datetime | No
 )
 def test_what_is_no_time_is_refused_with_the_field(text: str) -> None:
     with pytest.raises(InvalidQuery) as caught:
-        during("modified_at", text)
+        parse_time_range("modified_at", text)
     assert caught.value.field == "modified"
 
 
 def test_a_whole_filter() -> None:
-    asked = filter_of(
+    asked = parse_filter(
         {
             "any": [{"word": "red cars"}, {"phrase": "a dog", "width": {"min": 100}}],
             "none": [{"status": ["failed"]}, {"all": [{"prefix": "raw/"}, {"missing": "taken_at"}]}],
@@ -125,7 +125,7 @@ def test_a_whole_filter() -> None:
 )
 def test_a_wrong_filter_is_refused_with_the_field_and_what_it_takes(given: object, field: str) -> None:
     with pytest.raises(InvalidQuery) as caught:
-        filter_of(given)
+        parse_filter(given)
     assert caught.value.field == field and caught.value.takes
 
 
@@ -134,9 +134,9 @@ def test_filters_have_limits() -> None:
     for _ in range(30):
         deep = {"all": [deep]}
     with pytest.raises(InvalidQuery, match="deep"):
-        filter_of(deep)
+        parse_filter(deep)
     with pytest.raises(InvalidQuery, match="too many"):
-        filter_of({"all": [{"word": "dog"}] * (MAX_CONDITIONS + 1)})
+        parse_filter({"all": [{"word": "dog"}] * (MAX_CONDITIONS + 1)})
 
 
 _names = st.sampled_from(
@@ -152,7 +152,7 @@ _values = st.recursive(
 @given(st.dictionaries(_names, _values, max_size=3))
 def test_whatever_is_given_makes_a_filter_or_is_refused(given: dict[str, Any]) -> None:
     try:
-        made = filter_of(given)
+        made = parse_filter(given)
     except InvalidQuery:
         return
     made.matches({"words": ["dog"], "key": "a.jpg", "width": 3, "caption": "a dog"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.domain.conditions import Match, Missing
 from core.domain.filters import EVERYTHING, FAILED, INDEXED, UNCAPTIONED, Condition, Filter, caption_words
-from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, TextTerm, Weights, weighed
+from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, TextTerm, Weights, merge_weights
 from core.errors import InvalidQuery
 
 ID = "00000000-0000-5000-8000-000000000001"
@@ -184,10 +184,10 @@ def test_no_caption_words_is_no_filter() -> None:
 
 def test_weights_that_are_not_given_are_the_usual_ones() -> None:
     usual = Weights(0.5, 0.3, 4)
-    assert weighed({"image": 2}, usual) == Weights(2, 0.3, 4)
-    assert weighed({"words": 0, "caption": 1}, usual) == Weights(0.5, 1, 0)
-    assert weighed({}, usual) == usual
+    assert merge_weights({"image": 2}, usual) == Weights(2, 0.3, 4)
+    assert merge_weights({"words": 0, "caption": 1}, usual) == Weights(0.5, 1, 0)
+    assert merge_weights({}, usual) == usual
     with pytest.raises(InvalidQuery, match="colour"):
-        weighed({"colour": 1}, usual)
+        merge_weights({"colour": 1}, usual)
     with pytest.raises(InvalidQuery, match="at least one weight over 0"):
-        weighed({"image": 0}, Weights(1, 0, 0))
+        merge_weights({"image": 0}, Weights(1, 0, 0))

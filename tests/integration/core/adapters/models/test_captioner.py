@@ -12,7 +12,7 @@ from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean, l
 from core.adapters.models.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from demo.scenes import scenes
+from demo.scenes import sample_library
 from tests.support.model_folders import (
     TINY_PIXELS,
     WORDS,
@@ -266,7 +266,7 @@ def _scene_pixels(number: int, spec: PixelSpec) -> np.ndarray:
     import io
 
     file = io.BytesIO()
-    scenes.draw(scenes.library_scene(number), 512).save(file, "JPEG", quality=90)
+    sample_library.draw(sample_library.library_scene(number), 512).save(file, "JPEG", quality=90)
     pixels = decode(file.getvalue(), DecodeRequest(pixels=spec), ImageLimits()).pixels
     assert pixels is not None
     return pixels

@@ -24,7 +24,7 @@ from core.adapters.models.torch_runtime import choose_dtype
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ModelUnavailable
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from demo.scenes import scenes
+from demo.scenes import sample_library
 from tests.support.model_folders import WORDS, make_tiny_captioner, make_tiny_clip, make_vit_b_32
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -61,7 +61,7 @@ def _pictures() -> list[Image.Image]:
     """Drawn scenes under a gradient, in odd shapes: neither flat nor noise, and no two alike."""
     pictures = []
     for seed, (width, height) in enumerate(SIZES):
-        scene = scenes.draw(scenes.library_scene(seed), 512).resize((width, height))
+        scene = sample_library.draw(sample_library.library_scene(seed), 512).resize((width, height))
         ramp = np.linspace(0, 60, width, dtype=np.float32)[None, :, None] + np.zeros((height, 1, 3), np.float32)
         pictures.append(Image.fromarray((np.asarray(scene, np.float32) * 0.75 + ramp).astype(np.uint8)))
     return pictures

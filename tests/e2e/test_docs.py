@@ -1,4 +1,4 @@
-"""Every command of the README does what it says, in the order in which a newcomer would type it."""
+"""Every command of the README and of docs/ does what it says, in the order in which a newcomer would type it."""
 
 import os
 import re
@@ -14,19 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import bucketlens.cli as command_line
 from core.domain.model_catalog import find
 from core.settings import Settings
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
+from infra.reference.cli import named_commands
 from tests.support.model_folders import make_tiny_clip
-from tests.support.processes.commands import ROOT, bucketlens, started
+from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
+from tests.support.processes.commands import bucketlens, started
 from tests.support.servers.qdrant_stub import QdrantStub, serving
 from tests.support.servers.s3_server import ENVIRONMENT, s3_client
 from tests.support.servers.web_server import WebServer, picture
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.S)
-COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines()]
+COMMANDS = commands()
 OWN = [line for line in COMMANDS if line.startswith("bucketlens ")]
 CURL = [line for line in COMMANDS if line.startswith("curl ")]
 DOCKER = [line for line in COMMANDS if line.startswith("docker compose ")]  # tests/infra asks Docker Compose of them
@@ -34,13 +33,14 @@ MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startsw
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
 QDRANT = "http://localhost:6333"
 OTHER_MODEL = "clip-ViT-L-14"
-# In six drawn pictures.
-MAY_FIND_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength")
-ELSEWHERE = {
-    "git clone <this repository> bucketlens && cd bucketlens",
-    "source .venv/bin/activate",
-    "cp .env.example .env",
+# In six drawn pictures; and none of them fails.
+MAY_PRINT_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength", "failures")
+NOT_RUN = {
+    "git clone <this repository> bucketlens && cd bucketlens": "the repository is here",
+    "source .venv/bin/activate": "a shell's own; the tests run in that environment",
+    "cp .env.example .env": "tests/infra makes such a file and starts from it",
 }
+VECTORS = ROOT / "docs" / "sources" / "vectors.md"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (home / f"batch_{n}.txt").write_text("".join(f"{path.name}\n" for path in pictures[3 * n : 3 * n + 3]))
     urls = [f"https://example.org/{n}.jpg" for n in range(6)]
     pq.write_table(pa.table({"url": urls, "embedding": list(vectors)}), home / "vectors.parquet")
+    for folder in ("metadata", "img_emb"):  # as clip-retrieval writes them
+        (home / folder).mkdir()
+    pq.write_table(pa.table({"image_path": [path.name for path in pictures]}), home / "metadata/metadata_0.parquet")
+    np.save(home / "img_emb/img_emb_0.npy", vectors)
     make_tiny_clip(home / "other-model")
     with WebServer() as web:
         urls = [web.show(f"/{n}.png", picture("red", 60 + n), ETag=f'"{n}"') for n in range(3)]
@@ -106,8 +110,8 @@ def ask_to_end(command: list[str], home: Path) -> tuple[int, str]:
 
 def test_every_line_of_a_console_block_is_tested() -> None:
     # the lines of curl where a server is asked, in test_api_command
-    assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL, *DOCKER)} == ELSEWHERE
-    assert len(OWN) >= 8
+    assert {line for line in COMMANDS if line not in (*OWN, *MAKE, *CURL, *DOCKER)} == NOT_RUN.keys()
+    assert len(OWN) >= 60
 
 
 def test_every_command_runs(home: Path, store: str, qdrant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,15 +125,24 @@ def test_every_command_runs(home: Path, store: str, qdrant: str, monkeypatch: py
             ran = bucketlens(*command, cwd=home, timeout=120)
             code, printed = ran.returncode, ran.stdout
         assert code == 0, f"{line}: exit {code}"
-        assert printed or any(sign in line for sign in MAY_FIND_NOTHING), line
+        assert printed or any(sign in line for sign in MAY_PRINT_NOTHING), line
     assert (home / "similar.png").stat().st_size > 1000
 
 
-def test_the_python_shown_runs(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    bucketlens("ingest", home / "Pictures", "--model", "demo", "--data", "photos", cwd=home, timeout=120)
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.page.name)
+def test_the_python_shown_runs(
+    block: Block, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(home)
-    exec(compile(block, "README.md", "exec"), {})
+    if block.page != VECTORS:
+        models = ["--model", "demo", "--captioner", "demo"]
+        ran = bucketlens("ingest", home / "Pictures", *models, "--data", "photos", cwd=home, timeout=120)
+        assert ran.returncode == 0
+    exec(compile(block.text, block.page.name, "exec"), {})
+    if block.page == VECTORS:
+        ran = bucketlens("import", "img_emb/img_emb_0.npy", "--model", "demo", "--data", "retrieved", cwd=home)
+        assert ran.returncode == 0 and "6 " in ran.stdout
+        return
     *hits, last = capsys.readouterr().out.splitlines()
     assert len(hits) >= 6 and all("://" in hit for hit in hits)
     assert last.split()[0] in ("strong", "some", "none")
@@ -140,18 +153,52 @@ def test_make_knows_every_target() -> None:
         subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_table_lists_every_command() -> None:
-    listed = re.findall(r"^\| `bucketlens (\w+)", README, re.M)
-    assert sorted(listed) == sorted(command_line.commands.commands)
+@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.page.name)
+def test_the_settings_shown_are_valid(block: Block) -> None:
+    shown = tomllib.loads(block.text)
+    assert Settings(**shown).model_fields_set
+    assert find(shown.get("model", "demo"), "encoder") is not None
 
 
-def test_the_settings_shown_are_valid() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", README, re.S)
-    shown = tomllib.loads(block)
-    assert Settings(**shown).batch_size == shown["batch_size"]
-    assert find(shown["model"], "encoder") is not None
+def test_every_command_and_option_in_a_sentence_exists() -> None:
+    known = {name.split(" ", 1)[1]: command for name, command in named_commands()}
+    options = {name: {each for option in command.params for each in option.opts} for name, command in known.items()}
+    found = 0
+    for page in read_order():
+        for typed in re.findall(r"(?<!`)`bucketlens ([^`\n]+)`(?!`)", page.read_text()):
+            words = typed.split()
+            name = next((part for part in (" ".join(words[:2]), words[0]) if part in known), None)
+            assert name, f"{page.name}: bucketlens {typed}"
+            given = {word for word in words if word.startswith("--")}
+            assert given <= options[name] | {"--help"}, f"{page.name}: bucketlens {typed}"
+            found += 1
+    assert found > 20
 
 
-def test_what_it_links_to_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links and all((ROOT / link).exists() for link in links)
+def test_every_file_and_module_that_is_named_is_there() -> None:
+    for page in read_order():
+        if "decisions" in page.parts:
+            continue  # tests/test_house_rules.py looks at these
+        text = page.read_text()
+        paths = re.findall(r"`((?:core|ingest|search_ui|demo|infra|tests)/[\w./-]*)`", text)
+        paths += [f"{name.replace('.', '/')}.py" for name in re.findall(r"python -m ((?:demo|infra)[\w.]+)", text)]
+        assert [path for path in paths if not (ROOT / path).exists()] == [], page.name
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README.read_text()) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).is_file(), link
+        assert not anchor or anchor in anchors(ROOT / path), link
+
+
+def test_every_page_is_one_click_from_the_readme_or_the_index() -> None:
+    index, decisions = ROOT / "docs" / "index.md", ROOT / "docs" / "decisions" / "index.md"
+    linked = README.read_text() + index.read_text()
+    for page in read_order()[2:]:
+        if page.parent == decisions.parent and page != decisions:
+            continue
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert f"{name})" in linked or f"{name}#" in linked, name
