@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.domain.query import MAX_LIMIT
 from core.errors import BucketLensError
-from search_ui.library.current_library import held
+from search_ui.library.current_library import get_library
 from search_ui.page.page_state import PAGE, PageState, from_params, searchable, to_params
 
 _FIELDS = {"must": "must", "any": "any_of", "not": "none_of"}
@@ -69,7 +69,7 @@ def uploaded(key: str) -> None:
     if file is None:
         return
     try:
-        picture = held().take_picture(file.getvalue())
+        picture = get_library().take_picture(file.getvalue())
     except BucketLensError as error:
         st.session_state["upload_problem"] = f"{file.name}: {error.reason}"
     else:

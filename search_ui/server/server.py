@@ -12,7 +12,7 @@ from core.bootstrap import Wiring
 from core.errors import InvalidSetting
 from core.errors.hints import Configure
 from core.settings import Settings
-from search_ui.library.live_library import Following
+from search_ui.library.live_library import LiveLibrary
 from search_ui.page.theme import THEME
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
 
         from search_ui.server.app import make_app
 
-        library = Following.of(wiring)
+        library = LiveLibrary(wiring)
         app = make_app(library, allowed_hosts(host, allow_hosts))
         config = uvicorn.Config(
             app,

@@ -8,7 +8,6 @@ from core.errors import BucketLensError, UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
 from core.ports.vector_index import Editions, VectorIndex
-from core.search.timing import go_on
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Mirrors:
 
         return FaissMirror(self.folder, self._settings.mirror.threads)
 
-    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
+    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = lambda: None) -> None:
         """Make the copy equal to the library. Raises LibraryError, and OSError.
 
         `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
