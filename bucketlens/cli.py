@@ -1,4 +1,4 @@
-"""The command line: one group of all commands, and the one place where an error is printed."""
+"""The command line: one group of all commands, and what an error that none of them handles ends in."""
 
 import sys
 
@@ -7,7 +7,7 @@ import click
 from core.commands.failures import failures
 from core.commands.mirror import mirror
 from core.commands.models import models
-from core.commands.output import printable_lines
+from core.commands.output import print_error
 from core.commands.status import status
 from core.errors import BucketLensError
 from demo.commands.demo import demo
@@ -62,5 +62,5 @@ def main() -> None:
     try:
         commands()
     except BucketLensError as error:
-        click.echo(f"bucketlens: {printable_lines(str(error))}", err=True)
+        print_error(error)
         sys.exit(error.exit_code)

@@ -1,6 +1,7 @@
 """Which of a library's editions is meant; there is one a model, of which one is in use."""
 
 from core.errors import UsageError
+from core.errors.hints import Configure, Reindex
 from core.ports.vector_index import Editions
 
 
@@ -11,12 +12,9 @@ def other_edition(editions: Editions, model: str | None) -> str:
     fitting = [name for name, info in others.items() if model in (None, info.model)]
     made = ", ".join(sorted(info.model for info in others.values())) or "none"
     if not fitting:
-        raise UsageError(
-            f"there is no such library beside the one in use (there: {made}): make one with `bucketlens reindex "
-            "--model NAME`"
-        )
+        raise UsageError(f"there is no such library beside the one in use (there: {made})", Reindex())
     if len(fitting) > 1:
-        raise UsageError(f"several were made: name one with --model ({made})")
+        raise UsageError(f"several were made ({made})", Configure("name one with {}", ("model",)))
     return fitting[0]
 
 

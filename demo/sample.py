@@ -20,7 +20,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.settings import Settings, load_settings
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 
 _THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 

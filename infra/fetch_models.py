@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from core.commands.hints import render_message
 from core.commands.options import wire
 from core.errors import BucketLensError
 
@@ -14,7 +15,7 @@ def main() -> None:
             click.echo(f"encoder {wiring.encoder.name} is here")
             click.echo(f"captioner {wiring.captioner.name} is here")
         except BucketLensError as error:
-            click.echo(f"bucketlens: {error}", err=True)
+            click.echo(f"bucketlens: {render_message(error)}", err=True)
             sys.exit(error.exit_code)
 
 

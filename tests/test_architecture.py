@@ -65,9 +65,9 @@ FORBIDDEN = [
     ("search_ui/page/gallery_items.py", "torch"),
     ("search_ui/page/gallery_items.py", "ingest.pipeline.plan"),
     ("core/rendering/contact_sheet.py", "core.adapters.local.thumbnails"),
-    ("core/rendering/contact_sheet.py", "demo.scenes.scenes"),
-    ("demo/scenes/scenes.py", "core.adapters.local.thumbnails"),
-    ("demo/scenes/scenes.py", "bucketlens.cli"),
+    ("core/rendering/contact_sheet.py", "demo.scenes.sample_library"),
+    ("demo/scenes/sample_library.py", "core.adapters.local.thumbnails"),
+    ("demo/scenes/sample_library.py", "bucketlens.cli"),
     ("bucketlens/cli.py", "core.adapters.local.thumbnails"),
     ("bucketlens/cli.py", "torch"),
 ]

@@ -1,6 +1,7 @@
 """Which store reads a source, by how the user names it."""
 
 from core.errors import SourceNotFound
+from core.errors.hints import Advice
 from core.ports.image_store import ImageStore
 from core.settings import Settings
 
@@ -32,7 +33,8 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
         return FolderStore(source, max_bytes=settings.decode.max_bytes, exclude=[settings.data])
     raise SourceNotFound(
         source,
-        f"{scheme}:// is not a kind of source that BucketLens reads; give it a folder, s3://BUCKET/PREFIX or list:FILE",
+        f"{scheme}:// is not a kind of source that BucketLens reads",
+        Advice("give it a folder, s3://BUCKET/PREFIX or list:FILE"),
     )
 
 

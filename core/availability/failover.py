@@ -64,7 +64,7 @@ class Failover:
     @property
     def lost(self) -> str | None:
         """Why the library is not asked at present; None while it is."""
-        return None if self._lost is None else _cause(str(self._lost))
+        return None if self._lost is None else self._lost.reason
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> tuple[T, Degraded | None]:
         """Have `work` ask the library; or its mirror, and say why.
@@ -143,7 +143,7 @@ class Failover:
         mirror = self.copy()
         if mirror is not None:
             lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
-            return work(mirror), Degraded(_cause(str(problem)), mirror.as_of, lacking)
+            return work(mirror), Degraded(problem.reason, mirror.as_of, lacking)
         self._mirrored = False  # the next question looks for it again
         if isinstance(problem, LibraryLate) and self._library is not None:
             return work(self._library()), None
@@ -267,8 +267,3 @@ class _TimedIndex(DelegatingIndex):
         finally:
             self._since = None
             self._spent_s += time.monotonic() - started
-
-
-def _cause(message: str) -> str:
-    """Keep what happened, and drop what to do about it."""
-    return message.partition(";")[0]

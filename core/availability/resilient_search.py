@@ -10,12 +10,14 @@ from core.availability.recall_monitor import RecallMeter
 from core.domain.image import ImageRecord
 from core.domain.query import Query
 from core.domain.result import SearchResult
+from core.errors import Notice
+from core.errors.hints import BuildMirror
 from core.ports.vector_index import SearchableIndex
 from core.search.facets import Facet, FacetField
 from core.search.service import SearchService
 from core.search.timing import go_on
 
-_NO_COPY = "there is no copy of the library to compare exactly with: `bucketlens mirror build` makes one"
+_NO_COPY = Notice("there is no copy of the library to compare exactly with", BuildMirror())
 
 
 class Searcher(Protocol):

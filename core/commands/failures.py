@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from core.commands.hints import render_message
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import FAILED
 from core.domain.image import ImageRecord
-from core.ports.vector_index import VectorIndex
-
-PAGE = 1000
+from core.ports.scrolling import scroll_all
+from core.text.sanitize import printable
 
 
 @click.command()
@@ -21,16 +21,9 @@ PAGE = 1000
 def failures(data: Path | None, as_json: bool) -> None:
     """List every file that could not be indexed, with its reason."""
     with wire(data=data) as wiring:
-        failed = _scroll_failed(wiring.index)
+        failed = scroll_all(wiring.index.scroll, FAILED)
         found = [_to_dict(record) for record in failed] if as_json else []
         finish({"failures": found}, _lines(failed), as_json=as_json)
-
-
-def _scroll_failed(index: VectorIndex) -> Iterator[ImageRecord]:
-    page = index.scroll(FAILED, limit=PAGE)
-    while page:
-        yield from page
-        page = index.scroll(FAILED, after=page[-1].id, limit=PAGE)
 
 
 def _to_dict(record: ImageRecord) -> dict[str, str | None]:
@@ -43,4 +36,4 @@ def _lines(failed: Iterator[ImageRecord]) -> Iterator[str]:
         yield "No file failed."
         return
     for record in chain([first], failed):
-        yield f"{printable(record.uri)}\t{printable(record.error or 'no reason on record')}"
+        yield f"{printable(record.uri)}\t{printable(render_message(record.error or 'no reason on record'))}"

@@ -2,7 +2,7 @@
 
 import logging
 
-from core.commands.output import printable
+from core.text.sanitize import printable
 
 _FORMAT = "time=%(asctime)s level=%(levelname)s logger=%(name)s event=%(message)s"
 

@@ -10,10 +10,13 @@ from typing import Any
 import click
 
 from core.bootstrap import Wiring, model_folder
+from core.commands.hints import library_options, render_hint
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.model_catalog import find
 from core.errors import UsageError
+from core.errors.hints import BuildMirror
+from core.text.sanitize import printable
 
 
 @click.group()
@@ -48,12 +51,14 @@ def verify(data: Path | None, as_json: bool) -> None:
     """Read every file of the copy, and of the one before it, and compare them with what was written."""
     with wire(data=data) as wiring:
         found = wiring.mirrors.verify()
-        finish(
-            {"generations": [{"name": name, "problem": problem} for name, problem in found]},
-            (f"{name}: {printable(problem) if problem else 'sound'}" for name, problem in found),
-            as_json=as_json,
-            exit_code=1 if any(problem for _, problem in found) else 0,
-        )
+    damaged = any(problem for _, problem in found)
+    finish(
+        {"generations": [{"name": name, "problem": problem} for name, problem in found]},
+        (f"{name}: {printable(problem) if problem else 'sound'}" for name, problem in found),
+        [render_hint(BuildMirror())] if damaged else [],
+        as_json=as_json,
+        exit_code=1 if damaged else 0,
+    )
 
 
 @mirror.command("export")
@@ -103,7 +108,7 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
             lines.append(
                 f"the model {name} is not on this machine: without it there is browsing, but no search by words"
             )
-        lines.append(f"search it: bucketlens ui --offline --data {printable(quote(str(wiring.settings.data)))}")
+        lines.append(f"search it: bucketlens ui --offline {printable(library_options(wiring.settings.data))}")
         click.echo("\n".join(lines))
 
 
@@ -125,4 +130,5 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['name']}, {found['segments']} segments, vectors as {found['storage']}"
     yield f"{found['bytes'] / 1e6:,.1f} MB; model {printable(found['model'])}"
     if found["problem"]:
-        yield f"the newest copy cannot be used, this is the one before: {printable(found['problem'])}"
+        problem = f"{found['problem']}; {render_hint(BuildMirror())}"
+        yield f"the newest copy cannot be used, this is the one before: {printable(problem)}"

@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.commands.hints import render_message
+from core.errors import BucketLensError
+from core.text.sanitize import printable_lines
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 _UNFOLDED = 10_000  # columns: a file or a pipe gets one row a line
-
-
-def printable(text: str) -> str:
-    """Escape control, format and undecodable characters: names of files must not command a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def printable_lines(text: str) -> str:
-    """Escape as `printable` does, in a message of several lines."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def print_result(
@@ -56,12 +50,17 @@ def finish(
 
 def note(text: str) -> str:
     """Mark a remark as one that is no result."""
-    return f"Note: {text}"
+    return f"Note: {render_message(text)}"
 
 
 def print_note(text: str) -> None:
     """Print a remark on standard error, for people and programs alike."""
     click.echo(printable_lines(note(text)), err=True)
+
+
+def print_error(error: BucketLensError | str) -> None:
+    """Print on standard error why a command, or a run of it, failed."""
+    click.echo(f"bucketlens: {printable_lines(render_message(error))}", err=True)
 
 
 def table_console() -> "Console":

@@ -9,12 +9,15 @@ import click
 
 from core.availability.recall import Recall
 from core.bootstrap import Wiring
+from core.commands.hints import render_hint, render_message
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.errors import BucketLensError
+from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex
 from core.settings import Settings
+from core.text.sanitize import printable
 
 _ALL_SOURCES = 1_000_000
 
@@ -65,7 +68,7 @@ def _summarize_mirror(wiring: Wiring) -> dict[str, Any] | None:
         summary = wiring.mirror.summary()
         as_of, problem = wiring.mirror.as_of.isoformat(), wiring.mirror.health
     except BucketLensError as error:
-        return {"problem": str(error)}
+        return {"problem": render_message(error)}
     return asdict(summary) | {"as_of": as_of, "problem": problem}
 
 
@@ -111,7 +114,7 @@ def _describe_mirror(mirror: dict[str, Any] | None) -> str:
         return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
     if "points" not in mirror:
         return f"its copy cannot be used: {printable(mirror['problem'])}"
-    remark = f"; {printable(mirror['problem'])}" if mirror["problem"] else ""
+    remark = f"; {printable(mirror['problem'])}; {render_hint(BuildMirror())}" if mirror["problem"] else ""
     return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
 
 

@@ -15,7 +15,7 @@ _OTHER_FOLDERS = frozenset((b"@eadir", b"$recycle.bin", b"system volume informat
 
 
 def no_picture(name: bytes) -> str | None:
-    """Why a file of this name is plainly no picture, or None."""
+    """Say why a file of this name is plainly no picture; None where it may be one."""
     name = name.lower()
     suffix = os.path.splitext(name)[1]
     if suffix in _OTHER_SUFFIXES:
@@ -24,10 +24,10 @@ def no_picture(name: bytes) -> str | None:
 
 
 def is_hidden(name: bytes) -> bool:
-    """Names that start with a dot. "." and "..", which a bucket may hold, are names like any other."""
+    """Tell whether the name starts with a dot. "." and "..", which a bucket may hold, are names like any other."""
     return name.startswith(b".") and name not in (b".", b"..")
 
 
 def is_rubbish(folder: bytes) -> bool:
-    """Folders of thumbnails and rubbish that systems keep."""
+    """Tell whether it is a folder of thumbnails or rubbish that systems keep."""
     return folder.lower() in _OTHER_FOLDERS

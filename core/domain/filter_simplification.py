@@ -15,14 +15,14 @@ _PASSES = 10  # each means the same; two or three leave nothing to do
 _Known = frozenset[Simple]
 
 
-def simplified(filter: Filter) -> Filter:
-    """Without repetitions, contradictions, filters of one condition and empty ones, at any depth.
+def simplify(filter: Filter) -> Filter:
+    """Drop repetitions, contradictions, filters of one condition and empty ones, at any depth.
 
     No condition of the answer is repeated below a filter that asks for it in `all` or rules it out in `none`.
     `EVERYTHING` and `NOTHING` are the answers for filters that are true of every image, or of none.
     """
     for _ in range(_PASSES):
-        before, filter = filter, _simplified(filter, frozenset(), frozenset())
+        before, filter = filter, _simplify(filter, frozenset(), frozenset())
         if filter == before:
             break
     return filter
@@ -72,12 +72,12 @@ class _Conjunction:
                 self.ruled_out[condition] = None
 
     def decide(self, true: _Known, false: _Known) -> None:
-        """Hold its simple conditions against each other, and against what is known already."""
-        held = [_reduced(each, true, false.union(self.ruled_out)) for each in self.held]
-        ruled_out = [_reduced(each, true.union(self.held), false) for each in self.ruled_out]
+        """Compare its simple conditions with each other, and with what is known already."""
+        held = [_reduce(each, true, false.union(self.ruled_out)) for each in self.held]
+        ruled_out = [_reduce(each, true.union(self.held), false) for each in self.ruled_out]
         self.impossible |= NOTHING in held or EVERYTHING in ruled_out
-        self.held = dict.fromkeys(_narrowest(_simple(held)))
-        self.ruled_out = dict.fromkeys(_merged(_simple(ruled_out)))
+        self.held = dict.fromkeys(_drop_implied(_only_simple(held)))
+        self.ruled_out = dict.fromkeys(_merge_values(_only_simple(ruled_out)))
 
     def filter(self) -> Filter:
         *others, last = self.choices or [()]  # in the order in which `affirm` takes them apart again
@@ -85,8 +85,8 @@ class _Conjunction:
         return Filter(asked, last, (*self.ruled_out, *self.denied))
 
 
-def _simplified(filter: Filter, true: _Known, false: _Known) -> Filter:
-    """The same wherever all of `true` and none of `false` are true of an image."""
+def _simplify(filter: Filter, true: _Known, false: _Known) -> Filter:
+    """Simplify, for images of which all of `true` and none of `false` are true."""
     parts = _Conjunction()
     parts.affirm(filter)
     while True:
@@ -96,9 +96,9 @@ def _simplified(filter: Filter, true: _Known, false: _Known) -> Filter:
         known, excluded = true.union(parts.held), false.union(parts.ruled_out)
         inner = _Conjunction(parts.held, parts.ruled_out)
         for options in parts.choices:
-            inner.affirm(_one_of(options, known, excluded))
+            inner.affirm(_simplify_options(options, known, excluded))
         for denied in parts.denied:
-            inner.deny(_simplified(denied, known, excluded))
+            inner.deny(_simplify(denied, known, excluded))
         if inner.impossible:
             return NOTHING
         if inner.held == parts.held and inner.ruled_out == parts.ruled_out:
@@ -106,13 +106,13 @@ def _simplified(filter: Filter, true: _Known, false: _Known) -> Filter:
         parts = inner
 
 
-def _one_of(options: Sequence[Condition], true: _Known, false: _Known) -> Filter:
-    """One or more of the options, in the plainest form. Where a simple one is true, the others do not matter."""
-    found = [_reduced(each, true, false) for each in options if not isinstance(each, Filter)]
-    alone = false.union(_simple(found))
+def _simplify_options(options: Sequence[Condition], true: _Known, false: _Known) -> Filter:
+    """Simplify one or more of the options. Where a simple one is true, the others do not matter."""
+    found = [_reduce(each, true, false) for each in options if not isinstance(each, Filter)]
+    alone = false.union(_only_simple(found))
     for each in options:
         if isinstance(each, Filter):
-            match _simplified(each, true, alone):
+            match _simplify(each, true, alone):
                 case Filter((), parts, ()) if parts:
                     found += parts
                 case Filter((one,), (), ()):
@@ -122,34 +122,34 @@ def _one_of(options: Sequence[Condition], true: _Known, false: _Known) -> Filter
     if EVERYTHING in found:
         return EVERYTHING
     nested = [each for each in found if isinstance(each, Filter) and each != NOTHING]
-    kept = dict.fromkeys([*_merged(_simple(found)), *nested])
+    kept = dict.fromkeys([*_merge_values(_only_simple(found)), *nested])
     return Filter(any=tuple(kept)) if kept else NOTHING
 
 
-def _reduced(condition: Simple, true: _Known, false: _Known) -> Condition:
-    """EVERYTHING or NOTHING where what is known decides it; of a Match, without the values that cannot be held."""
+def _reduce(condition: Simple, true: _Known, false: _Known) -> Condition:
+    """Reduce to EVERYTHING or NOTHING where what is known decides it; a Match loses values that cannot be held."""
     if not isinstance(condition, Match):
         return EVERYTHING if condition in true else NOTHING if condition in false else condition
     values = set(condition.values)
-    if any(values.issuperset(one.values) for one in _alike(condition, true)):
+    if any(values.issuperset(one.values) for one in _of_same_field(condition, true)):
         return EVERYTHING
-    for one in _alike(condition, false):
+    for one in _of_same_field(condition, false):
         values.difference_update(one.values)
     return Match(condition.field, tuple(sorted(values))) if values else NOTHING
 
 
-def _narrowest(conditions: Sequence[Simple]) -> list[Simple]:
-    """Without those that follow from another one: what holds "a" holds "a" or "b"."""
+def _drop_implied(conditions: Sequence[Simple]) -> list[Simple]:
+    """Drop those that follow from another one: what holds "a" holds "a" or "b"."""
     held = {each: set(each.values) for each in conditions if isinstance(each, Match)}
     return [
         each
         for each in conditions
-        if not (isinstance(each, Match) and any(held[one] < held[each] for one in _alike(each, held)))
+        if not (isinstance(each, Match) and any(held[one] < held[each] for one in _of_same_field(each, held)))
     ]
 
 
-def _merged(conditions: Iterable[Simple]) -> list[Simple]:
-    """Said of one or more of them: what holds one of two lists of values holds one of both together."""
+def _merge_values(conditions: Iterable[Simple]) -> list[Simple]:
+    """Merge alternatives: what holds one of two lists of values holds one of both together."""
     values: dict[Keyword, set[str]] = {}
     others: list[Simple] = []
     for each in conditions:
@@ -160,9 +160,9 @@ def _merged(conditions: Iterable[Simple]) -> list[Simple]:
     return [*(Match(field, tuple(sorted(held))) for field, held in values.items()), *others]
 
 
-def _alike(condition: Match, others: Iterable[Simple]) -> Iterator[Match]:
+def _of_same_field(condition: Match, others: Iterable[Simple]) -> Iterator[Match]:
     return (other for other in others if isinstance(other, Match) and other.field == condition.field)
 
 
-def _simple(conditions: Iterable[Condition]) -> list[Simple]:
+def _only_simple(conditions: Iterable[Condition]) -> list[Simple]:
     return [each for each in conditions if not isinstance(each, Filter)]

@@ -27,15 +27,15 @@ class Filter:
         return parts[0] if len(parts) == 1 else Filter(all=parts)
 
     def matches(self, payload: Mapping[str, Any]) -> bool:
-        """The meaning of a filter, in plain Python: every backend must agree with it."""
+        """Tell whether the filter is true of an image with this payload: every backend must agree with it."""
         return (
-            all(_passes(condition, payload) for condition in self.all)
-            and (not self.any or any(_passes(condition, payload) for condition in self.any))
-            and not any(_passes(condition, payload) for condition in self.none)
+            all(_matches(condition, payload) for condition in self.all)
+            and (not self.any or any(_matches(condition, payload) for condition in self.any))
+            and not any(_matches(condition, payload) for condition in self.none)
         )
 
     def asks_for(self, field: Field) -> bool:
-        """Whether any condition in it is about this field."""
+        """Tell whether any condition in it is about this field."""
         return any(
             condition.asks_for(field) if isinstance(condition, Filter) else getattr(condition, "field", None) == field
             for condition in (*self.all, *self.any, *self.none)
@@ -73,19 +73,19 @@ UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever 
 
 
 def holding_word(word: str) -> Filter:
-    """What has a caption with this word, in dictionary form."""
+    """Ask for a caption with this word, in dictionary form."""
     return Filter(all=(Match("words", (word,)),))
 
 
 def of_indexed(filter: Filter) -> Filter:
-    """The same, said of images that are indexed."""
+    """Leave out what is always true of indexed images."""
     if filter == INDEXED:
         return EVERYTHING
     parts = (of_indexed(part) if isinstance(part, Filter) else part for part in filter.all)
     return replace(filter, all=tuple(part for part in parts if part != EVERYTHING))
 
 
-def _passes(condition: Condition, payload: Mapping[str, Any]) -> bool:
+def _matches(condition: Condition, payload: Mapping[str, Any]) -> bool:
     return condition.matches(payload) if isinstance(condition, Filter) else holds(condition, payload)
 
 
@@ -95,13 +95,13 @@ def caption_words(must: Sequence[str] = (), any_of: Sequence[str] = (), none_of:
     Raises InvalidQuery for an entry that holds no searchable word.
     """
     return Filter(
-        all=tuple(_entry("must", entry) for entry in must),
-        any=tuple(_entry("any", entry) for entry in any_of),
-        none=tuple(_entry("not", entry) for entry in none_of),
+        all=tuple(_parse_entry("must", entry) for entry in must),
+        any=tuple(_parse_entry("any", entry) for entry in any_of),
+        none=tuple(_parse_entry("not", entry) for entry in none_of),
     )
 
 
-def _entry(field: str, entry: str) -> Condition:
+def _parse_entry(field: str, entry: str) -> Condition:
     asked = analysis.asked_words(entry)
     if not asked:
         raise InvalidQuery(field, entry, "a word that captions can hold (not blank, not only words like 'the')")
@@ -110,7 +110,7 @@ def _entry(field: str, entry: str) -> Condition:
 
 
 def oriented(*orientations: Orientation) -> Filter:
-    """Pictures of any of these orientations, as they are seen upright."""
+    """Ask for pictures of any of these orientations, as they are seen upright."""
     wider, taller = Between("aspect", low=1), Between("aspect", high=1)
     square = Between("aspect", 1, 1)
     made: dict[str, Condition] = {

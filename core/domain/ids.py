@@ -24,12 +24,12 @@ _SAMPLE_BYTES = 4096
 
 
 def point_id(source: str, key: str) -> str:
-    """UUIDv5 (RFC 9562, 5.5) of source and key. The source may hold no NUL: it separates the two."""
+    """Make the UUIDv5 (RFC 9562, 5.5) of source and key. The source may hold no NUL: it separates the two."""
     return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
 
 
 def model_fingerprint(folder: Path) -> str:
-    """16 hex digits that change when the model's weights or configuration do.
+    """Make 16 hex digits that change when the model's weights or configuration do.
 
     SHA-256 over the files that say how it computes, whole, and over size, both ends and 64 evenly spaced samples of
     every weights file (pickled ones where there are no others), so that gigabytes cost milliseconds.

@@ -71,22 +71,22 @@ class ImageRecord:
 
     @property
     def ref(self) -> ImageRef:
-        """The image as its store listed it."""
+        """Return the image as its store listed it."""
         return ImageRef(self.source, self.key, self.uri, self.etag, self.bytes, self.modified_at)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that is said of the image, what is shown first."""
+        """Return all that is said of the image, what is shown first."""
         return all_texts(self.caption, self.captions, self.generated)
 
     @property
     def name(self) -> str:
-        """The last part of the key, for people."""
+        """Return the last part of the key, for people."""
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
 
 
 def all_texts(caption: str | None, captions: tuple[str, ...], generated: str | None) -> tuple[str, ...]:
-    """Each once, in this order, none empty."""
+    """Return each text once, in this order, none empty."""
     return tuple(dict.fromkeys(text for text in (caption, *captions, generated) if text))
 
 
@@ -95,7 +95,7 @@ _FIELDS = tuple(name for name in ImageRecord.__dataclass_fields__ if name != "id
 
 
 def to_payload(record: ImageRecord) -> dict[str, Any]:
-    """JSON-ready payload of a point: times as RFC 3339, absent values left out (the id is the point's own)."""
+    """Make the JSON-ready payload of a point: times as RFC 3339, absent values left out, without the id."""
     payload = {name: value for name in _FIELDS if (value := getattr(record, name)) is not None}
     for name in _TIMES:
         if name in payload:
@@ -108,7 +108,7 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
 
 
 def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:
-    """The inverse of `to_payload`; keys that it does not know are ignored."""
+    """Invert `to_payload`; keys that it does not know are ignored."""
     values = {name: payload[name] for name in _FIELDS if name in payload}
     for name in _TIMES:
         if values.get(name) is not None:

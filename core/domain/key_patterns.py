@@ -30,7 +30,7 @@ Spellings = tuple[str, ...]
 
 def fits(pattern: str, key: str) -> bool:
     """Tell whether the whole key fits: * for any run of characters ("/" too), ? for one, [abc] for one of these."""
-    return _compiled(pattern).match(unicodedata.normalize("NFC", key)) is not None
+    return _compile(pattern).match(unicodedata.normalize("NFC", key)) is not None
 
 
 @lru_cache(maxsize=256)
@@ -41,14 +41,14 @@ def literal_spellings(pattern: str) -> tuple[Spellings, tuple[Spellings, ...]]:
     short can be told, and more keys than those that fit may answer to them.
     """
     begins, *rest = _SPECIAL.split(unicodedata.normalize("NFC", pattern))
-    first = _beginning(begins)
+    first = _find_prefix(begins)
     parts = rest if first == begins else [begins, *rest]
-    held = (window for window in map(_window, parts) if window)
+    held = (window for window in map(_find_window, parts) if window)
     return tuple(_spellings(first)), tuple(tuple(_spellings(window)) for window in held)
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(unicodedata.normalize("NFC", pattern)), re.IGNORECASE)
 
 
@@ -61,8 +61,8 @@ def _count(text: str) -> int:
     return prod(len(_SPELLED[c]) for c in text)
 
 
-def _beginning(text: str) -> str:
-    """As much of the text's beginning as has few spellings."""
+def _find_prefix(text: str) -> str:
+    """Return as much of the text's beginning as has few spellings."""
     known = re.match(r"[ -~]*", text)
     first = known[0] if known else ""
     while _count(first) > _MOST:
@@ -70,8 +70,8 @@ def _beginning(text: str) -> str:
     return first
 
 
-def _window(text: str) -> str:
-    """The part of the text that is best looked for: its longest run without letters, or else a few letters of it."""
+def _find_window(text: str) -> str:
+    """Return the part that is best looked for: the longest run without letters, or else a few letters."""
     caseless = max(re.findall(r"[ -@\[-_{-~]+", text.replace(";", "\0")), key=len, default="")
     if len(caseless) >= _ENOUGH:
         return str(caseless)

@@ -116,10 +116,10 @@ MODELS = (
 
 
 def names(role: Role) -> list[str]:
-    """The names of one role, the default first."""
+    """List the names of one role, the default first."""
     return [card.name for card in MODELS if card.role == role]
 
 
 def find(name: str, role: Role) -> ModelCard | None:
-    """The line of that name and role, if there is one."""
+    """Find the line of that name and role; None where there is none."""
     return next((card for card in MODELS if (card.name, card.role) == (name, role)), None)

@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"(\d{1,18})", re.ASCII)
 
 
 def name_key(key: str) -> tuple[Any, ...]:
-    """By the last part of the key as people count: case aside, 2.jpg before 10.jpg; then by the whole key."""
+    """Sort by the last part of the key as people count: case aside, 2.jpg before 10.jpg; then by the whole key."""
     name = key.rstrip("/").rsplit("/", 1)[-1].casefold()
     return [(int(part), "") if n % 2 else (-1, part) for n, part in enumerate(_NUMBER.split(name))], key
 

@@ -14,7 +14,7 @@ _TINY = 1e-12
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(D,) or (N, D) of any float dtype -> the same shape, float32, each row of length 1.
+    """Scale (D,) or (N, D) of any float dtype to the same shape, float32, each row of length 1.
 
     Raises ValueError for a row that is not finite or has no direction.
     """
@@ -26,7 +26,7 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def compose(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
-    """Weighted sum of unit vectors, itself a unit vector; a negative weight pushes away.
+    """Add unit vectors by weight, to a unit vector; a negative weight pushes away.
 
     (N x (D,), N weights) -> (D,). Raises InvalidQuery when the terms cancel each other out.
     """

@@ -19,6 +19,7 @@ from core.duplicates.signature import Candidates, Cells, Descriptors, Signatures
 from core.duplicates.similarity import Thumbnail, Verdict, alike, compare, settle
 from core.errors import InvalidQuery
 from core.ports.rank_lists import Probe
+from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 
 THRESHOLD = 0.5
@@ -26,7 +27,6 @@ NEIGHBOURS = 64
 SCANNED = 50_000  # from then on a picture is compared with its neighbours in the index alone
 _LEAST = 0.75  # correlation of descriptors
 _CANDIDATES = 4  # a picture, of those that came before it
-_PAGE = 500
 _THUMBNAILS = 64  # kept at once, about 2 MB each
 
 
@@ -88,14 +88,12 @@ class Duplicates:
         """Yields how many pictures have been looked at, of how many, page by page."""
         total = self.total()
         done = 0
-        page = self._index.scroll(self._passing, limit=_PAGE)
-        while page:
+        for page in scroll_pages(self._index.scroll, self._passing):
             alone = self._take_copies(page)
             if self._threshold < 1:
                 self._take_alike(alone)
             done += len(page)
             yield done, max(total, done)
-            page = self._index.scroll(self._passing, after=page[-1].id, limit=_PAGE)
 
     def groups(self) -> Iterator[Group]:
         """What was found, the largest groups first; without what has been deleted since."""

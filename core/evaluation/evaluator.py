@@ -22,6 +22,7 @@ from core.domain.vectors import Matrix, Vector, unit
 from core.evaluation.metrics import Figures
 from core.ports.encoders import Encoder
 from core.ports.rank_lists import LISTS, Shortlist, by_score
+from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import SearchableIndex
 from core.search.fusion import fuse
 from core.search.ranker import SHORTLIST
@@ -30,7 +31,6 @@ from core.text.bm25 import document_weights, query_vector
 
 ALIKE = 0.5  # the share of common words from which on two pictures are answers to each other
 _TOLD = Match("caption_origin", ("human",))
-_PAGE = 1000
 
 Scores = Mapping[ListName, NDArray[np.float64]]  # (N,) of every list; NaN for what the list does not know
 
@@ -172,12 +172,14 @@ def _with_vectors(
     index: SearchableIndex, passing: Filter, most: int
 ) -> Iterator[tuple[ImageRecord, Vector, Vector | None]]:
     """The first `most` that pass, with their image and caption vectors."""
-    after, left = None, most
-    while left > 0 and (page := index.scroll(passing, after=after, limit=min(_PAGE, left))):
-        ids = [record.id for record in page]
+    left = most
+    for page in scroll_pages(index.scroll, passing, page_size=min(PAGE_SIZE, most)) if most > 0 else ():
+        ids = [record.id for record in page[:left]]
         images, captions = index.vectors(ids), index.vectors(ids, "caption")
         yield from ((record, images[record.id], captions.get(record.id)) for record in page if record.id in images)
-        after, left = ids[-1], left - len(page)
+        left -= len(ids)
+        if left <= 0:
+            return
 
 
 def _bare(text: str) -> str:

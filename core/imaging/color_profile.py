@@ -17,7 +17,7 @@ _BITS_PER_SAMPLE = 258
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """A loaded picture of any mode -> RGB: by its colour profile, 16 bits scaled, white where it is transparent.
+    """Convert a loaded picture of any mode to RGB: by its colour profile, 16 bits scaled, white where transparent.
 
     A profile that is damaged, or does not fit the picture, counts as none.
     """
@@ -25,7 +25,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info and not profile:
         return image
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _eight_bits(image)
+        image = _scale_to_8_bits(image)
     plain = image.mode if image.mode in _SPACES else "L" if image.mode in _GREY else "RGB"
     alpha = None
     if image.mode in ("RGBa", "La", "PA") or image.has_transparency_data:
@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         if bitmap and alpha.getextrema() == (0, 0):
             alpha = None  # Windows' own programs leave it empty, and show such a picture as opaque
     image = image.convert(plain)
-    image = (_by_profile(image, profile) if profile else None) or image.convert("RGB")
+    image = (_convert_by_profile(image, profile) if profile else None) or image.convert("RGB")
     if alpha is None:
         return image
     white = Image.new("RGB", image.size, _WHITE)
@@ -43,8 +43,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
     return white
 
 
-def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """What the profile says that the picture looks like, in sRGB; None where it cannot be used."""
+def _convert_by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Convert to sRGB as the profile says; return None where it cannot be used."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         about = source.profile
@@ -52,25 +52,25 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
             return None
         if image.mode == "RGB" and (about.profile_description or "").startswith("sRGB"):
             return image  # as most are: there is nothing to convert
-        return ImageCms.profileToProfile(image, source, _srgb(), outputMode="RGB")
+        return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 
 
 @cache
-def _srgb() -> ImageCms.ImageCmsProfile:
+def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey -> L (LA where one value is transparent), without clipping.
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit, 32-bit and float grey to L (LA where one value is transparent), without clipping.
 
     The full scale is that of the samples for up to 16 bits, and otherwise the smallest of 1 (floats), 255, 65535 and
     the largest value present.
     """
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        grey = (values >> (_bits(image) - 8)).astype(np.uint8)
+        grey = (values >> (_used_bits(image) - 8)).astype(np.uint8)
     else:
         values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
         low, peak = min(0.0, float(values.min())), float(values.max())
@@ -84,7 +84,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return result
 
 
-def _bits(image: Image.Image) -> int:
-    """Of a 16-bit sample that are used: a TIFF may have 12."""
+def _used_bits(image: Image.Image) -> int:
+    """Return how many bits of a 16-bit sample are used: a TIFF may have 12."""
     stored = image.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
     return stored if 8 < stored < 16 else 16

@@ -6,30 +6,26 @@ Call `decode` in a worker that may be killed: a hostile file can still crash, ha
 import hashlib
 import io
 import math
-import re
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
-from pillow_heif import HeifImageFile, register_heif_opener
 
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
+from core.imaging.exif import TRANSPOSITIONS, read_exif
+from core.imaging.formats import FORMATS, describe_failure, describe_unidentified
 from core.imaging.tiling import is_long, tile_boxes
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
@@ -60,7 +56,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What is wanted of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both.
+    """What to make of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both.
 
     `tiles`: the model input as squares that show all of a long picture undistorted (imaging.tiling), of others as one.
     """
@@ -86,52 +82,11 @@ class Decoded:
     thumbnail: bytes | None = None
 
 
-# AVIF comes before HEIF: both keep house in the same container, and only Pillow's reader looks at what is inside.
-_READERS = (
-    JpegImageFile,
-    PngImageFile,
-    WebPImageFile,
-    GifImageFile,
-    BmpImageFile,
-    TiffImageFile,
-    AvifImageFile,
-    HeifImageFile,
-)
-_FORMATS = tuple(str(reader.format) for reader in _READERS)
-_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-)
-_FOREIGN = ((b"8BPS", "a Photoshop file"), (b"%PDF", "a PDF"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"DDS ", "DDS"))
-_BOXED = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC or AVIF", b"msf1": "HEIC or AVIF"} | dict.fromkeys(
-    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIC"
-)
-_REASON = 200  # characters
-
-_ORIENTATION, _EXIF_IFD, _TAKEN, _TAKEN_OFFSET = 0x0112, 0x8769, 0x9003, 0x9011
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
-
 _pillow = threading.Lock()
-
-register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)  # as Pillow's own are
 
 
 def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
-    """Bytes of an image file -> what `request` asks for, from the first frame, upright, over white where transparent.
+    """Decode what `request` asks for from an image file: its first frame, upright, over white where transparent.
 
     16-bit and floating-point grey is scaled to 8 bits, and colours are turned into sRGB by the profile that the file
     holds. A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 that leaves twice the model input and the thumbnail
@@ -144,7 +99,7 @@ def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(f"{len(data):,} bytes, over the limit of {limits.max_bytes:,}")
     try:
-        with _limited_pillow(limits.max_pixels):
+        with _limit_pillow(limits.max_pixels):
             return _decode(data, request, limits.max_pixels)
     except ImageError:
         raise
@@ -153,14 +108,14 @@ def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     except MemoryError as error:
         raise ImageTooLarge("decoding it takes more memory than one image may use") from error
     except UnidentifiedImageError as error:
-        raise ImageUnreadable(_unidentified(data)) from error
+        raise ImageUnreadable(describe_unidentified(data)) from error
     except Exception as error:  # codecs raise ValueError, SyntaxError, NotImplementedError, struct.error …
-        raise ImageUnreadable(_reason(error)) from error
+        raise ImageUnreadable(describe_failure(error)) from error
 
 
 @contextmanager
-def _limited_pillow(max_pixels: int) -> Iterator[None]:
-    """Pillow's own limit, a global, set to ours: it raises over twice its value and would warn below that."""
+def _limit_pillow(max_pixels: int) -> Iterator[None]:
+    """Set Pillow's own limit, a global, to ours: it raises over twice its value and would warn below that."""
     with _pillow, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
@@ -178,30 +133,30 @@ def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
     except (ImageError, Image.DecompressionBombError, MemoryError):
         raise
     except Exception:
-        bare = png.bare(data) if data.startswith(png.SIGNATURE) else None
+        bare = png.strip_ancillary(data) if data.startswith(png.SIGNATURE) else None
         if bare is None:
             raise
         return _read(bare, content_hash, request, max_pixels)
 
 
 def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: int) -> Decoded:
-    file = Image.open(io.BytesIO(data), formats=_FORMATS)
+    file = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = file.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"{width} × {height} pixels, over the limit of {max_pixels:,}")
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: {width} × {height} pixels")
-    if fault := _fault(file, data):
+    if fault := _find_fault(file, data):
         raise ImageUnreadable(f"damaged: {fault}")
     if isinstance(file, JpegImageFile):
-        file.draft(None, _enough(width, height, request))
+        file.draft(None, _draft_size(width, height, request))
         file.load()
     else:
         file.load()
         width, height = file.size  # a TIFF turns itself while it loads
-    orientation, taken_at = _exif(file)
+    orientation, taken_at = read_exif(file)
     image = to_srgb(file)
-    turn = _TURNS.get(orientation)
+    turn = TRANSPOSITIONS.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
         if orientation >= 5:
@@ -211,22 +166,22 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
         height=height,
         taken_at=taken_at,
         content_hash=content_hash,
-        pixels=_pixels(image, (width, height), request),
-        thumbnail=None if request.thumbnail is None else _thumbnail(image, (width, height), request.thumbnail),
+        pixels=_resize_to_input(image, (width, height), request),
+        thumbnail=None if request.thumbnail is None else _encode_thumbnail(image, (width, height), request.thumbnail),
     )
 
 
-def _fault(file: Image.Image, data: bytes) -> str | None:
-    """What is missing or wrong of the picture that Pillow would not complain of."""
+def _find_fault(file: Image.Image, data: bytes) -> str | None:
+    """Say what is missing or wrong of the picture that Pillow would not complain of."""
     if isinstance(file, PngImageFile):
-        return png.fault(data)
+        return png.find_fault(data)
     if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
         return "its strips do not reach the bottom of the picture"
     return None
 
 
-def _enough(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
-    """The least size to decode a JPEG at: twice the model input on the shorter side, the thumbnail on the longer."""
+def _draft_size(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
+    """Return the least size to decode a JPEG at: twice the model input across, or the whole thumbnail."""
     share = 0.0
     if request.pixels is not None:
         share = 2 * request.pixels.size / min(width, height)
@@ -236,19 +191,19 @@ def _enough(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
     return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
 
 
-def _pixels(image: Image.Image, size: tuple[int, int], request: DecodeRequest) -> Pixels | None:
-    """`size` is the picture's before any draft decoding."""
+def _resize_to_input(image: Image.Image, size: tuple[int, int], request: DecodeRequest) -> Pixels | None:
+    """Make the model input that is asked for; `size` is the picture's before any draft decoding."""
     if request.pixels is None:
         return None
     if request.tiles:
-        return _tiles(image, size, request.pixels)
-    return _model_input(image, size, request.pixels)
+        return _cut_tiles(image, size, request.pixels)
+    return _fit_square(image, size, request.pixels)
 
 
-def _tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """(T, S, S, 3); each is scaled from its own part, so that no long picture is blown up as a whole."""
+def _cut_tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
+    """Return (T, S, S, 3), each tile scaled from its own part, so that no long picture is blown up as a whole."""
     if not is_long(*size):
-        return _model_input(image, size, spec)[np.newaxis]
+        return _fit_square(image, size, spec)[np.newaxis]
     x, y = image.width / size[0], image.height / size[1]
     boxes = [
         (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
@@ -258,8 +213,8 @@ def _tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels
     return np.stack([np.asarray(image.resize(square, resample, box=box)) for box in boxes])
 
 
-def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """(S, S, 3), as transformers' CLIP image processor resizes and crops; a long picture is squashed."""
+def _fit_square(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
+    """Return (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
     side = spec.size
     resample = Image.Resampling(spec.resample)
     if spec.fit == "squash" or is_long(*size):
@@ -270,7 +225,7 @@ def _model_input(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> 
     return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
 
 
-def _thumbnail(image: Image.Image, size: tuple[int, int], longer: int) -> bytes:
+def _encode_thumbnail(image: Image.Image, size: tuple[int, int], longer: int) -> bytes:
     scale = min(1.0, longer / max(size))
     wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
     if wanted != image.size:
@@ -278,47 +233,3 @@ def _thumbnail(image: Image.Image, size: tuple[int, int], longer: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-def _exif(file: Image.Image) -> tuple[int, datetime | None]:
-    """Orientation (1 where there is none) and time taken; damaged EXIF data counts as none."""
-    try:
-        exif = file.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        details = exif.get_ifd(_EXIF_IFD)
-        taken_at = _time(str(details.get(_TAKEN, "")), str(details.get(_TAKEN_OFFSET, "")))
-    except Exception:  # a parser of hostile bytes; the picture itself has been read
-        return 1, None
-    return orientation if orientation in _TURNS else 1, taken_at
-
-
-def _time(text: str, offset: str) -> datetime | None:
-    zone = _OFFSET.match(offset.strip())
-    try:
-        taken = datetime.strptime(text.strip()[:19], "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-        if zone is not None:
-            shift = timedelta(hours=int(zone[2]), minutes=int(zone[3]))
-            taken += shift if zone[1] == "-" else -shift
-    except (ValueError, OverflowError):
-        return None
-    return taken
-
-
-def _unidentified(data: bytes) -> str:
-    for signature, name in _SIGNATURES:
-        if data.startswith(signature):
-            return f"damaged: starts like {name} but its header cannot be read"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "damaged: starts like WebP but its header cannot be read"
-    if data[4:8] == b"ftyp" and data[8:12] in _BOXED:
-        return f"damaged: starts like {_BOXED[data[8:12]]} but its header cannot be read"
-    what = next((name for signature, name in _FOREIGN if data.startswith(signature)), "not an image of a known format")
-    return f"{what}; {_NAMES} can be read"
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    foreign = isinstance(error, NotImplementedError) or "unsupported" in text.lower()
-    text = f"{'of a kind that cannot be read' if foreign else 'damaged'}: {text}"
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= _REASON else text[: _REASON - 1] + "…"

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: is what makes up the picture whole, and what of the rest may be left away?"""
+"""The chunks of a PNG: whether those of the picture are whole, and the picture without the others."""
 
 import zlib
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ _PICTURE = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _LOOKS = (b"tRNS", b"eXIf")  # without these the picture would look otherwise
 
 
-def fault(data: bytes) -> str | None:
-    """What is wrong with the chunks that make up the picture: Pillow reads past some wrong checksums and ends."""
+def find_fault(data: bytes) -> str | None:
+    """Say what is wrong with the critical chunks: Pillow reads past some wrong checksums and ends."""
     last = b""
     for last, chunk in _chunks(data):
         if last in _PICTURE and not _is_whole(chunk):
@@ -18,8 +18,8 @@ def fault(data: bytes) -> str | None:
     return None if last == b"IEND" else "it is cut off"
 
 
-def bare(data: bytes) -> bytes | None:
-    """The picture alone, without texts, colour profile and animation; None where there is nothing to leave away.
+def strip_ancillary(data: bytes) -> bytes | None:
+    """Leave texts, colour profile and animation away; return None where there are none of these.
 
     A PNG is to be shown though what stands beside the picture in it is damaged (https://www.w3.org/TR/png-3/, 13.2).
     """
@@ -33,7 +33,7 @@ def bare(data: bytes) -> bytes | None:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and whole of each up to the end, or to where the data ends."""
+    """Yield the name and the whole of each chunk, up to IEND or to where the data ends."""
     view = memoryview(data)
     start, name = len(SIGNATURE), b""
     while name != b"IEND" and start + 12 <= len(data):

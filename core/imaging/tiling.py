@@ -46,7 +46,7 @@ def is_long(width: int, height: int) -> bool:
 
 
 def tile_count(width: int, height: int) -> int:
-    """How many tiles a picture of this size has; 1 where it is not long."""
+    """Return how many tiles a picture of this size has; 1 where it is not long."""
     if not is_long(width, height):
         return 1
     over = max(width, height) / min(width, height) - 1
@@ -54,7 +54,7 @@ def tile_count(width: int, height: int) -> int:
 
 
 def tile_boxes(width: int, height: int) -> list[Box]:
-    """From left to right or from top to bottom, all as large, the first and the last at the picture's ends."""
+    """Cut from left to right or from top to bottom, all as large, the first and the last at the picture's ends."""
     longer, shorter = max(width, height), min(width, height)
     count = tile_count(width, height)
     if count == 1:

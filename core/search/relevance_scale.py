@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.domain.filters import INDEXED
 from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe
+from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 from core.search.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
 
@@ -28,7 +29,6 @@ _WHOLE = 2  # times the sample: larger libraries are asked themselves
 _ASKED = 64  # random queries that a whole library is asked
 _NEAREST = 200  # pictures among which a random text's best reach is looked for
 _KEPT = 512  # pictures of the sample that are kept as a yardstick
-_PAGE = 512
 _GROWN = 0.1
 _FORM = "1"  # grows whenever the formulas would make other numbers of the same library
 
@@ -178,15 +178,12 @@ def _name(index: SearchableIndex, *parts: Matrix) -> str:
 def _sample(index: SearchableIndex) -> Matrix:
     """(M, D) float32."""
     rows: list[Vector] = []
-    after: str | None = None
-    while len(rows) < SAMPLE:
-        page = index.scroll(INDEXED, after=after, limit=min(_PAGE, SAMPLE - len(rows)))
-        held = index.vectors([record.id for record in page])
-        rows += [held[record.id] for record in page if record.id in held]
-        if not page:
+    for page in scroll_pages(index.scroll, INDEXED):
+        vectors = index.vectors([record.id for record in page])
+        rows += [vectors[record.id] for record in page if record.id in vectors]
+        if len(rows) >= SAMPLE:
             break
-        after = page[-1].id
-    return np.array(rows, np.float32).reshape(len(rows), index.info.dimension)
+    return np.array(rows[:SAMPLE], np.float32).reshape(-1, index.info.dimension)
 
 
 def _texts(sample: Matrix, bank: Matrix) -> TextScale | None:

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from shlex import quote
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -63,12 +62,6 @@ class Settings(BaseSettings):
     def _expand_home(cls, given: object) -> object:
         """Expand "~" to the user's home folder, as a shell would."""
         return os.path.expanduser(given) if isinstance(given, str | Path) else given
-
-    @property
-    def library_options(self) -> str:
-        """The options by which a command means this library, quoted for a shell."""
-        server = f" --qdrant-url {quote(self.qdrant.url)}" if self.qdrant.url else ""
-        return f"--data {quote(str(self.data))}{server}"
 
     @classmethod
     def settings_customise_sources(

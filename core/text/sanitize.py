@@ -1,13 +1,30 @@
-"""Text of unknown origin (captions, file names), made safe to show."""
+"""Text of unknown origin (captions, names of files), made safe to show on a page or a terminal."""
 
 import unicodedata
 
 # Controls (escape sequences begin with one), formats (bidirectional overrides among them), halves of surrogates.
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _HARMLESS = {"\u00ad", "\u200c", "\u200d"}  # soft hyphen; the joiners that scripts and emoji families need
 
 
 def plain(text: str) -> str:
-    """One line that no terminal or page can act on: what is invisible or controls becomes U+FFFD."""
+    """Make one line of the text for people: line ends become blanks, and what is unsafe becomes U+FFFD."""
     spaced = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
-    return "".join(c if c in _HARMLESS or unicodedata.category(c) not in _UNSEEN else "\ufffd" for c in spaced)
+    return "".join("\ufffd" if _is_unsafe(c) else c for c in spaced)
+
+
+def printable(text: str) -> str:
+    """Make one line of the text for a terminal: what is unsafe is escaped, so that the text can still be told."""
+    return "".join(c.encode("unicode_escape").decode("ascii") if _is_unsafe(c) else c for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Escape as `printable` does, in a message of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _is_unsafe(character: str) -> bool:
+    """Tell whether a terminal or a page may act on the character, or show nothing for it."""
+    if character.isprintable():  # most are, and this is fast
+        return False
+    return character not in _HARMLESS and unicodedata.category(character) in _UNSAFE

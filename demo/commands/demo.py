@@ -22,7 +22,7 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
 
     Needs no network. Run it again: what is there already is kept.
     """
-    from demo.scenes.scenes import PICTURES
+    from demo.scenes.sample_library import PICTURES
 
     with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
         with suppress(LibraryMissing):
@@ -41,7 +41,7 @@ def _draw(folder: Path, count: int) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from demo.scenes.scenes import write_pictures
+    from demo.scenes.sample_library import write_pictures
 
     console = Console(stderr=True)
     for _ in track(write_pictures(folder, count), "Drawing", total=count, console=console, transient=True):

@@ -19,7 +19,7 @@ from core.bootstrap import Wiring
 from core.domain.ids import point_id
 from core.evaluation.evaluator import Known
 from core.settings import DEMO, load_settings
-from demo.scenes.captions import Question, caption, whole, worded
+from demo.scenes.captions import Question, caption, full_question, word_question
 from demo.scenes.composition import Scene
 from demo.scenes.painting import draw
 from demo.scenes.question_bank import SceneTable
@@ -68,17 +68,17 @@ def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[Dr
 
 
 def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> Known:
-    """The scenes' captions, and which of them answer each question."""
+    """Return the scenes' captions, and which of them answer each question."""
     ids = np.array(list(scenes))
     answers = SceneTable.of(list(scenes.values())).answers(list(questions.values()))
     found = {text: frozenset(ids[answers[:, at]].tolist()) for at, text in enumerate(questions)}
     return Known({image_id: caption(scene) for image_id, scene in scenes.items()}, found)
 
 
-def retold(scenes: Sequence[Scene], dice: random.Random) -> dict[str, Question]:
-    """A caption of every scene in a free wording, with what it asks for."""
-    asked = [whole(scene, dice) for scene in scenes]
-    return {worded(question, dice): question for question in asked}
+def paraphrase_all(scenes: Sequence[Scene], dice: random.Random) -> dict[str, Question]:
+    """Write a caption of every scene in free wording, with what it asks for."""
+    asked = [full_question(scene, dice) for scene in scenes]
+    return {word_question(question, dice): question for question in asked}
 
 
 def _draw(scene: Scene, path: Path) -> None:

@@ -10,11 +10,11 @@ from core.bootstrap import Wiring
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
 from core.evaluation.evaluator import Known
-from core.ports.vector_index import VectorIndex
+from core.ports.scrolling import scroll_all
 from core.settings import DEMO
-from demo.evaluation.drawn_library import drawn_library, known, retold
+from demo.evaluation.drawn_library import drawn_library, known, paraphrase_all
 from demo.scenes.composition import Scene
-from demo.scenes.scenes import PICTURES, library_scene, number_of
+from demo.scenes.sample_library import PICTURES, library_scene, number_of
 from ingest.commands.progress import show
 
 COUNT = 500
@@ -24,7 +24,7 @@ COUNT = 500
 def made(count: int = COUNT) -> Iterator[tuple[Wiring, Known]]:
     """A demo library of its own, gone afterwards."""
     with drawn_library([library_scene(number) for number in range(1, count + 1)], show) as library:
-        yield library.wiring, _asked(library.scenes)
+        yield library.wiring, _best_of_each(library.scenes)
 
 
 def known_of(wiring: Wiring) -> Known | None:
@@ -33,20 +33,13 @@ def known_of(wiring: Wiring) -> Known | None:
         return None
     source = wiring.sources.canonical_name(str(wiring.settings.data / PICTURES))
     scenes = {
-        image_id: library_scene(number)
-        for image_id, key in _keys(wiring.index, Filter(all=(Match("source", (source,)),)))
-        if (number := number_of(key)) is not None
+        record.id: library_scene(number)
+        for record in scroll_all(wiring.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
+        if (number := number_of(record.key)) is not None
     }
-    return _asked(scenes) if scenes else None
+    return _best_of_each(scenes) if scenes else None
 
 
-def _keys(index: VectorIndex, filter: Filter) -> Iterator[tuple[str, str]]:
-    page = index.scroll(INDEXED & filter)
-    while page:
-        yield from ((record.id, record.key) for record in page)
-        page = index.scroll(INDEXED & filter, after=page[-1].id)
-
-
-def _asked(scenes: Mapping[str, Scene]) -> Known:
+def _best_of_each(scenes: Mapping[str, Scene]) -> Known:
     """A free wording of every scene's caption, the same every time."""
-    return known(scenes, retold(list(scenes.values()), random.Random("eval")))
+    return known(scenes, paraphrase_all(list(scenes.values()), random.Random("eval")))

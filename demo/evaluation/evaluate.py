@@ -31,12 +31,21 @@ from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoder
 
 from demo.models.architectures import CAPTIONER_FOLDER, CLIP_FOLDER
 from demo.models.training_pool import WITHHELD, evaluation_scenes
-from demo.scenes.captions import SHORT, Asked, Question, caption, plural, short_question, whole, worded
+from demo.scenes.captions import (
+    SHORT,
+    GroupQuestion,
+    Question,
+    caption,
+    full_question,
+    plural,
+    short_question,
+    word_question,
+)
 from demo.scenes.composition import Scene
 from demo.scenes.object_kinds import KINDS
 from demo.scenes.painting import draw
 from demo.scenes.palette import COLOURS
-from demo.scenes.question_bank import SceneTable, with_strange_word
+from demo.scenes.question_bank import SceneTable, replace_telling_word
 
 README = Path(__file__).parent.parent / "README.md"
 FENCE = ("<!-- figures: written by `python -m demo.evaluation.evaluate --write` -->", "<!-- end of figures -->")
@@ -44,7 +53,7 @@ SINGULAR = {plural(kind): kind for kind in KINDS} | {kind: kind for kind in KIND
 
 
 @dataclass(frozen=True)
-class Told:
+class CaptionFigures:
     """How right captions are, shares between 0 and 1; `order` is of those two groups whose objects are right."""
 
     exact: float = 0.0
@@ -68,19 +77,19 @@ class Figures:
     match_cosine: float = 0.0
     match_accuracy: float = 0.0
     strange_refused: float = 0.0
-    captioner: Told = Told()
-    captioner_unseen: Told = Told()
+    captioner: CaptionFigures = CaptionFigures()
+    captioner_unseen: CaptionFigures = CaptionFigures()
 
 
 def as_jpeg(scene: Scene) -> bytes:
-    """The picture as it would lie in a folder: 512 pixels, JPEG."""
+    """Save the picture as it would lie in a folder: 512 pixels, JPEG."""
     buffer = io.BytesIO()
     draw(scene, 512).save(buffer, format="JPEG", quality=90)
     return buffer.getvalue()
 
 
 def pictures(scenes: Sequence[Scene]) -> list[Image.Image]:
-    """The scenes drawn, saved and opened again."""
+    """Draw the scenes, save them and open them again."""
     if len(scenes) < 400:
         files = [as_jpeg(scene) for scene in scenes]
     else:
@@ -133,8 +142,8 @@ class Gallery:
 
     def ask_whole(self, scenes: Sequence[Scene], dice: random.Random) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Every scene's full caption in free wording."""
-        questions = [whole(scene, dice) for scene in scenes]
-        return self.ask(questions, [worded(question, dice) for question in questions])
+        questions = [full_question(scene, dice) for scene in scenes]
+        return self.ask(questions, [word_question(question, dice) for question in questions])
 
     def ask_short(self, sort: str, number: int, dice: random.Random) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """`number` short questions of one sort, each with at least one right picture."""
@@ -143,18 +152,18 @@ class Gallery:
         if sort.startswith("size"):
             scenes = [scene for scene in scenes if scene.groups[0].size != "medium"]
         questions = [short_question(dice.choice(scenes), sort, dice) for _ in range(number)]
-        return self.ask(questions, [worded(question, dice) for question in questions])
+        return self.ask(questions, [word_question(question, dice) for question in questions])
 
 
-def preferred(gallery: Gallery, pairs: Sequence[tuple[int, str, str]]) -> float:
-    """The share of (picture, right text, wrong text) where the right text is nearer."""
+def preference_share(gallery: Gallery, pairs: Sequence[tuple[int, str, str]]) -> float:
+    """Return the share of (picture, right text, wrong text) where the right text is nearer."""
     rows = gallery.vectors[[row for row, _, _ in pairs]]
     right = encode_texts(gallery.clip, [text for _, text, _ in pairs])
     wrong = encode_texts(gallery.clip, [text for _, _, text in pairs])
     return float(((rows * right).sum(axis=1) > (rows * wrong).sum(axis=1)).mean())
 
 
-def exchanged_colours(gallery: Gallery) -> list[tuple[int, str, str]]:
+def exchange_colours(gallery: Gallery) -> list[tuple[int, str, str]]:
     """ "a red car and a blue star" against "a blue car and a red star"."""
     found = []
     for row, scene in enumerate(gallery.scenes):
@@ -165,7 +174,7 @@ def exchanged_colours(gallery: Gallery) -> list[tuple[int, str, str]]:
     return found
 
 
-def exchanged_order(gallery: Gallery) -> list[tuple[int, str, str]]:
+def exchange_order(gallery: Gallery) -> list[tuple[int, str, str]]:
     """ "a red car left of a blue star" against "a blue star left of a red car"."""
     found = []
     for row, scene in enumerate(gallery.scenes):
@@ -195,22 +204,22 @@ def measure_clip(gallery: Gallery, seen: int, figures: Figures) -> None:
     scores, right = gallery.ask_whole(gallery.scenes[:seen], dice)
     figures.caption_recall_at_1, figures.caption_recall_at_10 = recall(scores, right, 1), recall(scores, right, 10)
     figures.unseen_pair_recall_at_1 = recall(*gallery.ask_whole(gallery.scenes[seen:], dice), 1)
-    withheld = [Question((Asked(kind, colour),)) for colour, kind in sorted(WITHHELD)]
-    figures.unseen_pair_precision = r_precision(*gallery.ask(withheld, [worded(q, dice) for q in withheld]))
+    withheld = [Question((GroupQuestion(kind, colour),)) for colour, kind in sorted(WITHHELD)]
+    figures.unseen_pair_precision = r_precision(*gallery.ask(withheld, [word_question(q, dice) for q in withheld]))
     asked = {sort: gallery.ask_short(sort, 300, dice) for sort in SHORT}
     figures.precision = {sort: r_precision(*answer) for sort, answer in asked.items()}
-    figures.colour_binding = preferred(gallery, exchanged_colours(gallery))
-    figures.order = preferred(gallery, exchanged_order(gallery))
+    figures.colour_binding = preference_share(gallery, exchange_colours(gallery))
+    figures.order = preference_share(gallery, exchange_order(gallery))
     all_scores, all_right = (np.concatenate(parts) for parts in zip(*asked.values(), strict=True))
     figures.match_area, figures.match_cosine, figures.match_accuracy = separation(all_scores, all_right)
-    texts = [worded(short_question(scene, "colour+kind", dice), dice) for scene in gallery.scenes[:300]]
-    strange = [text for text in (with_strange_word(text, dice) for text in texts) if text]
+    texts = [word_question(short_question(scene, "colour+kind", dice), dice) for scene in gallery.scenes[:300]]
+    strange = [text for text in (replace_telling_word(text, dice) for text in texts) if text]
     best = (encode_texts(gallery.clip, strange) @ gallery.vectors.T).max(axis=1)
     figures.strange_refused = float((best < figures.match_cosine).mean())
 
 
-def tell(images: Sequence[Image.Image], folder: Path = CAPTIONER_FOLDER) -> list[str]:
-    """The captioner's captions."""
+def write_captions(images: Sequence[Image.Image], folder: Path = CAPTIONER_FOLDER) -> list[str]:
+    """Write the captioner's captions."""
     model: Any = VisionEncoderDecoderModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     model.eval()
     processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
@@ -224,20 +233,20 @@ def tell(images: Sequence[Image.Image], folder: Path = CAPTIONER_FOLDER) -> list
     return told
 
 
-def objects_told(text: str) -> list[tuple[str, str]]:
-    """The pairs of colour and kind a caption names, in its order."""
+def named_objects(text: str) -> list[tuple[str, str]]:
+    """List the pairs of colour and kind that a caption names, in its order."""
     pattern = rf"({'|'.join(COLOURS)}) ({'|'.join(sorted(SINGULAR, key=len, reverse=True))})\b"
     return [(colour, SINGULAR[noun]) for colour, noun in re.findall(pattern, text)]
 
 
-def measure_captions(scenes: Sequence[Scene], told: Sequence[str]) -> Told:
+def measure_captions(scenes: Sequence[Scene], told: Sequence[str]) -> CaptionFigures:
     """Compare captions with the canonical ones."""
     truths = [caption(scene) for scene in scenes]
     exact = float(np.mean([one == two for one, two in zip(truths, told, strict=True)]))
-    named = [(objects_told(truth), objects_told(text)) for truth, text in zip(truths, told, strict=True)]
+    named = [(named_objects(truth), named_objects(text)) for truth, text in zip(truths, told, strict=True)]
     objects = float(np.mean([sorted(one) == sorted(two) for one, two in named]))
     pairs = [one == two for one, two in named if len(one) == 2 and sorted(one) == sorted(two)]
-    return Told(exact, objects, float(np.mean(pairs)) if pairs else 0.0)
+    return CaptionFigures(exact, objects, float(np.mean(pairs)) if pairs else 0.0)
 
 
 def evaluate(seen: int = 1200, with_unseen: int = 300) -> Figures:
@@ -246,14 +255,14 @@ def evaluate(seen: int = 1200, with_unseen: int = 300) -> Figures:
     images = pictures(scenes)
     figures = Figures(gallery=len(scenes))
     measure_clip(Gallery(load_clip(), scenes, images), seen, figures)
-    told = tell(images)
+    told = write_captions(images)
     figures.captioner = measure_captions(scenes[:seen], told[:seen])
     figures.captioner_unseen = measure_captions(scenes[seen:], told[seen:])
     return figures
 
 
 def table(figures: Figures) -> str:
-    """The figures as a Markdown table."""
+    """Write the figures as a Markdown table."""
     rows = [
         ("full caption in free wording, right picture first (R@1)", figures.caption_recall_at_1),
         ("… among the first ten (R@10)", figures.caption_recall_at_10),

@@ -46,9 +46,9 @@ from core.availability.resilient_search import Searcher
 from core.domain.query import Query, TextTerm, Weights
 from core.evaluation.evaluator import Gallery
 from core.evaluation.metrics import Figures
-from demo.evaluation.drawn_library import DrawnLibrary, drawn_library, known, retold
+from demo.evaluation.drawn_library import DrawnLibrary, drawn_library, known, paraphrase_all
 from demo.models.training_pool import evaluation_scenes
-from demo.scenes.captions import SHORT, Asked, Question, short_question, worded
+from demo.scenes.captions import SHORT, GroupQuestion, Question, short_question, word_question
 from demo.scenes.composition import Scene
 from demo.scenes.question_bank import COLOUR_LIST, KIND_LIST, PLACE_LIST, SceneTable
 
@@ -83,14 +83,14 @@ def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping
     dice = random.Random("fusion")
     wiring, scenes = library.wiring, list(library.scenes.values())
     gallery = Gallery(wiring.index, len(scenes))
-    asked = retold(dice.sample(scenes, min(questions, len(scenes))), dice)
+    asked = paraphrase_all(dice.sample(scenes, min(questions, len(scenes))), dice)
     captions, short = (
         gallery.by_text(wiring.encoder, gallery.asked(known(library.scenes, some)), compared)
         for some in (asked, _short(scenes, questions, dice))
     )
     both = {name: captions[name].together(short[name]) for name in compared}
     pairs = _cases(scenes, cases, dice)
-    kept = sum(_kept_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
+    kept = sum(_keeps_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
     return Measured(captions, short, both, len(pairs), kept / max(1, len(pairs)))
 
 
@@ -100,12 +100,12 @@ def _short(scenes: Sequence[Scene], number: int, dice: random.Random) -> dict[st
     for sort in SHORT:
         fit = [scene for scene in scenes if _has(scene, sort)]
         asked = [short_question(dice.choice(fit), sort, dice) for _ in range(number // len(SHORT))]
-        found |= {worded(question, dice): question for question in asked}
+        found |= {word_question(question, dice): question for question in asked}
     return found
 
 
 def _has(scene: Scene, sort: str) -> bool:
-    """Whether the scene has what a question of this sort asks about."""
+    """Tell whether the scene has what a question of this sort asks about."""
     if sort in PAIRS:
         return len(scene.groups) == 2
     return not sort.startswith("size") or scene.groups[0].size != "medium"
@@ -114,10 +114,10 @@ def _has(scene: Scene, sort: str) -> bool:
 def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tuple[Question, Question]]:
     """Pairs of what is looked for (a kind) and what is not to come: a place, a colour or another kind, by turns."""
     table = SceneTable.of(scenes)
-    kinds = [Question((Asked(kind),)) for kind in KIND_LIST]
+    kinds = [Question((GroupQuestion(kind),)) for kind in KIND_LIST]
     unwanted = [
         [Question(background=place) for place in PLACE_LIST],
-        [Question((Asked(None, colour),)) for colour in COLOUR_LIST],
+        [Question((GroupQuestion(None, colour),)) for colour in COLOUR_LIST],
         kinds,
     ]
     wanted = table.answers(kinds).T  # (kinds, N)
@@ -133,11 +133,11 @@ def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tu
     return list(islice(turns, number))
 
 
-def _kept_out(
+def _keeps_out(
     service: Searcher, scenes: Mapping[str, Scene], wanted: Question, unwanted: Question, dice: random.Random
 ) -> bool:
     """Whether the first ten pictures found for "X, not Y" are without Y."""
-    terms = TextTerm(worded(wanted, dice)), TextTerm(worded(unwanted, dice), -1.0)
+    terms = TextTerm(word_question(wanted, dice)), TextTerm(word_question(unwanted, dice), -1.0)
     hits = service.search(Query(terms, limit=TOP, fold=False)).hits
     return not any(unwanted.fits(scenes[hit.record.id]) for hit in hits)
 

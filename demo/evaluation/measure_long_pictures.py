@@ -41,24 +41,24 @@ Framing = Callable[[Image.Image, int], list[Image.Image]]
 
 @dataclass(frozen=True, slots=True)
 class Long:
-    """A long picture; `whole` are the scenes that are all of it there, `cut` those that an end cuts through."""
+    """A long picture; `full_question` are the scenes that are all of it there, `cut` those that an end cuts through."""
 
     image: Image.Image
     whole: Sequence[Scene]
     cut: Sequence[Scene]
 
 
-def middle(image: Image.Image, side: int) -> list[Image.Image]:
+def crop_middle(image: Image.Image, side: int) -> list[Image.Image]:
     shorter = min(image.size)
     left, top = (image.width - shorter) // 2, (image.height - shorter) // 2
-    return [_scaled(image, side, (left, top, left + shorter, top + shorter))]
+    return [_scale(image, side, (left, top, left + shorter, top + shorter))]
 
 
-def squashed(image: Image.Image, side: int) -> list[Image.Image]:
-    return [_scaled(image, side, (0, 0, *image.size))]
+def squash(image: Image.Image, side: int) -> list[Image.Image]:
+    return [_scale(image, side, (0, 0, *image.size))]
 
 
-def letterboxed(image: Image.Image, side: int) -> list[Image.Image]:
+def letterbox(image: Image.Image, side: int) -> list[Image.Image]:
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.BICUBIC)
     square = Image.new("RGB", (side, side), _NEUTRAL)
@@ -66,27 +66,27 @@ def letterboxed(image: Image.Image, side: int) -> list[Image.Image]:
     return [square]
 
 
-def tiles(image: Image.Image, side: int) -> list[Image.Image]:
+def cut_tiles(image: Image.Image, side: int) -> list[Image.Image]:
     """As imaging.tiling has them; a picture of 2 : 1 exactly is not long yet, so it is taken for a pixel longer."""
     width, height = image.size
     width, height = width + (width == 2 * height), height + (height == 2 * width)
-    return [_scaled(image, side, box) for box in tile_boxes(width, height)]
+    return [_scale(image, side, box) for box in tile_boxes(width, height)]
 
 
 FRAMINGS: dict[str, Framing] = {
-    "middle square": middle,
-    "squashed": squashed,
-    "letterboxed": letterboxed,
-    "tiles": tiles,
+    "middle square": crop_middle,
+    "squashed": squash,
+    "letterboxed": letterbox,
+    "tiles": cut_tiles,
 }
 
 
-def _scaled(image: Image.Image, side: int, box: tuple[float, float, float, float]) -> Image.Image:
+def _scale(image: Image.Image, side: int, box: tuple[float, float, float, float]) -> Image.Image:
     inside = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))
     return image.resize((side, side), Image.Resampling.BICUBIC, box=inside)
 
 
-def stitched(scenes: Sequence[Scene], *, within: bool, upright: bool) -> Long:
+def stitch(scenes: Sequence[Scene], *, within: bool, upright: bool) -> Long:
     """Side by side, or one above the other. `within`: begin and end within a scene, of which there is one more."""
     strip = Image.new("RGB", (_SIDE * len(scenes), _SIDE))
     for number, scene in enumerate(scenes):
@@ -103,7 +103,7 @@ def measure(encoder: Encoder, pictures: int, ratio: int, *, within: bool) -> dic
     """The mean area under the ROC curve of every way to frame a long picture."""
     seeds = count(EVALUATION_SEED + 1_000_000 * ratio + 500_000 * within)
     made = [
-        stitched([random_scene(next(seeds)) for _ in range(ratio + within)], within=within, upright=n % 2 == 0)
+        stitch([random_scene(next(seeds)) for _ in range(ratio + within)], within=within, upright=n % 2 == 0)
         for n in range(pictures)
     ]
     things = sorted(set().union(*(_shown(each.whole) for each in made)))

@@ -31,9 +31,9 @@ from core.settings import DEMO, load_settings
 from demo.evaluation.evaluate import encode_pictures, load_clip
 from demo.evaluation.real_vectors import RealVectors
 from demo.models.training_pool import evaluation_scenes, thumbnail
-from demo.scenes.captions import SHORT, short_question, worded
+from demo.scenes.captions import SHORT, short_question, word_question
 from demo.scenes.composition import Scene
-from demo.scenes.question_bank import SceneTable, with_strange_word
+from demo.scenes.question_bank import SceneTable, replace_telling_word
 
 Scores = NDArray[np.floating]
 Scorer = Callable[[Matrix, Matrix], Scores]  # a question (1, D), images (N, D) -> (N,)
@@ -62,7 +62,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class Separation:
     """Of one formula and case: area under the ROC curve, and the shares of answers that its threshold calls none."""
 
     formula: str
@@ -72,7 +72,7 @@ class Parting:
     none_of_present: float
 
 
-def drawn(count: int, each: int, seed: str = "strength") -> tuple[Case, Matrix]:
+def drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Matrix]:
     """`each` questions of every sort about `count` held-out scenes; and questions with a word that no model knows.
 
     What is a matter of order ("a car left of a star") is left out: the demo CLIP does not tell it (demo/README.md).
@@ -83,15 +83,15 @@ def drawn(count: int, each: int, seed: str = "strength") -> tuple[Case, Matrix]:
     with TemporaryDirectory() as nowhere, Wiring(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as wiring:
         encoder = wiring.encoder
     asked = [short_question(dice.choice(_answering(scenes, sort)), sort, dice) for sort in SORTS for _ in range(each)]
-    texts = [worded(question, dice) for question in asked]
+    texts = [word_question(question, dice) for question in asked]
     hidden = SceneTable.of(scenes).answers(asked)  # (N, Q)
     questions = encoder.encode_texts(texts).vectors
-    strange = [text for text in (with_strange_word(text, dice) for text in texts) if text]
+    strange = [text for text in (replace_telling_word(text, dice) for text in texts) if text]
     case = Case(f"drawn scenes, {count}", vectors, relevance.encode_bank(encoder), questions, questions, hidden)
     return case, encoder.encode_texts(strange).vectors
 
 
-def real(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, seed: int = 0) -> Iterator[Case]:
+def real_cases(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, seed: int = 0) -> Iterator[Case]:
     """Libraries of real photographs; the bank is every other text that is asked by no case."""
     dice = np.random.default_rng(seed)
     order = dice.permutation(len(found.images))
@@ -107,7 +107,7 @@ def real(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, 
     for size in sizes:
         yield case(f"photographs, {size}", order[:size])
     if large:
-        yield case(f"photographs, {large:,} copies", dice.integers(0, len(order), large), _perturbed(dice))
+        yield case(f"photographs, {large:,} copies", dice.integers(0, len(order), large), _perturb(dice))
     common = unit(found.images.mean(axis=0))
     yield case("squeezed", order, lambda rows: unit(np.concatenate([rows, np.full((len(rows), 1), 1.5)], axis=1)))
     yield case("stretched", order, lambda rows: unit(rows - 0.5 * (rows @ common)[:, None] * common))
@@ -115,7 +115,7 @@ def real(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, 
     yield case("all alike (dogs)", dogs)
 
 
-def _perturbed(dice: np.random.Generator) -> Callable[[Matrix], Matrix]:
+def _perturb(dice: np.random.Generator) -> Callable[[Matrix], Matrix]:
     """Of many rows, that is of images, copies that differ: cosine about 0.94."""
 
     def change(rows: Matrix) -> Matrix:
@@ -126,15 +126,15 @@ def _perturbed(dice: np.random.Generator) -> Callable[[Matrix], Matrix]:
     return change
 
 
-def compare(cases: Sequence[Case], *, ours_alone: bool = False) -> list[Parting]:
+def compare(cases: Sequence[Case], *, ours_alone: bool = False) -> list[Separation]:
     """Every formula on every case, the project's own first; see Parting."""
     partings = []
     for name, formula in list(FORMULAS.items())[: 1 if ours_alone else None]:
-        measured = [_asked(formula, case) for case in cases]
+        measured = [_best_of_each(formula, case) for case in cases]
         least = [np.quantile(present, 0.05) for present, _ in measured]
         threshold = relevance.SOME if formula is _ours else float(np.median(least))
         partings += [
-            Parting(
+            Separation(
                 name,
                 case.name,
                 area(present, absent),
@@ -146,7 +146,7 @@ def compare(cases: Sequence[Case], *, ours_alone: bool = False) -> list[Parting]
     return partings
 
 
-def _asked(formula: Formula, case: Case) -> tuple[Scores, Scores]:
+def _best_of_each(formula: Formula, case: Case) -> tuple[Scores, Scores]:
     """What is best of every present and of every absent question."""
 
     score = formula(case.bank, case.images)
@@ -179,7 +179,7 @@ def strong_share(case: Case, questions: Matrix) -> float:
     return float(np.mean([one.max() >= relevance.STRONG for one in found]))
 
 
-def pictures(scenes: Sequence[Scene], vectors: Matrix) -> Parting:
+def pictures(scenes: Sequence[Scene], vectors: Matrix) -> Separation:
     """A fifth of the drawn scenes asked of the others, and of those without the kind of object that they show."""
     rows = [row for row, scene in enumerate(scenes) if row % 5 == 0 and len(scene.groups) == 1]
     library = np.array([row for row in range(len(scenes)) if row % 5])
@@ -193,10 +193,10 @@ def pictures(scenes: Sequence[Scene], vectors: Matrix) -> Parting:
         gone.append(_best_picture(score, vectors[row], vectors[without]))
     right, wrong = np.array(there), np.array(gone)
     none = [float((one < relevance.SOME).mean()) for one in (wrong, right)]
-    return Parting("relevance", f"drawn query pictures ({len(rows)})", area(right, wrong), *none)
+    return Separation("relevance", f"drawn query pictures ({len(rows)})", area(right, wrong), *none)
 
 
-def real_pictures(found: RealVectors) -> tuple[Parting, float]:
+def real_pictures(found: RealVectors) -> tuple[Separation, float]:
     """Dogs whose nearest are mostly dogs, asked of the others and of those without dogs; and random pairs >= SOME."""
     names = [row for row, name in enumerate(found.names) if name in ("dog", "puppy")]
     dogs = np.asarray(found.mentioned[:, names].any(axis=1))
@@ -214,7 +214,7 @@ def real_pictures(found: RealVectors) -> tuple[Parting, float]:
             pairs.append(score(images[row][np.newaxis], images[others]))
     right, wrong = np.array(there), np.array(gone)
     none = [float((one < relevance.SOME).mean()) for one in (wrong, right)]
-    parting = Parting("relevance", f"photographs of dogs ({len(there)})", area(right, wrong), *none)
+    parting = Separation("relevance", f"photographs of dogs ({len(there)})", area(right, wrong), *none)
     return parting, float((np.concatenate(pairs) >= relevance.SOME).mean())
 
 
@@ -307,12 +307,12 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=60)
     parser.add_argument("--vectors", type=Path)
     given = parser.parse_args()
-    case, strange = drawn(given.pictures, given.each)
+    case, strange = drawn_cases(given.pictures, given.each)
     scenes = pictures(evaluation_scenes(given.pictures), case.images)
     cases, rows = [case], [scenes]
     if given.vectors is not None:
         found = RealVectors.read(given.vectors)
-        cases += real(found)
+        cases += real_cases(found)
         dogs, pairs = real_pictures(found)
         rows.append(dogs)
         sys.stdout.write(f"random pairs of photographs that are some match: {pairs:.4f}\n")

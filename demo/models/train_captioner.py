@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 TELLING = Plan(steps=2000, batch=128, rate=1e-3, seed=3)
 
 
-class Telling:
+class CaptionLoss:
     """The loss of the decoder alone, on pictures as the CLIP's finished vision tower sees them."""
 
     def __init__(self, captioner: VisionEncoderDecoderModel, pool: Pool, plan: Plan) -> None:
@@ -68,7 +68,7 @@ def train_captioner(cache: Path = CACHE, folder: Path = CAPTIONER_FOLDER, tellin
     captioner.encoder.load_state_dict(
         {name.removeprefix(prefix): value for name, value in seeing.items() if name.startswith(prefix)}
     )
-    lesson = Telling(captioner, pool, telling)
+    lesson = CaptionLoss(captioner, pool, telling)
     decoder = nn.ModuleDict({"decoder": captioner.decoder})
     train("captioner", decoder, telling, lesson.rows, lesson, cache=cache)
     save_captioner(captioner, folder)

@@ -1,7 +1,7 @@
 """The training pictures: rendered once at the models' own resolution and kept as arrays outside the repository.
 
-Three ranges of seeds never meet: the sample library (`scenes.LIBRARY_SEED`), training, and evaluation. Some pairs of
-colour and kind are withheld from training altogether, to measure whether the models put together what they never saw
+Three ranges of seeds never meet: the sample library (`sample_library.LIBRARY_SEED`), training, and evaluation. Some
+pairs of colour and kind are withheld from training, to measure whether the models put together what they never saw
 together.
 """
 

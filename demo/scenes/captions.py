@@ -92,20 +92,20 @@ def article(phrase: str) -> str:
 
 
 def caption(scene: Scene) -> str:
-    """The canonical caption: number, size, colour and kind of each group, their relation, the place."""
-    groups = [_canonical(group) for group in scene.groups]
+    """Write the canonical caption: number, size, colour and kind of each group, their relation, the place."""
+    groups = [_describe_group(group) for group in scene.groups]
     return f"{f' {scene.relation} '.join(groups)} {PLACES[scene.background]}"
 
 
-def _canonical(group: Group) -> str:
+def _describe_group(group: Group) -> str:
     traits = [] if group.size == "medium" else [group.size]
     phrase = " ".join([*traits, group.colour, group.kind if group.count == 1 else plural(group.kind)])
     return article(phrase) if group.count == 1 else f"{NUMBERS[group.count]} {phrase}"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a short question asks of one group; None leaves it open. Without `kind` it is about "things"."""
+class GroupQuestion:
+    """One group of a short question; None leaves a trait open. Without `kind` it is about "things"."""
 
     kind: str | None = None
     colour: str | None = None
@@ -113,7 +113,7 @@ class Asked:
     size: str | None = None
 
     def fits(self, group: Group) -> bool:
-        """Whether the group is one of those asked for."""
+        """Tell whether the group is one of those asked for."""
         return (
             self.kind in (None, group.kind)
             and self.colour in (None, group.colour)
@@ -126,12 +126,12 @@ class Asked:
 class Question:
     """A short question with its answer known: groups asked for, their relation if any, the place if any."""
 
-    groups: tuple[Asked, ...] = ()
+    groups: tuple[GroupQuestion, ...] = ()
     relation: Relation | None = None
     background: str | None = None
 
     def fits(self, scene: Scene) -> bool:
-        """Whether the scene is a right answer."""
+        """Tell whether the scene is a right answer."""
         if self.background not in (None, scene.background):
             return False
         if not self.groups:
@@ -145,13 +145,13 @@ class Question:
         return straight or (self.relation is None and first.fits(scene.groups[1]) and second.fits(scene.groups[0]))
 
 
-def word(canonical: str, others: tuple[str, ...], dice: random.Random, fidelity: float = 0.6) -> str:
-    """The canonical word with probability `fidelity`, else one of the others, if there are any."""
+def choose_word(canonical: str, others: tuple[str, ...], dice: random.Random, fidelity: float = 0.6) -> str:
+    """Choose the canonical word with probability `fidelity`, else one of the others, if there are any."""
     return canonical if not others or dice.random() < fidelity else dice.choice(others)
 
 
-def worded_group(asked: Asked, dice: random.Random) -> str:
-    """One wording of a group: "three scarlet umbrellas", "red car", "stars"."""
+def word_group(asked: GroupQuestion, dice: random.Random) -> str:
+    """Word a group in one of many ways: "three scarlet umbrellas", "red car", "stars"."""
     many = asked.count not in (None, 1) or (asked.count is None and dice.random() < 0.2)
     if asked.kind is None:
         noun = dice.choice(("things", "objects")) if many else dice.choice(("thing", "object"))
@@ -161,9 +161,9 @@ def worded_group(asked: Asked, dice: random.Random) -> str:
         noun = plural(asked.kind) if many else asked.kind
     traits = [noun]
     if asked.colour:
-        traits.insert(0, word(asked.colour, COLOUR_WORDS.get(asked.colour, ()), dice, 0.75))
+        traits.insert(0, choose_word(asked.colour, COLOUR_WORDS.get(asked.colour, ()), dice, 0.75))
     if asked.size in SIZE_WORDS:
-        traits.insert(0, word(asked.size, SIZE_WORDS[asked.size], dice))
+        traits.insert(0, choose_word(asked.size, SIZE_WORDS[asked.size], dice))
     phrase = " ".join(traits)
     if asked.count == 1:
         return dice.choice((article(phrase), f"one {phrase}", f"a single {phrase}"))
@@ -175,32 +175,32 @@ def worded_group(asked: Asked, dice: random.Random) -> str:
     return phrase if lead < 0.4 else f"the {phrase}" if lead < 0.5 else article(phrase)
 
 
-def worded(question: Question, dice: random.Random) -> str:
-    """One wording of a question, lower-case, without punctuation."""
-    groups = [worded_group(group, dice) for group in question.groups]
+def word_question(question: Question, dice: random.Random) -> str:
+    """Word a question in one of many ways, lower-case, without punctuation."""
+    groups = [word_group(group, dice) for group in question.groups]
     if len(groups) == 2:
         if question.relation is None:
             middle = dice.choice(("and", "and", "with", "next to", "beside"))
             text = f" {middle} ".join(groups if dice.random() < 0.5 else groups[::-1])
         elif dice.random() < 0.7:
-            text = f" {word(question.relation, RELATION_WORDS[question.relation], dice)} ".join(groups)
+            text = f" {choose_word(question.relation, RELATION_WORDS[question.relation], dice)} ".join(groups)
         else:
             text = f" {dice.choice(REVERSED[question.relation])} ".join(groups[::-1])
     else:
         text = "".join(groups)
     place = question.background
     if place and not text:
-        text = word(PLACE_NAMES[place][0], (*PLACE_NAMES[place][1:], PLACES[place]), dice, 0.35)
+        text = choose_word(PLACE_NAMES[place][0], (*PLACE_NAMES[place][1:], PLACES[place]), dice, 0.35)
     elif place:
-        where = word(PLACES[place], PLACE_WORDS[place], dice, 0.5)
+        where = choose_word(PLACES[place], PLACE_WORDS[place], dice, 0.5)
         text = f"{where} {text}" if dice.random() < 0.1 else f"{text} {where}"
     return f"{dice.choice(OPENINGS)} {text}" if dice.random() < 0.35 else text
 
 
-def whole(scene: Scene, dice: random.Random) -> Question:
-    """The question that asks for everything in the scene; a size that needs no word is left open."""
+def full_question(scene: Scene, dice: random.Random) -> Question:
+    """Ask for everything in the scene; leave a size open that needs no word."""
     groups = tuple(
-        Asked(group.kind, group.colour, group.count, None if group.size == "medium" else group.size)
+        GroupQuestion(group.kind, group.colour, group.count, None if group.size == "medium" else group.size)
         for group in scene.groups
     )
     relation = scene.relation if dice.random() < 0.85 else None
@@ -208,8 +208,8 @@ def whole(scene: Scene, dice: random.Random) -> Question:
 
 
 def paraphrase(scene: Scene, dice: random.Random) -> str:
-    """The canonical caption in other words; now and then the relation goes unsaid."""
-    return worded(whole(scene, dice), dice)
+    """Say the canonical caption in other words; now and then leave the relation out."""
+    return word_question(full_question(scene, dice), dice)
 
 
 SHORT = ("kind", "colour+kind", "count+kind", "background", "kind+background", "colour+kind+background",
@@ -218,39 +218,39 @@ SHORT = ("kind", "colour+kind", "count+kind", "background", "kind+background", "
 
 
 def short_question(scene: Scene, sort: str, dice: random.Random) -> Question:
-    """A question of the given sort (one of SHORT) that this scene answers, if it has what that asks about."""
+    """Make a question of this sort (one of SHORT), which the scene answers if it has what that asks about."""
     group = dice.choice(scene.groups)
     size = None if group.size == "medium" else group.size
     match sort:
         case "kind":
-            return Question((Asked(group.kind),))
+            return Question((GroupQuestion(group.kind),))
         case "colour":
-            return Question((Asked(None, group.colour),))
+            return Question((GroupQuestion(None, group.colour),))
         case "colour+kind":
-            return Question((Asked(group.kind, group.colour),))
+            return Question((GroupQuestion(group.kind, group.colour),))
         case "count+kind":
-            return Question((Asked(group.kind, None, group.count),))
+            return Question((GroupQuestion(group.kind, None, group.count),))
         case "count+colour+kind":
-            return Question((Asked(group.kind, group.colour, group.count),))
+            return Question((GroupQuestion(group.kind, group.colour, group.count),))
         case "size+kind":
-            return Question((Asked(group.kind, None, None, size),))
+            return Question((GroupQuestion(group.kind, None, None, size),))
         case "size+colour+kind":
-            return Question((Asked(group.kind, group.colour, None, size),))
+            return Question((GroupQuestion(group.kind, group.colour, None, size),))
         case "background":
             return Question((), None, scene.background)
         case "kind+background":
-            return Question((Asked(group.kind),), None, scene.background)
+            return Question((GroupQuestion(group.kind),), None, scene.background)
         case "colour+kind+background":
-            return Question((Asked(group.kind, group.colour),), None, scene.background)
+            return Question((GroupQuestion(group.kind, group.colour),), None, scene.background)
         case "two kinds":
-            return Question(tuple(Asked(g.kind) for g in scene.groups))
+            return Question(tuple(GroupQuestion(g.kind) for g in scene.groups))
         case "two colour+kinds":
-            return Question(tuple(Asked(g.kind, g.colour) for g in scene.groups))
+            return Question(tuple(GroupQuestion(g.kind, g.colour) for g in scene.groups))
         case "relation":
-            return Question(tuple(Asked(g.kind, g.colour) for g in scene.groups), scene.relation)
+            return Question(tuple(GroupQuestion(g.kind, g.colour) for g in scene.groups), scene.relation)
     raise ValueError(f"no such sort of question: {sort}")
 
 
 def short_queries(scene: Scene, dice: random.Random) -> list[str]:
-    """One wording of every sort of short question that the scene answers, in the order of SHORT."""
-    return [worded(short_question(scene, sort, dice), dice) for sort in SHORT]
+    """Word one short question of every sort that the scene answers, in the order of SHORT."""
+    return [word_question(short_question(scene, sort, dice), dice) for sort in SHORT]

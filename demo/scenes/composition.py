@@ -64,7 +64,7 @@ class Placed:
 
 
 def random_scene(seed: int) -> Scene:
-    """A scene drawn by lot; the same seed is the same scene, on any machine."""
+    """Draw a scene by lot; the same seed is the same scene, on any machine."""
     dice = random.Random(f"scene {seed}")
     background = dice.choice(list(BACKGROUNDS))
     kinds = dice.sample(list(KINDS), 2)
@@ -78,7 +78,7 @@ def random_scene(seed: int) -> Scene:
 
 
 def layout(scene: Scene) -> list[Placed]:
-    """Where every object stands: inside the frame, apart from each other, each group within its own half."""
+    """Place every object: inside the frame, apart from each other, each group within its own half."""
     dice = random.Random(f"layout {scene.seed}")
     placed: list[Placed] = []
     for index, group in enumerate(scene.groups):

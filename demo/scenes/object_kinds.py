@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from demo.scenes.shapes import Shape, arc, body, box, detail, ellipse, mirrored, polygon, ring, rotated, smooth, stroke
+from demo.scenes.shapes import Shape, arc, body, box, detail, ellipse, mirror, polygon, ring, rotate, smooth, stroke
 
 
 def car() -> list[Shape]:
@@ -147,7 +147,7 @@ def cat() -> list[Shape]:
         body(stroke(tail, 0.17), "shade"),
         body(smooth([(-0.4, 0.9), (-0.38, 0.3), (-0.18, -0.05), (0.18, -0.05), (0.42, 0.35), (0.48, 0.9), (0, 0.95)])),
         body(ear),
-        body(mirrored(ear)),
+        body(mirror(ear)),
         body(ellipse(0, -0.38, 0.52, 0.42)),
         detail(ellipse(0, 0.55, 0.2, 0.32), "light"),
         detail(ellipse(-0.2, -0.42, 0.1, 0.12), "pale"),
@@ -212,13 +212,13 @@ def book() -> list[Shape]:
     cover = polygon([(0, -0.62), (0.4, -0.76), (1.0, -0.64), (1.0, 0.66), (0.4, 0.56), (0, 0.74)])
     return [
         body(cover),
-        body(mirrored(cover)),
+        body(mirror(cover)),
         detail(leaf * (0.92, 1.0), "shade"),
-        detail(mirrored(leaf) * (0.92, 1.0), "shade"),
+        detail(mirror(leaf) * (0.92, 1.0), "shade"),
         detail(page, "pale"),
-        detail(mirrored(page), "pale"),
+        detail(mirror(page), "pale"),
         *(detail(line, "main") for line in lines),
-        *(detail(mirrored(line), "main") for line in lines),
+        *(detail(mirror(line), "main") for line in lines),
     ]
 
 
@@ -227,7 +227,7 @@ def rocket() -> list[Shape]:
     return [
         body(smooth([(-0.2, 0.6), (0.2, 0.6), (0.14, 0.8), (0, 1.0), (-0.14, 0.8)]), "flame"),
         body(fin, "shade"),
-        body(mirrored(fin), "shade"),
+        body(mirror(fin), "shade"),
         body(smooth([(0, -1), (0.28, -0.62), (0.4, -0.1), (0.32, 0.5), (0.2, 0.68), (-0.2, 0.68), (-0.32, 0.5),
                      (-0.4, -0.1), (-0.28, -0.62)])),
         detail(smooth([(0.05, -0.9), (0.26, -0.6), (0.38, -0.1), (0.3, 0.5), (0.12, 0.66), (0.2, 0)]), "shade"),
@@ -251,7 +251,7 @@ def hat() -> list[Shape]:
 def key() -> list[Shape]:
     parts = [ring(0, -0.52, 0.46, 0.22), box(-0.11, -0.16, 0.11, 0.98, 0.03), box(0.0, 0.42, 0.46, 0.6, 0.03),
              box(0.0, 0.76, 0.38, 0.94, 0.03)]  # fmt: skip
-    return [body(rotated(part, 24)) for part in parts]
+    return [body(rotate(part, 24)) for part in parts]
 
 
 def heart() -> list[Shape]:
@@ -283,10 +283,10 @@ def butterfly() -> list[Shape]:
     lower = smooth([(0.04, 0.02), (0.5, 0.04), (0.78, 0.32), (0.62, 0.76), (0.3, 0.74), (0.08, 0.32)])
     feeler = stroke([(0.02, -0.48), (0.1, -0.74), (0.26, -0.92)], 0.06)
     return [
-        *(body(wing, "shade") for wing in (lower, mirrored(lower))),
-        *(body(wing) for wing in (upper, mirrored(upper))),
+        *(body(wing, "shade") for wing in (lower, mirror(lower))),
+        *(body(wing) for wing in (upper, mirror(upper))),
         *(detail(spot, "spot") for spot in (ellipse(0.64, -0.48, 0.15, 0.15), ellipse(-0.64, -0.48, 0.15, 0.15))),
-        *(body(line, "dark") for line in (feeler, mirrored(feeler))),
+        *(body(line, "dark") for line in (feeler, mirror(feeler))),
         body(ellipse(0, 0.05, 0.1, 0.55), "dark"),
     ]
 
@@ -327,7 +327,7 @@ def guitar() -> list[Shape]:
         detail(box(-0.2, 0.68, 0.2, 0.77, 0.02), "dark"),
         detail(box(-0.025, -0.7, 0.025, 0.7), "pale"),
     ]  # fmt: skip
-    return [Shape(rotated(part.points, -32), part.role, part.outlined) for part in parts]
+    return [Shape(rotate(part.points, -32), part.role, part.outlined) for part in parts]
 
 
 def crown() -> list[Shape]:

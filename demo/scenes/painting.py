@@ -11,8 +11,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from demo.scenes.backgrounds import backdrop
 from demo.scenes.composition import Placed, Scene, layout
 from demo.scenes.object_kinds import KINDS
-from demo.scenes.palette import Colour, jittered, paints
-from demo.scenes.shapes import Shape, mirrored, rotated
+from demo.scenes.palette import Colour, jitter, paints
+from demo.scenes.shapes import Shape, mirror, rotate
 
 OUTLINE = 0.045  # half the pen's width, as a share of an object's half-width
 DARK_PLACES = ("night", "sunset")  # where a pale rim keeps dark objects visible
@@ -20,14 +20,14 @@ SHADOW_SIDE = 128
 
 
 def draw(scene: Scene, size: int = 512) -> Image.Image:
-    """The scene as an RGB picture of `size` x `size` pixels; the same scene gives the same pixels."""
+    """Paint the scene as an RGB picture of `size` x `size` pixels; the same scene gives the same pixels."""
     finer = 3 if size < 128 else 2
     side = size * finer
     placed = layout(scene)
     canvas = backdrop(scene.background, side, scene.seed)
     canvas.paste((24, 26, 48), (0, 0), _shadows(placed, side))
     dice = random.Random(f"paint {scene.seed}")
-    mains = [jittered(group.colour, dice) for group in scene.groups]
+    mains = [jitter(group.colour, dice) for group in scene.groups]
     for spot in placed:
         group = scene.groups[spot.group]
         colours = paints(group.colour, mains[spot.group])
@@ -57,9 +57,9 @@ def _object(
     offset = (spot.x * side - left, spot.y * side - top)
 
     def on_layer(shape: Shape) -> list[tuple[float, float]]:
-        points = mirrored(shape.points) if spot.flipped else shape.points
+        points = mirror(shape.points) if spot.flipped else shape.points
         # 0.94: a tilted corner and its outline still stay within the object's square
-        turned = rotated(points, spot.tilt) * (scale * 0.94) + offset
+        turned = rotate(points, spot.tilt) * (scale * 0.94) + offset
         return [(float(x), float(y)) for x, y in turned]
 
     shapes = [(shape, on_layer(shape)) for shape in KINDS[kind]()]
@@ -77,7 +77,7 @@ def _object(
         pen.polygon(points, fill=(*colours[shape.role], 255))
         if shape.outlined:
             _trace(pen, points, (*colours["outline"], 255), width * 0.3)
-    return _lit(layer), (left, top)
+    return _shade(layer), (left, top)
 
 
 def _trace(pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: tuple[int, ...], width: float) -> None:
@@ -85,8 +85,8 @@ def _trace(pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: 
     pen.line([*points, points[0], points[1]], fill=colour, width=max(1, round(width)), joint="curve")
 
 
-def _lit(layer: Image.Image) -> Image.Image:
-    """The layer with light from the upper left: brighter there, darker at the lower right."""
+def _shade(layer: Image.Image) -> Image.Image:
+    """Light the layer from the upper left: brighter there, darker at the lower right."""
     side = layer.width
     slope = np.linspace(0, 1, side, dtype=np.float32)
     shade = np.clip((slope[None, :] * 0.35 + slope[:, None] * 0.65 - 0.15) / 0.7, 0, 1)  # (side, side), 0 is lit

@@ -37,8 +37,8 @@ FIXED: dict[str, Colour] = {
 }
 
 
-def jittered(colour: str, dice: random.Random) -> Colour:
-    """One shade out of the named colour's range."""
+def jitter(colour: str, dice: random.Random) -> Colour:
+    """Draw one shade out of the named colour's range."""
     centre, reach = COLOURS[colour]
     hue, saturation, value = (c + r * dice.uniform(-1, 1) for c, r in zip(centre, reach, strict=True))
     red, green, blue = colorsys.hsv_to_rgb(hue % 360 / 360, min(max(saturation, 0), 1), min(max(value, 0), 1))
@@ -46,7 +46,7 @@ def jittered(colour: str, dice: random.Random) -> Colour:
 
 
 def mix(one: Colour, other: Colour, share: float) -> Colour:
-    """`share` of the other colour mixed into the first."""
+    """Mix `share` of the other colour into the first."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 

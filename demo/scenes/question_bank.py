@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from demo.scenes import captions
 from demo.scenes.backgrounds import BACKGROUNDS
-from demo.scenes.captions import SHORT, Asked, Question, short_question, whole, worded
+from demo.scenes.captions import SHORT, GroupQuestion, Question, full_question, short_question, word_question
 from demo.scenes.composition import RELATIONS, Scene
 from demo.scenes.object_kinds import KINDS
 from demo.scenes.palette import COLOURS
@@ -73,9 +73,9 @@ class SceneTable:
         if question.background is not None:
             right = self.background == PLACE_LIST.index(question.background)
         if len(question.groups) == 1:
-            right = right & self._having(question.groups[0]).any(axis=1)
+            right = right & self._match_groups(question.groups[0]).any(axis=1)
         elif question.groups:
-            first, second = (self._having(asked) for asked in question.groups)
+            first, second = (self._match_groups(asked) for asked in question.groups)
             pairs = first[:, 0] & second[:, 1]
             if question.relation is None:
                 pairs = pairs | (first[:, 1] & second[:, 0])
@@ -84,7 +84,7 @@ class SceneTable:
             right = right & pairs
         return right
 
-    def _having(self, asked: Asked) -> NDArray[np.bool_]:
+    def _match_groups(self, asked: GroupQuestion) -> NDArray[np.bool_]:
         fits = self.kind >= 0  # (N, 2)
         if asked.kind is not None:
             fits = fits & (self.kind == KIND_LIST.index(asked.kind))
@@ -97,8 +97,8 @@ class SceneTable:
         return fits
 
 
-def mutated(question: Question, dice: random.Random) -> Question:
-    """The question with one thing changed, so that the scene it was made for is most likely a wrong answer."""
+def mutate(question: Question, dice: random.Random) -> Question:
+    """Change one thing of the question, so that its scene is most likely a wrong answer."""
     groups = list(question.groups)
     changes = ["background"] if question.background else []
     if len(groups) == 2:
@@ -140,8 +140,8 @@ def _telling_words() -> frozenset[str]:
 TELLING_WORDS = _telling_words()
 
 
-def with_strange_word(text: str, dice: random.Random) -> str | None:
-    """The text with one telling word replaced by one that means nothing, or None when it has none to replace."""
+def replace_telling_word(text: str, dice: random.Random) -> str | None:
+    """Replace one telling word by one that means nothing; return None where there is none to replace."""
     words = text.split()
     places = [at for at, word in enumerate(words) if word in TELLING_WORDS]
     if not places:
@@ -163,9 +163,9 @@ def caption_bank(scenes: Sequence[Scene], table: SceneTable, dice: random.Random
 
     `table` may go on after the scenes; the rows that follow are answers like the others.
     """
-    questions = [whole(scene, dice) for scene in scenes]
+    questions = [full_question(scene, dice) for scene in scenes]
     texts = [
-        captions.caption(scene) if dice.random() < 0.25 else worded(question, dice)
+        captions.caption(scene) if dice.random() < 0.25 else word_question(question, dice)
         for scene, question in zip(scenes, questions, strict=True)
     ]
     right = table.answers(questions)
@@ -174,17 +174,17 @@ def caption_bank(scenes: Sequence[Scene], table: SceneTable, dice: random.Random
 
 
 def question_bank(scenes: Sequence[Scene], table: SceneTable, number: int, dice: random.Random) -> Bank:
-    """Short questions about the scenes, some of them with one thing changed, some with a word never seen."""
+    """Ask short questions about the scenes, some with one thing changed, some with a word never seen."""
     sorts = dice.choices(SHORT, weights=[SORT_WEIGHTS[sort] for sort in SHORT], k=number)
     questions: list[Question] = []
     for sort in sorts:
         scene = dice.choice(scenes)
-        question = whole(scene, dice) if dice.random() < 0.08 else short_question(scene, sort, dice)
-        questions.append(mutated(question, dice) if dice.random() < 0.25 else question)
-    texts = [worded(question, dice) for question in questions]
+        question = full_question(scene, dice) if dice.random() < 0.08 else short_question(scene, sort, dice)
+        questions.append(mutate(question, dice) if dice.random() < 0.25 else question)
+    texts = [word_question(question, dice) for question in questions]
     right = table.answers(questions)
     for at in range(number):
-        if dice.random() < 0.04 and (strange := with_strange_word(texts[at], dice)):
+        if dice.random() < 0.04 and (strange := replace_telling_word(texts[at], dice)):
             texts[at] = strange
             right[:, at] = False
     return Bank(texts, right)

@@ -48,7 +48,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, tilt: float = 0.0, steps: 
     """An ellipse; `tilt` in degrees, clockwise on the screen."""
     angle = np.linspace(0.0, 2 * np.pi, steps, endpoint=False)
     ring = np.stack([rx * np.cos(angle), ry * np.sin(angle)], axis=1)
-    moved: Points = rotated(ring, tilt) + np.array([x, y])
+    moved: Points = rotate(ring, tilt) + np.array([x, y])
     return moved
 
 
@@ -98,14 +98,14 @@ def ring(x: float, y: float, radius: float, width: float) -> Points:
     return np.concatenate([outer, inner])
 
 
-def rotated(points: Points, degrees: float) -> Points:
-    """The points turned about the origin, clockwise on the screen."""
+def rotate(points: Points, degrees: float) -> Points:
+    """Turn the points about the origin, clockwise on the screen."""
     turn = np.radians(degrees)
     matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     turned: Points = points @ matrix
     return turned
 
 
-def mirrored(points: Points) -> Points:
-    """The points reflected left to right."""
+def mirror(points: Points) -> Points:
+    """Reflect the points left to right."""
     return points * (-1.0, 1.0)

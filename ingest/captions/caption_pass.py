@@ -3,28 +3,27 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
 from core.domain.conditions import Match
 from core.domain.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
-from core.errors import ModelUnavailable
+from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
 from ingest.telemetry.report import Progress, Report
 
 _log = get_logger(__name__)
 
-_PAGE = 1000
 _BATCHES_AHEAD = 3
 _ALL_SOURCES = 1_000_000
 
@@ -64,7 +63,7 @@ class CaptionPass:
         except ModelUnavailable as error:
             if self._needed:
                 raise
-            self._report.notices.append(f"{total:,} images have no caption yet: {error}")
+            self._report.notices.append(Notice.quoting(error, f"{total:,} images have no caption yet: "))
             return
         self._context.encoder()  # at once, where nothing is under way
         with ThreadPoolExecutor(self._context.options.readers, "captions") as readers:
@@ -117,7 +116,8 @@ class CaptionPass:
                 if self._context.stop.is_set():
                     return
                 if trouble := self._pictures.get_store_error(source):
-                    self._report.problems.append(f"{trouble}; the same command goes on with {source} where it stopped")
+                    after = f"; the same command goes on with {source} where it stopped"
+                    self._report.problems.append(Notice.quoting(trouble, after=after))
                     complete = False
                 else:
                     self._checkpoint.put(source, SourceProgress(place.after, place.done, complete=True))
@@ -131,7 +131,7 @@ class CaptionPass:
         """Yield batches of records with their pixels, which are decoded a few batches ahead."""
         size = self._context.options.batch_size
         ahead: deque[tuple[ImageRecord, Future[PixelsOrReason]]] = deque()
-        records = self._records(which, after)
+        records = chain.from_iterable(scroll_while_busy(self._context.index, which, after=after))
         show = self._pictures.read_small if self._checkpoint is None else self._pictures.read_whole
         while True:
             for record in islice(records, _BATCHES_AHEAD * size - len(ahead)):
@@ -142,11 +142,6 @@ class CaptionPass:
             if not wait_until_done((future for _, future in head), self._context.stop):
                 return
             yield [(record, future.result()) for record, future in head]
-
-    def _records(self, which: Filter, after: str | None) -> Iterator[ImageRecord]:
-        while page := retry_while_busy(self._context.index.scroll, which, after=after, limit=_PAGE):
-            yield from page
-            after = page[-1].id
 
     def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, PixelsOrReason]]) -> None:
         """Write the captions of a batch. An empty caption counts as one, so that its image does not stay pending."""

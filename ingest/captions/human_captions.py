@@ -10,11 +10,10 @@ from core.domain.image import ImageRecord
 from ingest.captions.caption_files import CaptionFile, check_length
 from ingest.captions.caption_matcher import CaptionMatcher, NameMatches
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _BATCH = 128
 _EXAMPLES = 3
 _log = get_logger(__name__)
@@ -80,14 +79,10 @@ def _match_files(context: RunContext, human_captions: Sequence[SourceCaptions]) 
     matchers = [CaptionMatcher(each.file.captions) for each in human_captions]
     for source in dict.fromkeys(source for each in human_captions for source in each.sources):
         own = [matcher for matcher, each in zip(matchers, human_captions, strict=True) if source in each.sources]
-        after: str | None = None
-        while page := retry_while_busy(
-            context.index.scroll, Filter(all=(Match("source", (source,)),)), after=after, limit=_PAGE
-        ):
+        for page in scroll_while_busy(context.index, Filter(all=(Match("source", (source,)),))):
             for record in page:
                 for matcher in own:
                     matcher.add_image(record.id, record.key, record.uri)
-            after = page[-1].id
     return [matcher.match() for matcher in matchers]
 
 

@@ -9,10 +9,11 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, note, printable
+from core.commands.output import finish, note
 from core.errors import LibraryUnreachable, UsageError
 from core.ports.vector_index import VectorIndex
 from core.settings import Settings, load_settings
+from core.text.sanitize import printable
 from ingest.jobs import library_copy
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Signals

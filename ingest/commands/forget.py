@@ -7,8 +7,9 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, print_note, printable
-from core.errors import BucketLensError, UsageError
+from core.commands.output import finish, print_note
+from core.errors import Notice, UsageError
+from core.text.sanitize import printable
 from ingest.jobs import forget as forgetting
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Signals
@@ -40,23 +41,13 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                     lock.ended_well()
             if found.done:
                 wiring.files.last_run.forget(found.source)
-            if found.removed and (problem := _remove_from_mirror(wiring)):
-                print_note(f"the library's copy still holds it ({printable(problem)}): {_ERASE}")
+            rebuild = found.removed and wiring.mirrors.exists()
+            if rebuild and (problem := wiring.mirrors.try_build(lambda: wiring.index, anew=True)):
+                print_note(f"the library's copy still holds it ({printable(Notice.quoting(problem).reason)}): {_ERASE}")
         code = 0 if found.done else signals.exit_code(0)
         finish(found.to_dict(), _lines(found, wiring), as_json=as_json, exit_code=code)
         if not yes:
             raise UsageError("nothing was removed: run the same command again with --yes to remove them")
-
-
-def _remove_from_mirror(wiring: Wiring) -> str | None:
-    """Make the library's copy anew, without anything of what was removed. Return what went wrong, or None."""
-    if not wiring.mirrors.exists():
-        return None
-    try:
-        wiring.mirrors.build(wiring.index, anew=True)
-    except (BucketLensError, OSError) as error:
-        return str(error)
-    return None
 
 
 def _lines(found: forgetting.ForgetPlan, wiring: Wiring) -> Iterator[str]:

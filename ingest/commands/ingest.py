@@ -10,8 +10,9 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, note, print_result, printable
-from core.errors import LibraryMissing, UsageError
+from core.commands.output import finish, note, print_error, print_result
+from core.errors import BucketLensError, LibraryMissing, UsageError
+from core.text.sanitize import printable
 from ingest.commands.options import captioner_options, store_options
 from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.runner import Runner
@@ -167,10 +168,10 @@ def _keep_going(
     def print_report(report: Report) -> None:
         print_result(report.to_dict(), [summarize_line(report)], collect_remarks(report), as_json=as_json)
 
-    def print_failure(error: str) -> None:
+    def print_failure(error: BucketLensError | str) -> None:
         if as_json:
-            print_result({"error": error}, (), as_json=True)
-        click.echo(f"bucketlens: {error}", err=True)
+            print_result({"error": str(error)}, (), as_json=True)
+        print_error(error)
 
     with Signals() as signals:
         runner = Runner(

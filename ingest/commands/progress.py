@@ -9,7 +9,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from core.commands.output import note, printable, table_console
+from core.commands.output import note, table_console
+from core.text.sanitize import printable
 from ingest.jobs.dry_run import KINDS, DryRun
 from ingest.telemetry import report
 from ingest.telemetry.report import Phase, Report

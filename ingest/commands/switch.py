@@ -6,10 +6,11 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, print_note, printable
+from core.commands.output import finish, print_note
 from core.domain.filters import INDEXED
-from core.errors import BucketLensError, UsageError
+from core.errors import BucketLensError, Notice, UsageError
 from core.index_versions import other_edition, previous_edition
+from core.text.sanitize import printable
 from ingest.jobs.run_lock import RunLock
 
 
@@ -45,21 +46,17 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
     )
     finish({"model": now.model, "before": before.model}, [line], as_json=as_json)
     if problem:
-        print_note(f"the copy that answers while the library cannot was not made: {printable(problem)}")
+        print_note(Notice.quoting(problem, "the copy that answers while the library cannot was not made: "))
     if set_to not in (None, now.model):
         print_note(f"the setting model is {set_to}; leave it away, or set it to {now.model}")
 
 
-def _rebuild_mirror(wiring: Wiring) -> str | None:
+def _rebuild_mirror(wiring: Wiring) -> BucketLensError | OSError | None:
     """Make the library's copy from what is in use now. Return what went wrong, or None."""
     if not wiring.settings.mirror.enabled:
         return None
-    try:
-        with Wiring(wiring.settings) as now:
-            now.mirrors.build(now.index)
-    except (BucketLensError, OSError) as error:
-        return str(error)
-    return None
+    with Wiring(wiring.settings) as now:
+        return now.mirrors.try_build(lambda: now.index)
 
 
 def _check_complete(wiring: Wiring, other: Wiring) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
-from core.errors import StoreError
+from core.errors import Notice, StoreError
 from core.ports.image_store import ImageStore, Selective
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.jobs.full_sync import select_stores
 from ingest.pipeline.plan import IdSet, explain_refusal, plan
@@ -18,7 +19,6 @@ from ingest.pipeline.run_context import retry_while_busy
 
 FIRST = 10
 KINDS = ("add", "update", "delete", "skip")
-_PAGE = 1000
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ def _plan_source(store: ImageStore, index: VectorIndex | None, retry_failed: boo
             for step in plan(page, known, retry_failed=retry_failed):
                 found.add(step.kind, step.ref.key)
     except StoreError as error:
-        found.problem = f"{error}; nothing would be deleted"
+        found.problem = Notice.quoting(error, after="; nothing would be deleted")
     if isinstance(store, Selective):
         found.ignored = sum(store.ignored.values())
     if index is not None and found.problem is None:
@@ -117,7 +117,7 @@ def _pages(store: ImageStore) -> Iterator[list[tuple[str, ImageRef]]]:
     while problem is None:
         page: list[tuple[str, ImageRef]] = []
         try:
-            page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+            page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, PAGE_SIZE))
         except StoreError as error:
             problem = error
         if not page and problem is None:

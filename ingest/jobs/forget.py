@@ -11,10 +11,9 @@ from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.removal import indexed_sources
-from ingest.pipeline.run_context import retry_while_busy
+from ingest.pipeline.run_context import retry_while_busy, scroll_while_busy
 
 FIRST = 10
-_PAGE = 1000
 
 
 @dataclass(slots=True)
@@ -76,7 +75,9 @@ def forget(
 
     Thumbnails go first, so that none is left without its image. After a kill the same call ends the work.
     """
-    while not stop.is_set() and (page := retry_while_busy(index.scroll, _filter_source(found.source), limit=_PAGE)):
+    for page in scroll_while_busy(index, _filter_source(found.source)):
+        if stop.is_set():
+            return
         ids = [record.id for record in page]
         thumbnails.delete(ids)
         retry_while_busy(index.delete, ids)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from core.domain.conditions import Match
 from core.domain.filters import UNCAPTIONED, Filter
-from core.errors import StoreError, UsageError
+from core.errors import Notice, StoreError, UsageError
+from core.errors.hints import Advice
 from core.ports.image_store import ImageStore, Remote, Selective
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
@@ -83,8 +84,8 @@ def select_stores(indexed: Sequence[str], stores: Sequence[ImageStore], notices:
         outer = next((other for other in indexed if is_inside(name, other)), None)
         if outer is not None and outer not in {each.source for each in stores}:
             raise UsageError(
-                f"{name} is a part of {outer}, which is in this library already; its images would be there twice. "
-                f"Ingest {outer} to bring them up to date"
+                f"{name} is a part of {outer}, which is in this library already; its images would be there twice",
+                Advice(f"ingest {outer} to bring them up to date"),
             )
         around = next((each.source for each in stores if is_inside(name, each.source)), None)
         if around is not None:
@@ -121,7 +122,7 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
     _report_archived(store.source, planner.archived + images.archived, report)
     problem = broken or planner.problem
     if problem is not None:
-        report.problems.append(f"{problem}; nothing was deleted")
+        report.problems.append(Notice.quoting(problem, after="; nothing was deleted"))
     elif planner.known - planner.forgotten < held or any(
         is_inside(name, store.source) for name in indexed_sources(context.index)
     ):

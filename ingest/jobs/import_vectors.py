@@ -11,7 +11,7 @@ import numpy as np
 from core.domain.ids import point_id
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import Vector
-from core.errors import InvalidVectors
+from core.errors import InvalidVectors, Notice
 from core.ports.image_store import Nameable, VectorRows
 from core.ports.vector_index import Point
 from core.text.analysis import analyse, is_unicode
@@ -20,7 +20,7 @@ from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_REPORTED_ROWS = 20  # rows of a file that are told of one by one
+_REPORTED_ROWS = 20  # rows of a file that are reported one by one
 _SAME = 1e-5  # cosine distance under which a vector is the one that is there
 _SMALLEST = 1e-6  # norm
 _log = get_logger(__name__)
@@ -67,7 +67,7 @@ class VectorImport:
                     self._done += len(rows.names)
                     yield Progress("images", self._done, None, self._report)
             except (InvalidVectors, OSError) as error:
-                self._report.problems.append(f"{error}; nothing more of it was imported")
+                self._report.problems.append(Notice.quoting(error, after="; nothing more of it was imported"))
             if refused > _REPORTED_ROWS:
                 self._report.notices.append(
                     f"{path}: {refused - _REPORTED_ROWS:,} more rows were left out (level info logs all)"

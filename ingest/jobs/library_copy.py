@@ -9,9 +9,9 @@ import numpy as np
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from core.errors import ModelMismatch
+from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import DenseName, Point, VectorIndex
 
-PAGE = 500
 SAMPLED = 500  # pictures that are compared in the end
 
 
@@ -46,7 +46,7 @@ def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None 
     copied = CopyProgress(source.count())
     held, found = target.count(), 0
     yield copied
-    for records in _pages(source):
+    for records in scroll_pages(source.scroll):
         there = _points(target, target.fetch([record.id for record in records]).values())
         new = [
             point for image_id, point in _points(source, records).items() if not _is_same(point, there.get(image_id))
@@ -69,20 +69,13 @@ def find_differences(source: VectorIndex, target: VectorIndex, copied: CopyProgr
         said.append(f"{copied.done:,} pictures were copied, and the source holds {now:,} by now")
     if (held := target.count()) != copied.done + copied.others:
         said.append(f"the target holds {held:,} pictures, and should hold {copied.done + copied.others:,}")
-    for start in range(0, len(copied.sample), PAGE):
-        ids = copied.sample[start : start + PAGE]
+    for start in range(0, len(copied.sample), PAGE_SIZE):
+        ids = copied.sample[start : start + PAGE_SIZE]
         ours, theirs = (_points(index, index.fetch(ids).values()) for index in (source, target))
         said += [
             f"{ours[one].record.uri} differs" for one in ids if one in ours and not _is_same(ours[one], theirs.get(one))
         ]
     return said
-
-
-def _pages(index: VectorIndex) -> Iterator[list[ImageRecord]]:
-    after: str | None = None
-    while page := index.scroll(after=after, limit=PAGE):
-        yield page
-        after = page[-1].id
 
 
 def _points(index: VectorIndex, records: Iterable[ImageRecord]) -> dict[str, Point]:

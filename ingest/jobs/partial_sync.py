@@ -8,6 +8,7 @@ from core.domain.filters import UNCAPTIONED, Filter
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.ports.image_store import ImageStore, Watchable
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
@@ -19,7 +20,6 @@ from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _log = get_logger(__name__)
 
 
@@ -84,7 +84,9 @@ def _sync_source(context: RunContext, store: ImageStore, paths: Iterable[bytes],
 
 def _delete_gone(context: RunContext, source: str, gone: list[str], report: Report) -> None:
     index = context.index
-    records = [record for start in range(0, len(gone), _PAGE) for record in _fetch(index, gone[start : start + _PAGE])]
+    records = [
+        record for start in range(0, len(gone), PAGE_SIZE) for record in _fetch(index, gone[start : start + PAGE_SIZE])
+    ]
     if not records:
         return
     held = retry_while_busy(index.count, Filter(all=(Match("source", (source,)),)))
@@ -101,10 +103,12 @@ def _count_lost(index: VectorIndex, source: str, gone: list[ImageRecord]) -> int
     ids = {record.id for record in gone}
     indexed = [record for record in gone if record.status == "indexed"]
     kept: set[str | None] = set()
-    for start in range(0, len(indexed), _PAGE):
-        hashes = tuple({each.content_hash for each in indexed[start : start + _PAGE] if each.content_hash is not None})
+    for start in range(0, len(indexed), PAGE_SIZE):
+        hashes = tuple(
+            {each.content_hash for each in indexed[start : start + PAGE_SIZE] if each.content_hash is not None}
+        )
         if hashes:
             same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-            found = retry_while_busy(index.scroll, same, limit=4 * _PAGE)
+            found = retry_while_busy(index.scroll, same, limit=4 * PAGE_SIZE)
             kept.update(record.content_hash for record in found if record.id not in ids)
     return sum(record.content_hash not in kept for record in indexed)

@@ -6,10 +6,10 @@ from core.domain.filters import CAPTIONED
 from core.domain.image import ImageRecord
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 256
+_ENCODED = 256  # captions between two looks at `stop`
 
 
 def carry_captions(old: VectorIndex, context: RunContext, report: Report) -> Iterator[Progress]:
@@ -18,9 +18,9 @@ def carry_captions(old: VectorIndex, context: RunContext, report: Report) -> Ite
     What a captioner wrote is carried where the bytes are those that it saw. Done again, it writes nothing twice.
     """
     total, done, carried = retry_while_busy(old.count, CAPTIONED), 0, 0
-    after: str | None = None
-    while not context.stop.is_set() and (page := retry_while_busy(old.scroll, CAPTIONED, after=after, limit=_PAGE)):
-        after = page[-1].id
+    for page in scroll_while_busy(old, CAPTIONED, page_size=_ENCODED):
+        if context.stop.is_set():
+            break
         there = retry_while_busy(context.index.fetch, [record.id for record in page])
         both = ((record, there[record.id]) for record in page if record.id in there)
         caption_texts = [texts for record, new in both if (texts := _find_missing_texts(record, new)) is not None]

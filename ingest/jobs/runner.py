@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.bootstrap import Wiring
-from core.errors import BucketLensError, LibraryUnreachable, ModelError
+from core.errors import BucketLensError, LibraryUnreachable, ModelError, Notice
 from core.ports.image_store import ImageStore
 from ingest.captions.caption_files import CaptionFileCache
 from ingest.captions.human_captions import SourceCaptions
@@ -195,7 +195,7 @@ class Runner:
                     self._update_mirror(context, kind, report)
                     self._calibrate(context)
                 if self._preload and not report.interrupted:
-                    with suppress(ModelError):  # is told of when there is something to encode
+                    with suppress(ModelError):  # is reported when there is something to encode
                         context.encoder()
                 self._observer.inspect_library(context.index)
         finally:
@@ -222,12 +222,15 @@ class Runner:
         if not settings.mirror.enabled or (kind == "watch" and not self._mirror_due()):
             return
         self._mirror_updated_at = time.monotonic()
-        try:
-            with suppress(Interrupted):
-                context.run_interruptible(lambda: self._wiring.mirrors.build(self._wiring.index))
-        except (BucketLensError, OSError) as error:
-            _log.warning("mirror_not_made", error=str(error))
-            report.notices.append(f"the copy that answers while the library cannot was not made: {error}")
+
+        def build() -> None:
+            if problem := self._wiring.mirrors.try_build(lambda: self._wiring.index):
+                _log.warning("mirror_not_made", error=str(problem))
+                before = "the copy that answers while the library cannot was not made: "
+                report.notices.append(Notice.quoting(problem, before))
+
+        with suppress(Interrupted):
+            context.run_interruptible(build)
 
     def _calibrate(self, context: RunContext) -> None:
         """Measure the library for its searches, so that no search has to begin with it."""

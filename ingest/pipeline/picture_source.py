@@ -6,7 +6,8 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from core.domain.image import ImageRecord
-from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, StoreError
+from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, Notice, StoreError
+from core.errors.hints import UpdateLibrary
 from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.image_store import ImageStore, Remote
 from ingest.pipeline.run_context import RunContext
@@ -30,7 +31,7 @@ class PictureReader:
         self._context = context
         self._report = report
         self._stores: dict[str, ImageStore] = {}
-        self._store_errors: dict[str, str] = {}
+        self._store_errors: dict[str, StoreError] = {}
         self._opening = threading.Lock()
         self._missed: list[str] = []
 
@@ -54,8 +55,8 @@ class PictureReader:
         decoded = self._read(record, DecodeRequest(thumbnail=self._context.options.thumbnail_px))
         return decoded if isinstance(decoded, str) else None
 
-    def get_store_error(self, source: str) -> str | None:
-        """Return why the source as a whole cannot be read, or None where that has not been seen."""
+    def get_store_error(self, source: str) -> StoreError | None:
+        """Return what keeps the source as a whole from being read, or None where that has not been seen."""
         return self._store_errors.get(source)
 
     def record_missed(self, record: ImageRecord, reason: str) -> None:
@@ -71,8 +72,12 @@ class PictureReader:
             count = self._report.uncaptioned
             more = f"\n  … {count - len(self._missed):,} more" if count > len(self._missed) else ""
             self._report.notices.append(
-                f"{count:,} images could not be captioned, because their pictures cannot be had; "
-                "`bucketlens ingest` brings the library up to date:\n" + "\n".join(self._missed) + more
+                Notice(
+                    f"{count:,} images could not be captioned, because their pictures cannot be had:\n"
+                    + "\n".join(self._missed)
+                    + more,
+                    UpdateLibrary(),
+                )
             )
 
     def stop(self) -> None:
@@ -85,7 +90,7 @@ class PictureReader:
     def _read(self, record: ImageRecord, request: DecodeRequest) -> Decoded | str:
         """Read the very picture that is indexed, and store its thumbnail. Return why it cannot be had otherwise."""
         if trouble := self._store_errors.get(record.source):
-            return trouble
+            return str(trouble)
         try:
             data = self._store(record.source).read(record.ref)
             decoded = self._decode(data, request)
@@ -94,7 +99,7 @@ class PictureReader:
         except (ImageGone, ImageWithheld, ImageUnavailable, ImageError) as error:
             return str(error)
         except StoreError as error:
-            self._store_errors[record.source] = str(error)
+            self._store_errors[record.source] = error
             return str(error)
         if record.content_hash not in (None, decoded.content_hash):
             return _OTHER

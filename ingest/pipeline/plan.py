@@ -1,6 +1,5 @@
 """What is to be done: pure decisions from what is listed and what is indexed."""
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +7,8 @@ from typing import Literal
 import numpy as np
 
 from core.domain.image import UNREAD_ETAG, UNTOLD_ETAG, ImageRecord, ImageRef
+from core.errors import Notice
+from core.errors.hints import Configure, ForgetSource
 from core.imaging.tiling import is_long
 
 Kind = Literal["add", "update", "reword", "skip", "withheld"]
@@ -81,21 +82,20 @@ class Absences:
     lost: int
 
 
-def explain_refusal(absences: Absences, *, confirmed: bool) -> str | None:
-    """Say in a sentence why nothing may be deleted, or return None."""
+def explain_refusal(absences: Absences, *, confirmed: bool) -> Notice | None:
+    """Say why nothing may be deleted, or return None."""
     if absences.absent and not absences.listed:
-        return (
+        return Notice(
             f"{absences.source} lists no image at all while {absences.indexed:,} are indexed; nothing was deleted, "
-            "because that looks like a disk that is not mounted, or a wrong prefix. See that it is there, then run the "
-            "same command again; if it was emptied for good, run "
-            f"`bucketlens forget {shlex.quote(absences.source)}`"
+            "because that looks like a disk that is not mounted, or a wrong prefix",
+            ForgetSource(absences.source),
         )
     if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.indexed):
         return None
-    return (
+    return Notice(
         f"{absences.absent:,} of {absences.indexed:,} images of {absences.source} are no longer listed; nothing was "
-        f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}. If they are gone for good, run again with "
-        "--confirm-deletes"
+        f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}",
+        Configure("if they are gone for good, run again with {}", ("confirm_deletes",)),
     )
 
 

@@ -11,12 +11,12 @@ from core.domain.ids import point_id
 from core.domain.image import ImageRef
 from core.errors import StoreError
 from core.ports.image_store import ImageStore
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import IdSet, Step, plan
 from ingest.pipeline.run_context import retry_while_busy
 from ingest.telemetry.observer import NULL_OBSERVER, Observer, time_stage
 
-_PAGE = 1000
 _AHEAD = 20_000  # steps; about 20 MB
 
 
@@ -104,7 +104,7 @@ class Planner:
             page: list[tuple[str, ImageRef]] = []
             try:
                 with time_stage(self._observer, "list"):
-                    page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, _PAGE))
+                    page.extend((point_id(ref.source, ref.key), ref) for ref in islice(listing, PAGE_SIZE))
             except StoreError as error:
                 problem = error
             if not page and problem is None:

@@ -1,19 +1,19 @@
 """Deletes from the index what is no longer in its source."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from core.domain.conditions import Match
 from core.domain.file_rules import is_hidden, is_rubbish
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filters import Filter
 from core.domain.image import ImageRecord
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import Absences, IdSet, explain_refusal
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
-_PAGE = 1000
 _log = get_logger(__name__)
 
 
@@ -34,7 +34,7 @@ def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[
     """
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
-    for page in _pages(index, Filter(all=(Match("source", inside),))) if inside else ():
+    for page in scroll_while_busy(index, Filter(all=(Match("source", inside),))) if inside else ():
         held += len(page)
         absent = set(listed.find_absent(record.id for record in page))
         records = [record for record in page if record.id in absent]
@@ -54,8 +54,8 @@ def delete_absent(context: RunContext, absences: Absences, gone: Sequence[str], 
         report.incomplete_sources.add(absences.source)
         report.notices.append(reason)
         return
-    for start in range(0, len(gone), _PAGE):
-        ids = gone[start : start + _PAGE]
+    for start in range(0, len(gone), PAGE_SIZE):
+        ids = gone[start : start + PAGE_SIZE]
         retry_while_busy(context.index.delete, ids)
         context.thumbnails.delete(ids)
         report.deleted += len(ids)
@@ -74,7 +74,7 @@ def sweep_thumbnails(context: RunContext) -> None:
 
     for image_id in context.thumbnails.ids():
         waiting.append(image_id)
-        if len(waiting) == _PAGE:
+        if len(waiting) == PAGE_SIZE:
             sweep()
     sweep()
 
@@ -105,14 +105,7 @@ def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[Ima
     if not hashes:
         return len(shown)
     same = Filter(all=(Match("source", (source,)), Match("content_hash", hashes)))
-    found = retry_while_busy(index.scroll, same, limit=4 * _PAGE)
+    found = retry_while_busy(index.scroll, same, limit=4 * PAGE_SIZE)
     missing = set(listed.find_absent(record.id for record in found))
     there = {record.content_hash for record in found if record.id not in missing}
     return sum(each not in there for each in shown)
-
-
-def _pages(index: VectorIndex, filter: Filter = EVERYTHING) -> Iterator[list[ImageRecord]]:
-    after: str | None = None
-    while page := retry_while_busy(index.scroll, filter, after=after, limit=_PAGE):
-        yield page
-        after = page[-1].id

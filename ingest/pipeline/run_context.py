@@ -2,15 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord
 from core.errors import LibraryBusy
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
+from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import NULL_OBSERVER, Observer
@@ -57,6 +61,13 @@ class RunContext:
     stop: threading.Event = field(default_factory=threading.Event)
     observer: Observer = NULL_OBSERVER
     run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
+
+
+def scroll_while_busy(
+    index: VectorIndex, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
+) -> Iterator[list[ImageRecord]]:
+    """Yield the pages of all that passes, as `scroll_pages` does, each read with `retry_while_busy`."""
+    return scroll_pages(partial(retry_while_busy, index.scroll), filter, after=after, page_size=page_size)
 
 
 def retry_while_busy(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -7,11 +7,10 @@ from core.domain.filters import SEEN
 from core.domain.image import ImageRecord
 from ingest.pipeline.picture_source import PictureReader, wait_until_done
 from ingest.pipeline.plan import IdSet
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
-_PAGE = 1000
 _log = get_logger(__name__)
 
 
@@ -43,9 +42,7 @@ def remake_thumbnails(context: RunContext, report: Report) -> Iterator[Progress]
 
 
 def _find_missing(context: RunContext, there: IdSet) -> Iterator[list[ImageRecord]]:
-    after: str | None = None
-    while page := retry_while_busy(context.index.scroll, SEEN, after=after, limit=_PAGE):
-        after = page[-1].id
+    for page in scroll_while_busy(context.index, SEEN):
         absent = set(there.find_absent(record.id for record in page))
         if absent:
             yield [record for record in page if record.id in absent]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from core.errors import BucketLensError, UsageError
+from core.errors.hints import Configure
 from core.ports.image_store import ImageStore, Watchable
 from ingest.jobs.runner import Runner
 from ingest.pipeline.removal import is_inside
@@ -38,7 +39,7 @@ class Daemon:
         stores: Sequence[ImageStore],
         *,
         on_report: Callable[[Report], None],
-        on_error: Callable[[str], None],
+        on_error: Callable[[BucketLensError | str], None],
     ) -> None:
         self.interrupted = False
         self._runner = runner
@@ -86,7 +87,7 @@ class Daemon:
         try:
             report = run()
         except BucketLensError as error:
-            self._on_error(str(error))
+            self._on_error(error)
             return None
         except Exception as error:
             _log.exception("run_crashed")
@@ -105,5 +106,8 @@ def watchable(stores: Sequence[ImageStore]) -> list[Watchable]:
         if isinstance(store, Watchable) and not any(is_inside(store.source, other.source) for other in stores)
     }
     if not outer:
-        raise UsageError("--watch watches folders, and none of the sources is one; give --every or --cron instead")
+        raise UsageError(
+            "only folders can be watched, and none of the sources is one",
+            Configure("give {} or {} instead of {}", ("every", "cron", "watch")),
+        )
     return list(outer.values())

@@ -25,6 +25,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from core.errors import StoreError
+from core.errors.hints import Configure
 from core.ports.image_store import Watchable
 from ingest.telemetry.log_events import get_logger
 
@@ -202,8 +203,11 @@ class FolderWatch:
                 observer.schedule(_Handler(self, store.source), folder, recursive=True, event_filter=_KINDS)
             except OSError as error:
                 raise StoreError(
-                    f"{store.source} cannot be watched: {error.strerror or error}; give --every instead of --watch, or "
-                    "raise the system's limit (on Linux fs.inotify.max_user_watches)"
+                    f"{store.source} cannot be watched: {error.strerror or error}",
+                    Configure(
+                        "give {} instead of {}, or raise the system's limit (on Linux fs.inotify.max_user_watches)",
+                        ("every", "watch"),
+                    ),
                 ) from error
 
     def _stop(self) -> None:

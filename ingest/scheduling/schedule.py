@@ -125,7 +125,7 @@ def parse_every(text: str) -> Every:
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhd])\s*", text)
     interval = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
     if not timedelta() < interval <= _LONGEST:
-        raise InvalidSetting("--every", text, "a number and s, m, h or d: 30s, 15m, 2h, 1d")
+        raise InvalidSetting("every", text, "a number and s, m, h or d: 30s, 15m, 2h, 1d")
     return Every(interval)
 
 
@@ -133,12 +133,12 @@ def parse_cron(text: str) -> Cron:
     """Parse "minute hour day month weekday", or @hourly and its like. Raises InvalidSetting."""
     takes = 'five fields, minute hour day month weekday: "0 3 * * *" is every night at three'
     if len(text.split()) != 5 and not text.startswith("@"):
-        raise InvalidSetting("--cron", text, takes)
+        raise InvalidSetting("cron", text, takes)
     schedule = Cron(text)
     try:
         schedule.first(datetime.now(UTC))
     except (ValueError, KeyError) as error:
-        raise InvalidSetting("--cron", text, f"{takes} ({error})") from error
+        raise InvalidSetting("cron", text, f"{takes} ({error})") from error
     return schedule
 
 

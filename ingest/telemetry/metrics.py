@@ -61,7 +61,7 @@ class PrometheusMetrics:
             server, _ = start_wsgi_server(port, host, self._registry)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InvalidSetting("--metrics-port", port, f"a port that is free on {host} ({reason})") from error
+            raise InvalidSetting("metrics_port", port, f"a port that is free on {host} ({reason})") from error
         return int(server.server_port)
 
     def observe_duration(self, stage: Stage, seconds: float) -> None:

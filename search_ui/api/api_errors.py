@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from core import errors
 from core.errors import BucketLensError, InvalidQuery
+from search_ui.api.hints import render_hint
 
 _SHOWN = 200  # characters of what was given
 _ASK = "tell who runs the server: its log has the details"
@@ -57,8 +58,9 @@ def of_shape(error: RequestValidationError) -> Refusal:
 
 
 def of(error: BucketLensError) -> Refusal:
-    """Of what the core raises."""
-    told = str(error)
+    """Of what the core raises: its reason, and its hint in the terms of the API."""
+    told = error.reason
+    what = render_hint(error.hint) if error.hint else None
     match error:
         case InvalidQuery(field=field, takes=takes):
             given = repr(error.given)
@@ -67,24 +69,21 @@ def of(error: BucketLensError) -> Refusal:
         case errors.ImageTooLarge():
             return Refusal(413, "image_too_large", told, "send a smaller picture", "image")
         case errors.ImageError():
-            what = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
-            return Refusal(422, "image_unreadable", told, what, "image")
+            send = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+            return Refusal(422, "image_unreadable", told, send, "image")
         case errors.ImageNotIndexed():
             return Refusal(422, "image_not_indexed", told, "compare with an image of the library", "like")
         case errors.ModelError():
-            what = "see to the model on the server, and start it again; searches by words of captions alone need none"
-            return Refusal(503, "model_unavailable", told, what)
+            return Refusal(503, "model_unavailable", told, what or "see to the model on the server")
         case errors.LibraryBusy():
             return Refusal(503, "library_busy", told, _LATER, retry_after=2)
         case errors.LibraryMissing():
-            return Refusal(
-                503, "library_missing", told, "make a library on the server: `bucketlens ingest`", retry_after=5
-            )
+            return Refusal(503, "library_missing", told, what or "make a library on the server", retry_after=5)
         case errors.LibraryUnreachable():
-            return Refusal(503, "library_unreachable", told, "see to the Qdrant server, and ask again", retry_after=5)
+            return Refusal(503, "library_unreachable", told, what or _LATER, retry_after=5)
         case errors.LibraryError():
-            return Refusal(503, "library_unavailable", told, "see to the library on the server")
-    return Refusal(500, "internal", told, _ASK)
+            return Refusal(503, "library_unavailable", told, what or "see to the library on the server")
+    return Refusal(500, "internal", told, what or _ASK)
 
 
 def not_found(what: str) -> Refusal:

@@ -10,17 +10,18 @@ import click
 
 from core.bootstrap import Wiring
 from core.commands.options import data_option, json_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
 from core.evaluation.evaluator import Gallery
 from core.index_versions import other_edition
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
+from core.text.sanitize import printable
 from search_ui.commands.eval import MOST
 
 DEPTH = 10
-_PAGE = 1000  # pictures of which some are asked: the first by their ids, which are hashes
 
 
 @click.command()
@@ -83,7 +84,8 @@ def _draw_questions(both: Sequence[Wiring], queries: int, dice: random.Random) -
 
 
 def _some(index: VectorIndex, filter: Filter) -> list[ImageRecord]:
-    return index.scroll(filter, limit=_PAGE)
+    """The first by their ids, which are hashes."""
+    return index.scroll(filter, limit=PAGE_SIZE)
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 
 from core.commands.options import add_options, data_option, json_option, offline_option, wire
-from core.commands.output import printable
 from core.duplicates.finder import THRESHOLD, Duplicates, Group
+from core.text.sanitize import printable
 from search_ui.commands.filter_options import FilterInput, filter_options
 
 

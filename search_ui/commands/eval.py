@@ -12,12 +12,13 @@ from rich.table import Table
 
 from core.bootstrap import Wiring, load_plots
 from core.commands.options import data_option, json_option, model_option, wire
-from core.commands.output import finish, printable, table_console
+from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
 from core.evaluation.evaluator import Gallery, Known
 from core.evaluation.metrics import Figures
+from core.text.sanitize import printable
 
 MOST = 20_000  # pictures, of which each takes some kilobytes of memory
 _STEPS = (0.25, 0.5, 1.0)

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from core.commands.options import add_options, data_option, json_option, offline_option, wire
-from core.commands.output import finish, printable
+from core.commands.output import finish
 from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
 from core.search.request import build_query
+from core.text.sanitize import printable
 from search_ui.commands.filter_options import FilterInput, filter_options
 
 

@@ -6,11 +6,13 @@ from typing import Any
 import click
 
 from core.bootstrap import Wiring
+from core.commands.hints import make_library_command, render_message
 from core.commands.options import add_options, data_option, json_option, model_option, offline_option, wire
-from core.commands.output import finish, printable, table_console
+from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
 from core.domain.result import SearchResult
+from core.text.sanitize import printable
 from search_ui.commands.search_options import SearchCommand, SearchInput, query_options
 
 _SHEET = 500  # pictures; some 0.3 MB of memory each
@@ -56,7 +58,7 @@ def _print(result: SearchResult, offset: int) -> None:
     from rich.text import Text
 
     for notice in result.notices:
-        click.echo(f"note: {printable(notice)}", err=True)
+        click.echo(f"note: {printable(render_message(notice))}", err=True)
     if result.verdict == "none" and result.hits:
         click.echo("note: nothing here matches well; these are merely the nearest", err=True)
     if not result.hits:
@@ -113,15 +115,18 @@ def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Qu
         if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not count(INDEXED):
-        click.echo(f"  add some: bucketlens ingest FOLDER {wiring.settings.library_options}", err=True)
+        settings = wiring.settings
+        click.echo(f"  add some: {make_library_command(settings.data, settings.qdrant.url)}", err=True)
 
 
 def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:
     from core.rendering.contact_sheet import cells_of, draw_sheet
 
     if len(result.hits) > _SHEET:
-        told = f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
-        raise click.BadParameter(told, param_hint="--sheet")
+        problem = (
+            f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
+        )
+        raise click.BadParameter(problem, param_hint="--sheet")
     drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")

@@ -10,6 +10,7 @@ from itertools import islice
 from core.domain.filters import EVERYTHING
 from core.duplicates.finder import Duplicates, Group
 from core.errors import BucketLensError, LibraryBusy
+from core.errors.hints import Advice
 from core.ports.vector_index import SearchableIndex
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,9 @@ class DuplicateSearch:
             self.error = error
         except Exception as error:
             log.exception("duplicates not found")
-            self.error = BucketLensError(f"comparing the pictures broke off unexpectedly: {error!r}; the log has more")
+            self.error = BucketLensError(
+                f"comparing the pictures broke off unexpectedly: {error!r}", Advice("the log has more")
+            )
 
     def _seen(self, image_id: str) -> bytes | None:
         """A thumbnail, of every picture that is compared: here the end is heard of."""

@@ -71,7 +71,7 @@ def uploaded(key: str) -> None:
     try:
         picture = held().take_picture(file.getvalue())
     except BucketLensError as error:
-        st.session_state["upload_problem"] = f"{file.name}: {error}"
+        st.session_state["upload_problem"] = f"{file.name}: {error.reason}"
     else:
         st.session_state["upload_problem"] = None
         change(upload=picture.name)

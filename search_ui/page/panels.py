@@ -17,6 +17,7 @@ from core.domain.result import SearchResult
 from core.errors import BucketLensError
 from core.text.sanitize import plain
 from search_ui.library.uploads import Picture
+from search_ui.page.hints import render_message
 from search_ui.page.page_state import PageState
 
 _STATIC = Path(__file__).parent.parent / "static"
@@ -81,7 +82,7 @@ def outcome(state: PageState, result: SearchResult, notices: Sequence[str], reca
         parts.append(f"{result.timings_ms['total']:.0f} ms")
     if result.degraded:
         parts.append(f"answered by {escape(result.backend)}")
-    said = "".join(f"<li>{escape(plain(notice))}</li>" for notice in notices)
+    said = "".join(f"<li>{escape(plain(render_message(notice)))}</li>" for notice in notices)
     st.html(
         f'<div class="bl-outcome" role="status"><p>{" · ".join(parts)}</p>'
         + (f'<ul class="bl-notices">{said}</ul>' if said else "")
@@ -130,9 +131,8 @@ def note(text: str) -> None:
 
 
 def failure(title: str, error: BucketLensError) -> None:
-    """An error in its own words, line by line."""
-    unwrapped = re.sub(r"\n {6,}", " ", str(error))  # lines that an aligned list went on in
-    said = "\n".join(plain(" ".join(line.split())) for line in unwrapped.splitlines())
+    """Show an error in its own words, line by line, and what to do about it."""
+    said = "\n".join(plain(" ".join(line.split())) for line in render_message(error).splitlines())
     st.html(
         f'<section class="bl-message bl-sorry" role="alert"><h2>{escape(title)}</h2>'
         f'<p class="bl-said">{escape(said)}</p></section>'

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from core.commands.hints import library_options, make_library_command
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import MAX_LIMIT
 from core.domain.result import Hit, SearchResult
@@ -77,7 +78,7 @@ def _answer(library: Library, state: PageState) -> None:
         result = library.service.search(state.browsing())
         state = replace(state, text="", upload=None, like=None)
     except InvalidQuery as error:
-        panels.message("That cannot be asked", str(error))
+        panels.message("That cannot be asked", error.reason)
         return
     except BucketLensError as error:
         panels.failure("That did not work", error)
@@ -161,30 +162,32 @@ def _closed(library: Library, error: BucketLensError) -> None:
 
 def _no_library(library: Library) -> None:
     settings = library.settings
-    data = settings.library_options
+    options = library_options(settings.data, settings.qdrant.url)
     where = f"for {settings.qdrant.collection} on {settings.qdrant.url}" if settings.qdrant.url else ""
     panels.message(
         "There is no library here yet",
         f"Looked {where or f'in {settings.data.absolute()}'}.",
         "Make one from a folder of pictures; this page shows it as soon as it begins to fill:",
-        commands=[f"bucketlens ingest FOLDER {data}"],
+        commands=[make_library_command(settings.data, settings.qdrant.url)],
     )
     panels.message(
         "Just looking?",
         "A thousand drawn sample pictures, with small models that need no network:",
-        commands=[f"bucketlens demo --no-ui {data}"],
+        commands=[f"bucketlens demo --no-ui {options}"],
     )
     panels.again_in(3.0)
 
 
 def _empty(library: Library, outline: Outline) -> None:
-    data = library.settings.library_options
-    failed = f"{outline.failed:,} files could not be indexed: `bucketlens failures {data}` tells why."
+    place = library.settings.data, library.settings.qdrant.url
+    failed = (
+        f"{outline.failed:,} files could not be indexed: `bucketlens failures {library_options(*place)}` tells why."
+    )
     panels.message(
         "The library is empty",
         *([failed] if outline.failed else []),
         "Add pictures; this page shows them as soon as they are there:",
-        commands=[f"bucketlens ingest FOLDER {data}"],
+        commands=[make_library_command(*place)],
     )
     panels.again_in(3.0)
 

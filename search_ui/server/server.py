@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.bootstrap import Wiring
 from core.errors import InvalidSetting
+from core.errors.hints import Configure
 from core.settings import Settings
 from search_ui.library.live_library import Following
 from search_ui.page.theme import THEME
@@ -115,8 +116,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
-            takes = "a free port: another program listens there; give --port another number, or 0 for any free one"
-            raise InvalidSetting("port", port, takes) from error
+            hint = Configure("give {} another number, or 0 for any free one", ("port",))
+            raise InvalidSetting("port", port, "a free port: another program listens there", hint) from error
         takes = f"an address to listen on ({error.strerror or error})"
         raise InvalidSetting("host and port", f"{host}:{port}", takes) from error
     return listening

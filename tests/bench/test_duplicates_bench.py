@@ -11,7 +11,7 @@ from core.domain.filters import EVERYTHING
 from core.domain.vectors import unit
 from core.duplicates.finder import Duplicates
 from core.ports.vector_index import IndexInfo, Point
-from demo.scenes.scenes import draw, random_scene
+from demo.scenes.sample_library import draw, random_scene
 from tests.integration.core.duplicates.test_duplicates import changed, file_of
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
 from tests.support.made_up_images import record

@@ -92,7 +92,7 @@ def test_strict_mode_refuses_what_we_never_ask_and_nothing_that_we_do(name: str)
         index.upsert(some(60))
         unindexed = models.Filter(must=[models.FieldCondition(key="bytes", range=models.Range(gte=1))])
         with pytest.raises(LibraryError, match="bytes"):
-            index._scroll(unindexed, 10)
+            index._ask(lambda client, name: client.scroll(name, unindexed, limit=10))
         brute = MemoryIndex(INFO)
         brute.upsert(some(60))
         assert told(index) == told(brute)

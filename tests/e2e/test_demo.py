@@ -7,7 +7,7 @@ import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.ports.vector_index import IndexInfo
-from demo.scenes.scenes import PLANTED
+from demo.scenes.sample_library import PLANTED
 from tests.support.processes.commands import bucketlens
 
 COUNT = 40

@@ -16,7 +16,7 @@ import pytest
 
 from core.domain.model_catalog import find
 from core.settings import Settings
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from infra.reference.cli import named_commands
 from tests.support.model_folders import make_tiny_clip
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.local.library_lock import LibraryLock
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import bucketlens
 
 WORDS = ("search", "red", "--limit", "3", "--data", "data")

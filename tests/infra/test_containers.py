@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.compose_file import READ_KEY, ROOT, WRITE_KEY, config, env_file, set_in, words
 from tests.support.processes.commands import BUCKETLENS
 from tests.support.servers.qdrant_stub import QdrantStub, serving

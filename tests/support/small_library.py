@@ -14,7 +14,7 @@ from core.imaging.decoder import Decoded, DecodeRequest, decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
 from core.text import analysis
-from demo.scenes.scenes import Scene, caption, draw, library_scene
+from demo.scenes.sample_library import Scene, caption, draw, library_scene
 
 HOSTILE = 3  # the scene whose caption and file name try to be markup
 HOSTILE_CAPTION = "<script>alert(1)</script> **bold** :smile: $x^2$ <img src=x onerror=alert(2)> [a](http://x)"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import bucketlens
 from tests.support.processes.small_disk import SmallDisk, small_disk
 from tests.support.small_library import build

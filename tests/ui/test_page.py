@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from demo.scenes.scenes import draw, library_scene
+from demo.scenes.sample_library import draw, library_scene
 from tests.support.small_library import (
     HOSTILE,
     HOSTILE_CAPTION,

@@ -19,16 +19,15 @@ from typing import Any
 
 from core.adapters.decoding import protocol
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageError, ImageTooLarge
+from core.errors.hints import TryAgain
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
 _START_SECONDS = 60.0
 _LAST_SECONDS = 1.0  # from the end of its answers to its own
 _CHUNK = 2**20
-_NO_WORKER = (
-    "a decode worker did not start ({}); no image was judged by this: see that there is memory for it and room for "
-    "temporary files, then run the same command again"
-)
+_NO_WORKER = "a decode worker did not start ({})"
+_MAKE_ROOM = TryAgain("no image was judged by this: see that there is memory for a worker and room for temporary files")
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class DecodeWorkers:
         try:
             worker = _Worker(self._limits)
         except OSError as error:
-            raise BucketLensError(_NO_WORKER.format(error)) from error
+            raise BucketLensError(_NO_WORKER.format(error), _MAKE_ROOM) from error
         with self._lock:
             self._running.add(worker)
             if self._closed:
@@ -174,7 +173,7 @@ class _Worker:
             how = self._how_it_ended()
             self._errors.seek(0)
             last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise BucketLensError(_NO_WORKER.format(", ".join(last) or how)) from error
+            raise BucketLensError(_NO_WORKER.format(", ".join(last) or how), _MAKE_ROOM) from error
 
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         deadline = time.monotonic() + self._limits.seconds

@@ -88,7 +88,7 @@ class FaissMirror(IndexBase):
             except BucketLensError as error:
                 _log.warning("mirror passed over generation=%s error=%s", folder.name, error)
                 problem = problem or error
-                self.health = self.health or str(error)
+                self.health = self.health or error.reason
         raise problem or self._folder.missing()
 
     def size_bytes(self) -> int:

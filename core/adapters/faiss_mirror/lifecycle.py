@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import UsageError
+from core.errors import BucketLensError, UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
 from core.ports.vector_index import Editions, VectorIndex
@@ -42,6 +42,14 @@ class Mirrors:
         from core.adapters.faiss_mirror.builder import build
 
         build(index, self._generations(), self._settings.mirror.storage, anew=anew, going=going)
+
+    def try_build(self, index: Callable[[], VectorIndex], *, anew: bool = False) -> BucketLensError | OSError | None:
+        """Make the copy equal to the library, as `build` does. Return what went wrong, or None."""
+        try:
+            self.build(index(), anew=anew)
+        except (BucketLensError, OSError) as error:
+            return error
+        return None
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""

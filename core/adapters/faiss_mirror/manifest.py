@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LibraryError, MirrorDamaged
+from core.errors.hints import Advice
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
@@ -95,7 +96,7 @@ def decode_manifest(raw: bytes, place: Path) -> Manifest:
         content = json.loads(raw)
         digest = content.pop("sha256")
         if content["format"] > FORMAT:
-            raise LibraryError(f"{place} was made by a newer BucketLens; update BucketLens to open it")
+            raise LibraryError(f"{place} was made by a newer BucketLens", Advice("update BucketLens to open it"))
         if digest != _digest(content):
             raise MirrorDamaged(place, f"{MANIFEST} is not what was written")
         return Manifest(

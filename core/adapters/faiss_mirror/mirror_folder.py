@@ -124,7 +124,7 @@ class MirrorFolder:
             try:
                 self.check(generation, again=True)
             except LibraryError as error:
-                found.append((generation.name, str(error)))
+                found.append((generation.name, error.reason))
             else:
                 found.append((generation.name, None))
         if not found:

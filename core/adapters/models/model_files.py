@@ -6,16 +6,17 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core.domain import model_catalog
 from core.domain.model_catalog import ModelCard, Role
 from core.errors import ModelUnavailable
+from core.errors.hints import TrainDemoModels
 
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 5.0
-_OPTION: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner"}
+_SETTING: dict[Role, Literal["model", "captioner"]] = {"encoder": "model", "captioner": "captioner"}
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _INDEX = ".index.json"
 CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git")  # `model_type` of those that caption unprompted
@@ -45,12 +46,8 @@ class ModelFiles:
         """`model_type` of its config.json. Raises OSError, ValueError, AttributeError."""
         return _kind(self.folder / "config.json")
 
-    @property
-    def option(self) -> str:
-        return _OPTION[self.role]
-
-    def unavailable(self, reason: str) -> ModelUnavailable:
-        return ModelUnavailable(self.name, reason, option=self.option)
+    def unavailable(self, cause: str) -> ModelUnavailable:
+        return ModelUnavailable(self.name, cause, setting=_SETTING[self.role])
 
     def failed(self, error: Exception) -> ModelUnavailable:
         """What a vendor raised while loading, in our words."""
@@ -85,8 +82,8 @@ def locate(name_or_path: str, role: Role) -> ModelFiles:
         known = ", ".join(model_catalog.names(role))
         raise ModelUnavailable(
             name_or_path,
-            f"it is no folder, and no {role} of the table ({known}; see `bucketlens models`)",
-            option=_OPTION[role],
+            f"it is no folder, and no {role} of the table ({known})",
+            setting=_SETTING[role],
         )
     _check_folder(files)
     return files
@@ -124,27 +121,26 @@ def _fetch(card: ModelCard) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    option = _OPTION[card.role]
+    setting = _SETTING[card.role]
     if card.folder is not None:
-        reason = f"its weights are not in {card.folder}; `make demo-models` trains them anew"
-        raise ModelUnavailable(card.name, reason, option=option)
+        raise ModelUnavailable(card.name, f"its weights are not in {card.folder}", TrainDemoModels(), setting=setting)
     assert card.repository is not None
     missing = f"{card.repository} is not in the cache {constants.HF_HUB_CACHE}"
     if constants.is_offline_mode():
-        raise ModelUnavailable(card.name, f"{missing}, and HF_HUB_OFFLINE forbids to fetch it", option=option)
+        raise ModelUnavailable(card.name, f"{missing}, and HF_HUB_OFFLINE forbids to fetch it", setting=setting)
     if trouble := _trouble_reaching(f"{constants.ENDPOINT}/api/models/{card.repository}"):
         reason = f"{missing}, and {constants.ENDPOINT} cannot be reached ({trouble})"
-        raise ModelUnavailable(card.name, reason, option=option)
+        raise ModelUnavailable(card.name, reason, setting=setting)
     log.info("fetching model=%s repository=%s revision=%s", card.name, card.repository, card.revision)
     try:
         snapshot_download(card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", *_weights(card)])
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {first_line(error.__cause__ or error)}"
-        raise ModelUnavailable(card.name, reason, option=option) from error
+        raise ModelUnavailable(card.name, reason, setting=setting) from error
     folder = local_folder(card)
     if folder is None:
         reason = f"{constants.ENDPOINT} has no {card.weights} for {card.repository} at {card.revision}"
-        raise ModelUnavailable(card.name, reason, option=option)
+        raise ModelUnavailable(card.name, reason, setting=setting)
     return folder
 
 
@@ -191,7 +187,7 @@ def _check_folder(files: ModelFiles) -> None:
     if (kind in CAPTIONER_KINDS) != (files.role == "captioner"):
         kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
         takes = f"a {kinds} model" if files.role == "captioner" else "a CLIP-like encoder"
-        raise files.unavailable(f"it is a {kind!r} model; {files.option} takes {takes}")
+        raise files.unavailable(f"it is a {kind!r} model; the {files.role} has to be {takes}")
     folder = config_path.parent
     if not any((place / name).is_file() for place in (folder, files.folder) for name in _PROCESSORS):
         raise files.unavailable(f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images")

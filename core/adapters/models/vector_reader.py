@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from core.adapters.url_list.columns import ADDRESS_NAMES, CAPTION
 from core.errors import InvalidVectors
+from core.errors.hints import Advice, Configure
 from core.ports.image_store import VectorRows
 
 _NAMES = (".txt", ".json", ".csv", ".tsv")
+_RIGHT_MODEL = Configure("see that {} names the model that made them", ("model",))
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "path", "key", "image_path", *ADDRESS_NAMES)
 _VECTOR_COLUMNS = ("embedding", "embeddings", "vector", "vectors", "image_embedding", "features", "image_features")
 _LIST_NAMES = ("names", "filenames", "file_names", "paths", "urls", "keys", "image_names")
@@ -72,7 +74,9 @@ def _pt(path: Path) -> tuple[Any, list[str] | None]:
         raise
     except Exception as error:  # whatever a file that is something else makes the reader stumble over
         raise InvalidVectors(
-            path, "is no .pt file of tensors alone, or damaged; save the tensor with torch.save(tensor.cpu(), FILE)"
+            path,
+            "is no .pt file of tensors alone, or damaged",
+            Advice("save the tensor with torch.save(tensor.cpu(), FILE)"),
         ) from error
     own = None
     if isinstance(found, dict):
@@ -91,8 +95,8 @@ def _check_shape(path: Path, matrix: Any, dimension: int) -> None:
         shape = getattr(matrix, "shape", ())
         raise InvalidVectors(
             path,
-            f"holds an array of shape {tuple(shape)}; vectors of the declared model are (N, {dimension}): see that "
-            "--model names the model that made them",
+            f"holds an array of shape {tuple(shape)}; vectors of the declared model are (N, {dimension})",
+            _RIGHT_MODEL,
         )
     if matrix.dtype.name not in _FLOATS:
         raise InvalidVectors(path, f"holds {matrix.dtype.name}; vectors are {', '.join(_FLOATS)}")
@@ -106,8 +110,8 @@ def _names_of(path: Path, names: Path | None, own: list[str] | None) -> list[tup
     if found is None:
         raise InvalidVectors(
             path,
-            f"has no names: put one a line, in the order of the vectors, into {beside[0].name} beside it, or give "
-            "--names FILE",
+            f"has no names, and there is no {beside[0].name} beside it",
+            Configure("put one a line, in the order of the vectors, into such a file, or name one with {}", ("names",)),
         )
     try:
         text = found.read_text("utf-8-sig")
@@ -178,8 +182,8 @@ def _matrix(path: Path, column: list[Any], dimension: int, start: int) -> NDArra
             size = len(values) if isinstance(values, list) else "no"
             raise InvalidVectors(
                 path,
-                f"row {number}: {size} numbers, where the declared model's vectors have {dimension}; see that --model "
-                "names the model that made them",
+                f"row {number}: {size} numbers, where the declared model's vectors have {dimension}",
+                _RIGHT_MODEL,
             )
     try:
         return np.array([nothing if values is None else values for values in column], np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 from core.adapters.local.atomic_write import sync
 from core.adapters.local.json_file import JsonFile
 from core.errors import LibraryDamaged, LibraryError, LibraryMissing
+from core.errors.hints import Advice, RebuildLibrary
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
@@ -64,7 +65,9 @@ def read_manifest(folder: Path) -> Manifest:
     """Raises LibraryMissing, LibraryDamaged, and LibraryError for one made by a later version."""
     raw = _read(folder, _MANIFEST)
     if raw.get("format", 0) > FORMAT:
-        raise LibraryError(f"the library {folder} was made by a newer BucketLens; update BucketLens to open it")
+        raise LibraryError(
+            f"the library {folder} was made by a newer BucketLens", Advice("update BucketLens to open it")
+        )
     try:
         made_by = int(raw.get("analyser", 1)), int(raw.get("scoring", 1))
         return Manifest(
@@ -93,10 +96,7 @@ def write_tally(folder: Path, tally: Tally) -> None:
 
 
 def damaged(folder: Path, what: str) -> LibraryDamaged:
-    return LibraryDamaged(
-        f"the library {folder} is damaged: {what}. Put the folder back from a backup, or remove it and run "
-        "`bucketlens ingest` again: it is made anew from the pictures"
-    )
+    return LibraryDamaged(f"the library {folder} is damaged: {what}", RebuildLibrary())
 
 
 def size_on_disk(folder: Path) -> int:

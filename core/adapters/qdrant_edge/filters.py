@@ -5,7 +5,7 @@ from collections.abc import Callable
 import qdrant_edge as edge
 
 from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
-from core.domain.filter_simplification import simplified
+from core.domain.filter_simplification import simplify
 from core.domain.filters import Condition, Filter
 from core.domain.key_patterns import literal_spellings
 from core.text import analysis
@@ -39,7 +39,7 @@ class FilterTranslator:
                 read[condition] = _check_points(condition, shard)
             return read[condition]
 
-        return _filter(simplified(filter), check)
+        return _filter(simplify(filter), check)
 
 
 def _filter(filter: Filter, check: Callable[[Checked], EdgeCondition]) -> edge.Filter | None:

@@ -31,6 +31,7 @@ from core.adapters.qdrant_edge.files import (
 from core.adapters.qdrant_edge.migrations import lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
 from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
+from core.errors.hints import TryAgain
 from core.ports.vector_index import IndexInfo
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
@@ -81,8 +82,7 @@ class SharedShard:
             with mapped(self._folder):
                 if info is not None and (self._info is None or info.fingerprint != self._info.fingerprint):
                     raise LibraryError(
-                        f"the library {self._folder} was made anew with another model while it was in use; start this "
-                        "command again"
+                        f"the library {self._folder} was made anew with another model while it was in use", TryAgain()
                     )
                 yield shard
         except LibraryError:
@@ -103,8 +103,7 @@ class SharedShard:
             with self.reading(wait_s, info) as shard:
                 if self._lock.is_lost or library != self._library:
                     raise LibraryError(
-                        f"the library {self._folder} was removed or replaced while it was open; run the same command "
-                        "again"
+                        f"the library {self._folder} was removed or replaced while it was open", TryAgain()
                     )
                 tally = self.tally
                 if tally.exact:

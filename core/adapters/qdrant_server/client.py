@@ -21,6 +21,7 @@ from qdrant_client.common.client_exceptions import QdrantException, ResourceExha
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable, ServerLibraryMissing
+from core.errors.hints import Advice
 
 T = TypeVar("T")
 
@@ -119,10 +120,10 @@ class Server:
         self._client.close()
 
     def _tell(self, fault: LibraryUnreachable, waited: float) -> None:
-        _log.info("asking again server=%s waited=%.1f error=%s", self.address, waited, fault.reason)
+        _log.info("asking again server=%s waited=%.1f error=%s", self.address, waited, fault.cause)
         if waited > _TELLS_AFTER_S and not self._told:
             self._told = True
-            _log.warning("%s; trying on for %.0f s", fault, self._patience_s)
+            _log.warning("%s; trying on for %.0f s", fault.reason, self._patience_s)
 
     def _mapped(self, error: Exception, *, writes: bool) -> LibraryError:
         if isinstance(error, QdrantException):
@@ -146,7 +147,7 @@ class Server:
             return LibraryRefused(self.address, told)
         if again:
             return LibraryUnreachable(self.address, told)
-        return LibraryError(f"the Qdrant server {self.address} failed: {told}; its log tells more")
+        return LibraryError(f"the Qdrant server {self.address} failed: {told}", Advice("its log tells more"))
 
 
 def _said(error: UnexpectedResponse) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from qdrant_client import models
 
 from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
-from core.domain.filter_simplification import simplified
+from core.domain.filter_simplification import simplify
 from core.domain.filters import Condition, Filter
 from core.domain.key_patterns import literal_spellings
 from core.text import analysis
@@ -44,7 +44,7 @@ class FilterTranslator:
 
     def __call__(self, filter: Filter) -> models.Filter | None:
         """Translate a filter; None where it lets everything pass."""
-        return _filter(simplified(filter), self._check)
+        return _filter(simplify(filter), self._check)
 
     def _check(self, condition: Checked) -> models.Condition:
         if condition not in self._checked:

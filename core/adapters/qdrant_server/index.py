@@ -18,6 +18,7 @@ from core.adapters.qdrant_server.word_migration import Renewal
 from core.domain.filters import EVERYTHING
 from core.domain.image import ImageRef
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
+from core.errors.hints import Advice
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
@@ -91,7 +92,8 @@ class QdrantIndex(IndexBase):
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
-                "it was not made by BucketLens. Choose another name"
+                "it was not made by BucketLens",
+                Advice("choose another name"),
             ) from error
         if renewing:
             index._renewal.start(config)

@@ -18,6 +18,7 @@ from core.domain.filters import Filter
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
+from core.errors.hints import Advice
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
 
@@ -162,6 +163,6 @@ class ServerReader(IndexReader):
             return from_payload(str(point.id), point.payload or {})
         except (TypeError, ValueError) as error:
             raise LibraryDamaged(
-                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error}): "
-                "delete the point, and ingest its source again"
+                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error})",
+                Advice("delete the point, and ingest its source again"),
             ) from error

@@ -9,7 +9,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from core.errors import StoreError
+from core.errors import Notice, StoreError
+from core.errors.hints import TryAgain
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Outage:
         self._answers = 0
         self._probing = False
         self._next_probe = 0.0
-        self._over: str | None = None
+        self._over: Notice | None = None
         self._told = False
 
     def call(self, what: str, attempt: Callable[[], T]) -> T:
@@ -84,7 +85,7 @@ class Outage:
 
     def stop(self) -> None:
         """End all waiting, with StoreError. Attempts that are under way are left behind, and their outcome is lost."""
-        self._end("stopped")
+        self._end(Notice("stopped"))
         with self._changed:
             left, self._under_way = self._under_way, set()
         for outcome in left:
@@ -95,7 +96,7 @@ class Outage:
         outcome: Future[T] = Future()
         with self._changed:
             if self._over is not None:
-                raise StoreError(self._over)
+                raise StoreError(self._over.reason, self._over.hint)
             self._under_way.add(outcome)
 
         def run() -> None:
@@ -118,7 +119,7 @@ class Outage:
         with self._changed:
             while True:
                 if self._over is not None:
-                    raise StoreError(self._over)
+                    raise StoreError(self._over.reason, self._over.hint)
                 if self._failures < _OPENS_AFTER:
                     return
                 wait = self._next_probe - time.monotonic()
@@ -144,8 +145,10 @@ class Outage:
                 _log.warning("%s does not answer (%s); trying on for %.0f s", self._service, error, self._patience)
             if now - self._since >= self._patience:
                 self._end(
-                    f"{self._service} has not answered for {now - self._since:.0f} s ({error}); what has been done "
-                    "stays: see that the store and the network are well, then run the same command again"
+                    Notice(
+                        f"{self._service} has not answered for {now - self._since:.0f} s ({error})",
+                        TryAgain("what has been done stays: see that the store and the network are well"),
+                    )
                 )
             self._next_probe = now + self._length(self._failures - _OPENS_AFTER)
             self._changed.notify_all()
@@ -163,7 +166,7 @@ class Outage:
             self._probing = False
             self._changed.notify_all()
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: Notice) -> None:
         with self._changed:
             self._over = self._over or why
             self._changed.notify_all()

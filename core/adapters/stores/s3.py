@@ -28,6 +28,7 @@ from core.errors import (
     SourceNotFound,
     StoreError,
 )
+from core.errors.hints import Configure
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,8 @@ class S3Store:
             )
         except (BotoCoreError, ValueError) as error:
             takes = f"what fits ~/.aws/config and the store ({type(error).__name__})"
-            raise InvalidSetting("of S3 (--profile, --endpoint-url)", settings.s3.profile, takes) from error
+            hint = Configure("see that {} is right too", ("s3_endpoint_url",))
+            raise InvalidSetting("s3_profile", settings.s3.profile, takes, hint) from error
 
     def _page(self, following: dict[str, str]) -> _Page:
         wanted = {"Bucket": self._bucket, "Prefix": self._prefix, "OptionalObjectAttributes": ["RestoreStatus"]}

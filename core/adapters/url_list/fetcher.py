@@ -21,6 +21,7 @@ from core.adapters.stores.circuit_breaker import NoAnswer
 from core.adapters.stores.web_address import WebAddress, may_be_asked, parse
 from core.adapters.url_list.host_throttle import Busy, HostSilent
 from core.errors import ImageTooLarge, LinkDead
+from core.errors.hints import TRUST_LIST
 
 _CHUNK = 2**16
 _NO_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
@@ -163,8 +164,8 @@ class WebFetcher:
         allowed = [ip for ip in every if self._allow_private or may_be_asked(ip)]
         if not allowed:
             raise LinkDead(
-                f"its host {address.host} is inside a private network ({every[0]}), where a list may not lead; if you "
-                "trust the list, give --allow-private and --retry-failed"
+                f"its host {address.host} is inside a private network ({every[0]}), where a list may not lead",
+                TRUST_LIST,
             )
         return allowed, address.host not in every
 

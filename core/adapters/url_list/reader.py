@@ -10,6 +10,7 @@ from typing import Any
 
 from core.adapters.url_list.columns import Columns, recognise
 from core.errors import StoreError
+from core.errors.hints import Advice
 from core.text.table_cells import DELIMITERS, unquoted
 
 _SAMPLE = 100
@@ -43,13 +44,15 @@ def read_rows(path: Path) -> Iterator[Row]:
             return
         packed = next((name for magic, name in _PACKED if head.startswith(magic)), None)
         if packed:
-            raise StoreError(f"{path} is packed with {packed}; unpack it first: {_TAKES}")
+            raise StoreError(f"{path} is packed with {packed}", Advice(f"unpack it first: {_TAKES}"))
         if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
-            raise StoreError(f"{path} is no text in UTF-8; {_TAKES}")
+            raise StoreError(f"{path} is no text in UTF-8", Advice(_TAKES))
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
             first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
             if first == b"[":
-                raise StoreError(f"{path} is one JSON array; write it as JSON Lines, one object a line: {_TAKES}")
+                raise StoreError(
+                    f"{path} is one JSON array", Advice(f"write it as JSON Lines, one object a line: {_TAKES}")
+                )
             yield from _json_lines(path, text) if first == b"{" else _separated(path, text)
     except OSError as error:
         raise StoreError(f"{path} could not be read whole: {error.strerror or error}") from error
@@ -71,7 +74,7 @@ def _separated(path: Path, text: Iterable[str]) -> Iterator[Row]:
         return
     columns = recognise([cells for _, cells in sample])
     if columns is None:
-        raise StoreError(f"{path} has no column of http(s) addresses in its first rows; {_TAKES}")
+        raise StoreError(f"{path} has no column of http(s) addresses in its first rows", Advice(_TAKES))
     for number, cells in islice(chain(sample, rows), int(columns.header), None):
         yield _row(number, cells, columns)
 
@@ -146,7 +149,7 @@ def _named(path: Path, rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[R
     names = list(dict.fromkeys(name for _, row in sample for name in row))
     columns = recognise([[_text(row.get(name)) for name in names] for _, row in sample], names)
     if columns is None:
-        raise StoreError(f"{path} has no column of http(s) addresses in its first rows; {_TAKES}")
+        raise StoreError(f"{path} has no column of http(s) addresses in its first rows", Advice(_TAKES))
     for number, row in chain(sample, rows):
         captions = (text for n in columns.captions for text in _texts(row.get(names[n])))
         yield Row(number, _text(row.get(names[columns.address])).strip(), tuple(captions))

@@ -18,6 +18,7 @@ from core.adapters.url_list.host_throttle import Hosts
 from core.adapters.url_list.reader import Row, read_rows
 from core.domain.image import UNTOLD_ETAG, ImageRef
 from core.errors import ImageUnchanged, LinkDead, SourceNotFound, StoreError
+from core.errors.hints import TryAgain
 from core.ports.image_store import Fetched
 from core.settings import Settings
 
@@ -158,7 +159,7 @@ class _Seen:
             return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,)).rowcount == 1
         except sqlite3.Error as error:
             raise StoreError(
-                f"the list cannot be gone through: {error}; free some space for temporary files"
+                f"the list cannot be gone through: {error}", TryAgain("free some space for temporary files")
             ) from error
 
     def close(self) -> None:

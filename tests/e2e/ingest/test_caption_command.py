@@ -15,7 +15,7 @@ import pytest
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.e2e.ingest.test_kill import pages
 from tests.support.model_folders import make_tiny_blip
 from tests.support.processes.commands import bucketlens, started

@@ -9,7 +9,7 @@ from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filters import INDEXED, caption_words
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.text.analysis import analyse
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.e2e.ingest.test_kill import pages
 from tests.support.processes.commands import SAMPLES, bucketlens
 

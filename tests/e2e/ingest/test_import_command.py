@@ -91,7 +91,7 @@ def test_vectors_of_another_model_are_refused_with_what_to_do(tmp_path: Path) ->
     run = bucketlens("import", "short.npy", file, "--model", "demo", "--json", cwd=tmp_path)
     report = report_of(run)
     assert (run.returncode, report["added"]) == (1, 3)
-    assert "short.npy" in report["problems"][0] and "--model" in report["problems"][0]
+    assert "short.npy" in report["problems"][0] and "`model`" in report["problems"][0]
     run = bucketlens("import", file, "--model", "clip-ViT-B-32", cwd=tmp_path)
     assert run.returncode == 1 and "demo" in run.stderr and "Traceback" not in run.stderr
     run = bucketlens("import", file, "--model", "demo", "--source", "nowhere", cwd=tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.domain.model_catalog import DEMO_WEIGHTS
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.e2e.ingest.test_kill import contents, kill_during
 from tests.support.processes.commands import BUCKETLENS, bucketlens
 from tests.support.servers.fault_proxy import FaultProxy

@@ -22,7 +22,7 @@ import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filters import INDEXED, UNCAPTIONED
-from demo.scenes.scenes import write_pictures
+from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import BUCKETLENS, bucketlens, environment, started
 from tests.support.processes.warm_processes import WarmProcess
 

@@ -123,7 +123,7 @@ def test_killed_and_run_again_the_library_equals_the_folder(tmp_path: Path) -> N
 
 @pytest.mark.soak
 def test_twenty_kills_of_the_real_command_over_two_thousand_pictures(tmp_path: Path) -> None:
-    from demo.scenes.scenes import write_pictures
+    from demo.scenes.sample_library import write_pictures
 
     chance = random.Random(11)
     folder, data = tmp_path / "pictures", tmp_path / "data"

@@ -17,13 +17,13 @@ import core.commands.failures
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.commands.log_config import OneLine
-from core.commands.output import printable_lines
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS
 from core.errors import LibraryMissing
 from core.ports.vector_index import IndexInfo, Point
 from core.text.analysis import analyse
+from core.text.sanitize import printable_lines
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -111,7 +111,7 @@ def test_status_for_people(run: Run, data: Path) -> None:
 
 
 def test_status_without_a_library_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(LibraryMissing, match="bucketlens ingest"):
+    with pytest.raises(LibraryMissing, match="ingesting a folder"):
         run("status", "--data", str(tmp_path / "none"))
 
 

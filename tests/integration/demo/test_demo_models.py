@@ -14,23 +14,23 @@ from demo.evaluation.evaluate import (
     Figures,
     Gallery,
     encode_texts,
-    exchanged_colours,
+    exchange_colours,
     load_clip,
     measure_captions,
-    objects_told,
+    named_objects,
     pictures,
-    preferred,
+    preference_share,
     r_precision,
     recall,
     table,
-    tell,
+    write_captions,
     write_figures,
 )
 from demo.models.architectures import CAPTIONER_FOLDER, CLIP_FOLDER, UNKNOWN_ID, tokenizer, vocabulary
 from demo.models.training_pool import evaluation_scenes
 from demo.scenes.captions import caption, paraphrase
 from demo.scenes.question_bank import STRANGE_WORD
-from demo.scenes.scenes import draw, random_scene, short_queries
+from demo.scenes.sample_library import draw, random_scene, short_queries
 
 SEEN, UNSEEN = 160, 40
 
@@ -115,7 +115,7 @@ def test_short_questions_find_their_pictures(gallery: Gallery, sort: str, floor:
 
 @pytest.mark.soak
 def test_colours_are_bound_to_the_right_object(gallery: Gallery) -> None:
-    assert preferred(gallery, exchanged_colours(gallery)) >= 0.9
+    assert preference_share(gallery, exchange_colours(gallery)) >= 0.9
 
 
 @pytest.mark.soak
@@ -127,14 +127,14 @@ def test_an_unknown_word_matches_less_than_a_known_one(gallery: Gallery) -> None
 @pytest.mark.soak
 def test_captioner_names_what_is_there(held_out: list[Image.Image]) -> None:
     scenes = evaluation_scenes(SEEN)
-    told = measure_captions(scenes, tell(held_out[:SEEN]))
+    told = measure_captions(scenes, write_captions(held_out[:SEEN]))
     assert told.objects >= 0.95
     assert told.exact >= 0.88
 
 
 @pytest.mark.soak
 def test_captioner_says_the_same_of_one_picture_alone(held_out: list[Image.Image]) -> None:
-    assert tell(held_out[:1]) == tell(held_out[:3])[:1]
+    assert write_captions(held_out[:1]) == write_captions(held_out[:3])[:1]
 
 
 @pytest.mark.soak
@@ -149,7 +149,7 @@ def test_measures_are_what_they_say() -> None:
     right = np.array([[True, False, True], [False, False, True]])
     assert recall(scores, right, 1) == 1.0
     assert r_precision(scores, right) == pytest.approx((0.5 + 1) / 2)
-    assert objects_told("two blue cars left of a grey butterfly at sea") == [("blue", "car"), ("grey", "butterfly")]
+    assert named_objects("two blue cars left of a grey butterfly at sea") == [("blue", "car"), ("grey", "butterfly")]
 
 
 def test_figures_replace_the_old_table(tmp_path: Path) -> None:

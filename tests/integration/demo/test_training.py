@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from demo.evaluation.evaluate import encode_pictures, encode_texts, load_clip, tell
+from demo.evaluation.evaluate import encode_pictures, encode_texts, load_clip, write_captions
 from demo.models import train_captioner, train_clip, training, training_pool
-from demo.scenes.scenes import draw, random_scene
+from demo.scenes.sample_library import draw, random_scene
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_training_writes_both_models_and_goes_on_where_it_stopped(
     picture = draw(random_scene(1), 96)
     model = load_clip(clip)
     assert encode_pictures(model, [picture]).shape == encode_texts(model, ["a red car"]).shape == (1, 256)
-    assert len(tell([picture], captioner)) == 1
+    assert len(write_captions([picture], captioner)) == 1
 
     before = torch.load(cache / "clip-seeing.pt", weights_only=True)
     caplog.clear()

@@ -49,7 +49,7 @@ def test_what_runs_do_can_be_read_over_http() -> None:
 
 
 def test_a_port_that_is_taken_is_an_invalid_setting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InvalidSetting, match="metrics-port"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InvalidSetting, match="metrics_port"):
         PrometheusMetrics(None).serve("127.0.0.1", taken.getsockname()[1])
 
 

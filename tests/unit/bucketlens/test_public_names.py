@@ -32,8 +32,9 @@ def test_importing_the_package_loads_nothing_that_takes_time() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_package_says_that_it_is_typed() -> None:
-    assert files("bucketlens").joinpath("py.typed").is_file()
+@pytest.mark.parametrize("package", ["bucketlens", "core"])
+def test_what_the_names_are_from_says_that_it_is_typed(package: str) -> None:
+    assert files(package).joinpath("py.typed").is_file()
 
 
 def test_the_package_runs_as_a_module() -> None:

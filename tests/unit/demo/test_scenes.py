@@ -18,9 +18,17 @@ from demo.models.training_pool import (
     training_seeds,
     unseen,
 )
-from demo.scenes.captions import KIND_WORDS, SHORT, Asked, Question, short_question, whole, worded
-from demo.scenes.question_bank import SceneTable, mutated
-from demo.scenes.scenes import (
+from demo.scenes.captions import (
+    KIND_WORDS,
+    SHORT,
+    GroupQuestion,
+    Question,
+    full_question,
+    short_question,
+    word_question,
+)
+from demo.scenes.question_bank import SceneTable, mutate
+from demo.scenes.sample_library import (
     BACKGROUNDS,
     COLOURS,
     KINDS,
@@ -135,9 +143,9 @@ def test_paraphrases_keep_the_meaning_in_other_words() -> None:
 
 
 def test_reversed_wording_names_the_second_group_first() -> None:
-    question = Question((Asked("car", "blue"), Asked("star", "yellow")), "left of")
+    question = Question((GroupQuestion("car", "blue"), GroupQuestion("star", "yellow")), "left of")
     for seed in range(100):
-        text = worded(question, random.Random(seed))
+        text = word_question(question, random.Random(seed))
         nouns = ("car", "cars", "auto", "autos", "automobile", "automobiles")
         car_first = any(noun in text.split("star")[0].split() for noun in nouns)
         assert car_first == ("right" not in text)
@@ -154,16 +162,16 @@ def test_a_scene_answers_every_question_made_from_it() -> None:
     for seed in range(100):
         scene = random_scene(seed)
         assert all(short_question(scene, sort, dice).fits(scene) for sort in SHORT)
-        assert whole(scene, dice).fits(scene)
+        assert full_question(scene, dice).fits(scene)
 
 
 def test_questions_tell_colours_order_and_numbers_apart() -> None:
-    car, star = Asked("car", "blue"), Asked("star", "yellow")
+    car, star = GroupQuestion("car", "blue"), GroupQuestion("star", "yellow")
     assert Question((car, star), "left of").fits(TWO_GROUPS)
     assert not Question((star, car), "left of").fits(TWO_GROUPS)
     assert Question((star, car)).fits(TWO_GROUPS)
-    assert not Question((Asked("car", "yellow"),)).fits(TWO_GROUPS)
-    assert not Question((Asked("car", None, 1),)).fits(TWO_GROUPS)
+    assert not Question((GroupQuestion("car", "yellow"),)).fits(TWO_GROUPS)
+    assert not Question((GroupQuestion("car", None, 1),)).fits(TWO_GROUPS)
     assert not Question((car,), None, "night").fits(TWO_GROUPS)
 
 
@@ -171,7 +179,7 @@ def test_a_table_of_scenes_answers_as_the_scenes_do() -> None:
     dice = random.Random(2)
     scenes = [random_scene(seed) for seed in range(120)]
     questions = [short_question(dice.choice(scenes), dice.choice(SHORT), dice) for _ in range(200)]
-    questions += [mutated(whole(scene, dice), dice) for scene in scenes]
+    questions += [mutate(full_question(scene, dice), dice) for scene in scenes]
     one_by_one = [[question.fits(scene) for question in questions] for scene in scenes]
     assert np.array_equal(SceneTable.of(scenes).answers(questions), one_by_one)
 

@@ -8,8 +8,9 @@ import pytest
 
 from core.domain.filters import FAILED
 from core.errors import ModelMismatch
+from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import IndexInfo
-from ingest.jobs.library_copy import PAGE, CopyProgress, copy, find_differences
+from ingest.jobs.library_copy import CopyProgress, copy, find_differences
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import failed_point, image_id, point, vector
 
@@ -41,22 +42,22 @@ def equal(one: MemoryIndex, other: MemoryIndex) -> bool:
 
 
 def test_a_copy_is_the_same_with_what_failed_and_what_is_captioned() -> None:
-    source, target = filled(PAGE + 20), MemoryIndex(INFO)
+    source, target = filled(PAGE_SIZE + 20), MemoryIndex(INFO)
     copied = through(source, target)
-    assert (copied.total, copied.written, copied.same, copied.others) == (PAGE + 20, PAGE + 20, 0, 0)
+    assert (copied.total, copied.written, copied.same, copied.others) == (PAGE_SIZE + 20, PAGE_SIZE + 20, 0, 0)
     assert equal(source, target) and find_differences(source, target, copied) == []
     assert target.count(FAILED) == source.count(FAILED) > 0
 
 
 def test_one_that_was_cut_off_goes_on_and_writes_nothing_twice() -> None:
-    source, target = filled(3 * PAGE), MemoryIndex(INFO)
+    source, target = filled(3 * PAGE_SIZE), MemoryIndex(INFO)
     steps = copy(source, target)
     for _ in range(2):
         next(steps)
     steps.close()
-    assert target.count() == PAGE
+    assert target.count() == PAGE_SIZE
     copied = through(source, target)
-    assert (copied.same, copied.written, copied.done) == (PAGE, 2 * PAGE, 3 * PAGE)
+    assert (copied.same, copied.written, copied.done) == (PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE)
     assert equal(source, target) and find_differences(source, target, copied) == []
 
 

@@ -25,6 +25,7 @@ from typing import IO, BinaryIO, cast
 from core.adapters.faiss_mirror.manifest import MANIFEST, FileEntry, Manifest, decode_manifest
 from core.domain.ids import POINT_ID
 from core.errors import BucketLensError, TravelFileRefused
+from core.errors.hints import Advice, ExportMirror
 
 FORMAT = 1
 MAX_THUMBNAIL = 8 * 2**20
@@ -36,7 +37,9 @@ _MAX_TOLD = 64 * 2**20  # of a manifest; a million pictures have some 50 kB
 _SEGMENT = re.compile(r"segment-[0-9a-f]{12}")
 _FILE = re.compile(r"segment-[0-9a-f]{12}/[a-z_]{1,40}\.[a-z]{1,10}|live-segment-[0-9a-f]{12}\.npy")
 _PIECE = 2**20
-_CUT = "it may have been cut short or damaged on its way: carry it over again, or make it anew where it was made"
+_CUT = Advice(
+    "it may have been cut short or damaged on its way: carry it over again, or make it anew where it was made"
+)
 
 
 class Packing:
@@ -98,9 +101,9 @@ def check(path: Path) -> Packed:
         sealed, behind = file.read(tarfile.BLOCKSIZE), file.read(2 * tarfile.RECORDSIZE)
         size = file.seek(0, os.SEEK_END)
     if sealed.rstrip(b"\0") != digest.hexdigest().encode():
-        raise TravelFileRefused(path, f"is not what was written; {_CUT}")
+        raise TravelFileRefused(path, "is not what was written", _CUT)
     if behind.strip(b"\0") or size != _whole_size(ends):
-        raise TravelFileRefused(path, f"does not end where it should; {_CUT}")
+        raise TravelFileRefused(path, "does not end where it should", _CUT)
     return packed
 
 
@@ -151,7 +154,7 @@ class _Checking:
     def _read(self, tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], name: str) -> bytes:
         info = next(members, None)
         if info is None or info.name != name or info.size > _MAX_TOLD:
-            raise TravelFileRefused(self._path, "holds no copy of a library; `bucketlens mirror export` makes one")
+            raise TravelFileRefused(self._path, "holds no copy of a library", ExportMirror())
         found = tar.extractfile(info)
         assert found is not None
         return found.read()
@@ -162,7 +165,9 @@ class _Checking:
             if told["kind"] != "bucketlens-mirror":
                 raise ValueError(told["kind"])
             if told["format"] > FORMAT:
-                raise TravelFileRefused(self._path, "was made by a newer BucketLens; update BucketLens to take it in")
+                raise TravelFileRefused(
+                    self._path, "was made by a newer BucketLens", Advice("update BucketLens to take it in")
+                )
             return datetime.fromisoformat(told["as_of"]).astimezone(UTC)
         except (ValueError, KeyError, TypeError) as error:
             raise self._refused("does not tell what it holds") from error
@@ -179,7 +184,7 @@ class _Checking:
         return manifest
 
     def _refused(self, problem: str) -> TravelFileRefused:
-        return TravelFileRefused(self._path, f"{problem}; {_CUT}")
+        return TravelFileRefused(self._path, problem, _CUT)
 
 
 def _check_names(manifest: Manifest) -> None:
@@ -222,8 +227,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, "r:") as tar:
             yield tar
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        told = f"holds no copy of a library, or a damaged one ({error}); {_CUT}"
-        raise TravelFileRefused(path, told) from error
+        raise TravelFileRefused(path, f"holds no copy of a library, or a damaged one ({error})", _CUT) from error
 
 
 class _Hashed:

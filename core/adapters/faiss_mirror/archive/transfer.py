@@ -22,6 +22,7 @@ from core.adapters.faiss_mirror.segment_rewrite import renewed
 from core.adapters.local.atomic_write import replacing
 from core.adapters.local.free_space import check_free_space
 from core.errors import BucketLensError, DiskFull, MirrorDamaged, TravelFileRefused
+from core.errors.hints import Advice, TryAgain
 from core.ports.local_files import ThumbnailStore
 
 _PIECE = 2**20
@@ -89,7 +90,7 @@ def _pack(packing: Packing, generation: Path, name: str, entry: object) -> None:
     try:
         packed = packing.add_file(name, generation / name)
     except FileNotFoundError as error:
-        raise MirrorDamaged(generation, f"{name} went away, perhaps as newer copies were made: try again") from error
+        raise MirrorDamaged(generation, f"{name} went away, perhaps as newer copies were made", TryAgain()) from error
     if packed != entry:
         raise MirrorDamaged(generation, f"{name} is not what was written")
 
@@ -144,7 +145,9 @@ class _Unpacking:
                 digest.update(piece)
                 file.write(piece)
         if digest.hexdigest() != self.manifest.files[name].sha256:
-            raise TravelFileRefused(self.path, f"holds {name}, which is not what was written: make the file anew")
+            raise TravelFileRefused(
+                self.path, f"holds {name}, which is not what was written", Advice("make the file anew")
+            )
 
     def _thumbnail(self, image_id: str, jpeg: bytes) -> None:
         if jpeg.startswith(b"\xff\xd8\xff"):

@@ -291,7 +291,7 @@ def test_references_of_other_sources_are_not_read(s3_endpoint: str) -> None:
 
 
 def test_a_bucket_that_is_not_there(s3_endpoint: str) -> None:
-    with pytest.raises(SourceNotFound, match=r"no bucket nowhere at http.*--endpoint-url"):
+    with pytest.raises(SourceNotFound, match=r"no bucket nowhere at http.*`s3_endpoint_url`"):
         keys(open_store("s3://nowhere/x", s3_endpoint))
     with pytest.raises(SourceNotFound, match="cannot be the name of a bucket"):
         keys(open_store("s3://no such name", s3_endpoint))
@@ -303,13 +303,13 @@ def test_a_bucket_that_is_not_there(s3_endpoint: str) -> None:
 REFUSALS = [
     (refusal(403, "AccessDenied"), StoreError, "s3:ListBucket"),
     (refusal(400, "ExpiredToken"), StoreError, "credentials have expired"),
-    (refusal(403, "InvalidAccessKeyId"), StoreError, "--profile"),
+    (refusal(403, "InvalidAccessKeyId"), StoreError, "`s3_profile` and `s3_endpoint_url`"),
     (refusal(403, "SignatureDoesNotMatch"), StoreError, "secret key"),
     (refusal(403, "RequestTimeTooSkewed"), StoreError, "clock"),
     (refusal(400, "AuthorizationHeaderMalformed", Region="eu-west-1"), StoreError, "region eu-west-1"),
-    (refusal(301, "PermanentRedirect"), StoreError, "BUCKETLENS_S3_REGION"),
+    (refusal(301, "PermanentRedirect"), StoreError, "`s3_region`"),
     (refusal(404, "NoSuchBucket"), SourceNotFound, "no bucket"),
-    (Answer(404, b"<html>Not here</html>"), SourceNotFound, "--endpoint-url"),
+    (Answer(404, b"<html>Not here</html>"), SourceNotFound, "`s3_endpoint_url`"),
     (refusal(501, "NotImplemented"), StoreError, "S3 store"),
     (refusal(400, "InvalidArgument", "what?"), StoreError, r"what\?"),
 ]

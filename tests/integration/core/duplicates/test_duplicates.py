@@ -22,7 +22,7 @@ from core.errors import InvalidQuery
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
-from demo.scenes.scenes import draw, random_scene
+from demo.scenes.sample_library import draw, random_scene
 from search_ui.commands.duplicates import duplicates
 from tests.support.alike_pictures import KINDS, series
 from tests.support.fakes import ColourEncoder, MemoryIndex, MemoryThumbnails

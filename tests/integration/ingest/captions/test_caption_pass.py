@@ -198,7 +198,7 @@ def test_empty_captions_are_on_record_and_not_tried_again(world: Aviary) -> None
 
 
 def test_without_a_captioner_there_is_an_error_where_there_is_something_to_do(world: Aviary) -> None:
-    world.captioner_error = ModelUnavailable("vit-gpt2", "no network", option="--captioner")
+    world.captioner_error = ModelUnavailable("vit-gpt2", "no network", setting="captioner")
     report = Report()
     assert list(run_captions(world.parts(world.options()), report)) == []
     with pytest.raises(ModelUnavailable):

@@ -160,7 +160,7 @@ class Evil:
         ("more names", "has 3 vectors and 4 names"),
         ("fewer names", "has 3 vectors and 2 names"),
         ("no names", "has no names"),
-        ("another dimension", "--model names the model"),
+        ("another dimension", "`model` names the model"),
         ("one dimension", r"shape \(3,\)"),
         ("integers", "holds int64"),
         ("pickled objects", "no whole .npy"),

@@ -128,7 +128,7 @@ def test_many_deletions_at_once_are_held_back(world: World) -> None:
     for path in paths:
         path.unlink()
     report = world.touched(*paths)
-    assert (report.deleted, report.kept) == (0, 11) and "--confirm-deletes" in report.notices[0]
+    assert (report.deleted, report.kept) == (0, 11) and "`confirm_deletes`" in report.notices[0]
 
 
 def test_many_renamed_at_once_are_not_held_back(world: World) -> None:
@@ -166,7 +166,7 @@ def test_the_plan_says_when_deletions_need_to_be_confirmed(world: World) -> None
     for path in sorted(world.folder.iterdir())[:11]:
         path.unlink()
     (plan,) = world.dry().plans
-    assert plan.counts["delete"] == 11 and "--confirm-deletes" in str(plan.held_back)
+    assert plan.counts["delete"] == 11 and "`confirm_deletes`" in str(plan.held_back)
     assert world.dry().to_dict()["notices"] == [plan.held_back]
     assert world.dry(confirm_deletes=True).plans[0].held_back is None
 

@@ -224,7 +224,7 @@ def test_many_deletions_need_to_be_confirmed(world: World) -> None:
         (world.folder / f"{number:02d}.png").unlink()
     report = world.ingest()
     assert (report.deleted, report.kept, report.exit_code) == (0, 15, 0)
-    assert "--confirm-deletes" in report.notices[0]
+    assert "`confirm_deletes`" in report.notices[0]
     assert world.ingest(confirm_deletes=True).deleted == 15
     assert len(world.keys()) == 15
 
@@ -312,10 +312,10 @@ def test_an_unreadable_file_is_listed_and_tried_again(world: World, monkeypatch:
 
 def test_without_a_captioner_images_are_searchable_and_captions_pending(world: World) -> None:
     fill(world, 3)
-    world.captioner_error = ModelUnavailable("vit-gpt2", "no network", option="--captioner")
+    world.captioner_error = ModelUnavailable("vit-gpt2", "no network", setting="captioner")
     report = world.ingest()
     assert (report.added, report.captioned, report.pending_captions, report.exit_code) == (3, 0, 3, 0)
-    assert "Three ways out" in report.notices[0]
+    assert "three ways out" in report.notices[0]
     world.captioner_error = None
     report = world.ingest()
     assert (report.added, report.captioned, report.pending_captions) == (0, 3, 0)

@@ -156,7 +156,7 @@ def test_rows_that_are_gone_are_deleted_with_the_guards_of_every_source(world: L
     assert world.run().deleted == 2
     world.write(*rows[:5])
     report = world.run()
-    assert (report.deleted, report.kept) == (0, 23) and "--confirm-deletes" in report.notices[-1]
+    assert (report.deleted, report.kept) == (0, 23) and "`confirm_deletes`" in report.notices[-1]
     world.write()
     assert world.run(confirm_deletes=True).deleted == 0
     world.write(*rows[:5])

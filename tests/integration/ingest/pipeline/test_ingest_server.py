@@ -138,7 +138,7 @@ def test_an_ingest_gives_up_in_the_end_and_the_next_goes_on(
     world = _FaultyWorld(tmp_path / "pictures", decoder, proxy, patience_s=0.5)
     fill(world, 12)
     world.encoder.first = lambda: proxy.set(refuse=True)
-    with pytest.raises(LibraryUnreachable, match="run the same command again"):
+    with pytest.raises(LibraryUnreachable, match="then try again"):
         world.ingest()
     proxy.set()
     assert world.index.count(FAILED) == 0

@@ -97,4 +97,4 @@ def test_without_a_copy_the_answer_says_that_it_is_the_indexs_own() -> None:
     failover = Failover(lambda: index, lambda: index, lambda: False, 1.0)  # type: ignore[arg-type,return-value]
     search = ResilientSearch(failover, lambda index: SearchService(index, ColourEncoder, InlineDecoder))
     result = search.search(Query((LikeTerm(image_id(7)),), exact=True))
-    assert any("bucketlens mirror build" in notice for notice in result.notices) and not result.degraded
+    assert any("build the mirror" in notice for notice in result.notices) and not result.degraded

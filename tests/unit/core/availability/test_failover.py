@@ -100,7 +100,7 @@ def test_the_mirror_answers_for_a_library_that_fails_and_says_why(made: Callable
     library.error = error
     answer, degraded = made(library, Copy(3)).ask(_count)
     assert answer == 3 and degraded is not None
-    assert str(error).partition(";")[0] in degraded.notice and "12 minutes ago" in degraded.notice
+    assert degraded.notice.startswith(f"{error.reason}: ") and "12 minutes ago" in degraded.notice
 
 
 def test_a_late_library_costs_its_deadline_once_and_is_asked_again_when_it_answers(

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
-from core.domain.filter_simplification import NOTHING, simplified
+from core.domain.filter_simplification import NOTHING, simplify
 from core.domain.filters import EVERYTHING, Condition, Filter
 
 RED, BLUE, DOG = (Match("words", (word,)) for word in ("red", "blue", "dog"))
@@ -60,7 +60,7 @@ PAYLOADS = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None)
 @given(FILTERS, st.lists(PAYLOADS, min_size=1, max_size=6))
 def test_it_means_the_same(filter: Filter, payloads: list[dict[str, Any]]) -> None:
-    plain = simplified(filter)
+    plain = simplify(filter)
     for payload in payloads:
         assert plain.matches(payload) == filter.matches(payload)
 
@@ -70,8 +70,8 @@ def test_it_means_the_same(filter: Filter, payloads: list[dict[str, Any]]) -> No
 @example(Filter(any=(RED, BLUE), none=(RED,)))
 @example(Filter(all=(RED, Filter(any=(DOG, Filter(all=(BLUE,), none=(RED,)))))))
 def test_nothing_is_said_twice(filter: Filter) -> None:
-    plain = simplified(filter)
-    assert simplified(plain) == plain
+    plain = simplify(filter)
+    assert simplify(plain) == plain
     if plain not in (EVERYTHING, NOTHING):
         _check(plain, set(), set())
 
@@ -118,7 +118,7 @@ def _matches(conditions: tuple[Condition, ...]) -> Iterator[set[tuple[str, str]]
     ],
 )
 def test_cases(filter: Filter, plain: Filter) -> None:
-    assert simplified(filter) == plain
+    assert simplify(filter) == plain
 
 
 @pytest.mark.parametrize("nested", [True, False])
@@ -131,5 +131,5 @@ def test_the_largest_filters_take_little_time(nested: bool) -> None:
         for n in range(20):
             filter = Filter(all=(RED, filter), any=(filter, DOG) if n < 5 else (), none=(Match("source", (str(n),)),))
     began = process_time()
-    simplified(filter)
+    simplify(filter)
     assert process_time() - began < 5

@@ -13,7 +13,7 @@ from core.duplicates.signature import Cells, Descriptors, Signatures, describe, 
 from core.duplicates.similarity import Measured, Thumbnail, Verdict, compare, settle
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from demo.scenes.composition import Group, Scene
-from demo.scenes.scenes import draw, random_scene
+from demo.scenes.sample_library import draw, random_scene
 from tests.support.alike_pictures import KINDS, Kind, series
 
 

@@ -57,10 +57,10 @@ def test_a_wrong_checksum_or_a_missing_end_costs_the_picture() -> None:
 
 
 def test_what_follows_the_end_is_no_part_of_it() -> None:
-    assert look(PNG + b"whatever").width == 40 and png.fault(PNG + b"whatever") is None
+    assert look(PNG + b"whatever").width == 40 and png.find_fault(PNG + b"whatever") is None
 
 
 def test_there_is_nothing_to_leave_away_of_a_bare_picture() -> None:
-    assert png.bare(PNG) is None
+    assert png.strip_ancillary(PNG) is None
     more = HEADER + chunk(b"tEXt", b"remark\0text") + REST
-    assert png.bare(more) == PNG
+    assert png.strip_ancillary(more) == PNG

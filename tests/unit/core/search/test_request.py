@@ -5,7 +5,7 @@ from typing import get_type_hints
 import pytest
 
 from core.domain.filters import caption_words
-from core.domain.query import OPTIONS, LikeTerm, Query, QueryKeywords, QueryOptions, TextTerm, Weights
+from core.domain.query import OPTIONS, LikeTerm, OptionSpec, Query, QueryKeywords, QueryOptions, TextTerm, Weights
 from core.errors import InvalidQuery
 from core.query_language.parser import parse
 from core.search.request import build_query
@@ -25,7 +25,7 @@ def test_every_option_says_what_it_does_and_every_number_has_a_range() -> None:
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.low is not None], ids=lambda one: one.name)
-def test_a_number_out_of_its_range_is_refused_by_name(option) -> None:  # type: ignore[no-untyped-def]
+def test_a_number_out_of_its_range_is_refused_by_name(option: OptionSpec) -> None:
     for wrong in (option.low - 1, option.high + 1, float("nan")):
         with pytest.raises(InvalidQuery) as caught:
             Query((TextTerm("dog"),), **{option.name: wrong})

@@ -212,7 +212,7 @@ def test_whatever_is_changed_on_the_way_it_is_refused_and_what_was_there_stays(
     before = there()
     packed.write_bytes(MUTATIONS[n](original, random.Random(n)))
     assert packed.read_bytes() != original
-    with pytest.raises(TravelFileRefused, match=r"carry it over again|bucketlens mirror export"):
+    with pytest.raises(TravelFileRefused, match=r"carry it over again|export the mirror"):
         import_file(packed, folder, store)
     assert there() == before
     assert folder.verify() == [("generation-00000001", None)]
@@ -313,15 +313,15 @@ def test_where_it_cannot_be_written_or_read_is_said(folder: MirrorFolder, tmp_pa
 
 def test_a_file_that_was_damaged_while_it_was_packed_is_not_left_behind(folder: MirrorFolder, tmp_path: Path) -> None:
     generation = folder.candidates()[0]
-    seen = folder.checked
+    check = folder.check
 
-    def checked(path: Path, *, again: bool = False) -> object:
-        found = seen(path, again=again)
+    def check_and_damage(path: Path, *, again: bool = False) -> object:
+        found = check(path, again=again)
         file = next(path.rglob("image.faiss"))
         file.write_bytes(b"?" + file.read_bytes()[1:])
         return found
 
-    folder.checked = checked  # type: ignore[assignment,method-assign]
+    folder.check = check_and_damage  # type: ignore[assignment,method-assign]
     with pytest.raises(LibraryError, match="not what was written"):
         export(folder, tmp_path / "copy.tar", None)
     assert generation.is_dir() and not list(tmp_path.glob("*copy.tar*"))

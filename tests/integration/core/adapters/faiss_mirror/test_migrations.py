@@ -93,6 +93,6 @@ def test_long_captions_of_many_rows_keep_their_weights(tmp_path: Path) -> None:
         for term, weight in document_weights(*said).items():
             rows, scores = held.scores({term: 1.0}, everything)
             assert dict(zip(rows.tolist(), scores.tolist(), strict=True))[n] == weight
-    assert held.told(everything) == sum(bool(said) for said in texts)
+    assert held.count_worded(everything) == sum(bool(said) for said in texts)
     write_words(tmp_path, [(), ()])
-    assert Words(tmp_path).told(np.ones(2, bool)) == 0
+    assert Words(tmp_path).count_worded(np.ones(2, bool)) == 0

@@ -202,7 +202,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
 
 
 def test_no_mirror_is_told_with_how_to_make_one(folder: MirrorFolder) -> None:
-    with pytest.raises(MirrorMissing, match="bucketlens mirror build"):
+    with pytest.raises(MirrorMissing, match="build the mirror"):
         FaissMirror(folder.folder, threads=1).count()
 
 
@@ -284,7 +284,7 @@ def test_a_generation_is_built_upon_only_where_it_is_sound(library: MemoryIndex,
 def test_both_generations_damaged_is_an_error_that_says_so(library: MemoryIndex, folder: MirrorFolder) -> None:
     _build(library, folder)
     next(folder.candidates()[0].rglob("columns.arrow")).write_bytes(b"")
-    with pytest.raises(MirrorDamaged, match="bucketlens mirror build"):
+    with pytest.raises(MirrorDamaged, match="build the mirror"):
         FaissMirror(folder.folder, threads=1).count()
 
 

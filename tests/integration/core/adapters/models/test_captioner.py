@@ -11,8 +11,9 @@ import torch
 from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean, load_captioner
 from core.adapters.models.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
+from core.errors.hints import ChooseModel
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from demo.scenes import scenes
+from demo.scenes import sample_library
 from tests.support.model_folders import (
     TINY_PIXELS,
     WORDS,
@@ -207,11 +208,11 @@ def test_captions_are_clean_of_repeats_and_loose_ends(raw: str, cleaned: str) ->
 def test_a_pickled_folder_of_the_user_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="pickled") as caught:
         _load(make_tiny_captioner(tmp_path / "pickled", pickled=True))
-    assert "--captioner demo" in str(caught.value)
+    assert caught.value.hint == ChooseModel("captioner") and "`captioner`" in str(caught.value)
 
 
 def test_an_encoder_is_no_captioner(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="--captioner takes a vision-encoder-decoder"):
+    with pytest.raises(ModelUnavailable, match="the captioner has to be a vision-encoder-decoder"):
         _load(make_tiny_clip(tmp_path / "clip"))
 
 
@@ -266,7 +267,7 @@ def _scene_pixels(number: int, spec: PixelSpec) -> np.ndarray:
     import io
 
     file = io.BytesIO()
-    scenes.draw(scenes.library_scene(number), 512).save(file, "JPEG", quality=90)
+    sample_library.draw(sample_library.library_scene(number), 512).save(file, "JPEG", quality=90)
     pixels = decode(file.getvalue(), DecodeRequest(pixels=spec), ImageLimits()).pixels
     assert pixels is not None
     return pixels

@@ -24,7 +24,7 @@ from core.adapters.models.torch_runtime import choose_dtype
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ModelUnavailable
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from demo.scenes import scenes
+from demo.scenes import sample_library
 from tests.support.model_folders import WORDS, make_tiny_captioner, make_tiny_clip, make_vit_b_32
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -61,7 +61,7 @@ def _pictures() -> list[Image.Image]:
     """Drawn scenes under a gradient, in odd shapes: neither flat nor noise, and no two alike."""
     pictures = []
     for seed, (width, height) in enumerate(SIZES):
-        scene = scenes.draw(scenes.library_scene(seed), 512).resize((width, height))
+        scene = sample_library.draw(sample_library.library_scene(seed), 512).resize((width, height))
         ramp = np.linspace(0, 60, width, dtype=np.float32)[None, :, None] + np.zeros((height, 1, 3), np.float32)
         pictures.append(Image.fromarray((np.asarray(scene, np.float32) * 0.75 + ramp).astype(np.uint8)))
     return pictures
@@ -299,7 +299,7 @@ def test_a_broken_folder_says_what_is_wrong(damage: object, reason: str, tiny: P
     folder = shutil.copytree(tiny, tmp_path / "broken")
     assert callable(damage)
     damage(folder)
-    with pytest.raises(ModelUnavailable, match="Three ways out") as caught:
+    with pytest.raises(ModelUnavailable, match="three ways out") as caught:
         _load(folder)
     assert reason in caught.value.reason
     assert "\n" not in caught.value.reason
@@ -328,7 +328,7 @@ def test_a_model_that_reads_only_text_is_no_encoder(tmp_path: Path) -> None:
     "name", ["no-such-model", "/nowhere/at/all", "vit-gpt2", "sentence-transformers/clip-ViT-B-32"]
 )
 def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
-    with pytest.raises(ModelUnavailable, match=r"clip-ViT-B-32, .*demo; see `bucketlens models`"):
+    with pytest.raises(ModelUnavailable, match=r"clip-ViT-B-32, .*demo\)"):
         _load(name)
 
 
@@ -395,7 +395,7 @@ def test_a_hub_that_never_answers_is_given_up_on(black_hole: str, tmp_path: Path
     assert "sentence-transformers/clip-ViT-B-32 is not in the cache" in message
     assert str(tmp_path) in message
     assert f"{black_hole} cannot be reached" in message
-    for way_out in ("HF_ENDPOINT", "--model FOLDER", "--model demo"):
+    for way_out in ("HF_ENDPOINT", "set `model` to a folder", "set it to 'demo'"):
         assert way_out in message
 
 

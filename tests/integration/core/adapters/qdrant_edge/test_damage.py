@@ -55,7 +55,7 @@ def test_an_emptied_id_tracker_is_noticed(folder: Path) -> None:
     for tracker in trackers:
         tracker.write_bytes(b"")
     index = EdgeIndex.open(folder)
-    with pytest.raises(LibraryDamaged, match=r"holds 0 images where 12 were written.*bucketlens ingest"):
+    with pytest.raises(LibraryDamaged, match=r"holds 0 images where 12 were written.*ingest again"):
         index.count()
     with pytest.raises(LibraryDamaged):
         index.upsert([point(99)])

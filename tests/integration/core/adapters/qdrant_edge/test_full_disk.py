@@ -50,7 +50,7 @@ def test_a_library_is_read_on_a_disk_without_a_free_byte(disk: SmallDisk) -> Non
         disk.leave(0)  # whoever fills it up takes what a reader has left, too
         assert read(folder) == "300 5"
     index = EdgeIndex.open(folder)
-    with pytest.raises(DiskFull, match="nothing was damaged: free some space and run the same command again"):
+    with pytest.raises(DiskFull, match="nothing was damaged: free some space, then try again"):
         index.upsert([point(400)])
     with pytest.raises(DiskFull):
         index.delete([point(1).record.id])

@@ -13,6 +13,7 @@ from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.collection import Layout
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.bootstrap import Wiring
+from core.commands.hints import render_message
 from core.errors import (
     BucketLensError,
     InvalidSetting,
@@ -76,7 +77,7 @@ def test_the_address_alone_leads_every_command_to_the_server(url: str, monkeypat
 def test_a_server_without_the_library_says_how_to_make_one(url: str) -> None:
     _, _, error = run("status", "--qdrant-url", url)
     assert isinstance(error, ServerLibraryMissing) and isinstance(error, LibraryMissing)
-    assert "bucketlens ingest FOLDER --qdrant-url " + url in str(error)
+    assert "bucketlens ingest FOLDER --qdrant-url " + url in render_message(error)
 
 
 def test_a_server_that_is_not_there_is_waited_for_briefly_by_who_reads() -> None:

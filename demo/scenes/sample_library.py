@@ -1,4 +1,4 @@
-"""Drawn sample pictures: scenes by lot, their captions, and a folder of them on disk.
+"""The library of drawn sample pictures: its scenes, their captions, and a folder of them on disk.
 
     scene = random_scene(7)
     draw(scene, 512).save("scene.jpg")
@@ -38,14 +38,14 @@ PLANTED = frozenset({17, 170, 333, 512, 700, 941})  # where three red umbrellas 
 
 
 def library_scene(number: int, seed: int = LIBRARY_SEED) -> Scene:
-    """The scene of picture `number` (from 1) of the sample library."""
+    """Return the scene of picture `number` (from 1) of the sample library."""
     if number in PLANTED:
         return Scene("night", (Group("umbrella", "red", 3),), None, seed + number)
     return random_scene(seed + number)
 
 
 def number_of(name: str) -> int | None:
-    """The picture's number, from the name of its file."""
+    """Read the picture's number from the name of its file; None where it is no such name."""
     found = re.fullmatch(r"demo-(\d{5,7})\.jpg", name)
     return int(found[1]) if found else None
 
@@ -60,7 +60,7 @@ def write_pictures(folder: Path, count: int, seed: int = LIBRARY_SEED, size: int
     for leftover in folder.glob(".demo-*.part"):
         leftover.unlink(missing_ok=True)
     paths = [folder / f"demo-{number:05d}.jpg" for number in range(1, count + 1)]
-    missing = [number for number, path in enumerate(paths, 1) if not _complete(path, size)]
+    missing = [number for number, path in enumerate(paths, 1) if not _is_complete(path, size)]
     if not missing:
         yield from paths
         return
@@ -82,8 +82,8 @@ def _write(number: int, folder: Path, seed: int, size: int) -> Path:
     return path
 
 
-def _complete(path: Path, size: int) -> bool:
-    """Whether the file is a whole JPEG of that size."""
+def _is_complete(path: Path, size: int) -> bool:
+    """Tell whether the file is a whole JPEG of that size."""
     try:
         with Image.open(path) as image:
             image.load()

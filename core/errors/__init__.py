@@ -1,0 +1,135 @@
+"""Everything that BucketLens raises on purpose.
+
+    BucketLensError
+    ├── UsageError              the caller asked for something that cannot be (exit 2)
+    │   ├── InvalidQuery
+    │   ├── InvalidVectors
+    │   ├── InvalidSetting
+    │   ├── InvalidCaptionFile
+    │   └── TravelFileRefused
+    ├── ImageError              one image is at fault; recorded as its failure, never fatal
+    │   ├── ImageUnreadable
+    │   ├── ImageTooLarge
+    │   ├── LinkDead
+    │   ├── DecoderCrashed
+    │   └── DecoderTimeout
+    ├── StoreError              a source of images is at fault
+    │   ├── SourceNotFound      (exit 2)
+    │   ├── ImageGone
+    │   ├── ImageChanged
+    │   ├── ImageUnchanged
+    │   ├── ImageWithheld
+    │   └── ImageUnavailable
+    ├── ModelError
+    │   ├── ModelUnavailable
+    │   └── ModelMismatch
+    ├── PackageMissing          an optional package is not installed
+    ├── NothingKnown            there is nothing to measure a search by (exit 2)
+    └── LibraryError            the index on disk, or its server, is at fault
+        ├── LibraryMissing
+        │   └── ServerLibraryMissing
+        ├── LibraryUnreachable  (exit 69)
+        ├── LibraryLate         (exit 69)
+        ├── LibraryRefused
+        │   └── LibraryReadOnly
+        ├── LibraryBusy         (exit 75)
+        ├── LibraryDamaged
+        ├── ImageNotIndexed
+        ├── MirrorMissing       there is no copy to answer from
+        ├── MirrorDamaged
+        └── DiskFull
+
+Each has a `reason` (what happened and why) and a `hint` (what to do next, as data; see `hints`). `str(error)` is both
+in one sentence, with names of settings but no commands: the command line, the HTTP API and the page put hints into
+their own terms. Adapters map their vendor's exceptions to these.
+"""
+
+from core.errors.base import BucketLensError, Notice, message
+from core.errors.hints import Hint
+from core.errors.images import (
+    DecoderCrashed,
+    DecoderTimeout,
+    ImageChanged,
+    ImageError,
+    ImageGone,
+    ImageTooLarge,
+    ImageUnavailable,
+    ImageUnchanged,
+    ImageUnreadable,
+    ImageWithheld,
+    LinkDead,
+    SourceNotFound,
+    StoreError,
+)
+from core.errors.library import (
+    DiskFull,
+    ImageNotIndexed,
+    LibraryBusy,
+    LibraryDamaged,
+    LibraryError,
+    LibraryLate,
+    LibraryMissing,
+    LibraryReadOnly,
+    LibraryRefused,
+    LibraryUnreachable,
+    MirrorDamaged,
+    MirrorMissing,
+    ServerLibraryMissing,
+    disk_fault,
+)
+from core.errors.models import ModelError, ModelMismatch, ModelUnavailable
+from core.errors.usage import (
+    InvalidCaptionFile,
+    InvalidQuery,
+    InvalidSetting,
+    InvalidVectors,
+    NothingKnown,
+    PackageMissing,
+    TravelFileRefused,
+    UsageError,
+)
+
+__all__ = [
+    "BucketLensError",
+    "DecoderCrashed",
+    "DecoderTimeout",
+    "DiskFull",
+    "Hint",
+    "ImageChanged",
+    "ImageError",
+    "ImageGone",
+    "ImageNotIndexed",
+    "ImageTooLarge",
+    "ImageUnavailable",
+    "ImageUnchanged",
+    "ImageUnreadable",
+    "ImageWithheld",
+    "InvalidCaptionFile",
+    "InvalidQuery",
+    "InvalidSetting",
+    "InvalidVectors",
+    "LibraryBusy",
+    "LibraryDamaged",
+    "LibraryError",
+    "LibraryLate",
+    "LibraryMissing",
+    "LibraryReadOnly",
+    "LibraryRefused",
+    "LibraryUnreachable",
+    "LinkDead",
+    "MirrorDamaged",
+    "MirrorMissing",
+    "ModelError",
+    "ModelMismatch",
+    "ModelUnavailable",
+    "NothingKnown",
+    "Notice",
+    "PackageMissing",
+    "ServerLibraryMissing",
+    "SourceNotFound",
+    "StoreError",
+    "TravelFileRefused",
+    "UsageError",
+    "disk_fault",
+    "message",
+]

@@ -1,0 +1,35 @@
+"""All that passes a filter, page by page."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from core.domain.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord
+
+PAGE_SIZE = 1000  # images
+
+
+class Scroll(Protocol):
+    """The `scroll` of a SearchableIndex."""
+
+    def __call__(self, filter: Filter, /, *, after: str | None, limit: int) -> list[ImageRecord]: ...
+
+
+def scroll_pages(
+    scroll: Scroll, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
+) -> Iterator[list[ImageRecord]]:
+    """Yield the pages of all that passes, in ascending order of id, starting behind `after`; none of them is empty.
+
+    What is deleted or added behind the last page meanwhile is seen. Raises what `scroll` raises.
+    """
+    while page := scroll(filter, after=after, limit=page_size):
+        yield page
+        after = page[-1].id
+
+
+def scroll_all(
+    scroll: Scroll, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
+) -> Iterator[ImageRecord]:
+    """Yield every record that passes, in ascending order of id; read as `scroll_pages` does."""
+    for page in scroll_pages(scroll, filter, after=after, page_size=page_size):
+        yield from page
