@@ -125,7 +125,7 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
         view=state.view,
         detail=detail,
         turn=st.session_state.get("turn", 0),
-        on_act=callbacks.acted,
+        on_act=callbacks.on_gallery_action,
     )
 
 

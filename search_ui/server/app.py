@@ -18,7 +18,7 @@ from search_ui.api.etag import respond_with_etag
 from search_ui.library import current_library
 from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
-from search_ui.server.security_headers import Shields, content_policy
+from search_ui.server.security_headers import SecurityHeaders, content_policy
 
 PAGE_SCRIPT = Path(__file__).parent.parent / "page" / "script.py"
 
@@ -36,7 +36,7 @@ def make_app(live: LiveLibrary, allowed_hosts: list[str]) -> st.App:
         Route("/healthz", partial(_health, live)),
     ]
     middleware = [
-        Middleware(Shields, policy=content_policy(), hosts=frozenset(allowed_hosts)),
+        Middleware(SecurityHeaders, policy=content_policy(), hosts=frozenset(allowed_hosts)),
     ]
     return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, live, api), routes=routes, middleware=middleware)
 
