@@ -11,7 +11,7 @@ from core.ports.vector_index import Editions, VectorIndex
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    from core.adapters.faiss_mirror.archive.tar_format import Packed
+    from core.adapters.faiss_mirror.archive.tar_format import ArchiveSummary
     from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
 
@@ -54,7 +54,7 @@ class Mirrors:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
         return self._generations().verify()
 
-    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
+    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "ArchiveSummary":
         """Pack the copy into a file, which is replaced where there is one.
 
         Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
@@ -63,7 +63,7 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "Packed":
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "ArchiveSummary":
         """Have the copy that a file holds, where no library is: its copy would answer for another one.
 
         Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
