@@ -30,9 +30,8 @@ from core.adapters.qdrant_edge.files import (
 )
 from core.adapters.qdrant_edge.migrations import find_lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
-from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
-from core.errors.hints import TryAgain
 from core.errors import LibraryBusy, LibraryError
+from core.errors.hints import TryAgain
 from core.ports.vector_index import IndexInfo
 
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
