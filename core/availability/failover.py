@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
 from core.availability.degraded import Degraded
 from core.availability.delegating_index import DelegatingIndex
-from core.errors import BucketLensError, ImageNotIndexed, LibraryError, LibraryLate
+from core.errors import BucketLensError, ImageNotIndexed, LibraryError, LibraryLate, ModelMismatch
 from core.ports.mirror import Mirror
 from core.ports.vector_index import IndexInfo, SearchableIndex
 
@@ -130,20 +131,33 @@ class Failover:
         Raises LibraryLate, and what `work` raises.
         """
         index = _TimedIndex(library, deadline_s)
-        answer = self._workers.submit(lambda: work(index))
+        answer = self._workers.submit(partial(work, index))
         wait_s = deadline_s
-        while not concurrent.futures.wait([answer], wait_s).done:
-            if index.left_s <= 0:
-                raise LibraryLate(deadline_s)
-            wait_s = max(index.left_s, _WAIT_AT_LEAST_S)
-        return answer.result()
+        try:
+            while not concurrent.futures.wait([answer], wait_s).done:
+                if index.left_s <= 0:
+                    raise LibraryLate(deadline_s)
+                wait_s = max(index.left_s, _WAIT_AT_LEAST_S)
+            return answer.result()
+        finally:
+            if self._info is None and index.opened is not None:
+                self._info = index.opened.info  # a mirror may be of another model by now
 
     def _ask_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
         """Ask the mirror; where it cannot answer, and the library is only slow, the library without a deadline."""
         mirror = self.copy()
         if mirror is not None:
-            lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
-            return work(mirror), Degraded(problem.reason, mirror.as_of, lacking)
+            fingerprint = mirror.info.fingerprint
+            try:
+                answer = work(mirror)
+                replaced = mirror.info.fingerprint != fingerprint
+            except ModelMismatch:
+                replaced = mirror.info.fingerprint != fingerprint
+                if not replaced:
+                    raise
+            if not replaced:  # by a mirror of another model, which a switch makes
+                lacking = None if self._counted is None else max(0, self._counted[1] - mirror.summary().points)
+                return answer, Degraded(problem.reason, mirror.as_of, lacking)
         self._mirrored = False  # the next question looks for it again
         if isinstance(problem, LibraryLate) and self._library is not None:
             return work(self._library()), None
@@ -249,6 +263,7 @@ class _TimedIndex(DelegatingIndex):
     _deadline_s: float
     _spent_s: float = 0.0
     _since: float | None = None
+    opened: SearchableIndex | None = None
 
     @property
     def left_s(self) -> float:
@@ -263,7 +278,8 @@ class _TimedIndex(DelegatingIndex):
             raise LibraryLate(self._deadline_s)
         started = self._since = time.monotonic()
         try:
-            yield self._library()
+            self.opened = self._library()
+            yield self.opened
         finally:
             self._since = None
             self._spent_s += time.monotonic() - started

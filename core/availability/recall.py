@@ -31,15 +31,15 @@ class Recall:
         return self.count >= ENOUGH and self.mean < warning
 
 
-def measurable(query: Query) -> bool:
-    """Whether the first hits of its answer are the best matches, none of them left out or moved."""
+def is_measurable(query: Query) -> bool:
+    """Say whether the first hits of its answer are the best matches, none of them left out or moved."""
     return bool(query.terms) and query.by == "match" and not (query.offset or query.diversity or query.min_strength)
 
 
 def recall_at(found: Sequence[str], exact: Sequence[tuple[str, float]], k: int = TOP) -> float | None:
-    """The share of the `k` best of `exact`, best first, that is among the first `k` found; None where there are none.
+    """Compute the share of the `k` best of `exact` that is among the first `k` found; None where there are none.
 
-    What `exact` holds behind them counts as well where it is even with the last of them.
+    Both come best first. What `exact` holds behind them counts as well where it is even with the last of them.
     """
     best = exact[:k]
     if not best:
@@ -48,22 +48,22 @@ def recall_at(found: Sequence[str], exact: Sequence[tuple[str, float]], k: int =
     return min(len(right.intersection(found[:k])), len(best)) / len(best)
 
 
-def measured(
+def measure_recall(
     query: Query,
     answer: SearchResult,
     library: SearchableIndex,
     copy: SearchableIndex,
     ask: Callable[[SearchableIndex, Query], SearchResult],
 ) -> float | None:
-    """The recall@10 of an answer of the library by an exact one of its copy, over the pictures that both have alike.
+    """Compute the recall@10 of an answer of the library by an exact one of its copy, over what both have alike.
 
     `ask` searches an index. None where that cannot be told: too much differs. Raises what `ask` does, and LibraryError.
     """
-    name = _copied if query.folds else _own
-    apart = {name(hit.record) for hit in _unlike(answer.hits, copy)}
+    name = _name_of_content if query.folds else _name_of_image
+    apart = {name(hit.record) for hit in _find_differing(answer.hits, copy)}
     limit = min(MAX_LIMIT, 2 * TOP + len(apart))
     exact = ask(ExactIndex(copy), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
-    apart |= {name(hit.record) for hit in _unlike(exact.hits, library)}
+    apart |= {name(hit.record) for hit in _find_differing(exact.hits, library)}
     ours = [name(hit.record) for hit in answer.hits if name(hit.record) not in apart]
     theirs = [(name(hit.record), hit.match or 0.0) for hit in exact.hits if name(hit.record) not in apart]
     k = TOP if len(answer.hits) < query.limit else min(TOP, len(ours))  # fewer: they are all that the library found
@@ -81,20 +81,22 @@ class ExactIndex(DelegatingIndex):
         return {probe.list: Shortlist.cut(self._index.ranking(probe, filter, limit=limit), limit) for probe in probes}
 
 
-def _unlike(hits: Sequence[Hit], other: SearchableIndex) -> list[Hit]:
-    """Those whose pictures or captions the other index does not have, or not as they are here."""
-    held = other.fetch([hit.record.id for hit in hits])
-    return [hit for hit in hits if not ((there := held.get(hit.record.id)) and _seen(there) == _seen(hit.record))]
+def _find_differing(hits: Sequence[Hit], other: SearchableIndex) -> list[Hit]:
+    """Keep the hits whose pictures or captions the other index does not have, or not as they are here."""
+    others = other.fetch([hit.record.id for hit in hits])
+    return [
+        hit for hit in hits if not ((there := others.get(hit.record.id)) and _content(there) == _content(hit.record))
+    ]
 
 
-def _seen(record: ImageRecord) -> tuple[object, ...]:
+def _content(record: ImageRecord) -> tuple[object, ...]:
     return record.encoder, record.etag, record.content_hash, record.texts
 
 
-def _own(record: ImageRecord) -> str:
+def _name_of_image(record: ImageRecord) -> str:
     return record.id
 
 
-def _copied(record: ImageRecord) -> str:
-    """One name for all pictures of the same bytes, of which one stands for the others."""
+def _name_of_content(record: ImageRecord) -> str:
+    """Give one name to all pictures of the same bytes, of which one stands for the others."""
     return record.content_hash or record.id

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from core.availability.recall import Recall, measurable, measured
+from core.availability.recall import Recall, is_measurable, measure_recall
 from core.domain.query import Query
 from core.domain.result import SearchResult
 from core.errors import BucketLensError
@@ -44,7 +44,7 @@ class RecallMeter:
     ) -> None:
         self._library = library
         self._copy = copy
-        self._kept = log
+        self._log = log
         self._share = share
         self._warning = warning
         self._chance = chance
@@ -67,8 +67,8 @@ class RecallMeter:
         return figure is not None and figure.is_low(self._warning)
 
     def offer(self, query: Query, answer: SearchResult, ask: Ask) -> None:
-        """An answer of the library, which is compared if its lot falls; returns at once."""
-        if not measurable(query) or self._chance() >= self._share:
+        """Compare an answer of the library if its lot falls. Returns at once."""
+        if not is_measurable(query) or self._chance() >= self._share:
             return
         with self._guard:
             if self._ended or (self._comparing is not None and self._comparing.is_alive()):
@@ -79,7 +79,7 @@ class RecallMeter:
             self._comparing.start()
 
     def close(self) -> None:
-        """Nothing is compared any more: library and copy can be closed."""
+        """Compare nothing any more: library and copy can be closed after that."""
         with self._guard:
             self._ended = True
             comparing = self._comparing
@@ -89,7 +89,7 @@ class RecallMeter:
 
     def _compare(self, query: Query, answer: SearchResult, ask: Ask) -> None:
         try:
-            recall = self._measured(query, answer, ask)
+            recall = self._measure(query, answer, ask)
         except BucketLensError as error:
             _log.info("recall not measured error=%s", error)
             return
@@ -99,10 +99,10 @@ class RecallMeter:
         if recall is not None:
             self._samples.append(recall)
             self._unwritten = True
-            self._tell()
+            self._warn_if_low()
             self._write()
 
-    def _measured(self, query: Query, answer: SearchResult, ask: Ask) -> float | None:
+    def _measure(self, query: Query, answer: SearchResult, ask: Ask) -> float | None:
         copy = self._copy()
         if copy is None:
             return None
@@ -113,10 +113,10 @@ class RecallMeter:
         if fingerprint != self._fingerprint:
             self._samples.clear()
             self._fingerprint = fingerprint
-        return measured(query, answer, library, copy, ask)
+        return measure_recall(query, answer, library, copy, ask)
 
-    def _tell(self) -> None:
-        """Once, until it is well again."""
+    def _warn_if_low(self) -> None:
+        """Warn once, until the recall is well again."""
         low, figure = self.low, self.figure
         if low and not self._low and figure is not None:
             _log.warning("recall low mean=%.3f searches=%d warning=%g", figure.mean, figure.count, self._warning)
@@ -126,7 +126,7 @@ class RecallMeter:
         if not self._unwritten or not (at_once or time.monotonic() - self._written >= _WRITE_EVERY):
             return
         try:
-            self._kept.write(self._fingerprint, tuple(self._samples))
+            self._log.write(self._fingerprint, tuple(self._samples))
         except OSError as error:
             _log.info("recall not written error=%s", error)
         self._written, self._unwritten = time.monotonic(), False

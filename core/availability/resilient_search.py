@@ -15,7 +15,6 @@ from core.errors.hints import BuildMirror
 from core.ports.vector_index import SearchableIndex
 from core.search.facets import Facet, FacetField
 from core.search.service import SearchService
-from core.search.timing import go_on
 
 _NO_COPY = Notice("there is no copy of the library to compare exactly with", BuildMirror())
 
@@ -23,10 +22,10 @@ _NO_COPY = Notice("there is no copy of the library to compare exactly with", Bui
 class Searcher(Protocol):
     """What answers queries; see SearchService."""
 
-    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult: ...
+    def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult: ...
 
     def facets(
-        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] | None = None
     ) -> dict[FacetField, Facet]: ...
 
     def image(self, image_id: str) -> ImageRecord: ...
@@ -48,13 +47,13 @@ class ResilientSearch:
         meter: RecallMeter | None = None,
     ) -> None:
         self._failover = failover
-        self._make = service
+        self._make_service = service
         self._exact = exact
         self._meter = meter
-        self._made: SearchService | None = None
+        self._service: SearchService | None = None
 
-    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
-        """Raises what SearchService.search does."""
+    def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult:
+        """Answer as SearchService.search does."""
         copy = self._failover.copy() if self._exact or query.exact else None
 
         def ask(index: SearchableIndex) -> SearchResult:
@@ -63,7 +62,7 @@ class ResilientSearch:
 
         result, degraded = self._failover.ask(ask)
         if degraded is None and self._meter is not None:
-            self._meter.offer(query, result, lambda index, asked: self._over(index).search(asked))
+            self._meter.offer(query, result, lambda index, offered: self._over(index).search(offered))
         if degraded is None and query.exact and copy is None:
             return replace(result, notices=(*result.notices, _NO_COPY))
         if degraded is None:
@@ -72,18 +71,18 @@ class ResilientSearch:
         return replace(result, degraded=True, notices=notices, as_of=degraded.as_of, lacking=degraded.lacking)
 
     def facets(
-        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] | None = None
     ) -> dict[FacetField, Facet]:
-        """Raises what SearchService.facets does."""
-        asked = list(fields)
-        return self._failover.ask(lambda index: self._over(index).facets(query, asked, limit=limit, going=going))[0]
+        """Answer as SearchService.facets does."""
+        wanted = list(fields)
+        return self._failover.ask(lambda index: self._over(index).facets(query, wanted, limit=limit, going=going))[0]
 
     def image(self, image_id: str) -> ImageRecord:
-        """Raises what SearchService.image does."""
+        """Answer as SearchService.image does."""
         return self._failover.ask(lambda index: self._over(index).image(image_id))[0]
 
     def _over(self, index: SearchableIndex) -> SearchService:
-        """One service, so that what it keeps of texts serves every index."""
-        if self._made is None:
-            self._made = self._make(index)
-        return self._made.over(index)
+        """Give one service over this index; what it keeps of texts serves every index."""
+        if self._service is None:
+            self._service = self._make_service(index)
+        return self._service.over(index)

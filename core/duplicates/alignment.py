@@ -22,11 +22,11 @@ _FURTHEST = 3.0  # pixels that one step may move
 
 def overlap(at: Placements) -> tuple[Spans, Spans, Spans, Spans]:
     """The part that two pictures share: across on the one, down on the one, across on the other, down on the other."""
-    across, down = _shared(at[:, 0], at[:, 1]), _shared(at[:, 2], at[:, 3])
-    return _carried(across, at[:, 0], at[:, 1]), _carried(down, at[:, 2], at[:, 3]), across, down
+    across, down = _shared_span(at[:, 0], at[:, 1]), _shared_span(at[:, 2], at[:, 3])
+    return _map_span(across, at[:, 0], at[:, 1]), _map_span(down, at[:, 2], at[:, 3]), across, down
 
 
-def resampled(pictures: Pictures, across: Spans, down: Spans, rows: int, columns: int) -> Planes:
+def resample(pictures: Pictures, across: Spans, down: Spans, rows: int, columns: int) -> Planes:
     """(N, rows, columns): the part within the spans, each pixel a weighted mean of what it covers.
 
     The filter is a triangle as wide as two pixels of the coarser picture, as Pillow's bilinear one is.
@@ -49,23 +49,21 @@ def refine(one: Pictures, other: Pictures, at: Placements, rows: int, columns: i
     """
     for _ in range(steps):
         one_across, one_down, across, down = overlap(at)
-        moved = _step(
-            resampled(one, one_across, one_down, rows, columns), resampled(other, across, down, rows, columns)
-        )
+        moved = _step(resample(one, one_across, one_down, rows, columns), resample(other, across, down, rows, columns))
         at = np.concatenate(
-            [_moved(at[:, :2], across, columns, moved[:, :2]), _moved(at[:, 2:], down, rows, moved[:, 2:])], axis=1
+            [_move(at[:, :2], across, columns, moved[:, :2]), _move(at[:, 2:], down, rows, moved[:, 2:])], axis=1
         )
         if np.abs(moved).max(initial=0) < _SETTLED:
             break
     return at
 
 
-def _shared(begin: NDArray[np.float64], length: NDArray[np.float64]) -> Spans:
+def _shared_span(begin: NDArray[np.float64], length: NDArray[np.float64]) -> Spans:
     low = np.clip(-begin / length, 0, 0.9)
     return np.stack([low, np.clip((1 - begin) / length, low + 0.1, 1)], axis=1)
 
 
-def _carried(spans: Spans, begin: NDArray[np.float64], length: NDArray[np.float64]) -> Spans:
+def _map_span(spans: Spans, begin: NDArray[np.float64], length: NDArray[np.float64]) -> Spans:
     return np.clip(begin[:, None] + spans * length[:, None], 0, 1)
 
 
@@ -100,7 +98,7 @@ def _step(first: Planes, second: Planes) -> NDArray[np.float64]:
     return np.clip(moved, -_FURTHEST, _FURTHEST)
 
 
-def _moved(axis: NDArray[np.float64], spans: Spans, pixels: int, moved: NDArray[np.float64]) -> NDArray[np.float64]:
+def _move(axis: NDArray[np.float64], spans: Spans, pixels: int, moved: NDArray[np.float64]) -> NDArray[np.float64]:
     """One axis of placements, (N, 2), after a step that was found on its part within the spans."""
     shared = spans[:, 1] - spans[:, 0]
     pixel = axis[:, 1] * shared / pixels

@@ -46,7 +46,7 @@ class Group:
 
 
 class Duplicates:
-    """Looks through what passes a filter page by page; keeps 3 kB a picture.
+    """Search for duplicates among what passes a filter, page by page. Keeps 3 kB a picture.
 
     Every picture is compared with those before it: coarsely with all while there are no more than 50,000, after that
     with its neighbours in the index, so that time grows with the pictures and not with their pairs. Of those that may
@@ -85,27 +85,27 @@ class Duplicates:
         return self._index.count(self._passing)
 
     def look(self) -> Iterator[tuple[int, int]]:
-        """Yields how many pictures have been looked at, of how many, page by page."""
+        """Compare all pictures; yield how many have been compared, of how many, page by page."""
         total = self.total()
         done = 0
         for page in scroll_pages(self._index.scroll, self._passing):
-            alone = self._take_copies(page)
+            alone = self._join_copies(page)
             if self._threshold < 1:
-                self._take_alike(alone)
+                self._compare_page(alone)
             done += len(page)
             yield done, max(total, done)
 
     def groups(self) -> Iterator[Group]:
-        """What was found, the largest groups first; without what has been deleted since."""
+        """Yield what was found, the largest groups first, without what has been deleted since."""
         if self._groups is None:
-            self._groups = self._grouped()
+            self._groups = self._make_groups()
         for ids in self._groups:
             kept = sorted(self._index.fetch(ids).values(), key=_best_first)
             if len(kept) > 1:
                 yield Group(tuple(kept))
 
-    def _take_copies(self, page: Sequence[ImageRecord]) -> list[str]:
-        """Joins files of the same bytes; returns one of each to look for others with."""
+    def _join_copies(self, page: Sequence[ImageRecord]) -> list[str]:
+        """Join files of the same bytes; return one of each to look for others with."""
         counts = self._index.copies([one.content_hash for one in page if one.content_hash], self._passing)
         alone = []
         for record in page:
@@ -119,8 +119,8 @@ class Duplicates:
                 alone.append(record.id)
         return alone
 
-    def _take_alike(self, page: Sequence[str]) -> None:
-        """Compares pictures with each other and with those before them."""
+    def _compare_page(self, page: Sequence[str]) -> None:
+        """Compare pictures with each other and with those before them."""
         shrunk = [(image_id, self._shrink(image_id)) for image_id in page]
         seen = [(image_id, cells) for image_id, cells in shrunk if cells is not None]
         self.unseen += len(page) - len(seen)
@@ -132,20 +132,20 @@ class Duplicates:
         self._signatures.add(cells, described)
         self._ids += ids
         self._rows.update({image_id: first + n for n, image_id in enumerate(ids)})
-        found = self._candidates(ids, described, first)
+        found = self._find_candidates(ids, described, first)
         if not len(found.asked):
             return
         luma, rows = cells[..., 0].astype(np.float32)[found.asked], self._signatures.luma(found.rows)
         at = settle(luma, rows, found.placements)
         kept = np.flatnonzero(alike(luma, rows, at))
         pairs = [(ids[found.asked[n]], self._ids[found.rows[n]]) for n in kept]
-        near = self._near(pairs)
+        near = self._near_pairs(pairs)
         for n, (one, other) in zip(kept, pairs, strict=True):
             if (one, other) in near and self._compare(one, other, at[n : n + 1]) is Verdict.SAME:
                 self._same.setdefault(one, set()).add(other)
                 self._same.setdefault(other, set()).add(one)
 
-    def _candidates(self, ids: Sequence[str], described: Descriptors, first: int) -> Candidates:
+    def _find_candidates(self, ids: Sequence[str], described: Descriptors, first: int) -> Candidates:
         if len(self._signatures) <= SCANNED:
             before = first + np.arange(len(ids))
             return self._signatures.scan(described, before, least=_LEAST, limit=_CANDIDATES)
@@ -160,8 +160,8 @@ class Duplicates:
             rows.append(np.asarray([row for row in near if row < first + n], np.intp))
         return self._signatures.among(described, rows, least=_LEAST, limit=_CANDIDATES)
 
-    def _near(self, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Those whose cosine reaches the threshold."""
+    def _near_pairs(self, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return the pairs whose cosine reaches the threshold."""
         vectors = self._index.vectors(list({image_id for pair in pairs for image_id in pair}))
         return {
             (one, other)
@@ -169,8 +169,8 @@ class Duplicates:
             if one in vectors and other in vectors and float(vectors[one] @ vectors[other]) >= self._threshold
         }
 
-    def _grouped(self) -> list[list[str]]:
-        """The ids of all groups, the largest first, equal ones by their least id."""
+    def _make_groups(self) -> list[list[str]]:
+        """Return the ids of all groups, the largest first, equal ones by their least id."""
         joined = {(one, other) for one, others in self._same.items() for other in others}
         groups = []
         for members in components(joined):
@@ -183,7 +183,7 @@ class Duplicates:
         return sorted((sorted(ids) for ids in groups), key=lambda ids: (-len(ids), ids[0]))
 
     def _verdict(self, one: str, other: str) -> Verdict:
-        """Compares two that were no candidates for each other."""
+        """Compare two that were no candidates for each other."""
         cells = [self._shrink(image_id) for image_id in (one, other)]
         if cells[0] is None or cells[1] is None:
             return Verdict.UNKNOWN
@@ -197,14 +197,14 @@ class Duplicates:
         return self._compare(one, other, settle(luma[:1], luma[1:], found.placements))
 
     def _compare(self, one: str, other: str, at: Placements) -> Verdict:
-        first, second = self._decoded(one), self._decoded(other)
+        first, second = self._decode(one), self._decode(other)
         return Verdict.UNKNOWN if first is None or second is None else compare(first, second, at)[0]
 
     def _shrink(self, image_id: str) -> Cells | None:
         jpeg = self._thumbnail(image_id)
         return None if jpeg is None else shrink(jpeg)
 
-    def _decoded(self, image_id: str) -> Thumbnail | None:
+    def _decode(self, image_id: str) -> Thumbnail | None:
         if image_id in self._thumbnails:
             self._thumbnails.move_to_end(image_id)
             return self._thumbnails[image_id]

@@ -112,7 +112,7 @@ class Signatures:
                 end = before[start + n]
                 rows = np.flatnonzero(best[n, :end] >= least)
                 found.append(_candidates(start + n, rows, best[n, rows], way[n, rows], limit))
-        return _joined(found)
+        return _concatenate(found)
 
     def among(self, described: Descriptors, rows: list[NDArray[np.intp]], *, least: float, limit: int) -> Candidates:
         """As `scan`, of each one's own rows."""
@@ -121,7 +121,7 @@ class Signatures:
             best, way = _best(described[n : n + 1], self._kept[own])
             kept = np.flatnonzero(best[0] >= least)
             found.append(_candidates(n, own[kept], best[0, kept], way[0, kept], limit))
-        return _joined(found)
+        return _concatenate(found)
 
 
 def _best(described: Descriptors, kept: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -140,7 +140,7 @@ def _candidates(
     return Candidates(np.full(len(first), asked), rows[first], scores[first], _PLACEMENTS[ways[first]])
 
 
-def _joined(found: list[Candidates]) -> Candidates:
+def _concatenate(found: list[Candidates]) -> Candidates:
     if not found:
         none = np.empty(0, np.intp)
         return Candidates(none, none, np.empty(0, np.float32), np.empty((0, 4)))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.duplicates.alignment import Pictures, Placements, Planes, overlap, refine, resampled
+from core.duplicates.alignment import Pictures, Placements, Planes, overlap, refine, resample
 
 Plane = NDArray[np.floating[Any]]  # (rows, columns)
 
@@ -108,7 +108,7 @@ def settle(one: Planes, other: Planes, at: Placements) -> Placements:
 
 def alike(one: Planes, other: Planes, at: Placements) -> NDArray[np.bool_]:
     """(N,): which pairs of (N, 48, 48) cells, so placed, are worth a look at the thumbnails: 0.99 of the same are."""
-    first, second = _sampled(one, other, at, (32, 32))
+    first, second = _sample_shared(one, other, at, (32, 32))
     first, second = (each - each.mean((1, 2), keepdims=True) for each in (first, second))
     both = np.sqrt((first**2).mean((1, 2)) * (second**2).mean((1, 2)))
     correlation = (first * second).mean((1, 2)) / np.maximum(both, 1e-6)
@@ -118,28 +118,28 @@ def alike(one: Planes, other: Planes, at: Placements) -> NDArray[np.bool_]:
 
 def compare(one: Thumbnail, other: Thumbnail, at: Placements) -> tuple[Verdict, Measured | None]:
     """Whether `other`, which lies about there on `one`, is the same picture. `at` is (1, 4)."""
-    at = _laid(one, other, at)
+    at = _align(one, other, at)
     if not _near(at) and _one_shape(one, other):
-        at = _laid(one, other, _WHOLE)  # there is too little to see for a crop to be told
+        at = _align(one, other, _WHOLE)  # there is too little to see for a crop to be told
     if not _near(at) or min(_size(one, other, at, _LEAST)) < _LEAST:
         return Verdict.UNKNOWN, None
-    early = measure(*_sampled(one.small, other.small, at, _size(one, other, at, 128)))
+    early = measure(*_sample_shared(one.small, other.small, at, _size(one, other, at, 128)))
     if not early.within(_EARLY):
         return Verdict.DIFFERENT, early
     for side, steps in _FINE:
         at = refine(one.luma, other.luma, at, *_size(one, other, at, side), steps)
     if not _near(at):
         return Verdict.UNKNOWN, None
-    first, second = _sampled(one.image, other.image, at, _size(one, other, at, None))
+    first, second = _sample_shared(one.image, other.image, at, _size(one, other, at, None))
     found = measure(first, second)
-    if not found.within() and found.within(_EARLY) and (second_again := recoloured(second, first)) is not None:
+    if not found.within() and found.within(_EARLY) and (second_again := recolour(second, first)) is not None:
         found = measure(first, second_again)
     if not found.within():
         return Verdict.DIFFERENT, found
     return Verdict.SAME if found.enough else Verdict.UNKNOWN, found
 
 
-def recoloured(picture: Planes, like: Planes) -> Planes | None:
+def recolour(picture: Planes, like: Planes) -> Planes | None:
     """(3, H, W) YCbCr with its colours turned by one smooth function to be most like the other's.
 
     That is what a colour profile does that one copy has and another lost: a quadratic polynomial (Hong, Luo & Rhodes,
@@ -163,7 +163,7 @@ def _terms(colours: Plane) -> Plane:
     return np.stack([np.ones_like(y), y, cb, cr, y * y, y * cb, y * cr, cb * cb, cb * cr, cr * cr], axis=1)
 
 
-def _laid(one: Thumbnail, other: Thumbnail, at: Placements) -> Placements:
+def _align(one: Thumbnail, other: Thumbnail, at: Placements) -> Placements:
     for side, steps in _MIDDLE:
         at = refine(one.small, other.small, at, *_size(one, other, at, side), steps)
     return at
@@ -173,17 +173,17 @@ def _one_shape(one: Thumbnail, other: Thumbnail) -> bool:
     return abs(math.log(one.image.width * other.image.height / (one.image.height * other.image.width))) < 0.02
 
 
-def _sampled(one: Pictures, other: Pictures, at: Placements, size: tuple[int, int]) -> tuple[Planes, Planes]:
+def _sample_shared(one: Pictures, other: Pictures, at: Placements, size: tuple[int, int]) -> tuple[Planes, Planes]:
     """What they share, at the same rows and columns."""
     one_across, one_down, across, down = overlap(at)
-    return resampled(one, one_across, one_down, *size), resampled(other, across, down, *size)
+    return resample(one, one_across, one_down, *size), resample(other, across, down, *size)
 
 
 def measure(first: Planes, second: Planes) -> Measured:
     """Luma, (1, H, W), or YCbCr, (3, H, W), of two that lie on each other."""
     apart = second - first
     mean = (first[0] + second[0]) / 2
-    detail = np.sqrt(_around(_cells(_slope(mean))))
+    detail = np.sqrt(_surroundings(_cells(_slope(mean))))
     rough = np.sqrt(_blocks(_cells(apart[0] ** 2)))
     shades = [np.abs(_blocks(_cells(plane))) for plane in apart]
     lively = detail > _LIVELY
@@ -253,7 +253,7 @@ def _blocks(cells: Plane) -> Plane:
     return made
 
 
-def _around(cells: Plane) -> Plane:
+def _surroundings(cells: Plane) -> Plane:
     """(R, C) -> (R - 1, C - 1): means of the 4 × 4 around the middle of each 2 × 2."""
     padded = np.pad(cells, 1, mode="edge")
     rows = padded[:-3] + padded[1:-2] + padded[2:-1] + padded[3:]

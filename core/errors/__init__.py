@@ -40,7 +40,7 @@
         └── DiskFull
 
 Each has a `reason` (what happened and why) and a `hint` (what to do next, as data; see `hints`). `str(error)` is both
-in one sentence, with names of settings but no commands: the command line, the HTTP API and the page put hints into
+in one sentence, with names of settings but no commands. The command line, the HTTP API and the page put hints into
 their own terms. Adapters map their vendor's exceptions to these.
 """
 

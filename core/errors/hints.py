@@ -1,7 +1,7 @@
 """What to do next, as data that each surface puts into its own terms.
 
 `str(hint)` is for programs and logs: it names settings and arguments, in backquotes, and no command. The command line,
-the HTTP API and the page match on the kinds of `Hint`, so that the type checker finds a kind that one of them lacks.
+the HTTP API and the page match on the kinds of `Hint`. So the type checker finds a kind that one of them lacks.
 """
 
 from collections.abc import Callable

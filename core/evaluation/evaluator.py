@@ -30,22 +30,22 @@ from core.text import analysis
 from core.text.bm25 import document_weights, query_vector
 
 ALIKE = 0.5  # the share of common words from which on two pictures are answers to each other
-_TOLD = Match("caption_origin", ("human",))
+_HUMAN = Match("caption_origin", ("human",))
 
 Scores = Mapping[ListName, NDArray[np.float64]]  # (N,) of every list; NaN for what the list does not know
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of pictures beside what the library holds: captions by id, and questions with the ids they find."""
+class GroundTruth:
+    """What is true of pictures beside what the library holds: captions by id, and questions with the ids they find."""
 
     captions: Mapping[str, str]
     questions: Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question whose answers are known, as rows of a Gallery.
+class LabelledQuestion:
+    """A question whose answers are known, as rows of an EvaluationSet.
 
     `left`: of the rows that hold the question itself as a caption, what else is said of them.
     """
@@ -55,14 +55,14 @@ class Asked:
     left: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-class Gallery:
-    """Searchable pictures of a library with all that they are ranked by, in memory; rows are in the order of ids."""
+class EvaluationSet:
+    """Searchable pictures of a library with all that they are ranked by, in memory. Rows are in the order of ids."""
 
     def __init__(self, index: SearchableIndex, most: int) -> None:
-        """`most` pictures, first those that people captioned, then as their ids are, which are hashes."""
+        """Read at most `most` pictures: first those that people captioned, then by their ids, which are hashes."""
         found: list[tuple[ImageRecord, Vector, Vector | None]] = []
-        for passing in (INDEXED & Filter(all=(_TOLD,)), INDEXED & Filter(none=(_TOLD,))):
-            found += _with_vectors(index, passing, most - len(found))
+        for passing in (INDEXED & Filter(all=(_HUMAN,)), INDEXED & Filter(none=(_HUMAN,))):
+            found += _read_with_vectors(index, passing, most - len(found))
         found.sort(key=lambda one: one[0].id)
         self.records = [record for record, _, _ in found]
         shape = (len(found), index.info.dimension)
@@ -82,46 +82,53 @@ class Gallery:
         self._worded = sum(bool(record.words) for record in self.records)
         self._holding = Counter(chain.from_iterable(set(record.words) for record in self.records))
 
-    def told(self) -> list[Asked]:
-        """A question for every caption that people wrote: it finds all pictures that have it in the same words."""
+    def human_questions(self) -> list[LabelledQuestion]:
+        """Make a question of every caption that people wrote: it finds all pictures that have it in the same words."""
         rows: dict[str, dict[int, str]] = defaultdict(dict)
         for row, record in enumerate(self.records):
-            for text in people_wrote(record):
-                rows[_bare(text)].setdefault(row, text)
+            for text in human_captions(record):
+                rows[_normalize(text)].setdefault(row, text)
         found = []
         for bare, holding in rows.items():
-            left = {row: tuple(t for t in self.records[row].texts if _bare(t) != bare) for row in holding}
-            found.append(Asked(next(iter(holding.values())), frozenset(self._same[row] for row in holding), left))
+            left = {row: tuple(t for t in self.records[row].texts if _normalize(t) != bare) for row in holding}
+            found.append(
+                LabelledQuestion(next(iter(holding.values())), frozenset(self._same[row] for row in holding), left)
+            )
         return found
 
-    def asked(self, known: Known) -> list[Asked]:
-        """The questions that pictures of the gallery answer."""
+    def select_questions(self, known: GroundTruth) -> list[LabelledQuestion]:
+        """Take the questions of the ground truth that pictures of this set answer."""
         rows = {record.id: self._same[row] for row, record in enumerate(self.records)}
-        asked = [Asked(text, frozenset(rows[i] for i in ids if i in rows)) for text, ids in known.questions.items()]
+        asked = [
+            LabelledQuestion(text, frozenset(rows[i] for i in ids if i in rows))
+            for text, ids in known.questions.items()
+        ]
         return [one for one in asked if one.answers]
 
-    def by_text(self, encoder: Encoder, asked: Sequence[Asked], weighings: Mapping[str, Weights]) -> dict[str, Figures]:
-        """Texts to pictures, for every weighing by its name."""
+    def evaluate_texts(
+        self, encoder: Encoder, asked: Sequence[LabelledQuestion], weighings: Mapping[str, Weights]
+    ) -> dict[str, Figures]:
+        """Measure how well texts find pictures, for every weighting by its name."""
         rankings: dict[str, list[tuple[list[int], dict[int, float]]]] = {name: [] for name in weighings}
-        for one, found in zip(asked, self.ranked(encoder, asked, list(weighings.values())), strict=True):
+        for one, found in zip(asked, self.rank(encoder, asked, list(weighings.values())), strict=True):
             gains = dict.fromkeys(one.answers, 1.0)
             for name, rows in zip(weighings, found, strict=True):
                 rankings[name].append((rows, gains))
         return {name: Figures.of(found) for name, found in rankings.items()}
 
-    def ranked(
-        self, encoder: Encoder, asked: Sequence[Asked], weighings: Sequence[Weights]
+    def rank(
+        self, encoder: Encoder, asked: Sequence[LabelledQuestion], weighings: Sequence[Weights]
     ) -> Iterator[list[list[int]]]:
-        """Of every question, for every weighing, the rows on its shortlists, best first, without later copies."""
+        """Rank the rows on the shortlists of every question, for every weighting: best first, duplicates collapsed."""
         texts = list(dict.fromkeys(text for one in asked for text in (one.text, *chain(*one.left.values()))))
         vectors = dict(zip(texts, encoder.encode_texts(texts).vectors, strict=True)) if texts else {}
         for one in asked:
             scores = self._scores(one, vectors)
             short = {name: _shortlist(scores[name]) for name in LISTS}
-            yield [self._folded(_fuse_lists(short, scores, weights)) for weights in weighings]
+            yield [self._collapse(_fuse_lists(short, scores, weights)) for weights in weighings]
 
-    def by_picture(self, rows: Sequence[int], known: Known | None = None) -> Figures:
-        """Pictures to pictures: those are answers of whose captions' words at least half are shared (Jaccard).
+    def evaluate_pictures(self, rows: Sequence[int], known: GroundTruth | None = None) -> Figures:
+        """Measure how well pictures find pictures: answers share at least half of their captions' words (Jaccard).
 
         The gain is that share. Pictures that nothing answers are not asked.
         """
@@ -132,19 +139,19 @@ class Gallery:
         found = []
         for row in rows:
             itself = self._same[row]
-            shares = {other: _shared(spoken[row], spoken[other]) for other in {*self._same} - {itself}}
+            shares = {other: _jaccard(spoken[row], spoken[other]) for other in {*self._same} - {itself}}
             gains = {other: share for other, share in shares.items() if share >= ALIKE}
             if gains:
                 cosines = (self.images @ self.images[row]).astype(np.float64)
-                best = self._folded(_best(cosines, SHORTLIST).tolist())
+                best = self._collapse(_best(cosines, SHORTLIST).tolist())
                 found.append(([other for other in best if other != itself], gains))
         return Figures.of(found)
 
-    def _folded(self, rows: Sequence[int]) -> list[int]:
-        """Each row as the first of its copies, once."""
+    def _collapse(self, rows: Sequence[int]) -> list[int]:
+        """Replace each row by the first of its duplicates, each once."""
         return list(dict.fromkeys(self._same[row] for row in rows))
 
-    def _scores(self, asked: Asked, vectors: Mapping[str, Vector]) -> Scores:
+    def _scores(self, asked: LabelledQuestion, vectors: Mapping[str, Vector]) -> Scores:
         query = vectors[asked.text]
         captions = (self.captions @ query).astype(np.float64)
         spoken = np.zeros(len(self.records))
@@ -161,17 +168,17 @@ class Gallery:
         return {"image": (self.images @ query).astype(np.float64), "caption": captions, "words": spoken}
 
 
-def people_wrote(record: ImageRecord) -> tuple[str, ...]:
-    """The captions that people gave the image."""
+def human_captions(record: ImageRecord) -> tuple[str, ...]:
+    """Return the captions that people gave the image."""
     if record.caption_origin != "human":
         return ()
     return record.captions or ((record.caption,) if record.caption else ())
 
 
-def _with_vectors(
+def _read_with_vectors(
     index: SearchableIndex, passing: Filter, most: int
 ) -> Iterator[tuple[ImageRecord, Vector, Vector | None]]:
-    """The first `most` that pass, with their image and caption vectors."""
+    """Read the first `most` that pass, with their image and caption vectors."""
     left = most
     for page in scroll_pages(index.scroll, passing, page_size=min(PAGE_SIZE, most)) if most > 0 else ():
         ids = [record.id for record in page[:left]]
@@ -182,16 +189,16 @@ def _with_vectors(
             return
 
 
-def _bare(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(analysis.tokens(text))
 
 
-def _shared(one: frozenset[str], other: frozenset[str]) -> float:
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one and other else 0.0
 
 
 def _best(scores: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
-    """Rows of the highest scores, best first, equal ones by row."""
+    """Return the rows of the highest scores, best first, equal ones by row."""
     known = np.flatnonzero(~np.isnan(scores))
     if len(known) > limit:
         known = known[np.argpartition(-scores[known], limit - 1)[:limit]]
@@ -204,7 +211,7 @@ def _shortlist(scores: NDArray[np.float64]) -> Shortlist:
 
 
 def _fuse_lists(short: Mapping[ListName, Shortlist], scores: Scores, weights: Weights) -> list[int]:
-    """The rows on any shortlist that has a weight, best first."""
+    """Fuse the shortlists that have a weight: their rows, best first."""
     asked = {name: one for name, one in short.items() if getattr(weights, name)}
     pool = {image_id: int(image_id) for one in asked.values() for image_id, _ in one.ranking}
     held = {
@@ -216,5 +223,5 @@ def _fuse_lists(short: Mapping[ListName, Shortlist], scores: Scores, weights: We
 
 
 def _id(row: int) -> str:
-    """Rows stand for ids, whose order they have."""
+    """Make an id of a row: rows have the order of ids."""
     return f"{row:09}"

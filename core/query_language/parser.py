@@ -85,7 +85,7 @@ def compile_terms(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bo
         parsed = parse(term.text)
         if parsed.text.strip():
             made.append(TextTerm(parsed.text, term.weight))
-        if parsed.interpretation:
+        if parsed.interpretation != AS_TYPED:
             away += [TextTerm(text, AWAY * term.weight) for text in parsed.avoided]
             filter &= parsed.filter
             understood += parsed.interpretation

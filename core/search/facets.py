@@ -21,7 +21,7 @@ Facet = list[tuple[str, int]]  # values, each with the number of pictures that h
 
 
 def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
-    """The values of a field over what passes, without those of none: the commonest `limit`, of years the latest.
+    """Count the values of a field over what passes: the commonest `limit`, of years the latest.
 
     `word` is in dictionary form (see `_words`); `taken` and `modified` are years in UTC. Pictures without a value are
     not counted. Raises InvalidQuery.
@@ -45,19 +45,19 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
 
 
 def holding(field: str, value: str) -> Condition:
-    """The condition that a picture fulfils which is counted under this value of a facet. Raises InvalidQuery."""
+    """Make the condition of the pictures that are counted under this value of a facet. Raises InvalidQuery."""
     if field not in _CONDITIONS:
         raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
     return _CONDITIONS[field](value)
 
 
 def as_dict(found: dict[FacetField, Facet]) -> dict[str, list[dict[str, str | int]]]:
-    """Facets as JSON tells them."""
+    """Make facets ready for JSON."""
     return {field: [{"value": value, "count": count} for value, count in values] for field, values in found.items()}
 
 
 def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
-    """The commonest, less those that their captions hold mostly as another reading of a form: "grind" of "ground"."""
+    """Count words, less those that captions hold mostly as another reading of a form: "grind" of "ground"."""
     found = index.facet("words", passing, limit=limit + inflections.hidden_at_most())
     counts = dict(found)
     shown: Facet = []
@@ -75,7 +75,7 @@ def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
 
 
 def _years(index: SearchableIndex, field: Time, passing: Filter, limit: int) -> Facet:
-    """Year by year from the latest picture's on; what lies between two pictures far apart is leapt over."""
+    """Count year by year from the latest picture's on, and leap over what lies between two pictures far apart."""
     found: Facet = []
     year = _latest(index, field, passing & Filter(none=(Missing(field),)))
     while year is not None and len(found) < limit:

@@ -27,13 +27,13 @@ def diversify_hits(
     if not by or not hits:
         return list(hits)
     head = hits[:REACH]
-    held = vectors([hit.record.id for hit in head])
-    order = diversify([hit.match or 0.0 for hit in head], [held.get(hit.record.id) for hit in head], by)
+    by_id = vectors([hit.record.id for hit in head])
+    order = diversify([hit.match or 0.0 for hit in head], [by_id.get(hit.record.id) for hit in head], by)
     return [*(head[n] for n in order), *hits[REACH:]]
 
 
 def diversify(matches: Sequence[float], vectors: Sequence[Vector | None], by: float) -> list[int]:
-    """The positions of all, the first one first and then each time the one with the most of
+    """Order the positions: the first one first, and then each time the one with the most of
 
         (1 - by) * its match - by * its greatest likeness to what comes before it
 

@@ -156,7 +156,7 @@ def text_terms(terms: Sequence[Term]) -> list[TextTerm]:
 
 
 def seeks_text(texts: Sequence[TextTerm]) -> bool:
-    """Whether any text is looked for, not only avoided."""
+    """Say whether any text is looked for, not only avoided."""
     return any(term.weight > 0 for term in texts)
 
 

@@ -72,12 +72,12 @@ _FEW = 3
 
 @cache
 def prompts() -> tuple[str, ...]:
-    """The bank: several hundred things that people say of pictures."""
+    """Read the bank: several hundred things that people say of pictures."""
     return tuple(Path(__file__).with_name("prompts.txt").read_text(encoding="utf-8").split("\n")[:-1])
 
 
 def encode_bank(encoder: Encoder) -> Matrix:
-    """(M, D) float32, unit rows: the prompts of which the model knows every word.
+    """Encode the prompts of which the model knows every word, as (M, D) float32 unit rows.
 
     What it has no words for, it would place anywhere: a model of few words has a smaller bank, not a worse one.
     """
@@ -101,7 +101,7 @@ class NullMaximum:
 
     @classmethod
     def of(cls, scores: NDArray[np.floating], best: int = 1) -> "NullMaximum":
-        """From the scores (N, Q) of a sample, cut into libraries of 1, 2, 4 … pictures, and whole.
+        """Measure the scores (N, Q) of a sample, cut into libraries of 1, 2, 4 … pictures, and whole.
 
         The height of a query is the mean of its `best` scores, or of all where there are fewer.
         """
@@ -114,8 +114,8 @@ class NullMaximum:
             heights.append(float(np.median(top.mean(axis=1))))
         return cls(tuple(sizes), tuple(heights))
 
-    def measured_at(self, size: int, scores: Scores, whole: Scores, best: int = 1) -> "NullMaximum":
-        """The same, with one larger size: that of a library which random queries were asked of, too.
+    def extend(self, size: int, scores: Scores, whole: Scores, best: int = 1) -> "NullMaximum":
+        """Add one larger size: that of a library which random queries were asked of, too.
 
         `whole` (K,) are the heights that the first K queries reach in it, `scores` (N, Q) those of all in the sample.
         What counts is by how much the same queries reach higher: that varies far less than what few of them reach.
@@ -125,7 +125,7 @@ class NullMaximum:
         return NullMaximum((*self.sizes, size), (*self.heights, self.at(len(scores)) + gain))
 
     def at(self, size: int) -> float:
-        """For a library of that size: linear in its logarithm, beyond the largest one as fast as before it."""
+        """Give the height for a size: linear in its logarithm, beyond the largest one as fast as before it."""
         places, heights = np.log2(self.sizes), self.heights
         place = float(np.log2(max(1, size)))
         if place <= places[-1] or len(places) < 2:
@@ -145,7 +145,7 @@ class TextYardstick:
         self._twin = float(np.quantile(pairs, _TWIN))
 
     def reach(self, texts: Matrix, images: Matrix) -> Scores:
-        """(Q, D), (N, D) -> (N, Q): 0 is as near as the usual prompt is to that image, 1 as near as the best ones."""
+        """Measure texts (Q, D) by images (N, D) -> (N, Q): 0 is as near as the usual prompt, 1 as near as the best."""
         asked = _directions(texts - self._centre)
         others = _cosines(images, self._prompts)  # (N, M)
         usual = np.median(others, axis=1)
@@ -158,19 +158,19 @@ class TextYardstick:
         return found
 
     def random_texts(self, count: int = RANDOM) -> Matrix:
-        """(count, D) float32, unit rows: like this model's texts, and of no meaning. The same ones every time."""
+        """Draw (count, D) float32 unit rows: like this model's texts, of no meaning, and the same every time."""
         offset = self._bank - self._centre
         length = float(np.median(np.linalg.norm(offset, axis=1)))
-        return _directions(self._centre + length * _directions(_shuffled(offset, count)))
+        return _directions(self._centre + length * _directions(_shuffle(offset, count)))
 
     @staticmethod
     def strengths(reach: Scores) -> Scores:
-        """How well each image shows the text, chance aside."""
+        """Say how well each image shows the text, chance aside."""
         return _logistic(reach, *_SHOWN)
 
     @staticmethod
     def evidence(reach: Scores, chance: float) -> float:
-        """How surely the best of the images are more than chance finds."""
+        """Say how surely the best of the images are more than chance finds."""
         return float(_logistic(np.asarray(reach.max() - chance), *_OVER_CHANCE)) if len(reach) else 0.0
 
 
@@ -183,34 +183,34 @@ class PictureYardstick:
         self._usual, self._close = (float(one) for one in np.quantile(pairs, [0.5, _CLOSE]))
 
     def closeness(self, pictures: Matrix, images: Matrix) -> Scores:
-        """(Q, D), (N, D) -> (N, Q): 0 is as alike as two pictures usually are, 1 as the closest hundredth of pairs."""
-        return self.scaled(pictures, _cosines(images, pictures))
+        """Measure pictures (Q, D) by images (N, D) -> (N, Q): 0 is as alike as usual, 1 as the closest pairs in 100."""
+        return self.scale_cosines(pictures, _cosines(images, pictures))
 
-    def scaled(self, pictures: Matrix, cosines: NDArray[np.floating]) -> Scores:
-        """The same of cosines (N, Q) that are known. The same picture is close however alike the library's are."""
+    def scale_cosines(self, pictures: Matrix, cosines: NDArray[np.floating]) -> Scores:
+        """Measure by cosines (N, Q) that are known. The same picture is close however alike the library's are."""
         own = np.asarray(self._sample @ pictures.T, np.float64)  # (M, Q)
-        usual, close = np.stack([self._own(column[column <= _ITSELF]) for column in own.T], axis=1)
+        usual, close = np.stack([self._own_quantiles(column[column <= _ITSELF]) for column in own.T], axis=1)
         middle = (usual + self._usual) / 2
         width = np.minimum((close + self._close) / 2 - middle, (1 - middle) / _SAME)
         return np.asarray((cosines - middle) / np.maximum(width, _TINY), np.float64)
 
-    def _own(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A query picture's own two numbers; the common ones where the whole sample is that picture."""
+    def _own_quantiles(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give a query picture's own two numbers; the common ones where the whole sample is that picture."""
         return np.quantile(cosines, [0.5, _CLOSE]) if len(cosines) else np.array([self._usual, self._close])
 
     def random_pictures(self, count: int = RANDOM) -> Matrix:
-        """(count, D) float32, unit rows: like the library's pictures, and none of them. The same ones every time."""
+        """Draw (count, D) float32 unit rows: like the library's pictures, none of them, and the same every time."""
         centre = self._sample.mean(axis=0)
-        return _directions(centre + _shuffled(self._sample - centre, count))
+        return _directions(centre + _shuffle(self._sample - centre, count))
 
     @staticmethod
     def strengths(closeness: Scores) -> Scores:
-        """How alike each image is, chance aside."""
+        """Say how alike each image is, chance aside."""
         return _logistic(closeness, *_ALIKE)
 
     @staticmethod
     def evidence(closeness: Scores, few: float, one: float) -> float:
-        """How surely the best are more than chance finds: three of them together, or one alone that is closer still.
+        """Say how surely the best are more than chance finds: three together, or one alone that is closer still.
 
         `few` and `one` are the heights of chance for the mean of the best three, and for the best.
         """
@@ -228,7 +228,7 @@ def _directions(rows: NDArray[np.floating]) -> Matrix:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), _TINY), np.float32)
 
 
-def _shuffled(offsets: NDArray[np.floating], count: int) -> Matrix:
+def _shuffle(offsets: NDArray[np.floating], count: int) -> Matrix:
     """(M, D) about 0 -> (count, D): rows with the same principal components, each drawn from another row."""
     left, sizes, axes = np.linalg.svd(np.asarray(offsets, np.float64), full_matrices=False)
     weights = left * sizes  # (M, K)

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 SAMPLE = 1024  # pictures, the library's first by id: ids are hashes, so they are drawn by lot, and the same every time
 _WHOLE = 2  # times the sample: larger libraries are asked themselves
-_ASKED = 64  # random queries that a whole library is asked
+_QUERIES = 64  # random queries that a whole library is asked
 _NEAREST = 200  # pictures among which a random text's best reach is looked for
 _KEPT = 512  # pictures of the sample that are kept as a yardstick
 _GROWN = 0.1
@@ -41,11 +41,11 @@ class TextScale:
     chance: NullMaximum
 
     def measure(self, query: Matrix, images: Matrix) -> Scores:
-        """(1, D), (N, D) -> (N,)."""
+        """Measure images (N, D) by a query (1, D) -> (N,)."""
         return self.yardstick.reach(query, images)[:, 0]
 
     def evidence(self, measured: Scores, count: int) -> float:
-        """How surely the best are more than chance finds among so many pictures."""
+        """Say how surely the best are more than chance finds among so many pictures."""
         return self.yardstick.evidence(measured, self.chance.at(count))
 
 
@@ -58,21 +58,23 @@ class PictureScale:
     one: NullMaximum
 
     def measure(self, query: Matrix, images: Matrix) -> Scores:
-        """(1, D), (N, D) -> (N,)."""
+        """Measure images (N, D) by a query (1, D) -> (N,)."""
         return self.yardstick.closeness(query, images)[:, 0]
 
     def evidence(self, measured: Scores, count: int) -> float:
-        """How surely the best are more than chance finds among so many pictures."""
+        """Say how surely the best are more than chance finds among so many pictures."""
         return self.yardstick.evidence(measured, self.few.at(count), self.one.at(count))
 
 
 class CalibrationStore(Protocol):
     """Keeps arrays by name. What cannot be read or written costs time alone."""
 
-    def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None: ...
+    def load(self, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
+        """Read arrays; None where there are none."""
+        ...
 
     def save(self, kind: str, name: str, arrays: Arrays) -> None:
-        """In place of all others of this kind."""
+        """Keep arrays in place of all others of this kind."""
         ...
 
 
@@ -148,12 +150,9 @@ class Calibration:
         fingerprint, count = index.info.fingerprint, index.count(INDEXED)
         with self._lock:
             known = self._scales.get(kind)
-            if (
-                known is not None
-                and known.fingerprint == fingerprint
-                and abs(count - known.count) <= _GROWN * known.count
-            ):
-                if known.bank is bank or np.array_equal(known.bank, bank):  # type: ignore[arg-type]
+            if known is not None and known.fingerprint == fingerprint:
+                grown = abs(count - known.count) > _GROWN * known.count
+                if not grown and (known.bank is bank or np.array_equal(known.bank, bank)):  # type: ignore[arg-type]
                     scale: T | None = known.scale
                     return scale
             kept = self._store.load(kind, _name(index) if bank is None else _name(index, bank))
@@ -176,7 +175,7 @@ def _name(index: SearchableIndex, *parts: Matrix) -> str:
 
 
 def _sample(index: SearchableIndex) -> Matrix:
-    """(M, D) float32."""
+    """Read the vectors of the library's first pictures, (M, D) float32."""
     rows: list[Vector] = []
     for page in scroll_pages(index.scroll, INDEXED):
         vectors = index.vectors([record.id for record in page])
@@ -203,24 +202,24 @@ def _pictures(sample: Matrix) -> PictureScale | None:
 
 def _whole_texts(index: SearchableIndex, sample: Matrix, bank: Matrix, count: int) -> Arrays:
     yardstick = TextYardstick(bank)
-    asked = yardstick.random_texts()
-    scores = yardstick.reach(asked, sample)
+    queries = yardstick.random_texts()
+    scores = yardstick.reach(queries, sample)
     best = []
-    for text in asked[:_ASKED]:
-        held = index.vectors([image_id for image_id, _ in _nearest(index, text, _NEAREST)])
-        best.append(yardstick.reach(text[np.newaxis], np.array(list(held.values()), np.float32)).max(initial=-np.inf))
+    for text in queries[:_QUERIES]:
+        near = index.vectors([image_id for image_id, _ in _nearest(index, text, _NEAREST)])
+        best.append(yardstick.reach(text[np.newaxis], np.array(list(near.values()), np.float32)).max(initial=-np.inf))
     chance = NullMaximum.of(scores)
-    return _curve("chance", chance.measured_at(count, scores, np.array(best)))
+    return _curve("chance", chance.extend(count, scores, np.array(best)))
 
 
 def _whole_pictures(index: SearchableIndex, sample: Matrix, count: int) -> Arrays:
     yardstick = PictureYardstick(sample[:_KEPT])
-    asked = yardstick.random_pictures()
-    scores = yardstick.closeness(asked, sample)
-    cosines = np.array([[cosine for _, cosine in _nearest(index, one, 3)] for one in asked[:_ASKED]])  # (Q, 3)
-    best = yardstick.scaled(asked[:_ASKED], cosines.T)  # (3, Q)
-    few = NullMaximum.of(scores, 3).measured_at(count, scores, best.mean(axis=0), 3)
-    one = NullMaximum.of(scores).measured_at(count, scores, best.max(axis=0))
+    queries = yardstick.random_pictures()
+    scores = yardstick.closeness(queries, sample)
+    cosines = np.array([[cosine for _, cosine in _nearest(index, one, 3)] for one in queries[:_QUERIES]])  # (Q, 3)
+    best = yardstick.scale_cosines(queries[:_QUERIES], cosines.T)  # (3, Q)
+    few = NullMaximum.of(scores, 3).extend(count, scores, best.mean(axis=0), 3)
+    one = NullMaximum.of(scores).extend(count, scores, best.max(axis=0))
     return {**_curve("few", few), **_curve("one", one), "sample": sample[:_KEPT]}
 
 

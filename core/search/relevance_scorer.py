@@ -1,7 +1,7 @@
 """Hits -> the same hits with their strength: every term of a query is measured by itself, then joined."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,22 @@ from core.search.query_encoder import EncodedQuery
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
+
+SCORED_DEPTH = 200  # how many of the best matches are scored, whatever is shown of them
+VERDICT_DEPTH = 10  # how many of the best matches a verdict is about
+_TAIL = 20  # of those that are scored: where one of them is a good match, there may be more behind them
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer is worth; see SearchResult. `matches` are None where no strength is known."""
+
+    verdict: Verdict | None
+    matches: int | None
+    more_matches: bool
+
+
+UNKNOWN = Judgement(None, None, False)
 
 
 class RelevanceScorer:
@@ -70,7 +86,18 @@ class RelevanceScorer:
         if not any(term.weight > 0 for term in self._scales):
             return list(hits)
         self._measure(hits)
-        strengths, usual = self._strengths()
+        itself = np.array([image_id in self._itself for image_id in self._rows])  # (N,), and needs no evidence
+        found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
+        usual = np.ones(len(itself), bool)  # no less like what is looked for than most pictures are
+        for term, scale in self._scales.items():
+            measured = self._measured[term]
+            one = np.minimum(scale.yardstick.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
+            if term.weight > 0:
+                found, total = found + term.weight * one, total + term.weight
+                usual &= measured >= 0
+            else:
+                avoided = np.maximum(avoided, min(1.0, -term.weight) * one)
+        strengths = found / total * (1 - avoided)
         scored = []
         for hit in hits:
             row = self._rows.get(hit.record.id)
@@ -84,16 +111,17 @@ class RelevanceScorer:
             scored.append(replace(hit, strength=strength))
         return scored
 
-    def verdict(self, best: Sequence[Hit]) -> Verdict | None:
-        """Judge an answer by its best matches, scored; None where that is not known.
-
-        A picture of the library that is asked for tells nothing.
-        """
+    def judge(self, best: Sequence[Hit]) -> Judgement:
+        """Judge an answer by its best matches, scored. A picture of the library that is asked for tells nothing."""
         if self._vectors and not self._scales:
-            return None
-        others = [hit for hit in best if hit.record.id not in self._itself]
+            return UNKNOWN
+        others = [hit for hit in best[:VERDICT_DEPTH] if hit.record.id not in self._itself]
         strengths = [hit.strength for hit in others if hit.strength is not None]
-        return None if others and not strengths else find_verdict(strengths)
+        if others and not strengths:
+            return UNKNOWN
+        good = [hit.strength is not None and hit.strength >= SOME for hit in best[:SCORED_DEPTH]]
+        matches = sum(hit.copies for hit, is_good in zip(best, good, strict=False) if is_good)
+        return Judgement(find_verdict(strengths), matches, len(good) == SCORED_DEPTH and any(good[-_TAIL:]))
 
     def _measure(self, hits: Sequence[Hit]) -> None:
         """Measure the hits that have not been measured."""
@@ -107,24 +135,9 @@ class RelevanceScorer:
             measured = scale.measure(self._vectors[term][np.newaxis], images)
             self._measured[term] = np.append(self._measured[term], measured)
 
-    def _strengths(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Give every row's strength, (N,), and whether it is no less like what is looked for than most pictures are."""
-        itself = np.array([image_id in self._itself for image_id in self._rows])  # it needs no evidence
-        found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
-        usual = np.ones(len(itself), bool)
-        for term, scale in self._scales.items():
-            measured = self._measured[term]
-            one = np.minimum(scale.yardstick.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
-            if term.weight > 0:
-                found, total = found + term.weight * one, total + term.weight
-                usual &= measured >= 0
-            else:
-                avoided = np.maximum(avoided, min(1.0, -term.weight) * one)
-        return found / total * (1 - avoided), usual
-
 
 def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
-    """Whether a caption of the image that can be relied on holds all of these words."""
+    """Say whether a caption of the image that can be relied on holds all of these words."""
     record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     captions = [*by_people, *(text for text in record.texts if usual)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 
 from core.domain.filters import INDEXED, Filter
 from core.domain.image import ImageRecord, ListName
-from core.domain.query import Query, Weights
+from core.domain.query import AS_TYPED, Query, Weights
 from core.domain.result import Hit, SearchResult
 from core.domain.vectors import Matrix
 from core.errors import ImageNotIndexed
@@ -19,16 +20,40 @@ from core.search.facets import Facet, FacetField, facet
 from core.search.mmr import diversify_hits
 from core.search.query_encoder import EncodedQuery, QueryEncoder, seeks_text, text_terms, wanted_words
 from core.search.ranker import Ranker, findable
-from core.search.relevance import SOME, encode_bank
+from core.search.relevance import encode_bank
 from core.search.relevance_scale import Calibration
-from core.search.relevance_scorer import RelevanceScorer
+from core.search.relevance_scorer import SCORED_DEPTH, RelevanceScorer
 from core.search.sorting import list_page, sort_hits
-from core.search.timing import Stopwatch, go_on
 
-MATCHING = 200  # how many of the best matches are scored, and sorted where nobody says
 STRONG_DEPTH = 2000  # among how many of the best matches those that are strong enough are looked for
-_TAIL = 20  # of those: where one of them is a good match, there may be more behind them
-VERDICT_DEPTH = 10  # how many of the best matches a verdict is about
+
+
+@dataclass(slots=True)
+class _Stopwatch:
+    """Measures one search. `going` is called before every part, and ends the search by raising."""
+
+    going: Callable[[], object] | None
+    _ms: dict[str, float] = field(default_factory=dict)
+    _part: str | None = None
+    _part_began: float = 0.0
+    _began: float = field(default_factory=perf_counter)
+
+    def start(self, part: str) -> None:
+        """Begin a part, and end the one before it. Parts of the same name add up."""
+        if self._part is not None:
+            self._ms[self._part] = self._ms.get(self._part, 0.0) + (perf_counter() - self._part_began) * 1000
+        self._part = part
+        if self.going is not None:
+            self.going()
+        self._part_began = perf_counter()
+
+    def stop(self) -> dict[str, float]:
+        """End the last part. Return milliseconds by part, and of all as `total`."""
+        ended = perf_counter()
+        if self._part is not None:
+            self._ms[self._part] = self._ms.get(self._part, 0.0) + (ended - self._part_began) * 1000
+            self._part = None
+        return self._ms | {"total": (ended - self._began) * 1000}
 
 
 class SearchService:
@@ -58,26 +83,26 @@ class SearchService:
         other._ranker = Ranker(index)
         return other
 
-    def search(self, query: Query, going: Callable[[], object] = go_on) -> SearchResult:
+    def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult:
         """Find what is asked. `going` is called before every part of the work, and ends it by raising.
 
         What failed to be indexed is found only by a filter that asks for a status, and only by browsing. Raises
         InvalidQuery, ImageError (a query picture), ImageNotIndexed, ModelError and LibraryError.
         """
-        stopwatch = Stopwatch(going)
+        stopwatch = _Stopwatch(going)
         if query.terms:
             stopwatch.start("encode")
             found = self._match(query, self._encoder.encode(query, self._index), stopwatch)
         else:
             found = self._browse(query, stopwatch)
         notices = found.notices
-        if query.interpretation:
+        if query.interpretation != AS_TYPED:
             stopwatch.start("count")
             notices = (*notices, *write_hints(query, self._index, found.total))
         return replace(found, notices=notices, timings_ms=stopwatch.stop())
 
     def facets(
-        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] = go_on
+        self, query: Query, fields: Iterable[FacetField], *, limit: int = 20, going: Callable[[], object] | None = None
     ) -> dict[FacetField, Facet]:
         """Count facets of everything that the query can find, as `total` counts it.
 
@@ -90,9 +115,10 @@ class SearchService:
             main: ListName = "caption" if weights.caption and seeks_text(texts) else "words"
             passing = findable(main, passing, wanted_words(texts))
         found: dict[FacetField, Facet] = {}
-        for field in fields:
-            going()
-            found[field] = facet(self._index, field, passing, limit=limit)
+        for name in fields:
+            if going is not None:
+                going()
+            found[name] = facet(self._index, name, passing, limit=limit)
         return found
 
     def image(self, image_id: str) -> ImageRecord:
@@ -102,7 +128,7 @@ class SearchService:
             raise ImageNotIndexed(image_id)
         return found[image_id]
 
-    def _browse(self, query: Query, stopwatch: Stopwatch) -> SearchResult:
+    def _browse(self, query: Query, stopwatch: _Stopwatch) -> SearchResult:
         """List what passes the filter, in the query's order."""
         stopwatch.start("encode")
         passing = _passing(query)
@@ -113,28 +139,27 @@ class SearchService:
             hits = count_copies(self._index, hits, passing)
         return SearchResult(tuple(hits), self._index.count(passing), self._index.backend)
 
-    def _match(self, query: Query, encoded: EncodedQuery, stopwatch: Stopwatch) -> SearchResult:
+    def _match(self, query: Query, encoded: EncodedQuery, stopwatch: _Stopwatch) -> SearchResult:
         """Rank what can be found, and score the best and what is shown."""
         question = encoded.question
         stopwatch.start("count")
         count = self._index.count(question.passing)
         stopwatch.start("rank")
-        depth = STRONG_DEPTH if query.min_strength and query.by == "match" else max(MATCHING, query.within or 0)
+        depth = STRONG_DEPTH if query.min_strength and query.by == "match" else max(SCORED_DEPTH, query.within or 0)
         best = self._ranker.page(question, limit=depth, fold=query.folds, total=count)
         if query.folds:
             stopwatch.start("count")
             best = count_copies(self._index, best, question.passing)
         stopwatch.start("judge")
-        scorer = RelevanceScorer(query.terms, encoded, count, best[:MATCHING], self._index, self._calibration)
+        scorer = RelevanceScorer(query.terms, encoded, count, best[:SCORED_DEPTH], self._index, self._calibration)
         best = scorer.score(best)
-        verdict = scorer.verdict(best[:VERDICT_DEPTH])
-        matches, more = (None, False) if verdict is None else _count_good(best[:MATCHING])
+        judgement = scorer.judge(best)
         if query.min_strength:
             hits, total = self._select_strong(query, best)
         elif (
             query.by == "match"
             and not query.diversity
-            and (query.offset + query.limit <= len(best) or len(best) < MATCHING)
+            and (query.offset + query.limit <= len(best) or len(best) < SCORED_DEPTH)
         ):
             hits, total = best[query.offset : query.offset + query.limit], count
         else:
@@ -144,9 +169,9 @@ class SearchService:
             total,
             self._index.backend,
             notices=encoded.notices,
-            verdict=verdict,
-            matches=matches,
-            more_matches=more,
+            verdict=judgement.verdict,
+            matches=judgement.matches,
+            more_matches=judgement.more_matches,
         )
 
     def _select_strong(self, query: Query, best: Sequence[Hit]) -> tuple[list[Hit], int]:
@@ -164,13 +189,13 @@ class SearchService:
         best: Sequence[Hit],
         count: int,
         scorer: RelevanceScorer,
-        stopwatch: Stopwatch,
+        stopwatch: _Stopwatch,
     ) -> tuple[list[Hit], int]:
         """Give a page that is no part of the best as they are ranked, and how many pictures all pages hold."""
         question = encoded.question
         words_alone = question.main.list == "words" and query.within is None  # whatever holds a word is a match
         if query.by != "match" and not words_alone:
-            chosen = best[: query.within or MATCHING]
+            chosen = best[: query.within or SCORED_DEPTH]
             return sort_hits(chosen, query)[query.offset : query.offset + query.limit], sum(
                 hit.copies for hit in chosen
             )
@@ -191,13 +216,6 @@ class SearchService:
             hits = count_copies(self._index, hits, question.passing)
         stopwatch.start("judge")
         return scorer.score(hits), count
-
-
-def _count_good(best: Sequence[Hit]) -> tuple[int, bool]:
-    """Count the good matches among the best, every copy too, and say whether there may be more behind them."""
-    good = [hit.strength is not None and hit.strength >= SOME for hit in best]
-    matches = sum(hit.copies for hit, is_good in zip(best, good, strict=True) if is_good)
-    return matches, len(best) == MATCHING and any(good[-_TAIL:])
 
 
 def _passing(query: Query) -> Filter:

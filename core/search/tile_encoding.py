@@ -12,7 +12,7 @@ from core.ports.encoders import Encoder
 
 
 def encode_pictures(encoder: Encoder, pictures: Sequence[Pixels]) -> Matrix:
-    """N pictures, each (T, S, S, 3) uint8 RGB with a T of its own -> (N, D) float32, unit rows, in their order.
+    """Encode N pictures, each (T, S, S, 3) uint8 RGB with a T of its own -> (N, D) float32, unit rows, in their order.
 
     The mean of a picture's tiles, brought to length 1. The model is given about as many tiles at once as pictures.
     """

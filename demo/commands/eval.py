@@ -5,17 +5,17 @@ from contextlib import AbstractContextManager
 import click
 
 from core.bootstrap import Wiring
-from core.evaluation.evaluator import Known
+from core.evaluation.evaluator import GroundTruth
 from search_ui.commands.eval import Demo, eval_command
 
 
-def _made() -> AbstractContextManager[tuple[Wiring, Known]]:
+def _made() -> AbstractContextManager[tuple[Wiring, GroundTruth]]:
     from demo.evaluation.eval_demo import made
 
     return made()
 
 
-def _known(wiring: Wiring) -> Known | None:
+def _known(wiring: Wiring) -> GroundTruth | None:
     from demo.evaluation.eval_demo import known_of
 
     return known_of(wiring)

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.bootstrap import Wiring
 from core.domain.ids import point_id
-from core.evaluation.evaluator import Known
+from core.evaluation.evaluator import GroundTruth
 from core.settings import DEMO, load_settings
 from demo.scenes.captions import Question, caption, full_question, word_question
 from demo.scenes.composition import Scene
@@ -67,12 +67,12 @@ def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[Dr
             yield DrawnLibrary(wiring, dict(zip(ids, scenes, strict=True)))
 
 
-def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> Known:
+def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> GroundTruth:
     """Return the scenes' captions, and which of them answer each question."""
     ids = np.array(list(scenes))
     answers = SceneTable.of(list(scenes.values())).answers(list(questions.values()))
     found = {text: frozenset(ids[answers[:, at]].tolist()) for at, text in enumerate(questions)}
-    return Known({image_id: caption(scene) for image_id, scene in scenes.items()}, found)
+    return GroundTruth({image_id: caption(scene) for image_id, scene in scenes.items()}, found)
 
 
 def paraphrase_all(scenes: Sequence[Scene], dice: random.Random) -> dict[str, Question]:

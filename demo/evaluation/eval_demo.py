@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from core.bootstrap import Wiring
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
-from core.evaluation.evaluator import Known
+from core.evaluation.evaluator import GroundTruth
 from core.ports.scrolling import scroll_all
 from core.settings import DEMO
 from demo.evaluation.drawn_library import drawn_library, known, paraphrase_all
@@ -21,13 +21,13 @@ COUNT = 500
 
 
 @contextmanager
-def made(count: int = COUNT) -> Iterator[tuple[Wiring, Known]]:
+def made(count: int = COUNT) -> Iterator[tuple[Wiring, GroundTruth]]:
     """A demo library of its own, gone afterwards."""
     with drawn_library([library_scene(number) for number in range(1, count + 1)], show) as library:
-        yield library.wiring, _best_of_each(library.scenes)
+        yield library.wiring, _ground_truth(library.scenes)
 
 
-def known_of(wiring: Wiring) -> Known | None:
+def known_of(wiring: Wiring) -> GroundTruth | None:
     """Of a library that `bucketlens demo` made; None of any other."""
     if wiring.index.info.model != DEMO:
         return None
@@ -37,9 +37,9 @@ def known_of(wiring: Wiring) -> Known | None:
         for record in scroll_all(wiring.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
         if (number := number_of(record.key)) is not None
     }
-    return _best_of_each(scenes) if scenes else None
+    return _ground_truth(scenes) if scenes else None
 
 
-def _best_of_each(scenes: Mapping[str, Scene]) -> Known:
-    """A free wording of every scene's caption, the same every time."""
+def _ground_truth(scenes: Mapping[str, Scene]) -> GroundTruth:
+    """Ask for every scene in a free wording of its caption, the same every time."""
     return known(scenes, paraphrase_all(list(scenes.values()), random.Random("eval")))

@@ -44,7 +44,7 @@ import numpy as np
 
 from core.availability.resilient_search import Searcher
 from core.domain.query import Query, TextTerm, Weights
-from core.evaluation.evaluator import Gallery
+from core.evaluation.evaluator import EvaluationSet
 from core.evaluation.metrics import Figures
 from demo.evaluation.drawn_library import DrawnLibrary, drawn_library, known, paraphrase_all
 from demo.models.training_pool import evaluation_scenes
@@ -82,10 +82,10 @@ def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping
     """At most so many questions of either sort, and so many cases of "X, not Y"."""
     dice = random.Random("fusion")
     wiring, scenes = library.wiring, list(library.scenes.values())
-    gallery = Gallery(wiring.index, len(scenes))
+    gallery = EvaluationSet(wiring.index, len(scenes))
     asked = paraphrase_all(dice.sample(scenes, min(questions, len(scenes))), dice)
     captions, short = (
-        gallery.by_text(wiring.encoder, gallery.asked(known(library.scenes, some)), compared)
+        gallery.evaluate_texts(wiring.encoder, gallery.select_questions(known(library.scenes, some)), compared)
         for some in (asked, _short(scenes, questions, dice))
     )
     both = {name: captions[name].together(short[name]) for name in compared}

@@ -243,7 +243,7 @@ def _ours(bank: Matrix, library: Matrix) -> Scorer:
         nearest = [np.argpartition(-(library @ text), TOP)[:TOP] for text in random_texts[:64]]
         pairs = zip(random_texts, nearest, strict=False)
         best = [yardstick.reach(text[np.newaxis], library[rows]).max() for text, rows in pairs]
-        curve = curve.measured_at(len(library), scores, np.array(best))
+        curve = curve.extend(len(library), scores, np.array(best))
     chance = curve.at(len(library))
 
     def score(question: Matrix, images: Matrix) -> Scores:

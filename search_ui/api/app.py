@@ -13,15 +13,15 @@ from search_ui.api.api_errors import Refusal
 from search_ui.api.docs import DOCS_PATH, STARTER, docs_page, openapi_document
 from search_ui.api.routes import router
 from search_ui.api.services import Services
-from search_ui.library.served_library import Library
+from search_ui.library.live_library import LiveLibrary
 
 
 class Api:
     """The API of one library. It answers HEAD as GET."""
 
-    def __init__(self, library: Library) -> None:
-        document = openapi_document(router, token=bool(library.settings.api.token))
-        self._services = Services(library, document)
+    def __init__(self, live: LiveLibrary) -> None:
+        document = openapi_document(router, token=bool(live.current().settings.api.token))
+        self._services = Services(live, document)
         self._page = docs_page(document)
         self._app = FastAPI(
             openapi_url=None,

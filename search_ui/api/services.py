@@ -7,17 +7,19 @@ from fastapi import Depends, Request
 from search_ui.api.api_metrics import ApiMetrics
 from search_ui.api.guard import Guard
 from search_ui.api.request_pool import RequestPool
+from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
 
 
 class Services:
     """The library, and the guard, the queue, the metrics and the OpenAPI document of its API."""
 
-    def __init__(self, library: Library, document: dict[str, Any]) -> None:
+    def __init__(self, live: LiveLibrary, document: dict[str, Any]) -> None:
+        settings = live.current().settings
         self.document = document
-        self.library = library
-        self.guard = Guard(library.settings)
-        self.pool = RequestPool(library.settings.api.workers, library.settings.api.waiting)
+        self.live = live
+        self.guard = Guard(settings)
+        self.pool = RequestPool(settings.api.workers, settings.api.waiting)
         self.metrics = ApiMetrics(lambda: float(self.pool.in_flight))
 
 
@@ -30,7 +32,7 @@ async def get_services(request: Request) -> Services:
 
 async def get_library(services: Annotated[Services, Depends(get_services)]) -> Library:
     """The library that answers one request, from its beginning to its end."""
-    return services.library
+    return services.live.current()
 
 
 ServicesOf = Annotated[Services, Depends(get_services)]

@@ -14,7 +14,7 @@ from core.commands.output import finish
 from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
-from core.evaluation.evaluator import Gallery
+from core.evaluation.evaluator import EvaluationSet
 from core.index_versions import other_edition
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
@@ -48,8 +48,8 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
 
 def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
     """Ask captions that people wrote. Returns None where no person captioned a picture that both hold."""
-    galleries = [Gallery(wiring.index, MOST) for wiring in both]
-    asked = [{one.text: one for one in gallery.told()} for gallery in galleries]
+    galleries = [EvaluationSet(wiring.index, MOST) for wiring in both]
+    asked = [{one.text: one for one in gallery.human_questions()} for gallery in galleries]
     texts = sorted(asked[0].keys() & asked[1].keys())
     if not texts:
         return None
@@ -57,7 +57,9 @@ def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[st
     figures = []
     for wiring, gallery, known in zip(both, galleries, asked, strict=True):
         weighed = {"as set": wiring.settings.ranking.weights}
-        figures.append(gallery.by_text(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict())
+        figures.append(
+            gallery.evaluate_texts(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict()
+        )
     return {"questions": len(texts), "figures": figures}
 
 

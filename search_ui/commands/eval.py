@@ -16,7 +16,7 @@ from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
-from core.evaluation.evaluator import Gallery, Known
+from core.evaluation.evaluator import EvaluationSet, GroundTruth
 from core.evaluation.metrics import Figures
 from core.text.sanitize import printable
 
@@ -29,8 +29,8 @@ _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 class Demo:
     """The library that is judged where there is none, and what is known of one that `bucketlens demo` made."""
 
-    made: Callable[[], AbstractContextManager[tuple[Wiring, Known]]]
-    known: Callable[[Wiring], Known | None]
+    made: Callable[[], AbstractContextManager[tuple[Wiring, GroundTruth]]]
+    known: Callable[[Wiring], GroundTruth | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +64,28 @@ def weighings(usual: Weights) -> dict[str, Weights]:
     return named | {_name(weights): weights for weights in grid if weights != usual}
 
 
-def evaluate(wiring: Wiring, known: Known | None, questions: int, seed: int) -> Evaluation:
+def evaluate(wiring: Wiring, known: GroundTruth | None, questions: int, seed: int) -> Evaluation:
     """Ask at most so many questions and as many pictures, drawn at random.
 
     `known`: what to ask where no person has captioned a picture of the library.
     Raises NothingKnown, ModelError, LibraryError.
     """
-    gallery = Gallery(wiring.index, MOST)
-    asked = gallery.told()
+    gallery = EvaluationSet(wiring.index, MOST)
+    asked = gallery.human_questions()
     if asked:
         known = None
     elif known is not None:
-        asked = gallery.asked(known)
+        asked = gallery.select_questions(known)
     if not asked:
         raise NothingKnown(wiring.settings.data)
     dice = random.Random(seed)
     asked = dice.sample(asked, min(questions, len(asked)))
     rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
     compared = weighings(wiring.settings.ranking.weights)
-    text = gallery.by_text(wiring.encoder, asked, compared)
+    text = gallery.evaluate_texts(wiring.encoder, asked, compared)
     total = wiring.index.count(INDEXED)
     library = str(wiring.settings.data)
-    return Evaluation(library, len(gallery.records), total, compared, text, gallery.by_picture(rows, known))
+    return Evaluation(library, len(gallery.records), total, compared, text, gallery.evaluate_pictures(rows, known))
 
 
 def eval_command(demo: Demo) -> click.Command:

@@ -19,8 +19,8 @@ _ENDING = 5.0  # seconds that the end waits for the picture that is being compar
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one look found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
+class ScanResult:
+    """What one scan found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
 
     `unseen` had no thumbnail and were compared by their bytes alone.
     """
@@ -44,7 +44,7 @@ class DuplicateSearch:
         self._ended = threading.Event()
         self.progress = (0, 0)
         self.error: BucketLensError | None = None
-        self.last: Look | None = None
+        self.last: ScanResult | None = None
 
     @property
     def running(self) -> bool:
@@ -60,7 +60,7 @@ class DuplicateSearch:
             self._looking.start()
 
     def groups(self, limit: int) -> list[Group]:
-        """The largest of the last look, as they are now. Raises LibraryError."""
+        """Read the largest groups of the last scan, as they are now. Raises LibraryError."""
         return [] if self.last is None else list(islice(self.last.found.groups(), limit))
 
     def stop(self) -> None:
@@ -72,12 +72,12 @@ class DuplicateSearch:
 
     def _look(self) -> None:
         try:
-            found = Duplicates(self._index(), self._seen, EVERYTHING)
+            found = Duplicates(self._index(), self._read_thumbnail, EVERYTHING)
             for self.progress in found.look():
                 pass
             sizes = [len(group.records) for group in found.groups()]
             among, _ = self.progress
-            self.last = Look(found, len(sizes), sum(sizes), among, found.unseen, time.monotonic())
+            self.last = ScanResult(found, len(sizes), sum(sizes), among, found.unseen, time.monotonic())
         except _Ended:
             return
         except BucketLensError as error:
@@ -90,8 +90,8 @@ class DuplicateSearch:
                 f"comparing the pictures broke off unexpectedly: {error!r}", Advice("the log has more")
             )
 
-    def _seen(self, image_id: str) -> bytes | None:
-        """A thumbnail, of every picture that is compared: here the end is heard of."""
+    def _read_thumbnail(self, image_id: str) -> bytes | None:
+        """Read the thumbnail of a picture that is compared, unless the scan is to end."""
         if self._ended.is_set():
             raise _Ended
         return self._thumbnail(image_id)

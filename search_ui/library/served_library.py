@@ -123,7 +123,7 @@ class Library:
         return self._wiring.failing_over(lambda: self.index)
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> T:
-        """What `work` makes of the library, or of its mirror where that does not answer. Raises LibraryError."""
+        """Have `work` ask the library, or its mirror where that does not answer. Raises LibraryError."""
         return self.failover.ask(work)[0]
 
     def load_model(self) -> None:
@@ -135,20 +135,23 @@ class Library:
         threading.Thread(target=self._load_model, name="load-model", daemon=True).start()
 
     def load_model_again(self) -> None:
-        """As `load_model`, after a failure too."""
+        """Begin loading as `load_model` does, after a failure too."""
         with self._loading:
             if self._model == "failed":
                 self._model = "asleep"
         self.load_model()
 
     def outline(self) -> Outline:
-        """At most some seconds old; older while the library is busy. Raises LibraryMissing, LibraryBusy."""
+        """Give the outline, some seconds old at most, or older while the library is busy.
+
+        Raises LibraryMissing, LibraryBusy.
+        """
         if self._outline is not None:
             made, outline = self._outline
             if time.monotonic() - made < (_OUTLINE_LASTS if outline.images else _EMPTY_LASTS):
                 return outline
         try:
-            outline = self.ask(_outlined)
+            outline = self.ask(_make_outline)
         except LibraryBusy:
             if self._outline is None:
                 raise
@@ -162,7 +165,7 @@ class Library:
         return thumbnails.get(image_id)
 
     def original(self, image_id: str) -> bytes:
-        """The bytes of an indexed image, from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
+        """Read the bytes of an indexed image from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
         record = self.service.image(image_id)
         return self._wiring.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
@@ -217,6 +220,6 @@ class Library:
             log.info("library not measured: %s", error)
 
 
-def _outlined(index: SearchableIndex) -> Outline:
+def _make_outline(index: SearchableIndex) -> Outline:
     words = tuple(word for word, _ in index.facet("words", INDEXED, limit=_WORDS_OFFERED))
     return Outline(index.count(INDEXED), index.count(FAILED), words)

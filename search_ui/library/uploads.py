@@ -20,20 +20,20 @@ class Pictures:
 
     def __init__(self, room: int = 256 * 2**20) -> None:
         self._room = room
-        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._lock = threading.Lock()
 
     def keep(self, data: bytes, preview: bytes) -> Picture:
         picture = Picture(hashlib.sha256(data).hexdigest()[:32], data, preview)
         with self._lock:
-            self._kept[picture.name] = picture
-            self._kept.move_to_end(picture.name)
-            while len(self._kept) > 1 and sum(len(kept.data) for kept in self._kept.values()) > self._room:
-                self._kept.popitem(last=False)
+            self._pictures[picture.name] = picture
+            self._pictures.move_to_end(picture.name)
+            while len(self._pictures) > 1 and sum(len(one.data) for one in self._pictures.values()) > self._room:
+                self._pictures.popitem(last=False)
         return picture
 
     def get(self, name: str) -> Picture | None:
         with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-            return self._kept.get(name)
+            if name in self._pictures:
+                self._pictures.move_to_end(name)
+            return self._pictures.get(name)

@@ -1,4 +1,4 @@
-"""What people do on the page: every change of state, and the address and widgets that follow it."""
+"""Callbacks of the page's widgets: every change of state, and the address and widgets that follow it."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,14 +7,14 @@ import streamlit as st
 
 from core.domain.query import MAX_LIMIT
 from core.errors import BucketLensError
-from search_ui.library.current_library import held
+from search_ui.library.current_library import get_library
 from search_ui.page.page_state import PAGE, PageState, from_params, searchable, to_params
 
 _FIELDS = {"must": "must", "any": "any_of", "not": "none_of"}
 
 
 def follow_address() -> PageState:
-    """The state that the address tells; widgets follow it when it was not this page that changed it."""
+    """Read the state from the address; widgets follow it when it was not this page that changed it."""
     state = from_params({name: st.query_params.get_all(name) for name in st.query_params})
     if state != st.session_state.get("state"):
         st.session_state["state"] = state
@@ -37,39 +37,39 @@ def change(**changes: Any) -> None:
     _go(st.session_state["state"].asking(**changes))
 
 
-def typed() -> None:
+def on_text() -> None:
     change(text=st.session_state["q"])
 
 
-def balanced() -> None:
+def on_balance() -> None:
     change(balance=st.session_state["balance"])
 
 
-def narrowed() -> None:
+def on_least_strength() -> None:
     change(least=st.session_state["least"])
 
 
-def varied() -> None:
+def on_variety() -> None:
     change(variety=st.session_state["variety"])
 
 
-def worded() -> None:
+def on_raw() -> None:
     change(raw=st.session_state["raw"])
 
 
-def filtered(key: str) -> None:
+def on_caption_words(key: str) -> None:
     good, useless = searchable(st.session_state[key])
     st.session_state["useless"] = f"captions cannot be searched for {', '.join(useless)}" if useless else None
     change(**{_FIELDS[key]: good})
 
 
-def uploaded(key: str) -> None:
+def on_upload(key: str) -> None:
     file = st.session_state[key]
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # a new, empty drop zone
     if file is None:
         return
     try:
-        picture = held().take_picture(file.getvalue())
+        picture = get_library().take_picture(file.getvalue())
     except BucketLensError as error:
         st.session_state["upload_problem"] = f"{file.name}: {error.reason}"
     else:
@@ -77,8 +77,8 @@ def uploaded(key: str) -> None:
         change(upload=picture.name)
 
 
-def acted() -> None:
-    """Something was done in the gallery; see gallery.js for what it sends."""
+def on_gallery_action() -> None:
+    """Act on what was done in the gallery; see gallery.js for what it sends."""
     act = st.session_state["gallery"]["act"]
     if not isinstance(act, dict):
         return
@@ -101,8 +101,8 @@ def acted() -> None:
             _go(replace(state, limit=min(state.limit + PAGE, MAX_LIMIT), view=None))
 
 
-def picked() -> None:
-    """A value of a facet was chosen or left out; see facets.js. What was chosen before is dropped."""
+def on_facet_action() -> None:
+    """Choose a value of a facet or leave it out; see facets.js. Drop what was chosen before."""
     act = st.session_state["facets"]["act"]
     if not isinstance(act, dict):
         return

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.duplicates.finder import Group
 from core.text.sanitize import plain
-from search_ui.library.duplicate_scan import DuplicateSearch, Look
+from search_ui.library.duplicate_scan import DuplicateSearch, ScanResult
 from search_ui.page import panels
 from search_ui.page.gallery_items import file_size
 from search_ui.page.page_state import PAGE
@@ -29,7 +29,7 @@ def show(search: DuplicateSearch, limit: int) -> None:
         _found(search, search.last, limit)
 
 
-def _found(search: DuplicateSearch, look: Look, limit: int) -> None:
+def _found(search: DuplicateSearch, look: ScanResult, limit: int) -> None:
     groups = search.groups(limit + 1)
     parts = [
         f"<b>{look.groups:,}</b> group{'' if look.groups == 1 else 's'} of {look.pictures:,} pictures",

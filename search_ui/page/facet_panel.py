@@ -38,7 +38,7 @@ def narrow(library: Library, state: PageState) -> None:
         found = _facets(library, query)
         shown = [_face(field, values, state) for field, values in found.items() if values]
         if shown:
-            panels.facets(shown, callbacks.picked)
+            panels.facets(shown, callbacks.on_facet_action)
         else:
             st.html('<p class="bl-hint">Nothing is found that could be narrowed down.</p>')
 

@@ -20,7 +20,7 @@ from core.errors import (
     ModelError,
     ModelMismatch,
 )
-from search_ui.library.current_library import held
+from search_ui.library.current_library import get_library
 from search_ui.library.served_library import Library, Outline
 from search_ui.page import callbacks, duplicates_view, facet_panel, panels
 from search_ui.page.empty_result_help import why_nothing, without_one
@@ -35,7 +35,7 @@ _UNFILTERED = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ()
 def show() -> None:
     st.set_page_config(page_title="BucketLens", page_icon=str(panels.ICON), layout="wide")
     panels.style()
-    library = held()
+    library = get_library()
     state = callbacks.follow_address()
     try:
         outline = library.outline()
@@ -125,7 +125,7 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
         view=state.view,
         detail=detail,
         turn=st.session_state.get("turn", 0),
-        on_act=callbacks.acted,
+        on_act=callbacks.on_gallery_action,
     )
 
 

@@ -19,7 +19,7 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
         panels.brand(outline.images)
         st.text_input(
-            "Search", key="q", on_change=callbacks.typed, placeholder="Describe a picture",
+            "Search", key="q", on_change=callbacks.on_text, placeholder="Describe a picture",
             label_visibility="collapsed", icon=":material/search:",
         )  # fmt: skip
         with st.container(key="tools", horizontal=True, width="content", gap="small"):
@@ -48,7 +48,7 @@ def _filters(outline: Outline, state: PageState) -> None:
         ):
             callbacks.show(key, list(chosen))
             st.multiselect(
-                label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=callbacks.filtered,
+                label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=callbacks.on_caption_words,
                 args=(key,), accept_new_options=True, select_all=False, placeholder="word",
             )  # fmt: skip
         if problem := st.session_state.get("useless"):
@@ -56,18 +56,24 @@ def _filters(outline: Outline, state: PageState) -> None:
         if state.text:
             callbacks.show("raw", state.raw)
             st.toggle(
-                "Search the very words", key="raw", on_change=callbacks.worded,
+                "Search the very words", key="raw", on_change=callbacks.on_raw,
                 help='Without it, -word, "a phrase", file: and taken: are operators.',
             )  # fmt: skip
         if state.asks:
             callbacks.show("least", state.least)
             steps = sorted({*range(0, 100, 10), state.least})
             st.select_slider(
-                "At least this strong a match", steps, key="least", format_func=_strong, on_change=callbacks.narrowed
+                "At least this strong a match",
+                steps,
+                key="least",
+                format_func=_label_strength,
+                on_change=callbacks.on_least_strength,
             )
             callbacks.show("variety", state.variety)
             steps = sorted({*range(0, 101, 10), state.variety})
-            st.select_slider("Variety", steps, key="variety", format_func=_various, on_change=callbacks.varied)
+            st.select_slider(
+                "Variety", steps, key="variety", format_func=_label_variety, on_change=callbacks.on_variety
+            )
 
 
 def _active_filters(state: PageState) -> None:
@@ -86,7 +92,7 @@ def _active_filters(state: PageState) -> None:
         if state.worded:
             panels.chip("the very words", "raw-chip", callbacks.change, {"raw": False})
         if state.weakest:
-            panels.chip(f"strength {_strong(state.weakest)}", "least-chip", callbacks.change, {"least": 0})
+            panels.chip(f"strength {_label_strength(state.weakest)}", "least-chip", callbacks.change, {"least": 0})
         if state.varied:
             panels.chip(f"variety {state.varied / 100:g}", "variety-chip", callbacks.change, {"variety": 0})
         if state.copies:
@@ -101,7 +107,7 @@ def _upload() -> None:
     key = f"upload-{st.session_state.get('uploads', 0)}"
     with st.popover("Picture", icon=":material/add_photo_alternate:", key="picture"):
         st.file_uploader(
-            "Drop a picture here, or choose one", type=_PICTURES, key=key, on_change=callbacks.uploaded, args=(key,),
+            "Drop a picture here, or choose one", type=_PICTURES, key=key, on_change=callbacks.on_upload, args=(key,),
         )  # fmt: skip
         if problem := st.session_state.get("upload_problem"):
             panels.note(problem)
@@ -131,20 +137,20 @@ def _references(library: Library, state: PageState) -> PageState:
             callbacks.seed("balance", state.balance)
             shares = sorted({*range(0, 101, 10), state.balance})
             st.select_slider(
-                "Words or picture", shares, key="balance", format_func=_spoken, on_change=callbacks.balanced
+                "Words or picture", shares, key="balance", format_func=_label_balance, on_change=callbacks.on_balance
             )
     return state
 
 
-def _strong(least: int) -> str:
+def _label_strength(least: int) -> str:
     return f"{least / 100:.2f} and over" if least else "any"
 
 
-def _various(variety: int) -> str:
+def _label_variety(variety: int) -> str:
     return {0: "best match first", 100: "as unlike as can be"}.get(variety, f"{variety / 100:g}")
 
 
-def _spoken(balance: int) -> str:
+def _label_balance(balance: int) -> str:
     return {0: "words only", 50: "evenly", 100: "picture only"}.get(balance, f"{100 - balance} : {balance}")
 
 

@@ -16,8 +16,9 @@ from core.errors import BucketLensError, ImageNotIndexed, LibraryBusy, LibraryMi
 from search_ui.api.app import Api
 from search_ui.api.etag import respond_with_etag
 from search_ui.library import current_library
+from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
-from search_ui.server.security_headers import Shields, content_policy
+from search_ui.server.security_headers import SecurityHeaders, content_policy
 
 PAGE_SCRIPT = Path(__file__).parent.parent / "page" / "script.py"
 
@@ -25,34 +26,34 @@ _FRESH = {"Cache-Control": "no-store"}
 _NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="#8884"/></svg>'
 
 
-def make_app(library: Library, allowed_hosts: list[str]) -> st.App:
+def make_app(live: LiveLibrary, allowed_hosts: list[str]) -> st.App:
     """`allowed_hosts` are the names under which the app answers; ["*"] for any."""
-    api = Api(library)
+    api = Api(live)
     routes = [
         *api.routes(),
-        Route("/thumbnails/{image_id:uuid}.jpg", partial(_thumbnail, library)),
-        Route("/originals/{image_id:uuid}", partial(_original, library)),
-        Route("/healthz", partial(_health, library)),
+        Route("/thumbnails/{image_id:uuid}.jpg", partial(_thumbnail, live)),
+        Route("/originals/{image_id:uuid}", partial(_original, live)),
+        Route("/healthz", partial(_health, live)),
     ]
     middleware = [
-        Middleware(Shields, policy=content_policy(), hosts=frozenset(allowed_hosts)),
+        Middleware(SecurityHeaders, policy=content_policy(), hosts=frozenset(allowed_hosts)),
     ]
-    return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, library, api), routes=routes, middleware=middleware)
+    return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, live, api), routes=routes, middleware=middleware)
 
 
 @asynccontextmanager
-async def _lifespan(library: Library, api: Api, app: Any) -> AsyncIterator[None]:
-    current_library.hold(library)
-    library.load_model()
+async def _lifespan(live: LiveLibrary, api: Api, app: Any) -> AsyncIterator[None]:
+    current_library.set_library(live)
+    live.current().load_model()
     try:
         yield
     finally:
         api.close()
-        current_library.hold(None)
+        current_library.set_library(None)
 
 
-def _thumbnail(library: Library, request: Request) -> Response:
-    return _thumbnail_of(library, str(request.path_params["image_id"]), request)
+def _thumbnail(live: LiveLibrary, request: Request) -> Response:
+    return _thumbnail_of(live.current(), str(request.path_params["image_id"]), request)
 
 
 def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response:
@@ -62,11 +63,12 @@ def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response
     return respond_with_etag(jpeg, "image/jpeg", request)
 
 
-def _original(library: Library, request: Request) -> Response:
+def _original(live: LiveLibrary, request: Request) -> Response:
     """The picture itself where a browser can show it, else its thumbnail. Only the id is taken from the request.
 
     `?whole`: no thumbnail in its place, but 404 where it cannot be had, 415 where a browser cannot show it.
     """
+    library = live.current()
     image_id = str(request.path_params["image_id"])
     whole = "whole" in request.query_params
     try:
@@ -83,8 +85,8 @@ def _original(library: Library, request: Request) -> Response:
     return respond_with_etag(data, kind, request)
 
 
-def _health(library: Library, request: Request) -> Response:
-    return JSONResponse({"status": "ok", "model": library.model}, headers=_FRESH)
+def _health(live: LiveLibrary, request: Request) -> Response:
+    return JSONResponse({"status": "ok", "model": live.current().model}, headers=_FRESH)
 
 
 def shown_by_browsers(data: bytes) -> str | None:

@@ -16,7 +16,7 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def content_policy() -> str:
-    """A Content-Security-Policy under which Streamlit's page works and nothing from elsewhere is loaded or run.
+    """Write a Content-Security-Policy under which Streamlit's page works and nothing from elsewhere is loaded or run.
 
     Inline scripts of its page are allowed by their hashes; "blob:" is how Streamlit runs the scripts of components.
     """
@@ -40,8 +40,8 @@ def content_policy() -> str:
     )
 
 
-class Shields:
-    """ASGI middleware: adds the headers, answers only under the `hosts` ("*": any), hides Streamlit's side entrances.
+class SecurityHeaders:
+    """ASGI middleware: adds headers, answers under the `hosts` alone ("*": any), closes Streamlit's own paths.
 
     The check of hosts keeps foreign sites from reading a local library under a name of theirs (DNS rebinding).
     """
@@ -59,24 +59,24 @@ class Shields:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or (scope["type"] == "websocket" and self._knows(scope)):
+        if scope["type"] == "lifespan" or (scope["type"] == "websocket" and self._is_allowed(scope)):
             await self._app(scope, receive, send)
             return
 
-        async def send_shielded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
-        if not self._knows(scope):
-            await PlainTextResponse("this name is not served here", 400)(scope, receive, send_shielded)
+        if not self._is_allowed(scope):
+            await PlainTextResponse("this name is not served here", 400)(scope, receive, send_with_headers)
         elif scope["path"].startswith(_CLOSED):
-            await PlainTextResponse("not found", 404)(scope, receive, send_shielded)
+            await PlainTextResponse("not found", 404)(scope, receive, send_with_headers)
         else:
-            await self._app(scope, receive, send_shielded)
+            await self._app(scope, receive, send_with_headers)
 
-    def _knows(self, scope: Scope) -> bool:
+    def _is_allowed(self, scope: Scope) -> bool:
         host = Headers(scope=scope).get("host", "")
         return "*" in self._hosts or _PORT.sub("", host).lower() in self._hosts

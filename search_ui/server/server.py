@@ -12,7 +12,7 @@ from core.bootstrap import Wiring
 from core.errors import InvalidSetting
 from core.errors.hints import Configure
 from core.settings import Settings
-from search_ui.library.live_library import Following
+from search_ui.library.live_library import LiveLibrary
 from search_ui.page.theme import THEME
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
 
         from search_ui.server.app import make_app
 
-        library = Following.of(wiring)
+        library = LiveLibrary(wiring)
         app = make_app(library, allowed_hosts(host, allow_hosts))
         config = uvicorn.Config(
             app,
@@ -45,14 +45,14 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        with _ends_on_signals(server), closing(library):
-            announce(f"http://{_spoken(host)}:{port}")
+        with _stop_on_signals(server), closing(library):
+            announce(f"http://{_browser_host(host)}:{port}")
             server.run(sockets=[listening])
 
 
 @contextmanager
-def _ends_on_signals(server: "uvicorn.Server") -> Iterator[None]:
-    """SIGINT and SIGTERM end the server in good order, from before it runs its own handlers until after."""
+def _stop_on_signals(server: "uvicorn.Server") -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the server in good order, from before it runs its own handlers until after."""
 
     def end(*_: object) -> None:
         server.should_exit = True
@@ -71,7 +71,7 @@ def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
 
 
 def configure(settings: Settings, host: str, port: int) -> None:
-    """Sets Streamlit's configuration, whatever its files and environment say elsewhere. Before the app is made."""
+    """Set Streamlit's configuration over its own files and environment. Call it before the app is made."""
     from streamlit.web.bootstrap import load_config_options
 
     load_config_options(streamlit_options(settings, host, port))
@@ -104,7 +104,7 @@ def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, obj
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 is any free one. Raises InvalidSetting."""
+    """Open a socket that listens there; port 0 is any free one. Raises InvalidSetting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Told that it is TCP, asyncio sends at once; else an answer's body waits 40 ms for its head to be acknowledged.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -130,8 +130,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _spoken(host: str) -> str:
-    """The host as an address of this machine is written for a browser."""
+def _browser_host(host: str) -> str:
+    """Write the host as a browser on this machine needs it."""
     if host in _EVERYWHERE:
         return "localhost"
     return f"[{host}]" if ":" in host else host

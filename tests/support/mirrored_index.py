@@ -8,7 +8,7 @@ from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
-from core.adapters.index_base.point_codec import caption_payload, checked_payload, dense_vectors
+from core.adapters.index_base.point_codec import caption_payload, dense_vectors, point_payload
 from core.domain.image import ImageRef
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 from tests.support.fakes import MemoryIndex
@@ -30,7 +30,7 @@ class MirroredIndex:
 
     def upsert(self, points: Sequence[Point]) -> None:
         for point in points:
-            checked_payload(point)
+            point_payload(point)
             dense_vectors(point, self.library.info.dimension)
         self._write("upsert", points)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Ids, Mask, Rows, packed
-from core.adapters.faiss_mirror.compaction import SegmentLoad, worn
+from core.adapters.faiss_mirror.columns import Ids, Mask, Rows, pack_ids
+from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
-from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, take_over
+from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, reuse_segment
 from core.adapters.faiss_mirror.segment import DENSE, ROWS, Row, Segment, open_segments
-from core.adapters.faiss_mirror.segment_rewrite import living, written_segment
+from core.adapters.faiss_mirror.segment_rewrite import iter_live_rows, write_new_segment
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.local.free_space import check_free_space
 from core.errors import BucketLensError
@@ -32,26 +32,26 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LibraryState:
     """Every image of the library in ascending order of id, with the version of its point."""
 
     ids: Ids
     versions: NDArray[np.int64]
 
     @classmethod
-    def of(cls, index: VectorIndex) -> "Known":
+    def of(cls, index: VectorIndex) -> "LibraryState":
         told = index.versions()
-        parts: list[Ids] = [packed([])]
+        parts: list[Ids] = [pack_ids([])]
         numbers: list[NDArray[np.int64]] = []
         while found := list(islice(told, _KNOWN)):
-            parts.append(packed([image_id for image_id, _ in found]))
+            parts.append(pack_ids([image_id for image_id, _ in found]))
             numbers.append(np.array([version for _, version in found], np.int64))
         ids = np.concatenate(parts)
         versions = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
         order = np.argsort(ids)
         return cls(ids[order], versions[order])
 
-    def still(self, segment: Segment) -> tuple[Mask, Rows]:
+    def match(self, segment: Segment) -> tuple[Mask, Rows]:
         """Which rows of a segment are as the library has them, and where these are in the library."""
         if not len(self.ids):
             return np.zeros(segment.columns.rows, bool), np.zeros(0, np.int64)
@@ -91,9 +91,9 @@ def build(
     started = time.monotonic()
     with folder.building(wait_s) as unfinished:
         as_of = datetime.now(UTC)
-        known = Known.of(index)
+        known = LibraryState.of(index)
         previous = None if anew else _previous(folder, index, storage)
-        made = _Making(index, unfinished, storage, rows, known, previous, going).run()
+        made = _Build(index, unfinished, storage, rows, known, previous, going).run()
         if made is None:
             assert previous is not None
             folder.point_to(previous.manifest.name, as_of)
@@ -130,7 +130,7 @@ def _previous(folder: MirrorFolder, index: VectorIndex, storage: Storage) -> Pre
     return None
 
 
-class _Making:
+class _Build:
     """What one build does, from what is known of the library to the files of a generation."""
 
     def __init__(
@@ -139,7 +139,7 @@ class _Making:
         unfinished: Path,
         storage: Storage,
         rows: int,
-        known: Known,
+        known: LibraryState,
         previous: Previous | None,
         going: Callable[[], object],
     ) -> None:
@@ -156,13 +156,13 @@ class _Making:
         held = np.zeros(len(self._known.ids), bool)
         lives: list[Mask] = []
         for segment in self._segments:
-            live, places = self._known.still(segment)
+            live, places = self._known.match(segment)
             held[places] = True
             lives.append(live)
         missing = np.flatnonzero(~held)
         if self._previous is not None and not len(missing) and self._unchanged(lives):
             return None
-        anew = self._worn(lives)
+        anew = self._choose_rewritten(lives)
         check_free_space(self._unfinished, self._growth(len(missing), anew, lives))
         entries: list[SegmentEntry] = []
         files: dict[str, FileEntry] = {}
@@ -171,7 +171,7 @@ class _Making:
                 entry, taken = self._keep(n, live)
                 entries.append(entry)
                 files |= taken
-        changed = [self._read(missing), *(living(self._segments[n], lives[n]) for n in anew)]
+        changed = [self._read(missing), *(iter_live_rows(self._segments[n], lives[n]) for n in anew)]
         rows = heapq.merge(*changed, key=lambda row: row.record.id)
         while part := list(islice(rows, self._rows)):
             entry, written = self._write(part)
@@ -186,9 +186,9 @@ class _Making:
     def _unchanged(self, lives: Sequence[Mask]) -> bool:
         return all(np.array_equal(live, one.live) for live, one in zip(lives, self._segments, strict=True))
 
-    def _worn(self, lives: Sequence[Mask]) -> list[int]:
+    def _choose_rewritten(self, lives: Sequence[Mask]) -> list[int]:
         loads = [SegmentLoad(str(n), len(live), int(np.count_nonzero(live))) for n, live in enumerate(lives)]
-        return sorted(int(name) for name in worn(loads, self._rows))
+        return sorted(int(name) for name in choose_rewritten(loads, self._rows))
 
     def _growth(self, missing: int, anew: Sequence[int], lives: Sequence[Mask]) -> int:
         """Bytes at most: what is written anew, and everything else once more."""
@@ -203,7 +203,7 @@ class _Making:
         manifest = self._previous.manifest
         name = manifest.segments[n].name
         files = {path: entry for path, entry in manifest.files.items() if path.split("/")[0] == name}
-        take_over(name, self._unfinished, files, self._previous.folder, self._previous.before)
+        reuse_segment(name, self._unfinished, files, self._previous.folder, self._previous.before)
         entry = SegmentEntry(name, len(live), int(np.count_nonzero(live)))
         if entry.mask is not None:
             np.save(self._unfinished / entry.mask, live, allow_pickle=False)
@@ -212,7 +212,7 @@ class _Making:
 
     def _write(self, rows: Sequence[Row]) -> tuple[SegmentEntry, dict[str, FileEntry]]:
         self._going()
-        return written_segment(self._unfinished, rows, self._storage)
+        return write_new_segment(self._unfinished, rows, self._storage)
 
     def _read(self, places: Rows) -> Iterator[Row]:
         """Images of the library by their places among all that is known, without those deleted meanwhile."""

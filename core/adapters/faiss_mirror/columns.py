@@ -56,7 +56,7 @@ def write_columns(path: Path, records: Sequence[ImageRecord], versions: Sequence
         "aspect": pa.array([_aspect(record) for record in records], pa.float64()),
     }
     for name, type_ in _FIELDS.items():
-        columns[name] = pa.array([_told(record, name) for record in records], type_)
+        columns[name] = pa.array([_column_value(record, name) for record in records], type_)
     table = pa.table(columns)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, len(records)))
@@ -86,14 +86,14 @@ class Columns:
 
     def rows_of(self, image_ids: Sequence[str]) -> Rows:
         """The rows of those that are here, ascending."""
-        wanted = np.unique(packed(image_ids))
+        wanted = np.unique(pack_ids(image_ids))
         rows = np.searchsorted(self.ids, wanted)
         rows = rows[rows < self.rows]
         return rows[np.isin(self.ids[rows], wanted, assume_unique=True)].astype(np.int64)
 
     def first_row(self, image_id: str) -> int:
         """Find the first row whose id is this one or a greater one."""
-        return int(np.searchsorted(self.ids, packed([image_id])[0]))
+        return int(np.searchsorted(self.ids, pack_ids([image_id])[0]))
 
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
         """In the order of the rows. A file that an earlier version wrote may lack a field."""
@@ -118,7 +118,7 @@ class Columns:
         return payloads
 
 
-def packed(image_ids: Sequence[str]) -> Ids:
+def pack_ids(image_ids: Sequence[str]) -> Ids:
     return np.array([bytes.fromhex(image_id.replace("-", "")) for image_id in image_ids], "S16")
 
 
@@ -127,7 +127,7 @@ def microseconds(time: datetime) -> int:
     return (time - _EPOCH) // _US
 
 
-def _told(record: ImageRecord, name: str) -> Any:
+def _column_value(record: ImageRecord, name: str) -> Any:
     value = getattr(record, name)
     if name == "words":
         return list(dict.fromkeys(value))  # each counts once in a facet

@@ -17,7 +17,7 @@ class SegmentLoad:
     live: int
 
 
-def worn(segments: Sequence[SegmentLoad], full: int) -> set[str]:
+def choose_rewritten(segments: Sequence[SegmentLoad], full: int) -> set[str]:
     """The segments whose living rows are to be written anew, `full` being the most that a segment holds.
 
     Those of which most is dead, and the small ones once there are many: as in a log-structured merge tree (O'Neil et

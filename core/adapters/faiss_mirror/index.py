@@ -55,7 +55,7 @@ class FaissMirror(IndexBase):
 
     def generation(self) -> Generation:
         """Raises MirrorMissing, MirrorDamaged, LibraryError."""
-        pointer = self._looks()
+        pointer = self._pointer_state()
         opened = self._opened
         if opened is not None and pointer == self._pointer:
             return opened
@@ -69,7 +69,7 @@ class FaissMirror(IndexBase):
     def _reading(self) -> Iterator[Generation]:
         yield self.generation()
 
-    def _looks(self) -> object:
+    def _pointer_state(self) -> object:
         try:
             found = os.stat(self._folder.pointer)
         except OSError:

@@ -9,11 +9,10 @@ from core.errors.hints import Configure
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
 from core.ports.vector_index import Editions, VectorIndex
-from core.search.timing import go_on
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    from core.adapters.faiss_mirror.archive.tar_format import Packed
+    from core.adapters.faiss_mirror.archive.tar_format import ArchiveSummary
     from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 
 
@@ -34,7 +33,7 @@ class Mirrors:
 
         return FaissMirror(self.folder, self._settings.mirror.threads)
 
-    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = go_on) -> None:
+    def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = lambda: None) -> None:
         """Make the copy equal to the library. Raises LibraryError, and OSError.
 
         `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
@@ -56,7 +55,7 @@ class Mirrors:
         """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
         return self._generations().verify()
 
-    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "Packed":
+    def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "ArchiveSummary":
         """Pack the copy into a file, which is replaced where there is one.
 
         Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
@@ -65,7 +64,7 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "Packed":
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "ArchiveSummary":
         """Have the copy that a file holds, where no library is: its copy would answer for another one.
 
         Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.

@@ -141,7 +141,9 @@ class MirrorFolder:
             return 0
 
 
-def take_over(segment: str, into: Path, files: Mapping[str, FileEntry], before: Path, before_that: Path | None) -> None:
+def reuse_segment(
+    segment: str, into: Path, files: Mapping[str, FileEntry], before: Path, before_that: Path | None
+) -> None:
     """Bring a segment's files into a new generation: as links into the generation before the last, else as copies.
 
     Raises OSError, and MirrorDamaged where a copy is not what was written.

@@ -23,7 +23,7 @@ from core.text.bm25 import SCORING_VERSION
 _PAGE = 1000
 
 
-def renewed(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Manifest:
+def migrate_words(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Manifest:
     """The same generation with the words of this version, made of its own captions: no library is asked.
 
     Its segments, in a folder that is not published yet, are written anew. Raises DiskFull and OSError.
@@ -32,11 +32,11 @@ def renewed(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Manifest:
         return manifest
     check_free_space(unfinished, sum(entry.size for entry in manifest.files.values()))
     segments = open_segments(unfinished, manifest)
-    every = heapq.merge(*map(_retold, segments), key=lambda row: row.record.id)
+    every = heapq.merge(*map(_reanalyse, segments), key=lambda row: row.record.id)
     entries: list[SegmentEntry] = []
     files: dict[str, FileEntry] = {}
     while part := list(islice(every, rows)):
-        entry, written = written_segment(unfinished, part, cast(Storage, manifest.storage))
+        entry, written = write_new_segment(unfinished, part, cast(Storage, manifest.storage))
         entries.append(entry)
         files |= written
     for old in manifest.segments:
@@ -46,18 +46,18 @@ def renewed(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Manifest:
     return replace(manifest, segments=tuple(entries), files=files, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION)
 
 
-def _retold(segment: Segment) -> Iterator[Row]:
-    for row in living(segment, segment.live):
+def _reanalyse(segment: Segment) -> Iterator[Row]:
+    for row in iter_live_rows(segment, segment.live):
         yield replace(row, record=replace(row.record, words=analysis.analyse(*row.record.texts)))
 
 
-def living(segment: Segment, live: Mask) -> Iterator[Row]:
+def iter_live_rows(segment: Segment, live: Mask) -> Iterator[Row]:
     rows = np.flatnonzero(live)
     for start in range(0, len(rows), _PAGE):
         yield from segment.read(rows[start : start + _PAGE])
 
 
-def written_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> tuple[SegmentEntry, dict[str, FileEntry]]:
+def write_new_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> tuple[SegmentEntry, dict[str, FileEntry]]:
     """A new segment in the folder, and its files. Raises OSError."""
     name = f"segment-{uuid.uuid4().hex[:12]}"
     write_segment(folder / name, rows, storage)

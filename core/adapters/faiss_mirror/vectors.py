@@ -23,7 +23,7 @@ _SEED = 20
 
 def write_vectors(path: Path, vectors: Matrix, storage: Storage) -> None:
     """(N, D) float32 unit rows, N > 0. Raises OSError."""
-    index = _made(vectors, storage)
+    index = _build_index(vectors, storage)
     index.add(vectors)
     if isinstance(index, faiss.IndexIVF):
         index.make_direct_map()
@@ -33,7 +33,7 @@ def write_vectors(path: Path, vectors: Matrix, storage: Storage) -> None:
         raise OSError(f"{path} could not be written: {error}") from error
 
 
-def _made(vectors: Matrix, storage: Storage) -> Any:
+def _build_index(vectors: Matrix, storage: Storage) -> Any:
     count, dimension = vectors.shape
     product, half = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer.QT_fp16
     if storage == "float32":
@@ -71,7 +71,9 @@ class SegmentVectors:
         if not count or limit < 1:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         scores, places = self._index.search(
-            np.ascontiguousarray(vector[None], np.float32), min(limit, count), params=self._asked(allowed, exact)
+            np.ascontiguousarray(vector[None], np.float32),
+            min(limit, count),
+            params=self._search_parameters(allowed, exact),
         )
         found = places[0] >= 0
         return self._rows[places[0][found]].astype(np.int64), scores[0][found]
@@ -86,7 +88,7 @@ class SegmentVectors:
             return rows[held], np.zeros((0, self._index.d), np.float32)
         return rows[held], self._index.reconstruct_batch(wanted)
 
-    def _asked(self, allowed: Mask, exact: bool) -> Any:
+    def _search_parameters(self, allowed: Mask, exact: bool) -> Any:
         chosen = None
         if not allowed.all():
             bits = np.packbits(allowed, bitorder="little")

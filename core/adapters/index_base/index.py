@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
-from core.adapters.index_base.point_codec import dense, valid_ids
+from core.adapters.index_base.point_codec import check_vector, valid_ids
 from core.domain.conditions import Keyword
 from core.domain.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
@@ -103,7 +103,7 @@ class IndexBase(ABC):
 
     def _check(self, probe: Probe) -> Probe:
         """Have the vector as (D,) float32. Raises ValueError for one that is not a unit vector of this index."""
-        return probe if probe.vector is None else Probe(probe.list, dense(probe.vector, self.info.dimension))
+        return probe if probe.vector is None else Probe(probe.list, check_vector(probe.vector, self.info.dimension))
 
 
 def _clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:

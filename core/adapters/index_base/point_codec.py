@@ -15,7 +15,7 @@ from core.text import analysis
 VERSION = "version"  # the payload field that every write of a point sets anew; 0 stands for one that lacks it
 
 
-def checked_payload(point: Point) -> dict[str, Any]:
+def point_payload(point: Point) -> dict[str, Any]:
     """The point's payload. Raises ValueError for an id or a text that no index takes."""
     record = point.record
     if not POINT_ID.fullmatch(record.id):
@@ -28,11 +28,11 @@ def checked_payload(point: Point) -> dict[str, Any]:
 def dense_vectors(point: Point, dimension: int) -> dict[str, Any]:
     """Those that the point has, by name. Raises ValueError as `dense` does."""
     given = {"image": point.image, "caption": point.caption}
-    return {name: dense(vector, dimension) for name, vector in given.items() if vector is not None}
+    return {name: check_vector(vector, dimension) for name, vector in given.items() if vector is not None}
 
 
 def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
-    """The fields to replace; None removes one. Raises ValueError as `checked_payload` does."""
+    """The fields to replace; None removes one. Raises ValueError as `point_payload` does."""
     payload = {
         "caption": update.text,
         "captions": list(update.captions),
@@ -54,7 +54,7 @@ def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
     return payload
 
 
-def dense(vector: Vector, dimension: int) -> Any:
+def check_vector(vector: Vector, dimension: int) -> Any:
     """(D,) float32. Raises ValueError for any other shape and for what is no finite unit vector."""
     array = np.asarray(vector, np.float32)
     if array.shape != (dimension,):

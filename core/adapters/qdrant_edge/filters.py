@@ -12,7 +12,7 @@ from core.text import analysis
 from core.text.analysis import is_unicode
 
 EdgeCondition = edge.FieldCondition | edge.IsEmptyCondition | edge.HasIdCondition | edge.Filter
-Checked = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
+PostFilter = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
 
 _NOTHING = edge.Filter(must_not=[edge.Filter()])
 _PAGE = 10_000
@@ -23,7 +23,7 @@ class FilterTranslator:
 
     def __init__(self) -> None:
         self._stamp: str | None = None
-        self._read: dict[Checked, EdgeCondition] = {}
+        self._read: dict[PostFilter, EdgeCondition] = {}
 
     def __call__(self, filter: Filter, shard: edge.EdgeShard, stamp: str | None) -> edge.Filter | None:
         """Translate a filter; None where it lets everything pass.
@@ -34,7 +34,7 @@ class FilterTranslator:
             self._stamp, self._read = stamp, {}
         read = self._read
 
-        def check(condition: Checked) -> EdgeCondition:
+        def check(condition: PostFilter) -> EdgeCondition:
             if condition not in read:
                 read[condition] = _check_points(condition, shard)
             return read[condition]
@@ -42,7 +42,7 @@ class FilterTranslator:
         return _filter(simplify(filter), check)
 
 
-def _filter(filter: Filter, check: Callable[[Checked], EdgeCondition]) -> edge.Filter | None:
+def _filter(filter: Filter, check: Callable[[PostFilter], EdgeCondition]) -> edge.Filter | None:
     if not filter:
         return None
     return edge.Filter(
@@ -53,7 +53,7 @@ def _filter(filter: Filter, check: Callable[[Checked], EdgeCondition]) -> edge.F
     )
 
 
-def _condition(condition: Condition, check: Callable[[Checked], EdgeCondition]) -> EdgeCondition:
+def _condition(condition: Condition, check: Callable[[PostFilter], EdgeCondition]) -> EdgeCondition:
     match condition:
         case Filter():
             return _filter(condition, check) or edge.Filter()
@@ -73,8 +73,8 @@ def _condition(condition: Condition, check: Callable[[Checked], EdgeCondition]) 
             return check(condition)
 
 
-def _check_points(condition: Checked, shard: edge.EdgeShard) -> EdgeCondition:
-    narrow, fields = _narrowed(condition)
+def _check_points(condition: PostFilter, shard: edge.EdgeShard) -> EdgeCondition:
+    narrow, fields = _narrow(condition)
     fitting: set[str] = set()
     seen, offset = 0, None
     while True:
@@ -89,7 +89,7 @@ def _check_points(condition: Checked, shard: edge.EdgeShard) -> EdgeCondition:
     return edge.HasIdCondition(fitting) if fitting else _NOTHING  # type: ignore[arg-type]
 
 
-def _narrowed(condition: Checked) -> tuple[edge.Filter, list[str]]:
+def _narrow(condition: PostFilter) -> tuple[edge.Filter, list[str]]:
     """What everything that fits fulfils too, and the fields that show whether it fits."""
     if isinstance(condition, Phrase):
         forms = analysis.analyse(condition.text)

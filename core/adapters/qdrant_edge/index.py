@@ -10,9 +10,10 @@ from typing import Any
 import qdrant_edge as edge
 
 from core.adapters.index_base.index import IndexBase
-from core.adapters.index_base.point_codec import VERSION, caption_payload, dense, ref_payload, valid_ids
+from core.adapters.index_base.point_codec import VERSION, caption_payload, check_vector, ref_payload, valid_ids
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
+from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     Manifest,
     Tally,
@@ -24,9 +25,9 @@ from core.adapters.qdrant_edge.files import (
     write_tally,
 )
 from core.adapters.qdrant_edge.migrations import create_indexes
-from core.adapters.qdrant_edge.points import TERMS, edge_point, named, sparse, whole_point
+from core.adapters.qdrant_edge.points import TERMS, build_point, named_vectors, sparse_vector, to_edge_point
 from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
-from core.adapters.qdrant_edge.shard import SharedShard, mapped, shared_shard
+from core.adapters.qdrant_edge.shard import SharedShard, shared_shard
 from core.domain.image import ImageRef
 from core.errors import ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
@@ -63,7 +64,7 @@ class EdgeIndex(IndexBase):
     @staticmethod
     def exists(folder: Path) -> bool:
         """Raises LibraryError where that cannot be seen."""
-        with mapped(folder):
+        with translate_errors(folder):
             return has_manifest(folder)
 
     @classmethod
@@ -72,7 +73,7 @@ class EdgeIndex(IndexBase):
 
         The manifest is written last: killed before it, there is no library, and the next call starts over.
         """
-        with mapped(folder):
+        with translate_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             lock = LibraryLock(folder.resolve())
             if not has_manifest(folder):
@@ -91,20 +92,20 @@ class EdgeIndex(IndexBase):
     def open(cls, folder: Path, *, wait_s: float = 2.0, write_wait_s: float = 30.0) -> "EdgeIndex":
         """Raises LibraryMissing, LibraryDamaged."""
         folder = folder.resolve()
-        with mapped(folder):
+        with translate_errors(folder):
             return cls(folder, read_manifest(folder), wait_s, write_wait_s)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
-        self._write([edge_point(point, self.info.dimension) for point in points])
+        self._write([to_edge_point(point, self.info.dimension) for point in points])
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         """Raises ValueError as `upsert` does."""
         changes: dict[str, _Change] = {}
         for update in captions:
             payload = caption_payload(update)
-            vector = None if update.vector is None else dense(update.vector, self.info.dimension)
-            changes[update.id] = payload, {"caption": vector, TERMS: sparse(update.texts)}
+            vector = None if update.vector is None else check_vector(update.vector, self.info.dimension)
+            changes[update.id] = payload, {"caption": vector, TERMS: sparse_vector(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
@@ -116,11 +117,11 @@ class EdgeIndex(IndexBase):
             return
         check_free_space(self._folder)
         with self._writing() as shard:
-            self._shard.expect_fewer(len(there))
+            self._shard.expect_deletions(len(there))
             for start in range(0, len(there), _BATCH):
                 batch = there[start : start + _BATCH]
                 shard.update(edge.UpdateOperation.delete_points(batch))
-                self._shard.wrote(shard, len(batch))
+                self._shard.count_written(shard, len(batch))
 
     def versions(self) -> Iterator[tuple[str, int]]:
         """Yield every id with its version. What is written meanwhile may be in it: the lock is free between pages."""
@@ -170,7 +171,7 @@ class EdgeIndex(IndexBase):
             check_free_space(self._folder, len(batch) * self._point_bytes)
             with self._writing() as shard:
                 shard.update(edge.UpdateOperation.upsert_points(batch))
-                self._shard.wrote(shard, len(batch))
+                self._shard.count_written(shard, len(batch))
 
     def _change(self, changes: dict[str, _Change]) -> None:
         """Read whole points, change them, write them whole: no point is ever half changed."""
@@ -182,15 +183,15 @@ class EdgeIndex(IndexBase):
                 for point in shard.retrieve(there[start : start + _BATCH], True, True):
                     payload, vectors = changes[str(point.id)]
                     changed.append(
-                        whole_point(
+                        build_point(
                             str(point.id),
                             {**(point.payload or {}), **payload},
-                            {**named(point.vector), **vectors},
+                            {**named_vectors(point.vector), **vectors},
                         )
                     )
                 if changed:
                     shard.update(edge.UpdateOperation.upsert_points(changed))
-                    self._shard.wrote(shard, len(changed))
+                    self._shard.count_written(shard, len(changed))
 
     @property
     def _point_bytes(self) -> int:

@@ -10,7 +10,7 @@ import qdrant_edge as edge
 
 from core.adapters.local.free_space import check_free_space
 from core.adapters.qdrant_edge.files import FORMAT, Manifest, write_manifest
-from core.adapters.qdrant_edge.word_migration import forget_progress, tell_words
+from core.adapters.qdrant_edge.word_migration import delete_progress, migrate_words
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
@@ -41,7 +41,7 @@ def create_indexes(shard: edge.EdgeShard) -> None:
         shard.update(edge.UpdateOperation.create_field_index(field, FIELDS[field][1]))
 
 
-def lost_indexes(shard: edge.EdgeShard, format: int) -> list[str]:
+def find_lost_indexes(shard: edge.EdgeShard, format: int) -> list[str]:
     """Those that a library of that format had and this shard lacks."""
     had = {field for field, (since, _) in FIELDS.items() if since <= format}
     return sorted(had - shard.info().payload_schema.keys())
@@ -53,15 +53,15 @@ def upgrade(folder: Path, shard: edge.EdgeShard, manifest: Manifest) -> None:
     started = time.monotonic()
     create_indexes(shard)
     if manifest.format < 2:
-        _tell_aspects(shard)
-    tell_words(folder, shard)
+        _add_aspects(shard)
+    migrate_words(folder, shard)
     shard.flush()
     write_manifest(folder, replace(manifest, format=FORMAT, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION))
-    forget_progress(folder)
+    delete_progress(folder)
     _log.info("library upgraded folder=%s seconds=%.1f", folder, time.monotonic() - started)
 
 
-def _tell_aspects(shard: edge.EdgeShard) -> None:
+def _add_aspects(shard: edge.EdgeShard) -> None:
     offset = None
     while True:
         request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=["width", "height"], with_vector=False)

@@ -21,6 +21,7 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.local.free_space import RESERVE
+from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     damaged,
     read_manifest,
@@ -29,7 +30,7 @@ from core.adapters.qdrant_edge.files import (
     sync_folder,
     write_manifest,
 )
-from core.adapters.qdrant_edge.shard import SharedShard, fault_of, mapped
+from core.adapters.qdrant_edge.shard import SharedShard, find_fault
 
 WORTHWHILE = 100_000  # vectors outside the approximate index: comparing 50,000 images one by one costs some 10 ms
 
@@ -42,12 +43,12 @@ _log = logging.getLogger(__name__)
 
 def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
     """Does nothing where it does not pay, disk space is short, or another process is at it. Raises LibraryError."""
-    with mapped(folder), _one_builder(folder) as builder:
+    with translate_errors(folder), _one_builder(folder) as builder:
         if builder is None:
             return
         _remove_leftovers(folder, read_manifest(folder).shard)
         with shared.reading(wait_s) as shard:
-            if _unindexed(shard) < WORTHWHILE:
+            if _count_unindexed(shard) < WORTHWHILE:
                 return
         needed = int(size_on_disk(folder) * _SPACE) + RESERVE
         if shutil.disk_usage(folder).free < needed:
@@ -57,14 +58,18 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
         copy = folder / f"shard-{uuid.uuid4().hex[:8]}"
         try:
             stamp = _copy(folder, copy, shared, wait_s)
-            kept = stamp is not None and _build(folder, copy, builder) and _turn(folder, copy, stamp, shared, wait_s)
+            kept = (
+                stamp is not None
+                and _build(folder, copy, builder)
+                and _switch_shard(folder, copy, stamp, shared, wait_s)
+            )
         finally:
             if read_manifest(folder).shard != copy.name:
                 shutil.rmtree(copy, ignore_errors=True)
         _log.info("library optimized folder=%s kept=%s seconds=%.1f", folder, kept, time.monotonic() - started)
 
 
-def _unindexed(shard: edge.EdgeShard) -> int:
+def _count_unindexed(shard: edge.EdgeShard) -> int:
     """Vectors, of both names, that a search compares one by one."""
     vectors = sum(
         shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=[edge.HasVectorCondition(name)])))
@@ -78,13 +83,13 @@ def _copy(folder: Path, copy: Path, shared: SharedShard, wait_s: float) -> str |
 
     The library is let go between pieces when another process wants it: readers change nothing.
     """
-    with shared.settled(wait_s) as tally:
+    with shared.quiesce(wait_s) as tally:
         source = folder / read_manifest(folder).shard
     files = [path for path in sorted(source.rglob("*")) if path.is_file()]
     for path in files:
         target = copy / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with shared.settled(wait_s) as now:
+        with shared.quiesce(wait_s) as now:
             if now.stamp != tally.stamp:
                 return None
             _copy_sparse(path, target)
@@ -120,9 +125,9 @@ def _build(folder: Path, copy: Path, builder: int) -> bool:
     return done.returncode == 0
 
 
-def _turn(folder: Path, copy: Path, stamp: str, shared: SharedShard, wait_s: float) -> bool:
+def _switch_shard(folder: Path, copy: Path, stamp: str, shared: SharedShard, wait_s: float) -> bool:
     """Make the copy the library's shard, unless somebody wrote since it was taken."""
-    with shared.closed(wait_s):
+    with shared.suspend(wait_s):
         tally = read_tally(folder)
         if tally.stamp != stamp:
             return False
@@ -157,11 +162,11 @@ def _remove_leftovers(folder: Path, current: str) -> None:
 def build(folder: Path, copy: Path) -> None:
     """Raises LibraryDamaged where the built shard is not whole."""
     os.nice(10)
-    with mapped(folder):
+    with translate_errors(folder):
         shard = edge.EdgeShard.load(str(copy))
         shard.optimize()
         shard.flush()
-        fault = fault_of(shard, read_tally(folder), read_manifest(folder))
+        fault = find_fault(shard, read_tally(folder), read_manifest(folder))
         shard.close()
         sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:

@@ -6,7 +6,6 @@ folder, and one process at a time holds the folder's lock.
 
 import atexit
 import ctypes
-import errno
 import logging
 import os
 import threading
@@ -20,6 +19,7 @@ import qdrant_edge as edge
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.disk_space import make_loadable, stay_loadable
+from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     Manifest,
     Tally,
@@ -28,9 +28,9 @@ from core.adapters.qdrant_edge.files import (
     read_tally,
     write_tally,
 )
-from core.adapters.qdrant_edge.migrations import lost_indexes, upgrade
+from core.adapters.qdrant_edge.migrations import find_lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
-from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
+from core.errors import LibraryBusy, LibraryError
 from core.errors.hints import TryAgain
 from core.ports.vector_index import IndexInfo
 
@@ -79,7 +79,7 @@ class SharedShard:
         shard = self._enter(wait_s)
         broken = False
         try:
-            with mapped(self._folder):
+            with translate_errors(self._folder):
                 if info is not None and (self._info is None or info.fingerprint != self._info.fingerprint):
                     raise LibraryError(
                         f"the library {self._folder} was made anew with another model while it was in use", TryAgain()
@@ -129,11 +129,11 @@ class SharedShard:
         writes = self._writes
         return None if writes % 2 else f"{self._tally.stamp} {writes}"
 
-    def expect_fewer(self, points: int) -> None:
+    def expect_deletions(self, points: int) -> None:
         """To be said, while writing, before up to so many points are deleted."""
         self._set_tally(Tally.of(max(0, self.tally.points - points), exact=False))
 
-    def wrote(self, shard: edge.EdgeShard, points: int) -> None:
+    def count_written(self, shard: edge.EdgeShard, points: int) -> None:
         """To be said, while writing, after a write: flushes when enough has gathered."""
         self._unflushed += points
         if self._unflushed >= _FLUSH_POINTS:
@@ -142,7 +142,7 @@ class SharedShard:
             self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=False))
 
     @contextmanager
-    def settled(self, wait_s: float) -> Iterator[Tally]:
+    def quiesce(self, wait_s: float) -> Iterator[Tally]:
         """Everything is on disk, and no thread of this process writes meanwhile."""
         if not self._writing.acquire(timeout=wait_s):
             raise LibraryBusy(f"the library {self._folder}", wait_s)
@@ -153,7 +153,7 @@ class SharedShard:
             self._writing.release()
 
     @contextmanager
-    def closed(self, wait_s: float) -> Iterator[None]:
+    def suspend(self, wait_s: float) -> Iterator[None]:
         """Nobody, in this process or another, has the shard open meanwhile."""
         deadline = time.monotonic() + wait_s
         with self._writing:
@@ -225,15 +225,15 @@ class SharedShard:
         if not self._changed.wait_for(ready, max(0.0, deadline - time.monotonic())):
             if undrain:
                 self._draining = False
-            raise LibraryBusy(library_named(self._folder), wait_s)
+            raise LibraryBusy(describe_library(self._folder), wait_s)
 
     def _load(self, wait_s: float) -> edge.EdgeShard:
-        with mapped(self._folder):
+        with translate_errors(self._folder):
             read_manifest(self._folder)
             try:
                 self._lock.acquire(wait_s)
             except LibraryBusy as busy:
-                raise LibraryBusy(library_named(self._folder), busy.waited_s) from busy
+                raise LibraryBusy(describe_library(self._folder), busy.waited_s) from busy
             started = time.monotonic()
             manifest = read_manifest(self._folder)
             path = self._folder / manifest.shard
@@ -246,13 +246,13 @@ class SharedShard:
             shard = edge.EdgeShard.load(str(path))
             stay_loadable(self._folder, path)
             self._path = path
-            fault = fault_of(shard, self._tally, manifest)
+            fault = find_fault(shard, self._tally, manifest)
         if fault:
             shard.close()
             raise damaged(self._folder, fault)
         if manifest.outdated:
             try:
-                with mapped(self._folder):
+                with translate_errors(self._folder):
                     upgrade(self._folder, shard, manifest)
                     self._set_tally(Tally.of(self._tally.points, exact=self._tally.exact))
             except BaseException:
@@ -267,7 +267,7 @@ class SharedShard:
         if shard is None:
             return
         try:
-            with mapped(self._folder):
+            with translate_errors(self._folder):
                 lost = self._lock.is_lost
                 if not self.tally.exact and not lost:
                     self._settle(shard)
@@ -311,48 +311,21 @@ class SharedShard:
                 return
 
 
-def library_named(folder: Path) -> str:
+def describe_library(folder: Path) -> str:
     """The library, and what keeps it where that is known."""
     progress = read_progress(folder)
     being = "" if progress is None else f" ({progress.done:,} of {progress.total:,} brought up to this version)"
     return f"the library {folder}{being}"
 
 
-def fault_of(shard: edge.EdgeShard, tally: Tally, manifest: Manifest) -> str | None:
+def find_fault(shard: edge.EdgeShard, tally: Tally, manifest: Manifest) -> str | None:
     """What is wrong with a shard that the engine loaded without a word, if anything."""
     found = shard.count(edge.CountRequest(exact=True))
     if found < tally.points or (tally.exact and found != tally.points):
         return f"it holds {found:,} images where {tally.points:,} were written"
-    if lost := lost_indexes(shard, manifest.format):
+    if lost := find_lost_indexes(shard, manifest.format):
         return f"its payload indexes of {', '.join(lost)} are gone"
     return None
-
-
-@contextmanager
-def mapped(folder: Path) -> Iterator[None]:
-    """The one place where what the engine and the file system raise becomes a LibraryError.
-
-    The engine raises bare `Exception`s with a text, and panics, which are no `Exception`. A ValueError or TypeError is
-    its word for a value that cannot be, a fault of the caller, and passes through.
-    """
-    try:
-        yield
-    except BucketLensError:
-        raise
-    except OSError as error:
-        raise disk_fault(folder, error) from error
-    except BaseException as error:
-        if type(error) is Exception or type(error).__name__ == "PanicException":
-            raise _from_engine(folder, str(error)) from error
-        raise
-
-
-def _from_engine(folder: Path, message: str) -> LibraryError:
-    if "WouldBlock" in message:
-        return LibraryBusy(f"the library {folder}")
-    if "No space left" in message:
-        return disk_fault(folder, OSError(errno.ENOSPC, message))
-    return damaged(folder, f"the engine says: {message}")
 
 
 def _hook_process() -> None:

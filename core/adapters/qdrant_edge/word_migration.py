@@ -16,7 +16,7 @@ import qdrant_edge as edge
 from core.adapters.index_base.point_codec import VERSION, new_version
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.json_file import JsonFile
-from core.adapters.qdrant_edge.points import TERMS, sparse
+from core.adapters.qdrant_edge.points import TERMS, sparse_vector
 from core.domain.image import all_texts
 from core.text import analysis
 from core.text.analysis import ANALYSER_VERSION
@@ -25,7 +25,7 @@ from core.text.bm25 import SCORING_VERSION
 _OLD = "words"
 _PAGE = 512
 _FLUSH = 8  # pages
-_TELLS_S = 10.0
+_LOG_INTERVAL_S = 10.0
 _POINT_BYTES = 8192  # of words, their vector and its index, in the log and the segment, generously
 _FIELDS = ["caption", "captions", "generated", "words"]
 
@@ -43,7 +43,7 @@ class Progress:
     scoring: int = SCORING_VERSION
 
 
-def tell_words(folder: Path, shard: edge.EdgeShard) -> None:
+def migrate_words(folder: Path, shard: edge.EdgeShard) -> None:
     """Under the library's lock. Raises DiskFull."""
     shard.update(edge.UpdateOperation.create_sparse_vector(TERMS))  # where it is there, nothing changes
     progress = read_progress(folder) or Progress()
@@ -51,13 +51,13 @@ def tell_words(folder: Path, shard: edge.EdgeShard) -> None:
     check_free_space(folder, (total - progress.done) * _POINT_BYTES)
     if total:
         _log.warning("bringing the words of %s up to this version: %d pictures", folder, total - progress.done)
-    done, told = progress.done, time.monotonic()
+    done, logged_at = progress.done, time.monotonic()
     offset: Any = progress.after
     while True:
         for _ in range(_FLUSH):
             request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=_FIELDS, with_vector=False)
             found, offset = shard.scroll(request)
-            _tell_page(shard, found)
+            _migrate_page(shard, found)
             done += len(found)
             if offset is None:
                 break
@@ -65,22 +65,22 @@ def tell_words(folder: Path, shard: edge.EdgeShard) -> None:
         if offset is None:
             break
         _write(folder, Progress(done, total, str(offset)))
-        if time.monotonic() - told > _TELLS_S:
-            told = time.monotonic()
+        if time.monotonic() - logged_at > _LOG_INTERVAL_S:
+            logged_at = time.monotonic()
             _log.warning("bringing the words of %s up to this version: %d of %d pictures", folder, done, total)
     shard.update(edge.UpdateOperation.delete_vector_name(_OLD))  # where it is gone, nothing changes
 
 
-def _tell_page(shard: edge.EdgeShard, points: list[edge.Record]) -> None:
+def _migrate_page(shard: edge.EdgeShard, points: list[edge.Record]) -> None:
     vectors, without = [], []
     for point in points:
-        said: dict[str, Any] = point.payload or {}
-        texts = all_texts(said.get("caption"), tuple(said.get("captions") or ()), said.get("generated"))
+        payload: dict[str, Any] = point.payload or {}
+        texts = all_texts(payload.get("caption"), tuple(payload.get("captions") or ()), payload.get("generated"))
         forms = list(analysis.analyse(*texts))
-        if not texts and not said.get("words"):
+        if not texts and not payload.get("words"):
             continue
         shard.update(edge.UpdateOperation.set_payload([point.id], {"words": forms, VERSION: new_version()}))
-        vector = sparse(texts)
+        vector = sparse_vector(texts)
         if vector is None:
             without.append(point.id)
         else:
@@ -104,7 +104,7 @@ def read_progress(folder: Path) -> Progress | None:
     return found if (found.analyser, found.scoring) == (ANALYSER_VERSION, SCORING_VERSION) else None
 
 
-def forget_progress(folder: Path) -> None:
+def delete_progress(folder: Path) -> None:
     _file(folder).delete()
 
 

@@ -60,7 +60,7 @@ def connect(
         url=url,
         headers={"api-key": api_key} if api_key else None,
         timeout=ceil(timeout_s),
-        prefer_grpc=prefer_grpc and host is not None and _listens(host, grpc_port),
+        prefer_grpc=prefer_grpc and host is not None and _is_listening(host, grpc_port),
         grpc_port=grpc_port,
         grpc_options=dict(_GRPC_OPTIONS),
         check_compatibility=False,
@@ -68,7 +68,7 @@ def connect(
     return Server(client, url, patience_s, stop)
 
 
-def _listens(host: str, port: int) -> bool:
+def _is_listening(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=_LISTENS_S).close()
     except OSError:
@@ -101,8 +101,8 @@ class Server:
             try:
                 answer = call(self._client)
             except _FAULTS as error:
-                fault = self._mapped(error, writes=writes)
-                pause = min(max(wait * random.uniform(0.5, 1.0), _asked_to_wait(error)), _LONGEST_WAIT_S)
+                fault = self._map_error(error, writes=writes)
+                pause = min(max(wait * random.uniform(0.5, 1.0), _retry_after_s(error)), _LONGEST_WAIT_S)
                 waited = time.monotonic() - began
                 if not isinstance(fault, LibraryUnreachable) or waited + pause > self._patience_s:
                     raise fault from error
@@ -125,14 +125,14 @@ class Server:
             self._told = True
             _log.warning("%s; trying on for %.0f s", fault.reason, self._patience_s)
 
-    def _mapped(self, error: Exception, *, writes: bool) -> LibraryError:
+    def _map_error(self, error: Exception, *, writes: bool) -> LibraryError:
         if isinstance(error, QdrantException):
             return LibraryUnreachable(self.address, f"it has too much to do ({error})")
         if isinstance(error, ResponseHandlingException):
             return LibraryUnreachable(self.address, str(error.source) or type(error.source).__name__)
         if isinstance(error, UnexpectedResponse):
             code: Any = error.status_code
-            told = _said(error)
+            told = _error_message(error)
             missing, again = code == 404, code in _AGAIN_HTTP
         else:
             assert isinstance(error, grpc.Call)
@@ -150,12 +150,12 @@ class Server:
         return LibraryError(f"the Qdrant server {self.address} failed: {told}", Advice("its log tells more"))
 
 
-def _said(error: UnexpectedResponse) -> str:
+def _error_message(error: UnexpectedResponse) -> str:
     with suppress(ValueError, KeyError, TypeError):
         return str(error.structured()["status"]["error"])
     told = error.content.decode(errors="replace").strip()[:_SHOWN]
     return f"{error.status_code} {told or error.reason_phrase}".strip()
 
 
-def _asked_to_wait(error: Exception) -> float:
+def _retry_after_s(error: Exception) -> float:
     return float(error.retry_after_s) if isinstance(error, ResourceExhaustedResponse) else 0.0

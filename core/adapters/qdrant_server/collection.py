@@ -10,7 +10,7 @@ from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
-OURS = "bucketlens"  # under which a collection's metadata holds what it belongs to
+METADATA_KEY = "bucketlens"  # under which a collection's metadata holds what it belongs to
 
 Scale = Literal["small", "large"]
 
@@ -46,22 +46,22 @@ def create_collection(client: QdrantClient, collection: str, info: IndexInfo, la
         shard_number=layout.shards,
         replication_factor=layout.replicas,
         write_consistency_factor=layout.write_consistency,
-        metadata={OURS: {"collection": collection, **_told(info), **made_by()}},
+        metadata={METADATA_KEY: {"collection": collection, **_model_metadata(info), **current_versions()}},
     )
 
 
-def described(metadata: object) -> tuple[str, IndexInfo]:
+def parse_metadata(metadata: object) -> tuple[str, IndexInfo]:
     """A collection's name and its model, as its metadata tells them. Raises KeyError, TypeError, ValueError."""
     if not isinstance(metadata, dict):
         raise TypeError("no metadata")
-    ours = metadata[OURS]
+    ours = metadata[METADATA_KEY]
     return str(ours["collection"]), IndexInfo(str(ours["model"]), str(ours["fingerprint"]), int(ours["dimension"]))
 
 
-def made_by() -> dict[str, int]:
+def current_versions() -> dict[str, int]:
     """The versions that the words of a collection and their vectors are of, as its metadata tells them."""
     return {"analyser": ANALYSER_VERSION, "scoring": SCORING_VERSION}
 
 
-def _told(info: IndexInfo) -> dict[str, Any]:
+def _model_metadata(info: IndexInfo) -> dict[str, Any]:
     return {"model": info.model, "fingerprint": info.fingerprint, "dimension": info.dimension}

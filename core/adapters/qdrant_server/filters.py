@@ -16,9 +16,9 @@ from core.domain.key_patterns import literal_spellings
 from core.text import analysis
 from core.text.analysis import is_unicode
 
-Checked = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
+PostFilter = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
 Read = Callable[[models.Filter, list[str]], Iterator[tuple[str, dict[str, Any]]]]  # everything by id, with fields of it
-Check = Callable[[Checked], models.Condition]
+Check = Callable[[PostFilter], models.Condition]
 
 FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
     **dict.fromkeys(
@@ -40,13 +40,13 @@ class FilterTranslator:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._checked: dict[Checked, models.Condition] = {}
+        self._checked: dict[PostFilter, models.Condition] = {}
 
     def __call__(self, filter: Filter) -> models.Filter | None:
         """Translate a filter; None where it lets everything pass."""
         return _filter(simplify(filter), self._check)
 
-    def _check(self, condition: Checked) -> models.Condition:
+    def _check(self, condition: PostFilter) -> models.Condition:
         if condition not in self._checked:
             self._checked[condition] = _check_points(condition, self._read)
         return self._checked[condition]
@@ -63,11 +63,11 @@ def _filter(filter: Filter, check: Check) -> models.Filter | None:
     return models.Filter(
         must=[_condition(condition, check) for condition in filter.all],
         should=[_condition(condition, check) for condition in filter.any],
-        must_not=[_apart(_condition(condition, check)) for condition in filter.none],
+        must_not=[_nest(_condition(condition, check)) for condition in filter.none],
     )
 
 
-def _apart(condition: models.Condition) -> models.Filter:
+def _nest(condition: models.Condition) -> models.Filter:
     """In a filter of its own: server 1.19.0 passes over a `must_not` that stands in `must` or `should` too."""
     return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
 
@@ -86,17 +86,17 @@ def _condition(condition: Condition, check: Check) -> models.Condition:
         case During(field, since, before):
             return models.FieldCondition(key=field, range=models.DatetimeRange(gte=since, lt=before))
         case KeyPrefix(prefix):
-            return _begins(prefix)
+            return _has_prefix(prefix)
         case KeyGlob() | Phrase():
             return check(condition)
 
 
-def _begins(prefix: str) -> models.FieldCondition:
+def _has_prefix(prefix: str) -> models.FieldCondition:
     return models.FieldCondition(key="key", match=models.MatchPrefix(prefix=prefix))
 
 
-def _check_points(condition: Checked, read: Read) -> models.Condition:
-    narrow, fields = _narrowed(condition)
+def _check_points(condition: PostFilter, read: Read) -> models.Condition:
+    narrow, fields = _narrow(condition)
     fitting: list[models.ExtendedPointId] = []
     seen = 0
     for image_id, payload in read(narrow, fields):
@@ -108,11 +108,11 @@ def _check_points(condition: Checked, read: Read) -> models.Condition:
     return models.HasIdCondition(has_id=fitting) if fitting else _NOTHING
 
 
-def _narrowed(condition: Checked) -> tuple[models.Filter, list[str]]:
+def _narrow(condition: PostFilter) -> tuple[models.Filter, list[str]]:
     """What everything that fits fulfils too, and the fields that show whether it fits."""
     if isinstance(condition, Phrase):
         forms = analysis.analyse(condition.text)
         held = [models.FieldCondition(key="words", match=models.MatchAny(any=[form])) for form in forms]
         return models.Filter(must=[*held]), ["caption", "captions", "generated"]
     begins, _ = literal_spellings(condition.pattern)
-    return models.Filter(should=[_begins(one) for one in begins]), ["key"]
+    return models.Filter(should=[_has_prefix(one) for one in begins]), ["key"]

@@ -7,14 +7,21 @@ from typing import Any, TypeVar
 from qdrant_client import QdrantClient, models
 
 from core.adapters.index_base.index import IndexBase
-from core.adapters.index_base.point_codec import VERSION, caption_payload, dense, ref_payload, valid_ids
+from core.adapters.index_base.point_codec import VERSION, caption_payload, check_vector, ref_payload, valid_ids
 from core.adapters.qdrant_server.client import Server
-from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, described
+from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
 from core.adapters.qdrant_server.filters import FIELDS
-from core.adapters.qdrant_server.points import BATCH, batches, named, server_point, sparse, whole_point
+from core.adapters.qdrant_server.points import (
+    BATCH,
+    batches,
+    build_point,
+    named_vectors,
+    sparse_vector,
+    to_server_point,
+)
 from core.adapters.qdrant_server.reader import PAGE, ServerReader
-from core.adapters.qdrant_server.word_frequencies import Frequencies
-from core.adapters.qdrant_server.word_migration import Renewal
+from core.adapters.qdrant_server.word_frequencies import WordFrequencies
+from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filters import EVERYTHING
 from core.domain.image import ImageRef
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
@@ -40,8 +47,8 @@ class QdrantIndex(IndexBase):
         self._info = info
         self._server = server
         self.collection = collection
-        self._frequencies = Frequencies(self.count)
-        self._renewal = Renewal(server, collection)
+        self._frequencies = WordFrequencies(self.count)
+        self._word_migration = WordMigration(server, collection)
 
     @property
     def info(self) -> IndexInfo:
@@ -57,7 +64,7 @@ class QdrantIndex(IndexBase):
             index = cls.open(server, name)
         except ServerLibraryMissing:
             collection = collection_name(name, info.fingerprint)
-            _make(server, collection, info, layout)
+            _ensure_collection(server, collection, info, layout)
             alias = models.CreateAlias(collection_name=collection, alias_name=name)
             operation = models.CreateAliasOperation(create_alias=alias)
             server.ask(lambda client: client.update_collection_aliases([operation]), writes=True)
@@ -70,7 +77,7 @@ class QdrantIndex(IndexBase):
     def beside(cls, server: Server, name: str, info: IndexInfo, layout: Layout | None = None) -> "QdrantIndex":
         """The collection for this model, be it there or new, whatever the alias leads to."""
         collection = collection_name(name, info.fingerprint)
-        _make(server, collection, info, layout)
+        _ensure_collection(server, collection, info, layout)
         return cls.open(server, collection)
 
     @staticmethod
@@ -79,36 +86,36 @@ class QdrantIndex(IndexBase):
         return server.ask(lambda client: client.collection_exists(name))
 
     @classmethod
-    def open(cls, server: Server, name: str, *, renewing: bool = True) -> "QdrantIndex":
+    def open(cls, server: Server, name: str, *, migrate: bool = True) -> "QdrantIndex":
         """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises.
 
-        `renewing`: words of another version are brought up to this one.
+        `migrate`: words of another version are brought up to this one.
         """
         if not cls.exists(server, name):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
         config = server.ask(lambda client: client.get_collection(name)).config
         try:
-            index = cls(server, *described(config.metadata))
+            index = cls(server, *parse_metadata(config.metadata))
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryDamaged(
                 f"the collection {name} of the Qdrant server {server.address} does not say which model it belongs to: "
                 "it was not made by BucketLens",
                 Advice("choose another name"),
             ) from error
-        if renewing:
-            index._renewal.start(config)
+        if migrate:
+            index._word_migration.start(config)
         return index
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
-        self._write([server_point(point, self.info.dimension) for point in points])
+        self._write([to_server_point(point, self.info.dimension) for point in points])
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         """Raises ValueError as `upsert` does."""
         changes: dict[str, _Change] = {}
         for update in captions:
-            vector = None if update.vector is None else dense(update.vector, self.info.dimension).tolist()
-            changes[update.id] = caption_payload(update), {"caption": vector, "words": sparse(update.texts)}
+            vector = None if update.vector is None else check_vector(update.vector, self.info.dimension).tolist()
+            changes[update.id] = caption_payload(update), {"caption": vector, "words": sparse_vector(update.texts)}
         self._change(changes)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
@@ -131,7 +138,7 @@ class QdrantIndex(IndexBase):
         return self.count() * (2 * 4 * self.info.dimension + 2048)
 
     def close(self) -> None:
-        self._renewal.close()
+        self._word_migration.close()
         self._server.close()
 
     @contextmanager
@@ -139,14 +146,14 @@ class QdrantIndex(IndexBase):
         yield self._reader()
 
     def _reader(self) -> ServerReader:
-        return ServerReader(self._server, self.collection, self._frequencies, self._renewal)
+        return ServerReader(self._server, self.collection, self._frequencies, self._word_migration)
 
     def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
         try:
             return self._server.ask(lambda client: call(client, self.collection), writes=writes)
         finally:
             if writes:
-                self._frequencies.forget()
+                self._frequencies.clear()
 
     def _write(self, points: Sequence[models.PointStruct]) -> None:
         for batch in batches(points, self.info.dimension):
@@ -158,12 +165,12 @@ class QdrantIndex(IndexBase):
             changed = []
             for point in reader.retrieve(ids[start : start + BATCH], payload=True, vectors=True):
                 payload, vectors = changes[str(point.id)]
-                whole = {**named(point.vector), **vectors}
-                changed.append(whole_point(str(point.id), {**(point.payload or {}), **payload}, whole))
+                whole = {**named_vectors(point.vector), **vectors}
+                changed.append(build_point(str(point.id), {**(point.payload or {}), **payload}, whole))
             self._write(changed)
 
 
-def _make(server: Server, collection: str, info: IndexInfo, layout: Layout | None) -> None:
+def _ensure_collection(server: Server, collection: str, info: IndexInfo, layout: Layout | None) -> None:
     """The collection and its payload indexes, or what of them is missing."""
     if not server.ask(lambda client: client.collection_exists(collection)):
         try:

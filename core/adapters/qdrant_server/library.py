@@ -7,7 +7,7 @@ from typing import TypeVar
 from qdrant_client import models
 
 from core.adapters.qdrant_server.client import Server
-from core.adapters.qdrant_server.collection import Layout, described
+from core.adapters.qdrant_server.collection import Layout, parse_metadata
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.errors import ServerLibraryMissing
 from core.ports.vector_index import IndexInfo
@@ -44,41 +44,41 @@ class ServerLibrary:
             return QdrantIndex.beside(server, self._name, info, self._layout).collection
 
     def all(self) -> dict[str, IndexInfo]:
-        def look(server: Server) -> dict[str, IndexInfo]:
+        def read(server: Server) -> dict[str, IndexInfo]:
             held = server.ask(lambda client: client.get_collections()).collections
             ours = sorted(each.name for each in held if each.name.startswith(f"{self._name}-"))
             return {name: index.info for name in ours if (index := _index(server, name)) is not None}
 
-        return self._asked(look)
+        return self._ask(read)
 
     def current(self) -> str:
-        return self._asked(lambda server: QdrantIndex.open(server, self._name, renewing=False).collection)
+        return self._ask(lambda server: QdrantIndex.open(server, self._name, migrate=False).collection)
 
     def previous(self) -> str | None:
-        def look(server: Server) -> str | None:
+        def read(server: Server) -> str | None:
             index = _index(server, self._before)
             return None if index is None else index.collection
 
-        return self._asked(look)
+        return self._ask(read)
 
     def use(self, edition: str) -> None:
         before = self.current()
         actions: list[models.AliasOperations] = [
             models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._name)),
-            leading(self._name, edition),
+            alias_to(self._name, edition),
         ]
         if self.previous() is not None:
             delete = models.DeleteAlias(alias_name=self._before)
             actions.append(models.DeleteAliasOperation(delete_alias=delete))
-        actions.append(leading(self._before, before))
-        self._asked(lambda server: server.ask(lambda client: client.update_collection_aliases(actions), writes=True))
+        actions.append(alias_to(self._before, before))
+        self._ask(lambda server: server.ask(lambda client: client.update_collection_aliases(actions), writes=True))
 
-    def _asked(self, call: Callable[[Server], T]) -> T:
+    def _ask(self, call: Callable[[Server], T]) -> T:
         with closing(self._connect()) as server:
             return call(server)
 
 
-def leading(alias: str, collection: str) -> models.CreateAliasOperation:
+def alias_to(alias: str, collection: str) -> models.CreateAliasOperation:
     return models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=collection, alias_name=alias))
 
 
@@ -86,6 +86,6 @@ def _index(server: Server, name: str) -> QdrantIndex | None:
     """None for what is not there, or not ours."""
     try:
         metadata = server.ask(lambda client: client.get_collection(name)).config.metadata
-        return QdrantIndex(server, *described(metadata))
+        return QdrantIndex(server, *parse_metadata(metadata))
     except (ServerLibraryMissing, KeyError, TypeError, ValueError):
         return None

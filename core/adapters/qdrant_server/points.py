@@ -6,7 +6,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from core.adapters.index_base.point_codec import checked_payload, dense_vectors
+from core.adapters.index_base.point_codec import dense_vectors, point_payload
 from core.ports.vector_index import Point
 from core.text.bm25 import document_weights
 
@@ -15,13 +15,13 @@ _BATCH_BYTES = 8 * 2**20  # and bytes, as JSON: a server takes 32 MiB where nobo
 _NUMBER_BYTES = 12  # of a float32 in JSON
 
 
-def server_point(point: Point, dimension: int) -> models.PointStruct:
+def to_server_point(point: Point, dimension: int) -> models.PointStruct:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = {name: vector.tolist() for name, vector in dense_vectors(point, dimension).items()}
-    return whole_point(point.record.id, checked_payload(point), {**vectors, "words": sparse(point.record.texts)})
+    return build_point(point.record.id, point_payload(point), {**vectors, "words": sparse_vector(point.record.texts)})
 
 
-def whole_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> models.PointStruct:
+def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> models.PointStruct:
     """Without what is None."""
     return models.PointStruct(
         id=image_id,
@@ -30,7 +30,7 @@ def whole_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
     )
 
 
-def sparse(texts: Sequence[str]) -> models.SparseVector | None:
+def sparse_vector(texts: Sequence[str]) -> models.SparseVector | None:
     weights = document_weights(*texts)
     return models.SparseVector(indices=list(weights), values=list(weights.values())) if weights else None
 
@@ -50,5 +50,5 @@ def batches(points: Sequence[models.PointStruct], dimension: int) -> Iterator[li
         yield batch
 
 
-def named(vector: Any) -> dict[str, Any]:
+def named_vectors(vector: Any) -> dict[str, Any]:
     return vector if isinstance(vector, dict) else {}

@@ -10,9 +10,9 @@ from qdrant_client import QdrantClient, models
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
-from core.adapters.qdrant_server.points import named
-from core.adapters.qdrant_server.word_frequencies import Frequencies
-from core.adapters.qdrant_server.word_migration import Renewal
+from core.adapters.qdrant_server.points import named_vectors
+from core.adapters.qdrant_server.word_frequencies import WordFrequencies
+from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.conditions import Keyword, Match, Time
 from core.domain.filters import Filter
 from core.domain.image import ImageRecord, from_payload
@@ -33,11 +33,11 @@ _NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore
 class ServerReader(IndexReader):
     """A collection of a server. What one of its filters had to read serves the whole question."""
 
-    def __init__(self, server: Server, collection: str, frequencies: Frequencies, renewal: Renewal) -> None:
+    def __init__(self, server: Server, collection: str, frequencies: WordFrequencies, renewal: WordMigration) -> None:
         self._server = server
         self._collection = collection
         self._frequencies = frequencies
-        self._renewal = renewal
+        self._word_migration = renewal
         self._translate = FilterTranslator(self._payloads)
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -49,7 +49,7 @@ class ServerReader(IndexReader):
 
     def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
         found = self.retrieve(ids, payload=False, vectors=[name])
-        vectors = {str(point.id): named(point.vector).get(name) for point in found}
+        vectors = {str(point.id): named_vectors(point.vector).get(name) for point in found}
         return {image_id: np.array(vector, np.float32) for image_id, vector in vectors.items() if vector is not None}
 
     def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
@@ -155,7 +155,7 @@ class ServerReader(IndexReader):
         if probe.vector is not None:
             return probe.vector.tolist()
         words = probe.terms or {}
-        terms = self._renewal.vector(words, *self._frequencies.of(words))
+        terms = self._word_migration.vector(words, *self._frequencies.lookup(words))
         return models.SparseVector(indices=list(terms), values=list(terms.values()))
 
     def _record(self, point: models.Record) -> ImageRecord:

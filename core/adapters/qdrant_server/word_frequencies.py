@@ -12,7 +12,7 @@ _MOST = 4096
 _AT_ONCE = 8  # every count is a call of its own
 
 
-class Frequencies:
+class WordFrequencies:
     """Used by any thread. A server tells nobody of writes: so what others write is seen after KEPT_S at the latest.
 
     Until then every question is scored as before the write, and all pages of its answer alike.
@@ -26,7 +26,7 @@ class Frequencies:
         self._since = 0.0
         self._writes = 0
 
-    def of(self, words: Iterable[str]) -> tuple[int, dict[str, int]]:
+    def lookup(self, words: Iterable[str]) -> tuple[int, dict[str, int]]:
         """How many pictures have words at all, and how many each of these. Raises what `count` does."""
         asked = {word: holding_word(word) for word in words}
         with self._guard:
@@ -42,7 +42,7 @@ class Frequencies:
                     self._kept |= {filter: kept[filter] for filter in missing}
         return kept[WORDED], {word: kept[filter] for word, filter in asked.items()}
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """To be said after a write."""
         with self._guard:
             self._kept = {}

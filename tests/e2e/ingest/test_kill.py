@@ -53,7 +53,7 @@ def workers_alive() -> Iterator[bytes]:
             parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
         except OSError:
             continue
-        if b"decode_worker_main" in command and parent == "1":
+        if b"core.adapters.decoding.worker" in command and parent == "1":
             yield command
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import MODELS
 from core.errors import LibraryMissing
+from core.ports.scrolling import scroll_all
 from core.ports.vector_index import IndexInfo, Point
 from core.text.analysis import analyse
 from core.text.sanitize import printable_lines
@@ -133,7 +135,7 @@ def test_failures_are_read_page_by_page(run: Run, data: Path, monkeypatch: pytes
     index = EdgeIndex.open(data / "index", wait_s=2)
     index.upsert([_point("/c", f"{n}.jpg", error="damaged") for n in range(23)])
     index.close()
-    monkeypatch.setattr(core.commands.failures, "PAGE", 5)
+    monkeypatch.setattr(core.commands.failures, "scroll_all", partial(scroll_all, page_size=5))
     lines = run("failures", "--data", str(data)).stdout.splitlines()
     assert len(lines) == len(set(lines)) == 25
 

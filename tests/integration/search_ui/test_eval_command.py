@@ -13,7 +13,7 @@ from PIL import Image
 from core.bootstrap import Wiring
 from core.domain.query import Query, TextTerm, Weights
 from core.errors import LibraryMissing, NothingKnown
-from core.evaluation.evaluator import Gallery
+from core.evaluation.evaluator import EvaluationSet
 from core.ports.vector_index import CaptionUpdate
 from core.settings import load_settings
 from demo.evaluation import measure_fusion
@@ -59,10 +59,12 @@ def _run(*arguments: str, demo: Demo | None = None) -> "tuple[int, str, str]":
 
 
 def test_it_ranks_as_a_search_of_the_same_library_does(drawn: DrawnLibrary) -> None:
-    gallery = Gallery(drawn.wiring.index, 1000)
-    asked = gallery.asked(known(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1))))
+    gallery = EvaluationSet(drawn.wiring.index, 1000)
+    asked = gallery.select_questions(
+        known(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1)))
+    )
     compared = [Weights(), Weights(1, 1, 1), Weights(0, 1, 0), Weights(0, 0, 1)]
-    for one, found in zip(asked, gallery.ranked(drawn.wiring.encoder, asked, compared), strict=True):
+    for one, found in zip(asked, gallery.rank(drawn.wiring.encoder, asked, compared), strict=True):
         for weights, rows in zip(compared, found, strict=True):
             hits = drawn.wiring.search.search(Query((TextTerm(one.text),), limit=10, weights=weights)).hits
             ids = [gallery.records[row].id for row in rows[:10]]

@@ -8,7 +8,7 @@ import pytest
 from bucketlens.cli import COMMANDS, commands
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARED = {"__init__", "options", "output", "log_config", "progress", "search_options", "filter_options"}
+SHARED = {"__init__", "options", "output", "hints", "log_config", "progress", "search_options", "filter_options"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

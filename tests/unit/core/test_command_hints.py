@@ -7,7 +7,7 @@ from shlex import split
 import click
 import pytest
 
-from bucketlens import commands
+from bucketlens.cli import commands
 from core import errors
 from core.commands.hints import OPTIONS, library_options, render_hint, render_message
 from core.errors import BucketLensError, Notice, hints

@@ -42,11 +42,11 @@ _CUT = Advice(
 )
 
 
-class Packing:
+class ArchiveWriter:
     """Writes such a file, from its head to its seal. Raises OSError."""
 
     def __init__(self, file: BinaryIO, as_of: datetime, manifest: Manifest) -> None:
-        self._written = _Hashed(file)
+        self._written = _HashingFile(file)
         self._tar = tarfile.open(fileobj=cast(IO[bytes], self._written), mode="w", format=tarfile.GNU_FORMAT)
         head = {"kind": "bucketlens-mirror", "format": FORMAT, "as_of": as_of.isoformat()}
         self._add(_HEAD, json.dumps(head).encode())
@@ -55,7 +55,7 @@ class Packing:
     def add_file(self, name: str, path: Path) -> FileEntry:
         """A file of the copy; how it was when it was read."""
         with path.open("rb") as file:
-            read = _Hashed(file)
+            read = _HashingFile(file)
             info = tarfile.TarInfo(_MIRROR + name)
             info.size = path.stat().st_size
             self._tar.addfile(info, cast(IO[bytes], read))
@@ -77,7 +77,7 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class ArchiveSummary:
     """What such a file holds."""
 
     manifest: Manifest
@@ -85,13 +85,13 @@ class Packed:
     thumbnails: int
 
 
-def check(path: Path) -> Packed:
+def check(path: Path) -> ArchiveSummary:
     """Reads it from end to end. Raises TravelFileRefused unless it is whole and holds nothing but what belongs there.
 
     The digests of the copy's own files are left to who unpacks them.
     """
-    with _opened(path) as tar:
-        packed, ends = _Checking(path).run(tar)
+    with _open_tar(path) as tar:
+        packed, ends = _ArchiveChecker(path).run(tar)
     with path.open("rb") as file:
         digest, left = hashlib.sha256(), ends
         while left and (piece := file.read(min(_PIECE, left))):
@@ -114,7 +114,7 @@ def _whole_size(ends: int) -> int:
 
 def unpack(path: Path, file: Callable[[str, BinaryIO], None], thumbnail: Callable[[str, bytes], None]) -> None:
     """Hands out what is in a file that `check` let pass. Raises TravelFileRefused, OSError."""
-    with _opened(path) as tar:
+    with _open_tar(path) as tar:
         for info in _members(tar):
             found = tar.extractfile(info)
             assert found is not None
@@ -124,13 +124,13 @@ def unpack(path: Path, file: Callable[[str, BinaryIO], None], thumbnail: Callabl
                 thumbnail(_thumbnail_id(info.name), found.read())
 
 
-class _Checking:
+class _ArchiveChecker:
     """Member by member in the order that there is: what comes next is known."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def run(self, tar: tarfile.TarFile) -> tuple[Packed, int]:
+    def run(self, tar: tarfile.TarFile) -> tuple[ArchiveSummary, int]:
         """What it holds, and where its seal begins."""
         members = _members(tar)
         as_of = self._head(self._read(tar, members, _HEAD))
@@ -139,7 +139,7 @@ class _Checking:
         thumbnails, last = 0, ""
         for info in members:
             if info.name == _SEAL and not missing:
-                return Packed(manifest, as_of, thumbnails), info.offset
+                return ArchiveSummary(manifest, as_of, thumbnails), info.offset
             name = info.name.removeprefix(_MIRROR)
             if info.name.startswith(_MIRROR) and name in missing:
                 if missing.pop(name).size != info.size:
@@ -222,7 +222,7 @@ def _forget(tar: tarfile.TarFile) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(path, "r:") as tar:
             yield tar
@@ -230,7 +230,7 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
         raise TravelFileRefused(path, f"holds no copy of a library, or a damaged one ({error})", _CUT) from error
 
 
-class _Hashed:
+class _HashingFile:
     """A file through which bytes go that are hashed."""
 
     def __init__(self, file: BinaryIO) -> None:

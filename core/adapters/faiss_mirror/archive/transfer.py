@@ -14,11 +14,11 @@ from typing import BinaryIO
 import numpy as np
 
 from core.adapters.faiss_mirror.archive import tar_format
-from core.adapters.faiss_mirror.archive.tar_format import Packed, Packing
+from core.adapters.faiss_mirror.archive.tar_format import ArchiveSummary, ArchiveWriter
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.segment import Segment, open_segments
-from core.adapters.faiss_mirror.segment_rewrite import renewed
+from core.adapters.faiss_mirror.segment_rewrite import migrate_words
 from core.adapters.local.atomic_write import replacing
 from core.adapters.local.free_space import check_free_space
 from core.errors import BucketLensError, DiskFull, MirrorDamaged, TravelFileRefused
@@ -32,7 +32,7 @@ _ROWS = 10_000
 _log = logging.getLogger(__name__)
 
 
-def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) -> Packed:
+def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) -> ArchiveSummary:
     """Packs the generation in use, and the thumbnails of its pictures that are in `thumbnails`, into `path`.
 
     What is at `path` is replaced once the new file is whole. Raises MirrorMissing, MirrorDamaged, DiskFull,
@@ -43,7 +43,7 @@ def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) 
     with _writing(path):
         check_free_space(path.parent, sum(entry.size for entry in manifest.files.values()))
         with replacing(path) as file:
-            packing = Packing(file, as_of, manifest)
+            packing = ArchiveWriter(file, as_of, manifest)
             for name, entry in manifest.files.items():
                 _pack(packing, generation, name, entry)
             count = 0
@@ -51,10 +51,10 @@ def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) 
                 count = _pack_thumbnails(packing, path.parent, open_segments(generation, manifest), thumbnails)
             packing.seal()
     _log.info("mirror exported generation=%s images=%d thumbnails=%d", manifest.name, manifest.points, count)
-    return Packed(manifest, as_of, count)
+    return ArchiveSummary(manifest, as_of, count)
 
 
-def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wait_s: float = 30.0) -> Packed:
+def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wait_s: float = 30.0) -> ArchiveSummary:
     """Unpacks such a file as the generation that is in use from then on, under the next name that is free.
 
     Everything is checked before it is published; where it is refused, what was there stays. Raises TravelFileRefused,
@@ -65,10 +65,10 @@ def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wa
         packed = tar_format.check(path)
     except OSError as error:
         raise TravelFileRefused(path, f"cannot be read: {error.strerror or error}") from error
-    check_free_space(_there(folder.folder), size)
+    check_free_space(_existing_parent(folder.folder), size)
     with folder.building(wait_s) as unfinished:
-        _Unpacking(path, unfinished, packed.manifest, thumbnails).run()
-        manifest = renewed(unfinished, replace(packed.manifest, name=folder.next_name(), imported=True))
+        _Unpacker(path, unfinished, packed.manifest, thumbnails).run()
+        manifest = migrate_words(unfinished, replace(packed.manifest, name=folder.next_name(), imported=True))
         os.sync()  # the thumbnails too, which cannot be made again here
         folder.publish(unfinished, manifest, packed.as_of)
     _log.info("mirror imported generation=%s images=%d", manifest.name, manifest.points)
@@ -86,7 +86,7 @@ def _in_use(folder: MirrorFolder) -> tuple[Path, Manifest]:
     raise problem or folder.missing()
 
 
-def _pack(packing: Packing, generation: Path, name: str, entry: object) -> None:
+def _pack(packing: ArchiveWriter, generation: Path, name: str, entry: object) -> None:
     try:
         packed = packing.add_file(name, generation / name)
     except FileNotFoundError as error:
@@ -95,7 +95,9 @@ def _pack(packing: Packing, generation: Path, name: str, entry: object) -> None:
         raise MirrorDamaged(generation, f"{name} is not what was written")
 
 
-def _pack_thumbnails(packing: Packing, folder: Path, segments: Sequence[Segment], thumbnails: ThumbnailStore) -> int:
+def _pack_thumbnails(
+    packing: ArchiveWriter, folder: Path, segments: Sequence[Segment], thumbnails: ThumbnailStore
+) -> int:
     count = since = 0
     for image_id in sorted(_ids(segments)):
         jpeg = thumbnails.get(image_id)
@@ -117,7 +119,7 @@ def _ids(segments: Sequence[Segment]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unpacking:
+class _Unpacker:
     """Into a new folder, and once all of that is known to be whole, into the thumbnails."""
 
     path: Path
@@ -164,6 +166,6 @@ def _writing(path: Path) -> Iterator[None]:
         raise TravelFileRefused(path, f"cannot be written: {error.strerror or error}") from error
 
 
-def _there(folder: Path) -> Path:
+def _existing_parent(folder: Path) -> Path:
     """The folder, or what of its path is there already."""
     return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())

@@ -41,7 +41,7 @@ def children() -> set[int]:
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if parent == os.getpid() and b"decode_worker_main" in command:
+        if parent == os.getpid() and b"core.adapters.decoding.worker" in command:
             found.add(int(folder.name))
     return found
 

@@ -24,7 +24,7 @@ from core.ports.encoders import Encoder, TextEncoding
 from core.settings import load_settings
 from ingest.pipeline import image_pass
 from search_ui.library import live_library
-from search_ui.library.live_library import Following
+from search_ui.library.live_library import LiveLibrary
 from tests.support.fakes import COLOURS, ColourEncoder
 from tests.support.servers.qdrant_stub import QdrantStub, serving
 
@@ -155,20 +155,21 @@ def test_making_it_anew_goes_on_where_it_was_cut_off(place: Path, monkeypatch: p
 
 def switched_under_load(clients: int, switches: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients search all the time while the library is switched to and fro."""
-    monkeypatch.setattr(live_library, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(live_library, "_CHECK_INTERVAL_S", 0.02)
     run("reindex", "--model", "turned")
     right = answer()
     wrong: list[object] = []
     asked = [0] * clients
-    served = Following.of(Wiring(load_settings()))
+    served = LiveLibrary(Wiring(load_settings()))
     stop = threading.Event()
     seen: set[str] = set()
 
     def search(number: int) -> None:
         while not stop.is_set():
             try:
-                seen.add(served.index.info.model)
-                if (found := told(served.service.search(RED))) != right:
+                library = served.current()
+                seen.add(library.index.info.model)
+                if (found := told(library.service.search(RED))) != right:
                     wrong.append(found)
             except Exception as error:
                 wrong.append(error)
@@ -190,9 +191,9 @@ def switched_under_load(clients: int, switches: int, monkeypatch: pytest.MonkeyP
     assert wrong == [] and min(asked) > 0 and seen == {"colours", "turned"}
 
 
-def _wait_for(served: Any, model: str) -> None:
+def _wait_for(served: LiveLibrary, model: str) -> None:
     for _ in range(600):
-        if served.index.info.model == model:
+        if served.current().index.info.model == model:
             return
         threading.Event().wait(0.05)
     raise AssertionError(f"{model} is not searched after 30 s")

@@ -256,8 +256,8 @@ def test_what_is_held_back_is_put_on_record_by_source(world: World) -> None:
     for number in range(15):
         (world.folder / f"{number:02d}.png").unlink()
     store = world.store(str(world.folder))
-    assert world.ingest(store, world.store(str(other))).behind == {store.source}
-    assert world.ingest(store, confirm_deletes=True).behind == set()
+    assert world.ingest(store, world.store(str(other))).incomplete_sources == {store.source}
+    assert world.ingest(store, confirm_deletes=True).incomplete_sources == set()
 
 
 def test_a_hidden_folder_is_a_source_of_its_own_beside_the_one_around_it(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from core.availability import recall_monitor
 from core.availability.failover import Failover
-from core.availability.recall import ENOUGH, ExactIndex, Recall, measurable, measured, recall_at
+from core.availability.recall import ENOUGH, ExactIndex, Recall, is_measurable, measure_recall, recall_at
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch
 from core.domain.conditions import Match
@@ -73,7 +73,7 @@ def best(query: Query, count: int = 10) -> list[str]:
 
 
 def recall(query: Query, library: MemoryIndex, copy: MemoryIndex) -> float | None:
-    return measured(query, ask(library, query), library, copy, ask)
+    return measure_recall(query, ask(library, query), library, copy, ask)
 
 
 # ---- two answers
@@ -124,7 +124,7 @@ def test_a_mean_of_few_is_not_warned_of() -> None:
     ],
 )
 def test_only_the_best_matches_as_they_are_can_be_compared(query: Query, told: bool) -> None:
-    assert measurable(query) is told
+    assert is_measurable(query) is told
 
 
 # ---- an answer of the library, by its copy
@@ -154,7 +154,7 @@ def test_an_index_that_finds_too_little_is_told() -> None:
     library = Library()
     answer = ask(library, ALIKE)
     cut = replace(answer, hits=answer.hits[:6])
-    assert measured(ALIKE, cut, library, Copy(library), ask) == pytest.approx(0.6)
+    assert measure_recall(ALIKE, cut, library, Copy(library), ask) == pytest.approx(0.6)
 
 
 def test_what_only_one_of_both_has_does_not_count() -> None:
@@ -173,7 +173,7 @@ def test_where_too_much_differs_it_cannot_be_told() -> None:
     copy = Copy(library)
     library.delete([image_id(n) for n in range(2, COUNT - 9)])
     query = replace(ALIKE, limit=5)
-    assert measured(query, ask(library, query), library, copy, ask) is None
+    assert measure_recall(query, ask(library, query), library, copy, ask) is None
 
 
 def test_copies_of_one_picture_stand_for_each_other() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.duplicates.alignment import overlap, refine, resampled
+from core.duplicates.alignment import overlap, refine, resample
 from core.duplicates.signature import Cells, Descriptors, Signatures, describe, shrink
 from core.duplicates.similarity import Measured, Thumbnail, Verdict, compare, settle
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
@@ -146,12 +146,12 @@ def test_a_crop_is_laid_to_a_fraction_of_a_pixel() -> None:
     expected = [30 / 512, 460 / 512, 20 / 512, 450 / 512]
     assert np.abs(at[0] - expected).max() < 0.2 / 512
     over = overlap(at)
-    assert np.abs(resampled(image, *over[:2], 200, 200) - resampled(part, *over[2:], 200, 200)).mean() < 1
+    assert np.abs(resample(image, *over[:2], 200, 200) - resample(part, *over[2:], 200, 200)).mean() < 1
 
 
 def test_arrays_are_resampled_as_pillow_does() -> None:
     image = draw(random_scene(9), 96).convert("L")
     planes = np.asarray(image, np.float32)[None]
     across, down = np.asarray([[0.03, 0.97]]), np.asarray([[0.1, 0.9]])
-    apart = resampled(planes, across, down, 40, 32) - resampled(image, across, down, 40, 32)
+    apart = resample(planes, across, down, 40, 32) - resample(image, across, down, 40, 32)
     assert np.abs(apart).max() < 2  # Pillow leaves out what lies outside of the span

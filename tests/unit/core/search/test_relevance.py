@@ -92,8 +92,8 @@ def test_chance_rises_with_the_size_of_the_library_and_is_measured_where_it_can_
     assert chance.at(181) == pytest.approx((chance.at(128) + chance.at(256)) / 2, abs=0.01)
     assert chance.at(1024) > chance.at(512)
     whole = scores[:, :20].max(axis=0)
-    assert chance.measured_at(100_000, scores, whole).at(100_000) == pytest.approx(chance.at(512))
-    higher = chance.measured_at(100_000, scores, whole + 0.25)
+    assert chance.extend(100_000, scores, whole).at(100_000) == pytest.approx(chance.at(512))
+    higher = chance.extend(100_000, scores, whole + 0.25)
     assert higher.at(100_000) == pytest.approx(chance.at(512) + 0.25) and higher.at(512) == chance.at(512)
 
 

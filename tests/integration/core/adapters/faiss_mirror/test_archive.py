@@ -67,7 +67,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, thumbnails: MemoryThumbna
 
 
 @pytest.fixture
-def packed(tmp_path: Path, original: bytes) -> Path:
+def pack_ids(tmp_path: Path, original: bytes) -> Path:
     (tmp_path / "copy.tar").write_bytes(original)
     return tmp_path / "copy.tar"
 
@@ -98,7 +98,7 @@ def _members(path: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
 def _sealed(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:
     """Writes a file of these members with the seal of them, as somebody would who means ill."""
     with path.open("wb") as file:
-        hashed = tar_format._Hashed(file)
+        hashed = tar_format._HashingFile(file)
         tar = tarfile.open(fileobj=hashed, mode="w", format=tarfile.GNU_FORMAT)  # type: ignore[call-overload]
         for info, data in members:
             if info.name == "seal":

@@ -16,7 +16,7 @@ import pytest
 from core.adapters.faiss_mirror import builder as mirror_build
 from core.adapters.faiss_mirror import columns
 from core.adapters.faiss_mirror.builder import build
-from core.adapters.faiss_mirror.compaction import SegmentLoad, worn
+from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
@@ -333,10 +333,10 @@ def test_half_the_room_costs_a_thousandth_of_a_score(tmp_path: Path, filter: Fil
 def test_small_and_worn_segments_are_written_anew_when_that_pays() -> None:
     full = [SegmentLoad(f"full {n}", 1000, 1000) for n in range(3)]
     small = [SegmentLoad(f"small {n}", 10, 10) for n in range(8)]
-    assert worn([*full, *small[:7]], 1000) == set()
-    assert worn([*full, *small], 1000) == {one.name for one in small}
-    assert worn([*full, SegmentLoad("worn", 1000, 499)], 1000) == {"worn"}
-    assert worn([*full, SegmentLoad("touched", 1000, 501)], 1000) == set()
+    assert choose_rewritten([*full, *small[:7]], 1000) == set()
+    assert choose_rewritten([*full, *small], 1000) == {one.name for one in small}
+    assert choose_rewritten([*full, SegmentLoad("worn", 1000, 499)], 1000) == {"worn"}
+    assert choose_rewritten([*full, SegmentLoad("touched", 1000, 501)], 1000) == set()
 
 
 def test_a_filter_of_content_hashes_reaches_every_segment(library: MemoryIndex, folder: MirrorFolder) -> None:

@@ -16,7 +16,7 @@ from core.adapters.local import free_space
 from core.adapters.qdrant_edge import index as qdrant_edge
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.adapters.qdrant_edge.shard import mapped, shared_shard
+from core.adapters.qdrant_edge.shard import shared_shard, translate_errors
 from core.domain.filters import EVERYTHING, oriented
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo
@@ -269,7 +269,7 @@ class PanicException(BaseException):
     ],
 )
 def test_what_the_engine_raises_has_our_name(raised: BaseException, expected: type[BaseException]) -> None:
-    with pytest.raises(expected) as caught, mapped(Path("library")):
+    with pytest.raises(expected) as caught, translate_errors(Path("library")):
         raise raised
     assert type(caught.value) is expected
 

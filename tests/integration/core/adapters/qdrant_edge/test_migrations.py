@@ -119,7 +119,7 @@ def test_cut_short_after_any_page_it_goes_on_from_there(tmp_path: Path, monkeypa
     written = make_old(tmp_path / "index", 60)
     monkeypatch.setattr(word_migration, "_PAGE", 4)
     monkeypatch.setattr(word_migration, "_FLUSH", 1)
-    page, told = word_migration._tell_page, []
+    page, told = word_migration._migrate_page, []
 
     def cut(shard: Any, found: list[Any]) -> None:
         told.append([str(one.id) for one in found])
@@ -127,7 +127,7 @@ def test_cut_short_after_any_page_it_goes_on_from_there(tmp_path: Path, monkeypa
             raise OSError(5, "cut")
         page(shard, found)
 
-    monkeypatch.setattr(word_migration, "_tell_page", cut)
+    monkeypatch.setattr(word_migration, "_migrate_page", cut)
     cuts = 0
     for _ in range(20):
         index = EdgeIndex.open(tmp_path / "index")
@@ -197,11 +197,11 @@ from pathlib import Path
 from core.adapters import qdrant_edge_renewal as renewal
 from core.adapters.qdrant_edge.index import EdgeIndex
 renewal._PAGE, renewal._FLUSH = 16, 2
-page = renewal._tell_page
+page = renewal._migrate_page
 def slowly(shard, found):
     time.sleep({pause})
     page(shard, found)
-renewal._tell_page = slowly
+renewal._migrate_page = slowly
 print("ready", flush=True)
 EdgeIndex.open(Path({str(folder)!r})).count()
 """

@@ -104,7 +104,7 @@ def test_what_the_disk_refuses_meanwhile_has_our_name(
     assert _answers(index) == before
 
 
-@pytest.mark.parametrize("step", ["_copy_sparse", "_build", "_turn", "write_manifest"])
+@pytest.mark.parametrize("step", ["_copy_sparse", "_build", "_switch_shard", "write_manifest"])
 def test_killed_at_any_step_one_whole_shard_remains(
     index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -19,8 +19,8 @@ from core.adapters.qdrant_server.client import Server, connect
 from core.adapters.qdrant_server.collection import Layout, create_collection
 from core.adapters.qdrant_server.filters import FIELDS, FilterTranslator
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.adapters.qdrant_server.library import ServerLibrary, leading
-from core.adapters.qdrant_server.points import server_point
+from core.adapters.qdrant_server.library import ServerLibrary, alias_to
+from core.adapters.qdrant_server.points import to_server_point
 from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
 from core.domain.filters import Filter
 from core.errors import (
@@ -168,7 +168,7 @@ def test_what_is_asked_is_the_same_over_grpc() -> None:
     assert made is not None
     there_and_back = GrpcToRest.convert_filter(RestToGrpc.convert_filter(made))
     assert _said(there_and_back) == _said(made)
-    sent = server_point(point(1, "a red car", taken_at=START), 16)
+    sent = to_server_point(point(1, "a red car", taken_at=START), 16)
     received = GrpcToRest.convert_point_struct(RestToGrpc.convert_point_struct(sent))
     assert received.payload == sent.payload and received.id == sent.id
     assert np.float32(received.vector["image"]).tolist() == np.float32(sent.vector["image"]).tolist()
@@ -206,7 +206,7 @@ def _asked_over_grpc(server: Server) -> Iterator[Callable[[], object]]:
     library = ServerLibrary(_grpc_to_nobody, "pictures", large)
     yield library.all
     yield library.current
-    yield lambda: server.ask(lambda client: client.update_collection_aliases([leading("pictures", "pictures-1")]))
+    yield lambda: server.ask(lambda client: client.update_collection_aliases([alias_to("pictures", "pictures-1")]))
     yield lambda: index.upsert([point(1, "a red car", taken_at=START)])
     yield lambda: index.delete([image_id(1)])
     yield lambda: index.set_refs([(image_id(1), point(1).record.ref)])

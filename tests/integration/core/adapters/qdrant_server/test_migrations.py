@@ -8,9 +8,9 @@ from qdrant_client import QdrantClient, models
 
 from core.adapters.qdrant_server import word_migration as renewal
 from core.adapters.qdrant_server.client import Server
-from core.adapters.qdrant_server.collection import OURS
+from core.adapters.qdrant_server.collection import METADATA_KEY
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.adapters.qdrant_server.word_migration import Renewal
+from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filters import holding_word
 from core.errors import LibraryError, LibraryReadOnly
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
@@ -56,7 +56,7 @@ def make_old(server: MemoryServer, count: int) -> list[Point]:
     idf = {"words": models.SparseVectorParams(modifier=models.Modifier.IDF)}
     told = {"model": INFO.model, "fingerprint": INFO.fingerprint, "dimension": DIMENSION}
     ours = {"collection": index.collection, **told}
-    server._client.update_collection(index.collection, sparse_vectors_config=idf, metadata={OURS: ours})
+    server._client.update_collection(index.collection, sparse_vectors_config=idf, metadata={METADATA_KEY: ours})
     for one in written:
         if one.record.words:
             forms = [*one.record.words[1:], "stale"]
@@ -79,7 +79,14 @@ def is_as_new(index: QdrantIndex, written: list[Point]) -> None:
         assert [(hit.record.id, hit.score) for hit in found] == [(hit.record.id, hit.score) for hit in wanted]
     config = index._ask(lambda client, name: client.get_collection(name)).config
     assert config.metadata is not None and config.params.sparse_vectors is not None
-    assert config.metadata[OURS].keys() == {"collection", "model", "fingerprint", "dimension", "analyser", "scoring"}
+    assert config.metadata[METADATA_KEY].keys() == {
+        "collection",
+        "model",
+        "fingerprint",
+        "dimension",
+        "analyser",
+        "scoring",
+    }
     assert config.params.sparse_vectors["words"].modifier in (None, models.Modifier.NONE)
 
 
@@ -121,14 +128,17 @@ def test_while_it_runs_words_of_either_version_are_found(server: MemoryServer, m
 
 def test_what_another_process_writes_meanwhile_is_kept(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     written = make_old(server, 20)
-    other = QdrantIndex.open(server, "library", renewing=False)
-    tell, update = Renewal._tell, CaptionUpdate(image_id(3), "a blue boat", "human", None, None, vector(1))
+    other = QdrantIndex.open(server, "library", migrate=False)
+    tell, update = (
+        WordMigration._migrate_page,
+        CaptionUpdate(image_id(3), "a blue boat", "human", None, None, vector(1)),
+    )
 
-    def overtaken(self: Renewal, found: Any) -> None:
+    def overtaken(self: WordMigration, found: Any) -> None:
         other.set_captions([update])
         tell(self, found)
 
-    monkeypatch.setattr(Renewal, "_tell", overtaken)
+    monkeypatch.setattr(WordMigration, "_migrate_page", overtaken)
     index = QdrantIndex.open(server, "library")
     assert index.fetch([image_id(3)])[image_id(3)].words == ("blue", "boat")
     assert [hit.record.id for hit in best_words(index, {"boat": 1.0}, limit=5)] == [image_id(3)]
