@@ -111,12 +111,14 @@ class Library:
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
         parsed = filter if isinstance(filter, Filter) else parse_filter(filter)
+        if must or any_of or none_of:
+            parsed = caption_words(_several(must), _several(any_of), _several(none_of)) & parsed
         query = build_query(
             terms,
-            caption_words(_several(must), _several(any_of), _several(none_of)) & parsed,
+            parsed,
             raw=raw,
             weights=weights,
-            default_weights=self._wiring.settings.ranking.weights,
+            default_weights=self._wiring.settings.ranking.weights if isinstance(weights, Mapping) else None,
             options=QueryOptions(**options),
         )
         return self.ask(query)

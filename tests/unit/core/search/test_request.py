@@ -36,7 +36,8 @@ def test_a_query_is_built_of_terms_a_filter_and_options() -> None:
     options = QueryOptions(limit=3, offset=1, fold=False)
     query = build_query([TextTerm("star -red"), LikeTerm(ID)], {"word": "blue"}, options=options)
     understood = parse("star -red")
-    assert query.terms == (TextTerm("star"), LikeTerm(ID), TextTerm("red", AWAY))
+    away = [TextTerm(text, AWAY) for text in understood.avoided]
+    assert away and query.terms == (TextTerm("star"), LikeTerm(ID), *away)
     assert query.filter.matches({"words": ["blue"]}) and not query.filter.matches({"words": ["blue", "red"]})
     assert (query.limit, query.offset, query.fold, query.weights) == (3, 1, False, None)
     assert query.interpretation == understood.interpretation
