@@ -96,7 +96,7 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
     you pictures: what they hold is shown as it is.
     """
     with wire(data=data) as wiring:
-        packed = wiring.mirrors.take_in(file, wiring.thumbnails, wiring.editions)
+        packed = wiring.mirrors.take_in(file, wiring.thumbnails, wiring.index_versions)
         if as_json:
             _finish_with_summary(wiring, as_json)
             return

@@ -9,7 +9,7 @@ from core.commands.options import data_option, json_option, wire
 from core.commands.output import finish, print_note
 from core.domain.filters import INDEXED
 from core.errors import BucketLensError, Notice, UsageError
-from core.index_versions import other_edition, previous_edition
+from core.index_versions import other_version, previous_version
 from core.text.sanitize import printable
 from ingest.jobs.run_lock import RunLock
 
@@ -28,12 +28,12 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
         wiring.write()
         before = wiring.index.info
         with RunLock(wiring.settings.data) as lock:
-            chosen = previous_edition(wiring.editions) if back else other_edition(wiring.editions, model)
-            with wiring.edition(chosen) as other:
+            chosen = previous_version(wiring.index_versions) if back else other_version(wiring.index_versions, model)
+            with wiring.at_version(chosen) as other:
                 now = other.index.info
                 if not (back or incomplete):
                     _check_complete(wiring, other)
-            wiring.editions.use(chosen)
+            wiring.index_versions.use(chosen)
             wiring.files.last_run.forget()  # it was the other's
             wiring.files.recaption_checkpoint.delete()
             problem = _rebuild_mirror(wiring)

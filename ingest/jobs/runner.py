@@ -103,7 +103,7 @@ class Runner:
         return report
 
     def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
-        """Sync as `sync` does, into an edition that is not in use yet, and then `carry`. Raises BucketLensError."""
+        """Sync as `sync` does, into an index version not in use yet, and then `carry`. Raises BucketLensError."""
         report = Report()
         stores = self.stores()
         human_captions = self._read_caption_files()

@@ -15,7 +15,7 @@ from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
 from core.evaluation.evaluator import EvaluationSet
-from core.index_versions import other_edition
+from core.index_versions import other_version
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from core.text.sanitize import printable
@@ -38,8 +38,8 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
     """
     with ExitStack() as stack:
         wiring = stack.enter_context(wire(data=data))
-        names = (wiring.editions.current(), other_edition(wiring.editions, model))
-        both = [stack.enter_context(wiring.edition(name)) for name in names]
+        names = (wiring.index_versions.current(), other_version(wiring.index_versions, model))
+        both = [stack.enter_context(wiring.at_version(name)) for name in names]
         dice = random.Random(seed)
         found: dict[str, Any] = {"models": [one.index.info.model for one in both]}
         found |= _score(both, queries, dice) or _measure_overlap(both, queries, dice)

@@ -45,7 +45,7 @@ class LiveLibrary:
 
     def _check(self) -> None:
         try:
-            version = self._wiring.editions.current()
+            version = self._wiring.index_versions.current()
             if version != self._version:
                 self._switch(version)
         except BucketLensError as error:
@@ -58,7 +58,7 @@ class LiveLibrary:
     def _switch(self, version: str) -> None:
         """Open a version and load its model, and let it take the place of the one before."""
         before = self._library
-        wiring = self._wiring.edition(version, mirrored=True)
+        wiring = self._wiring.at_version(version, mirrored=True)
         try:
             if wiring.index.info.fingerprint == before.index.info.fingerprint:
                 wiring.close()

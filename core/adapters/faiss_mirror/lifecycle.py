@@ -8,7 +8,7 @@ from core.errors import BucketLensError, UsageError
 from core.errors.hints import Configure
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
-from core.ports.vector_index import Editions, VectorIndex
+from core.ports.vector_index import IndexVersions, VectorIndex
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "ArchiveSummary":
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: IndexVersions) -> "ArchiveSummary":
         """Have the copy that a file holds, where no library is: its copy would answer for another one.
 
         Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
