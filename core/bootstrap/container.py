@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.adapters.qdrant_server.client import Server
 
 
-class Wiring:
+class Container:
     """One process's adapters, each made at its first use and shared from then on. Close it to let go of everything."""
 
     def __init__(self, settings: Settings, *, version: str | None = None, encoder: Encoder | None = None) -> None:
@@ -89,14 +89,14 @@ class Wiring:
             self._encoder.take()  # that of the library which was here before this one
         return self.index
 
-    def at_version(self, name: str, *, mirrored: bool = False) -> "Wiring":
+    def at_version(self, name: str, *, mirrored: bool = False) -> "Container":
         """Return the same library in this index version, whichever is in use; its model is the index version's own.
 
         `mirrored`: it is the one in use, of which the mirror is a copy.
         """
-        return Wiring(self._settings_of_version(mirrored=mirrored), version=name)
+        return Container(self._settings_of_version(mirrored=mirrored), version=name)
 
-    def beside(self, model: str) -> "Wiring":
+    def beside(self, model: str) -> "Container":
         """Return the same library in the index version for this model, which is made where there is none.
 
         Raises ModelUnavailable.
@@ -104,7 +104,7 @@ class Wiring:
         encoder = factories.load_encoder(model, self.settings)
         self.write()
         name = self.index_versions.beside(_info_of(encoder))
-        return Wiring(self._settings_of_version(mirrored=False), version=name, encoder=encoder)
+        return Container(self._settings_of_version(mirrored=False), version=name, encoder=encoder)
 
     @property
     def encoder(self) -> Encoder:
@@ -198,7 +198,7 @@ class Wiring:
             mirror.close()
         self.let_go()
 
-    def __enter__(self) -> "Wiring":
+    def __enter__(self) -> "Container":
         return self
 
     def __exit__(self, *_: object) -> None:
