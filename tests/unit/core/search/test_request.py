@@ -7,8 +7,8 @@ import pytest
 from core.domain.filters import caption_words
 from core.domain.query import OPTIONS, LikeTerm, OptionSpec, Query, QueryKeywords, QueryOptions, TextTerm, Weights
 from core.errors import InvalidQuery
-from core.query_language.parser import AWAY, parse
-from core.search.request import build_query
+from core.query_language.parser import parse
+from core.search.request import AWAY, build_query
 
 ID = "00000000-0000-5000-8000-000000000001"
 
