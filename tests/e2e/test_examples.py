@@ -16,7 +16,6 @@ from tests.support.processes.commands import ROOT, environment, started
 
 EXAMPLES = ROOT / "examples"
 TEXT = "a red car"
-pytestmark = pytest.mark.skipif(not hasattr(bucketlens, "Library"), reason="bucketlens is not a package here")
 
 
 def run(example: str, *arguments: str | Path, cwd: Path, **more: str) -> str:
