@@ -58,7 +58,7 @@ class Nameable(Protocol):
 
     source: str
 
-    def named(self, name: str) -> tuple[str, str]:
+    def resolve_name(self, name: str) -> tuple[str, str]:
         """Key and uri of the image of this name, be it there or not. Raises ValueError with a reason."""
         ...
 
@@ -94,7 +94,7 @@ class Watchable(Protocol):
     source: str
     folder: bytes
 
-    def look(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
+    def look_up(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
         """What is at these absolute paths now: key and image, or None for a key that is no image (any more).
 
         A path that is a folder stands for everything below it. Raises StoreError where that cannot be told.

@@ -17,8 +17,8 @@ from urllib3 import exceptions as vendor
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from core.adapters.stores.circuit_breaker import NoAnswer
-from core.adapters.stores.web_address import WebAddress, may_be_asked, parse
+from core.adapters.stores.circuit_breaker import TransientError
+from core.adapters.stores.web_address import WebAddress, is_public, parse
 from core.adapters.url_list.host_throttle import Busy, HostSilent
 from core.errors import ImageTooLarge, LinkDead
 from core.errors.hints import TRUST_LIST
@@ -89,7 +89,7 @@ class WebFetcher:
     def fetch(self, address: WebAddress, validator: str) -> Body | None:
         """One attempt. None: it is still the picture that `validator` was given with.
 
-        Raises LinkDead, ImageTooLarge; and for what may be over soon HostSilent, Busy or NoAnswer.
+        Raises LinkDead, ImageTooLarge; and for what may be over soon HostSilent, Busy or TransientError.
         """
         deadline = time.monotonic() + self._limits.total_s
         for _ in range(self._limits.redirects + 1):
@@ -128,7 +128,9 @@ class WebFetcher:
         try:
             yield answer
         except (vendor.HTTPError, OSError) as error:
-            raise NoAnswer(f"its bytes came damaged or not whole ({type(error).__name__})", everywhere=False) from error
+            raise TransientError(
+                f"its bytes came damaged or not whole ({type(error).__name__})", service_wide=False
+            ) from error
         finally:
             answer.close()
             answer.release_conn()
@@ -161,7 +163,7 @@ class WebFetcher:
             says = "its host does not exist" if missing else "its host's name cannot be looked up"
             raise HostSilent(f"{says} ({address.host})", alive=missing) from error
         every = list(dict.fromkeys(str(each[4][0]) for each in found))
-        allowed = [ip for ip in every if self._allow_private or may_be_asked(ip)]
+        allowed = [ip for ip in every if self._allow_private or is_public(ip)]
         if not allowed:
             raise LinkDead(
                 f"its host {address.host} is inside a private network ({every[0]}), where a list may not lead",
@@ -176,7 +178,7 @@ class WebFetcher:
         if status in _BUSY:
             raise Busy(f"its host asks to come later ({status})", _seconds(headers.get("Retry-After", "")))
         if status >= 500:
-            raise NoAnswer(f"its host failed with {status}", everywhere=False)
+            raise TransientError(f"its host failed with {status}", service_wide=False)
         if status != 200:
             raise LinkDead(f"dead link: its host answers {status} {answer.reason or ''}".rstrip())
         kind = headers.get("Content-Type", "").strip().lower()
@@ -191,7 +193,7 @@ class WebFetcher:
             if len(data) > most:
                 raise ImageTooLarge(f"more than {most:,} bytes, the limit")
             if time.monotonic() > deadline:
-                raise NoAnswer(f"it was not there whole after {self._limits.total_s:g} s", everywhere=False)
+                raise TransientError(f"it was not there whole after {self._limits.total_s:g} s", service_wide=False)
         return Body(bytes(data), _validator(headers), _time(headers.get("Last-Modified", "")))
 
 
@@ -224,7 +226,7 @@ def _cut_after(sock: Any, seconds: float | None) -> Iterator[threading.Event]:
 def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise NoAnswer("it took too long, redirects included", everywhere=False)
+        raise TransientError("it took too long, redirects included", service_wide=False)
     return left
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from core.adapters.stores.circuit_breaker import NoAnswer, Outage
+from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
 from core.errors import ImageUnavailable, StoreError
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class _Host:
         self.under_way = 0
         self.answers = 0
         self.not_before = 0.0
-        self.outage = Outage(name, patience_s)
+        self.breaker = CircuitBreaker(name, patience_s)
         self.given_up: str | None = None
 
 
@@ -55,14 +55,14 @@ class Hosts:
         self._at_once = at_once
         self._patience = patience_s
         self._stranger = min(stranger_s, patience_s)
-        self._network = Outage("the network", patience_s)
+        self._network = CircuitBreaker("the network", patience_s)
         self._changed = threading.Condition()
         self._hosts: dict[str, _Host] = {}
         self._alive = 0  # signs of life, from anywhere
         self._stopped = False
 
     def call(self, name: str, what: str, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns or raises; HostSilent, Busy and NoAnswer make it be tried again."""
+        """What `attempt` returns or raises; HostSilent, Busy and TransientError make it be tried again."""
         with self._turn(name) as host:
             if host.given_up is not None:
                 raise ImageUnavailable(host.given_up)
@@ -72,10 +72,10 @@ class Hosts:
         """End all waiting, with StoreError."""
         with self._changed:
             self._stopped = True
-            outages = [host.outage for host in self._hosts.values()]
+            breakers = [host.breaker for host in self._hosts.values()]
             self._changed.notify_all()
-        for outage in [self._network, *outages]:
-            outage.stop()
+        for breaker in [self._network, *breakers]:
+            breaker.stop()
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[_Host]:
@@ -94,8 +94,8 @@ class Hosts:
                 self._changed.notify_all()
 
     def _at_host(self, host: _Host, what: str, attempt: Callable[[], T]) -> T:
-        """One host's turn. Raises NoAnswer where nothing answers anywhere, so that the network is to be waited for."""
-        before, seen, outage = self._alive, host.answers, host.outage
+        """Call one host. Raises TransientError where nothing answers anywhere, so that the network breaker waits."""
+        before, seen, breaker = self._alive, host.answers, host.breaker
         silence = "its host does not answer"
         silences = 0
 
@@ -111,12 +111,12 @@ class Hosts:
                     self._sign_of_life()
                 if silences >= _TRIES and host.answers > seen:
                     raise ImageUnavailable(f"{error}, {silences} times, while its host answers others") from error
-                raise NoAnswer(silence) from error
+                raise TransientError(silence) from error
             except Busy as error:
                 silence = str(error)
                 self._sign_of_life()
                 host.not_before = time.monotonic() + min(error.seconds, self._patience / 2)
-                raise NoAnswer(silence) from error
+                raise TransientError(silence) from error
             except BaseException:
                 self._answered(host)
                 raise
@@ -124,16 +124,16 @@ class Hosts:
             return result
 
         try:
-            return outage.call(what, once)
-        except NoAnswer as error:
+            return breaker.call(what, once)
+        except TransientError as error:
             raise ImageUnavailable(f"{silence}, again and again; the next run tries again") from error
         except StoreError as error:
             if type(error) is not StoreError:
                 raise
             self._check()
             if self._alive == before:
-                host.outage = Outage(host.name, self._stranger)
-                raise NoAnswer(silence) from error
+                host.breaker = CircuitBreaker(host.name, self._stranger)
+                raise TransientError(silence) from error
             host.given_up = f"{silence}; its host was given up for this run, and the next run tries again"
             raise ImageUnavailable(host.given_up) from error
 
@@ -142,7 +142,7 @@ class Hosts:
         for n in range(1, _TRIES + 1):
             try:
                 return attempt()
-            except NoAnswer as error:
+            except TransientError as error:
                 self._answered(host)
                 if n == _TRIES:
                     raise ImageUnavailable(f"{error}, {n} times; the next run tries again") from error
@@ -158,7 +158,7 @@ class Hosts:
             self._alive += 1
             host.answers += 1
             if host.answers == 1:
-                host.outage = Outage(host.name, self._patience)
+                host.breaker = CircuitBreaker(host.name, self._patience)
 
     def _wait(self, seconds: float) -> None:
         with self._changed:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from core.adapters.stores.web_address import parse, without_credentials
+from core.adapters.stores.web_address import parse, redact_credentials
 from core.adapters.url_list.fetcher import Body, WebFetcher, WebLimits
 from core.adapters.url_list.host_throttle import Hosts
 from core.adapters.url_list.reader import Row, read_rows
@@ -114,7 +114,7 @@ class ListStore:
             body.data,
         )
 
-    def named(self, name: str) -> tuple[str, str]:
+    def resolve_name(self, name: str) -> tuple[str, str]:
         address = str(parse(name))
         return address, address
 
@@ -135,7 +135,7 @@ class ListStore:
         try:
             return str(parse(row.address))
         except ValueError:
-            return without_credentials(row.address)
+            return redact_credentials(row.address)
 
     def _ignore(self, row: Row, reason: str) -> None:
         self.ignored[reason] += 1
