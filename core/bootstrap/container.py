@@ -25,7 +25,7 @@ from core.settings import DEFAULT_MODEL, Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
-    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
 
 
@@ -171,7 +171,7 @@ class Wiring:
 
     def bank(self, encoder: Encoder) -> Matrix:
         """Return the encoded prompts that strengths are measured by; see core.search.relevance."""
-        return self._prompt_bank.of(encoder)
+        return self._prompt_bank.get(encoder)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -205,7 +205,7 @@ class Wiring:
         self.close()
 
     @cached_property
-    def _prompt_bank(self) -> "PromptBank":
+    def _prompt_bank(self) -> "PromptCache":
         return factories.prompt_bank(self.settings)
 
     @property

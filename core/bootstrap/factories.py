@@ -16,7 +16,7 @@ from core.settings import DEFAULT_CAPTIONER, DEMO, QdrantSettings, Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
-    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
 
 
@@ -74,9 +74,9 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
 
 def model_folder(card: ModelCard) -> Path | None:
     """Find the folder of a model without any network; None where the model has to be fetched."""
-    from core.adapters.models.model_files import local_folder
+    from core.adapters.models.model_files import find_local_folder
 
-    return local_folder(card)
+    return find_local_folder(card)
 
 
 def decode_workers(settings: Settings) -> Decoder:
@@ -107,11 +107,11 @@ def mirrors(settings: Settings) -> "Mirrors":
     return Mirrors(settings.data / "mirror", settings)
 
 
-def prompt_bank(settings: Settings) -> "PromptBank":
+def prompt_bank(settings: Settings) -> "PromptCache":
     """Return the encoded prompts that are kept in a data folder."""
-    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.models.prompt_cache import PromptCache
 
-    return PromptBank(settings.data)
+    return PromptCache(settings.data)
 
 
 def calibration(settings: Settings) -> Calibration:
