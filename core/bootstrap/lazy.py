@@ -10,7 +10,7 @@ class Lazy(Generic[T]):
     """One value: made at its first use, shared from then on, and made anew after it was taken away."""
 
     def __init__(self, make: Callable[[], T], value: T | None = None) -> None:
-        """`value` is given where it has been made already."""
+        """Wrap a factory; `value` is one that has been made already."""
         self._make = make
         self._value = value
 
