@@ -1,4 +1,4 @@
-"""Settings -> adapters: the only rooms that import core.adapters, and so the only ones that choose among them."""
+"""The composition root: it makes adapters from settings, and alone imports and chooses them."""
 
 from core.bootstrap.container import Container
 from core.bootstrap.factories import load_plots, model_folder

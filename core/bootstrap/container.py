@@ -1,4 +1,4 @@
-"""The container: one process's adapters, made of the settings and shared."""
+"""The container of one process's adapters, made from the settings and shared."""
 
 import threading
 from collections.abc import Callable
@@ -25,15 +25,18 @@ from core.settings import DEFAULT_MODEL, Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
-    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
 
 
 class Container:
-    """One process's adapters, each made at its first use and shared from then on. Close it to let go of everything."""
+    """The adapters of one process, each made at its first use and shared from then on; `close` releases all."""
 
     def __init__(self, settings: Settings, *, version: str | None = None, encoder: Encoder | None = None) -> None:
-        """`version`: which of the library's, if not the one in use. `encoder`: one that is loaded already."""
+        """Prepare the adapters, without making any.
+
+        `version` names an index of the library, by default the one in use. `encoder` is one that is loaded already.
+        """
         self.settings = settings
         self.sources = Sources(settings)
         self.files = DataFolder(settings.data)
@@ -47,9 +50,9 @@ class Container:
         self._failover = Lazy(lambda: self.failing_over(self._index.get))
 
     def write(self, until: threading.Event | None = None) -> None:
-        """Allow writing from now on: with the key for that, and waiting long for a server that is away.
+        """Allow writing from now on, with the key for it and more patience with a server that is down.
 
-        `until` is set to have that waiting end.
+        Setting `until` ends the waiting for the server.
         """
         if not self._writes:
             self.let_go()
@@ -58,23 +61,23 @@ class Container:
 
     @cached_property
     def index_versions(self) -> IndexVersions:
-        """The library, with an index for every model that it was made for."""
+        """The library's indexes, one for every model that it was made for."""
         if self.settings.qdrant.url is None:
             return factories.folder_library(self.settings.data, self._patience)
         return factories.server_library(self.settings.qdrant, self._connect)
 
     @property
     def index(self) -> VectorIndex:
-        """The library that is there. Raises LibraryMissing."""
+        """The existing library's index. Raises LibraryMissing."""
         return self._index.get()
 
     @property
     def searched(self) -> SearchableIndex:
-        """The library that is there, or offline its mirror. Raises LibraryMissing."""
+        """The index that is searched: the existing library's, or offline its mirror. Raises LibraryMissing."""
         return self.mirror if self.settings.offline else self.index
 
     def create_index(self, info: IndexInfo | None = None) -> VectorIndex:
-        """Open the library that is there, or make one for this model, if not for the encoder of the settings.
+        """Open the existing library, or create one for this model, by default for the encoder of the settings.
 
         Raises ModelMismatch.
         """
@@ -90,14 +93,14 @@ class Container:
         return self.index
 
     def at_version(self, name: str, *, mirrored: bool = False) -> "Container":
-        """Return the same library in this index version, whichever is in use; its model is the index version's own.
+        """Return a container for the same library with this index, whichever is in use, and with its model.
 
-        `mirrored`: it is the one in use, of which the mirror is a copy.
+        `mirrored` says that it is the one in use, so that the mirror is its copy.
         """
         return Container(self._settings_of_version(mirrored=mirrored), version=name)
 
     def beside(self, model: str) -> "Container":
-        """Return the same library in the index version for this model, which is made where there is none.
+        """Return a container for the same library with the index for this model, created where there is none.
 
         Raises ModelUnavailable.
         """
@@ -113,7 +116,7 @@ class Container:
 
     @cached_property
     def captioner(self) -> Captioner:
-        """The captioner of the settings; a demo library is captioned by the demo captioner. Raises ModelUnavailable."""
+        """The captioner of the settings, for a demo library the demo captioner. Raises ModelUnavailable."""
         return factories.load_captioner(self.settings, self.encoder.name)
 
     @property
@@ -128,7 +131,7 @@ class Container:
 
     @cached_property
     def search(self) -> Searcher:
-        """What answers queries, over the library or its mirror."""
+        """The search service, over the library or its mirror."""
         return ResilientSearch(
             self.failover,
             lambda index: SearchService(
@@ -144,52 +147,55 @@ class Container:
 
     @property
     def failover(self) -> Failover:
-        """Asks the library, or its mirror where the library does not answer; offline the mirror alone."""
+        """The failover from the library to its mirror; offline it asks the mirror alone."""
         return self._failover.get()
 
     def failing_over(self, library: Callable[[], SearchableIndex]) -> Failover:
-        """Return a failover as `failover` is, for a library that is had in another way."""
+        """Return a failover as `failover`, for a library that is opened by a function."""
         given = self.settings
         return Failover(
             None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search.deadline
         )
 
     def recall_meter(self, library: Callable[[], SearchableIndex], copy: Callable[[], Mirror | None]) -> RecallMeter:
-        """Return what measures searches that this library answers by its mirror."""
+        """Return the meter of recall, which measures the library's answers against its mirror."""
         given = self.settings.recall
         return RecallMeter(library, copy, self.files.recall_log, share=given.share, warning=given.warning)
 
     @cached_property
     def mirrors(self) -> "Mirrors":
-        """What builds, checks and moves the library's mirror."""
+        """The manager of the library's mirror: it builds, checks and moves it."""
         return factories.mirrors(self.settings)
 
     @property
     def mirror(self) -> Mirror:
-        """The library's mirror, which opens nothing until it is asked."""
+        """The library's mirror, which opens no file before its first query."""
         return self._mirror.get()
 
     def bank(self, encoder: Encoder) -> Matrix:
-        """Return the encoded prompts that strengths are measured by; see core.search.relevance."""
-        return self._prompt_bank.of(encoder)
+        """Return the encoded prompts of core.search.relevance, (M, D) float32, unit rows."""
+        return self._prompt_bank.get(encoder)
 
     @cached_property
     def calibration(self) -> Calibration:
-        """What strengths in this folder's library are measured by."""
+        """The scales of relevance for the library in this folder."""
         return factories.calibration(self.settings)
 
     def calibrate(self) -> None:
-        """Measure a large library anew where it has grown, unless that would take a model. Raises LibraryError."""
+        """Measure the scales of a large library anew where it has grown, if its model is loaded.
+
+        Raises LibraryError.
+        """
         if self._encoder.is_made:
             self.calibration.renew(self.index, lambda: self.bank(self.encoder))
 
     def let_go(self) -> None:
-        """Close the index until it is asked for again; models and decoder stay."""
+        """Close the index until its next use; models and decoder stay loaded."""
         if (index := self._index.take()) is not None:
             index.close()
 
     def close(self) -> None:
-        """Close all that is open; what is asked for afterwards is made anew."""
+        """Close all adapters that are open; later uses make them anew."""
         if (failover := self._failover.take()) is not None:
             failover.close()
         if (decoder := self._decoder.take()) is not None:
@@ -205,7 +211,7 @@ class Container:
         self.close()
 
     @cached_property
-    def _prompt_bank(self) -> "PromptBank":
+    def _prompt_bank(self) -> "PromptCache":
         return factories.prompt_bank(self.settings)
 
     @property
@@ -231,9 +237,9 @@ class Container:
         return encoder
 
     def _info(self) -> IndexInfo | None:
-        """Return what the library, or where it cannot be asked its mirror, was made with; None where neither is there.
+        """Return the model of the library, or where it does not answer of its mirror; None where neither exists.
 
-        For a library that is to be made anew, what is left of another one's mirror tells nothing.
+        For a library that is about to be created, the mirror of an earlier library is ignored.
         """
         try:
             if not self.settings.offline:
@@ -253,5 +259,5 @@ class Container:
 
 
 def _info_of(encoder: Encoder) -> IndexInfo:
-    """Return what an index for this encoder is made with."""
+    """Return the description of an index for this encoder."""
     return IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)

@@ -6,7 +6,7 @@ from core.ports.local_files import RecallLog, RunLog, StateFile
 
 
 class DataFolder:
-    """Where a library's small files are, and what reads and writes them."""
+    """The data folder of a library, with the readers and writers of its small files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -18,7 +18,7 @@ class DataFolder:
 
     @property
     def recaption_checkpoint(self) -> StateFile:
-        """The file that tells how far a recaptioning is."""
+        """The file that records how far a recaptioning has got."""
         from core.adapters.local.json_file import JsonFile
 
         return JsonFile(self.path / "redo.json")

@@ -1,4 +1,4 @@
-"""Plain factories of adapters. Vendors are imported when their adapter is made, never before."""
+"""Plain factories of adapters, which import vendors only when their adapter is made."""
 
 import threading
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from core.settings import DEFAULT_CAPTIONER, DEMO, QdrantSettings, Settings
 
 if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
-    from core.adapters.models.prompt_cache import PromptBank
+    from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
 
 
 def folder_library(data: Path, wait_s: float) -> IndexVersions:
-    """Return the library in a folder, for which another process is waited for so long."""
+    """Return the library in a folder; `wait_s` is the patience with another process that holds it."""
     from core.adapters.qdrant_edge.library import FolderLibrary
 
     return FolderLibrary(data, wait_s)
 
 
 def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> IndexVersions:
-    """Return the library on a server, for which `connect` is called whenever it is asked."""
+    """Return the library on a server, for which `connect` is called at every use."""
     from core.adapters.qdrant_server.collection import Layout
     from core.adapters.qdrant_server.library import ServerLibrary
 
@@ -39,7 +39,7 @@ def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> In
 def connect_server(given: QdrantSettings, *, writes: bool, patience_s: float, stop: threading.Event | None) -> "Server":
     """Connect to the server of the settings, with the key that fits. Raises LibraryUnreachable, LibraryRefused.
 
-    `patience_s`: how long a server that is away is waited for; `stop` ends that.
+    `patience_s` is the time to wait for a server that is down; setting `stop` ends the wait.
     """
     from core.adapters.qdrant_server.client import connect
 
@@ -74,9 +74,9 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
 
 def model_folder(card: ModelCard) -> Path | None:
     """Find the folder of a model without any network; None where the model has to be fetched."""
-    from core.adapters.models.model_files import local_folder
+    from core.adapters.models.model_files import find_local_folder
 
-    return local_folder(card)
+    return find_local_folder(card)
 
 
 def decode_workers(settings: Settings) -> Decoder:
@@ -94,28 +94,28 @@ def thumbnail_files(folder: Path) -> ThumbnailStore:
 
 
 def load_plots() -> Plots:
-    """Load what draws figures. Raises PackageMissing."""
+    """Load the drawing of figures. Raises PackageMissing."""
     from core.adapters.local.plots import MatplotlibPlots
 
     return MatplotlibPlots()
 
 
 def mirrors(settings: Settings) -> "Mirrors":
-    """Return what keeps the mirror of a data folder."""
+    """Return the manager of the mirror in a data folder."""
     from core.adapters.faiss_mirror.lifecycle import Mirrors
 
     return Mirrors(settings.data / "mirror", settings)
 
 
-def prompt_bank(settings: Settings) -> "PromptBank":
-    """Return the encoded prompts that are kept in a data folder."""
-    from core.adapters.models.prompt_cache import PromptBank
+def prompt_bank(settings: Settings) -> "PromptCache":
+    """Return the cache of encoded prompts in a data folder."""
+    from core.adapters.models.prompt_cache import PromptCache
 
-    return PromptBank(settings.data)
+    return PromptCache(settings.data)
 
 
 def calibration(settings: Settings) -> Calibration:
-    """Return the relevance scales that are kept in a data folder."""
+    """Return the relevance scales, which are kept in a data folder."""
     from core.adapters.local.relevance_scales import CalibrationFiles
 
     return Calibration(CalibrationFiles(settings.data))

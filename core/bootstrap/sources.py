@@ -1,4 +1,4 @@
-"""What is read from outside the library: sources of images, and files of vectors."""
+"""The inputs of a library: sources of images, and files of vectors."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ class Sources:
     def open(self, source: str, *, patience_s: float | None = None) -> ImageStore:
         """Open the store of a source as the user names it. Raises SourceNotFound.
 
-        `patience_s`: how long to wait for a store that does not answer, if not as long as the settings say.
+        `patience_s` is the time to wait for a store that does not answer, by default that of the settings.
         """
         from core.adapters.source_registry import open_store
 
@@ -31,7 +31,7 @@ class Sources:
         return source_name(source)
 
     def naming(self, source: str | None) -> Callable[[Path], Nameable]:
-        """Return what names the vectors of a file: their source, or by default one of the file's own.
+        """Return a function from a file of vectors to the store that names them, by default one of its own.
 
         Raises SourceNotFound.
         """

@@ -1,4 +1,4 @@
-"""What turns image bytes into pixels, as a Protocol."""
+"""The decoder of images, as a Protocol."""
 
 from concurrent.futures import Future
 from typing import Protocol
@@ -7,10 +7,12 @@ from core.imaging.decoder import Decoded, DecodeRequest
 
 
 class Decoder(Protocol):
-    """Decodes in workers that can be killed, so that a bad file hurts only itself."""
+    """A decoder of images in killable workers, so that a bad file harms only itself."""
 
     def submit(self, data: bytes, request: DecodeRequest) -> "Future[Decoded]":
         """Queue an image; the future ends with an ImageError where the image is at fault."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the workers; images that are not decoded yet are cancelled."""
+        ...

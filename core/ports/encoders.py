@@ -1,4 +1,4 @@
-"""What the models do, as Protocols: encode pictures and texts, and write captions."""
+"""The encoder of images and texts, and the captioner, as Protocols."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from core.imaging.decoder import PixelSpec
 
 @dataclass(frozen=True, slots=True)
 class TextEncoding:
-    """`vectors` is (N, D) float32, unit rows. Per text: was it cut at the model's context, which words are unknown."""
+    """The encoding of N texts: `vectors` is (N, D) float32, unit rows.
+
+    `truncated` says which texts were cut at the model's context. `unknown` lists each text's words that the model does
+    not know.
+    """
 
     vectors: Matrix
     truncated: tuple[bool, ...]
@@ -21,7 +25,7 @@ class TextEncoding:
 
 
 class Encoder(Protocol):
-    """Images and texts -> one vector space. Safe to call from several threads."""
+    """An encoder of images and texts into one vector space. Safe to call from several threads."""
 
     name: str
     fingerprint: str
@@ -30,17 +34,21 @@ class Encoder(Protocol):
     remark: str | None  # what a person should know of this model whenever it is used
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:
-        """(N, S, S, 3) uint8 RGB, sized by `pixels` -> (N, D) float32, unit rows."""
+        """Encode images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> (N, D) float32, unit rows."""
         ...
 
-    def encode_texts(self, texts: Sequence[str]) -> TextEncoding: ...
+    def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+        """Encode N texts, as data that is never opened or fetched."""
+        ...
 
 
 class Captioner(Protocol):
+    """A model that writes captions of images."""
+
     name: str
     fingerprint: str
     pixels: PixelSpec
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:
-        """(N, S, S, 3) uint8 RGB, sized by `pixels` -> N captions, clean of repeats; "" where it had nothing to say."""
+        """Caption images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> N captions; "" where there is none."""
         ...

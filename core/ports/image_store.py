@@ -1,4 +1,4 @@
-"""What the core needs of the world, as Protocols. Adapters implement them; tests implement them by hand."""
+"""Sources of images, as Protocols, and what else a store may be able to do."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,30 +14,30 @@ class ImageStore(Protocol):
     source: str
 
     def list(self) -> Iterator[ImageRef]:
-        """Every image, in any order, streamed. Ending normally means that the listing is complete.
+        """Yield every image, in any order, streamed. A normal end means that the listing is complete.
 
-        Raises StoreError (SourceNotFound before the first image) where it cannot be completed.
+        Raises StoreError where it cannot be completed, and SourceNotFound before the first image.
         """
         ...
 
     def read(self, ref: ImageRef) -> bytes:
-        """The image's bytes. Raises ImageGone, ImageChanged, ImageWithheld, ImageUnavailable or ImageTooLarge.
+        """Read the image's bytes. Raises ImageGone, ImageChanged, ImageWithheld, ImageUnavailable or ImageTooLarge.
 
-        Any other StoreError says that the whole store is at fault, and that reading more of it is no use.
+        Any other StoreError means that the whole store is at fault, so that reading on is of no use.
         """
         ...
 
 
 @runtime_checkable
 class Selective(Protocol):
-    """A store that passes over what is plainly no image: how many files, by reason, in its last listing."""
+    """A store that skips what is plainly no image; `ignored` counts the last listing's skipped files by reason."""
 
     ignored: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An image's bytes, and the image as it was when they were read: with its etag, which its listing did not know."""
+    """An image's bytes, and its reference with the etag that it had when they were read."""
 
     ref: ImageRef
     data: bytes
@@ -45,29 +45,29 @@ class Fetched:
 
 @runtime_checkable
 class Conditional(Protocol):
-    """A store that learns of an image's etag only by reading it, and whose images may be asked for unless unchanged."""
+    """A store whose listing has no etags, and which reads an image only if its etag has changed."""
 
     def fetch(self, ref: ImageRef, etag: str) -> Fetched:
-        """As `read`; raises ImageUnchanged too, where the image is still the one that had this etag ("": unknown)."""
+        """Read an image as `read` does. Raises ImageUnchanged too, where it still has this etag ("": unknown)."""
         ...
 
 
 @runtime_checkable
 class Nameable(Protocol):
-    """A store that knows which of its images a person means."""
+    """A store that resolves the names that people give images."""
 
     source: str
 
-    def named(self, name: str) -> tuple[str, str]:
-        """Key and uri of the image of this name, be it there or not. Raises ValueError with a reason."""
+    def resolve_name(self, name: str) -> tuple[str, str]:
+        """Return key and uri of the image of this name, which need not exist. Raises ValueError with a reason."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class VectorRows:
-    """Rows of a file of vectors, of which `first` is the first one's number, from 1.
+    """Some rows of a file of vectors; `first` is the number of the first one, from 1.
 
-    `vectors` is (N, D) float32 as it is in the file: neither checked nor normalised. A name or captions may be empty.
+    `vectors` is (N, D) float32 as stored, neither checked nor normalised. Names and captions may be empty.
     """
 
     first: int
@@ -78,12 +78,12 @@ class VectorRows:
 
 @runtime_checkable
 class Remote(Protocol):
-    """A store behind a network, where reading means waiting: `readers` images are to be read at once."""
+    """A store behind a network, from which `readers` images are to be read at once."""
 
     readers: int
 
     def stop(self) -> None:
-        """End what waits for the store, with StoreError."""
+        """End all waiting for the store, with StoreError."""
         ...
 
 
@@ -94,9 +94,9 @@ class Watchable(Protocol):
     source: str
     folder: bytes
 
-    def look(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
-        """What is at these absolute paths now: key and image, or None for a key that is no image (any more).
+    def look_up(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
+        """Yield key and image of what is at these absolute paths now; None for a key that is no image.
 
-        A path that is a folder stands for everything below it. Raises StoreError where that cannot be told.
+        A folder stands for everything below it. Raises StoreError where a path cannot be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""What is kept in plain files on this machine, as Protocols."""
+"""Plain files on this machine, as Protocols."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -29,38 +29,52 @@ class StateFile(Protocol):
 
 
 class RunLog(Protocol):
-    """When a library was last made equal to its sources. Times are UTC."""
+    """The record of when a library was last made equal to its sources, in UTC."""
 
     def write(self, ended: datetime, sources: Iterable[str]) -> None:
-        """A run over `sources` was complete; other sources keep their time."""
+        """Record that a run over `sources` was complete; other sources keep their time."""
         ...
 
     def forget(self, source: str | None = None) -> None:
-        """Of one source, or of all."""
+        """Forget the time of one source, or of all."""
         ...
 
-    def sources(self) -> Mapping[str, datetime]: ...
+    def sources(self) -> Mapping[str, datetime]:
+        """Return the time of every source."""
+        ...
 
-    def latest(self) -> datetime | None: ...
+    def latest(self) -> datetime | None:
+        """Return the latest of these times; None where there is none."""
+        ...
 
 
 class RecallLog(Protocol):
     """The last measurements of a library's recall, from 0 to 1, by the fingerprint of its model."""
 
-    def read(self) -> tuple[str, tuple[float, ...]]: ...
+    def read(self) -> tuple[str, tuple[float, ...]]:
+        """Return the model's fingerprint and the samples."""
+        ...
 
     def write(self, fingerprint: str, samples: Sequence[float]) -> None:
-        """Raises OSError."""
+        """Replace the samples. Raises OSError."""
         ...
 
 
 class ThumbnailStore(Protocol):
-    def put(self, image_id: str, jpeg: bytes) -> None: ...
+    """The thumbnails of a library's images, as JPEG."""
 
-    def get(self, image_id: str) -> bytes | None: ...
+    def put(self, image_id: str, jpeg: bytes) -> None:
+        """Store a thumbnail, replacing the one before."""
+        ...
 
-    def delete(self, image_ids: Iterable[str]) -> None: ...
+    def get(self, image_id: str) -> bytes | None:
+        """Return a thumbnail; None where there is none."""
+        ...
+
+    def delete(self, image_ids: Iterable[str]) -> None:
+        """Delete the thumbnails of these ids, where there are any."""
+        ...
 
     def ids(self) -> Iterator[str]:
-        """Every id that has a thumbnail, in any order."""
+        """Yield every id that has a thumbnail, in any order."""
         ...

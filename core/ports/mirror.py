@@ -9,7 +9,7 @@ from core.ports.vector_index import SearchableIndex
 
 @dataclass(frozen=True, slots=True)
 class MirrorSummary:
-    """A generation of a mirror: its name, how many images it holds, in how many segments, their vectors stored how."""
+    """A summary of a mirror's generation: its name, its images and segments, and how vectors are stored."""
 
     name: str
     points: int
@@ -18,13 +18,15 @@ class MirrorSummary:
 
 
 class Mirror(SearchableIndex, Protocol):
-    """A copy of the library, which may be older than it."""
+    """The mirror of a library, which may be older than it."""
 
     health: str | None  # what is wrong with its newest generation, for which an older one answers
 
     @property
     def as_of(self) -> datetime:
-        """When it was known to be equal to the library for the last time, UTC."""
+        """The last time, UTC, at which it was known to be equal to the library."""
         ...
 
-    def summary(self) -> MirrorSummary: ...
+    def summary(self) -> MirrorSummary:
+        """Summarise the generation that answers."""
+        ...

@@ -1,4 +1,4 @@
-"""Rank lists: one ordering of images each, as indexes answer them and a search fuses them."""
+"""Rank lists: orderings of images that indexes answer and a search fuses."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ DIGITS = 9  # to which matches are rounded, so that every index comes to the sam
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one list is asked with: a unit vector, or for `words` words with their weights (query_weights).
+    """The query of one rank list: a unit vector (D,), or for the list `words` words with their weights.
 
-    A word with a negative weight counts against the captions that hold it.
+    The weights are those of core.text.bm25. A negative one counts against the captions that hold the word.
     """
 
     list: ListName
@@ -24,7 +24,7 @@ class Probe:
 
     @property
     def seeks(self) -> bool:
-        """Whether it finds anything: unwanted words alone only warn of what others found."""
+        """Whether it can find images; unwanted words alone only lower the rank of those found by other lists."""
         return self.vector is not None or any(weight > 0 for weight in (self.terms or {}).values())
 
 
@@ -33,9 +33,9 @@ Ranking = list[tuple[str, float]]  # ids with their scores, best first, equal sc
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """The best of one list, without the group of equals that its end would have cut apart.
+    """The best of one rank list, without the last group of equal scores, which the limit may have cut.
 
-    `best` and `last` are the scores it began and would have ended with; None where there was nothing.
+    `best` and `last` are the first and the last score before that group was dropped; None for an empty list.
     """
 
     ranking: Ranking
@@ -44,7 +44,7 @@ class Shortlist:
 
     @classmethod
     def cut(cls, found: Iterable[tuple[str, float]], limit: int) -> "Shortlist":
-        """From what a list gave when asked for `limit`, in any order of equals."""
+        """Make a shortlist of what a list returned for `limit`, with equal scores in any order."""
         ranked = by_score(dict(found))
         if not ranked:
             return cls([])
@@ -54,4 +54,5 @@ class Shortlist:
 
 
 def by_score(scores: Mapping[str, float]) -> Ranking:
+    """Sort ids by score, best first, equal scores by id."""
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -1,4 +1,4 @@
-"""All that passes a filter, page by page."""
+"""Scrolling through all records that pass a filter, page by page."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -10,7 +10,7 @@ PAGE_SIZE = 1000  # images
 
 
 class Scroll(Protocol):
-    """The `scroll` of a SearchableIndex."""
+    """The signature of SearchableIndex.scroll."""
 
     def __call__(self, filter: Filter, /, *, after: str | None, limit: int) -> list[ImageRecord]: ...
 
@@ -18,9 +18,9 @@ class Scroll(Protocol):
 def scroll_pages(
     scroll: Scroll, filter: Filter = EVERYTHING, *, after: str | None = None, page_size: int = PAGE_SIZE
 ) -> Iterator[list[ImageRecord]]:
-    """Yield the pages of all that passes, in ascending order of id, starting behind `after`; none of them is empty.
+    """Yield the pages of all that passes, in ascending order of id, starting behind `after`; no page is empty.
 
-    What is deleted or added behind the last page meanwhile is seen. Raises what `scroll` raises.
+    Records that are added or deleted behind the last page meanwhile are seen. Raises what `scroll` raises.
     """
     while page := scroll(filter, after=after, limit=page_size):
         yield page

@@ -1,4 +1,4 @@
-"""What the core needs of a library, as Protocols: one that can be searched, its mirror, and one that can be written."""
+"""Indexes of a library, as Protocols: one to search, one to write, and the collection of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.ports.rank_lists import Probe, Ranking, Shortlist
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """Which model an index belongs to. `model` is the name or path to load it by again."""
+    """The model that an index belongs to. `model` is the name or path to load it by again."""
 
     model: str
     fingerprint: str
@@ -23,9 +23,9 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An image to write whole. A failed one has no vectors. `caption` is the caption's text vector.
+    """An image to write whole. `image` and `caption` are unit vectors (D,) float32; a failed image has none.
 
-    The sparse vector of its words is made by the index from `record.texts` (core.text.bm25.document_weights).
+    The index derives the sparse vector of the words from `record.texts` (core.text.bm25.document_weights).
     """
 
     record: ImageRecord
@@ -51,7 +51,7 @@ class CaptionUpdate:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that is said of the image, what is shown first."""
+        """All texts of the image, the one that is shown first."""
         return all_texts(self.text, self.captions, self.generated)
 
 
@@ -59,76 +59,84 @@ DenseName = Literal["image", "caption"]
 
 
 class SearchableIndex(Protocol):
-    """What answers queries: the library itself, or a copy of it.
+    """An index that answers queries: the library itself, or its mirror.
 
     Every method may raise a LibraryError, LibraryBusy and LibraryDamaged among them. Safe to call from several threads.
     """
 
     @property
     def backend(self) -> str:
-        """Which engine answers: a word for people and programs."""
+        """The name of the engine that answers."""
         ...
 
     @property
-    def info(self) -> IndexInfo: ...
+    def info(self) -> IndexInfo:
+        """The model that the index belongs to."""
+        ...
 
     def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        """The records of those ids that are there."""
+        """Return the records of those ids that exist."""
         ...
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
-        """The content hashes of those ids that have one."""
+        """Return the content hashes of those ids that have one."""
         ...
 
     def vectors(self, ids: Sequence[str], name: DenseName = "image") -> dict[str, Vector]:
-        """The named vectors of those ids that have one."""
+        """Return the named vectors of those ids that have one, each (D,) float32, unit length."""
         ...
 
     def scroll(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[ImageRecord]:
-        """One page in ascending order of id, starting behind `after`."""
+        """Return one page in ascending order of id, starting behind `after`."""
         ...
 
     def ordered(
         self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
     ) -> list[ImageRecord]:
-        """In the order of core.domain.sort_orders.in_order."""
+        """Return records in the order of core.domain.sort_orders.in_order."""
         ...
 
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:
-        """The best `limit` of every list that is asked; the approximate index may serve here."""
+        """Return the best `limit` of every list that is probed; the approximate index may answer."""
         ...
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
         """List the best `limit` of one list, exactly: equal scores by id, also where the limit cuts them apart.
 
-        The score of a vector is the cosine. That of words is the dot product of core.text.bm25's vectors, of which that
-        of the question counts how many images of this index hold each word, whether or not they pass the filter.
+        The score of a vector is the cosine. That of words is the dot product of core.text.bm25's vectors. The query's
+        vector counts how many images of this index hold each word, whether or not they pass the filter.
         """
         ...
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
-        """The scores of these images in every list that is asked; without those that a list does not know."""
+        """Return the scores of these images in every list that is probed, without images that a list lacks."""
         ...
 
-    def count(self, filter: Filter = EVERYTHING) -> int: ...
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        """Count the images that pass the filter."""
+        ...
 
     def copies(self, hashes: Sequence[str], filter: Filter = EVERYTHING) -> dict[str, int]:
-        """How many images of each of these content hashes pass; without those of which none does."""
+        """Count the images of each content hash that pass the filter, without hashes of which none does."""
         ...
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
-        """Values of a keyword field, counted over what passes the filter; most frequent first, then by value."""
+        """Count the values of a keyword field over what passes the filter; most frequent first, then by value."""
         ...
 
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """Return the bytes that the index takes on disk."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the index."""
+        ...
 
 
 class VectorIndex(SearchableIndex, Protocol):
-    """The library: one point an image. The only state of ingestion.
+    """The index of a library: one point an image, and the only state of ingestion.
 
     What is acknowledged (the call returned) survives kill -9. Writing methods may raise DiskFull too.
     """
@@ -138,49 +146,53 @@ class VectorIndex(SearchableIndex, Protocol):
         ...
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
-        """Write caption, words and caption vectors, leaving the rest; ids that are gone are passed over."""
+        """Write caption, words and caption vectors, and leave the rest; ids that are gone are skipped."""
         ...
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
-        """Take over etag, bytes and modified_at of (id, ref) for images whose content proved unchanged."""
+        """Write etag, bytes and modified_at of (id, ref), for images whose content has not changed."""
         ...
 
-    def delete(self, ids: Sequence[str]) -> None: ...
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete the points of these ids, where they exist."""
+        ...
 
     def versions(self) -> Iterator[tuple[str, int]]:
-        """Every image's id, in any order, with the version of its point: another number after every write of it."""
+        """Yield every image's id, in any order, with its point's version, which changes with every write."""
         ...
 
     def optimize(self) -> None:
-        """Build or extend the approximate index where that pays; search goes on meanwhile."""
+        """Build or extend the approximate index where that pays, while search goes on."""
         ...
 
 
 class IndexVersions(Protocol):
-    """A library's indexes, by their names: one a model, of which one is in use."""
+    """The indexes of a library by name: one a model, of which one is in use."""
 
     def open(self, version: str | None = None) -> VectorIndex:
-        """The one in use, unless another is asked for. Raises LibraryMissing."""
+        """Open the index in use, or the one of this name. Raises LibraryMissing."""
         ...
 
     def create(self, info: IndexInfo) -> None:
-        """A new library. Raises ModelMismatch where there is one for another model."""
+        """Create a library. Raises ModelMismatch where there is one for another model."""
         ...
 
     def beside(self, info: IndexInfo) -> str:
-        """Return the name of the index version for this model, made where there is none; it is not in use for that."""
+        """Return the name of the index for this model, created where there is none; the one in use stays."""
         ...
 
-    def all(self) -> Mapping[str, IndexInfo]: ...
+    def all(self) -> Mapping[str, IndexInfo]:
+        """Return all indexes by name."""
+        ...
 
     def current(self) -> str:
-        """The one in use. Raises LibraryMissing where a server has no such library."""
+        """Return the name of the index in use. Raises LibraryMissing where a server has no such library."""
         ...
 
     def previous(self) -> str | None:
-        """The one that was in use before."""
+        """Return the name of the index that was in use before; None where there was none."""
         ...
 
     def use(self, version: str) -> None:
-        """From now on who opens the library opens this one. At once, or not at all."""
+        """Switch to this index, atomically: from now on it is the one in use."""
         ...

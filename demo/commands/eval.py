@@ -4,21 +4,20 @@ from contextlib import AbstractContextManager
 
 import click
 
-from core.bootstrap import Container
 from core.evaluation.evaluator import GroundTruth
 from search_ui.commands.eval import Demo, eval_command
 
 
-def _made() -> AbstractContextManager[tuple[Container, GroundTruth]]:
-    from demo.evaluation.eval_demo import made
+def _make_library() -> AbstractContextManager[tuple[Container, GroundTruth]]:
+    from demo.evaluation.eval_demo import make_library
 
-    return made()
-
-
-def _known(container: Container) -> GroundTruth | None:
-    from demo.evaluation.eval_demo import known_of
-
-    return known_of(container)
+    return make_library()
 
 
-evaluate: click.Command = eval_command(Demo(_made, _known))
+def _read_ground_truth(container: Container) -> GroundTruth | None:
+    from demo.evaluation.eval_demo import read_ground_truth
+
+    return read_ground_truth(container)
+
+
+evaluate: click.Command = eval_command(Demo(_make_library, _read_ground_truth))

@@ -1,4 +1,4 @@
-"""A library of drawn scenes, made as `bucketlens ingest` makes any and gone afterwards; and what is true of it."""
+"""Temporary libraries of drawn scenes, ingested as any library is, and their ground truth."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _FEW = 100  # pictures that are drawn before another process has begun
 
 @dataclass(frozen=True, slots=True)
 class DrawnLibrary:
-    """Indexed and captioned by the demo models; `scenes` by the ids of their pictures."""
+    """A library indexed and captioned by the demo models; `scenes` are by the ids of their pictures."""
 
     container: Container
     scenes: Mapping[str, Scene]
 
 
-def _quietly(run: Iterator[Progress]) -> None:
+def _drain(run: Iterator[Progress]) -> None:
     deque(run, maxlen=0)
 
 
 @contextmanager
-def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[DrawnLibrary]:
-    """Raises BucketLensError where it cannot be made."""
+def draw_library(scenes: Sequence[Scene], show: Show = _drain) -> Iterator[DrawnLibrary]:
+    """Draw and ingest the scenes into a temporary library. Raises BucketLensError where that fails."""
     with TemporaryDirectory(prefix="bucketlens-") as folder:
         pictures = Path(folder) / "pictures"
         pictures.mkdir()
@@ -67,7 +67,7 @@ def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[Dr
             yield DrawnLibrary(container, dict(zip(ids, scenes, strict=True)))
 
 
-def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> GroundTruth:
+def make_ground_truth(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> GroundTruth:
     """Return the scenes' captions, and which of them answer each question."""
     ids = np.array(list(scenes))
     answers = SceneTable.of(list(scenes.values())).answers(list(questions.values()))
@@ -77,8 +77,8 @@ def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> Gro
 
 def paraphrase_all(scenes: Sequence[Scene], dice: random.Random) -> dict[str, Question]:
     """Write a caption of every scene in free wording, with what it asks for."""
-    asked = [full_question(scene, dice) for scene in scenes]
-    return {word_question(question, dice): question for question in asked}
+    questions = [full_question(scene, dice) for scene in scenes]
+    return {word_question(question, dice): question for question in questions}
 
 
 def _draw(scene: Scene, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `bucketlens eval` judges where there are no pictures of one's own: drawn ones, of which everything is known."""
+"""Demo libraries for `bucketlens eval`: drawn pictures, whose ground truth is known."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from core.bootstrap import Container
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
 from core.evaluation.evaluator import GroundTruth
 from core.ports.scrolling import scroll_all
 from core.settings import DEMO
-from demo.evaluation.drawn_library import drawn_library, known, paraphrase_all
+from demo.evaluation.drawn_library import draw_library, make_ground_truth, paraphrase_all
 from demo.scenes.composition import Scene
 from demo.scenes.sample_library import PICTURES, library_scene, number_of
 from ingest.commands.progress import show
@@ -21,14 +20,14 @@ COUNT = 500
 
 
 @contextmanager
-def made(count: int = COUNT) -> Iterator[tuple[Container, GroundTruth]]:
-    """A demo library of its own, gone afterwards."""
-    with drawn_library([library_scene(number) for number in range(1, count + 1)], show) as library:
-        yield library.container, _ground_truth(library.scenes)
+def make_library(count: int = COUNT) -> Iterator[tuple[Container, GroundTruth]]:
+    """Make a temporary demo library of `count` pictures, and yield it with its ground truth."""
+    with draw_library([library_scene(number) for number in range(1, count + 1)], show) as library:
+        yield library.container, _make_ground_truth(library.scenes)
 
 
-def known_of(container: Container) -> GroundTruth | None:
-    """Of a library that `bucketlens demo` made; None of any other."""
+def read_ground_truth(container: Container) -> GroundTruth | None:
+    """Return the ground truth of a library that `bucketlens demo` made; None for any other."""
     if container.index.info.model != DEMO:
         return None
     source = container.sources.canonical_name(str(container.settings.data / PICTURES))
@@ -37,9 +36,9 @@ def known_of(container: Container) -> GroundTruth | None:
         for record in scroll_all(container.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
         if (number := number_of(record.key)) is not None
     }
-    return _ground_truth(scenes) if scenes else None
+    return _make_ground_truth(scenes) if scenes else None
 
 
-def _ground_truth(scenes: Mapping[str, Scene]) -> GroundTruth:
+def _make_ground_truth(scenes: Mapping[str, Scene]) -> GroundTruth:
     """Ask for every scene in a free wording of its caption, the same every time."""
-    return known(scenes, paraphrase_all(list(scenes.values()), random.Random("eval")))
+    return make_ground_truth(scenes, paraphrase_all(list(scenes.values()), random.Random("eval")))

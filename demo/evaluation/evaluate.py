@@ -54,7 +54,7 @@ SINGULAR = {plural(kind): kind for kind in KINDS} | {kind: kind for kind in KIND
 
 @dataclass(frozen=True)
 class CaptionFigures:
-    """How right captions are, shares between 0 and 1; `order` is of those two groups whose objects are right."""
+    """The accuracy of captions, as shares from 0 to 1; `order` counts pairs of groups whose objects are right."""
 
     exact: float = 0.0
     objects: float = 0.0
@@ -63,7 +63,7 @@ class CaptionFigures:
 
 @dataclass
 class Figures:
-    """Everything measured; shares between 0 and 1."""
+    """All figures of an evaluation, as shares from 0 to 1."""
 
     gallery: int
     caption_recall_at_1: float = 0.0
@@ -81,46 +81,47 @@ class Figures:
     captioner_unseen: CaptionFigures = CaptionFigures()
 
 
-def as_jpeg(scene: Scene) -> bytes:
-    """Save the picture as it would lie in a folder: 512 pixels, JPEG."""
+def draw_jpeg(scene: Scene) -> bytes:
+    """Draw the scene as a JPEG of 512 pixels a side."""
     buffer = io.BytesIO()
     draw(scene, 512).save(buffer, format="JPEG", quality=90)
     return buffer.getvalue()
 
 
-def pictures(scenes: Sequence[Scene]) -> list[Image.Image]:
+def draw_pictures(scenes: Sequence[Scene]) -> list[Image.Image]:
     """Draw the scenes, save them and open them again."""
     if len(scenes) < 400:
-        files = [as_jpeg(scene) for scene in scenes]
+        files = [draw_jpeg(scene) for scene in scenes]
     else:
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as workers:
-            files = list(workers.map(as_jpeg, scenes, chunksize=25))
+            files = list(workers.map(draw_jpeg, scenes, chunksize=25))
     return [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
 
 
 def load_clip(folder: Path = CLIP_FOLDER) -> SentenceTransformer:
+    """Load a CLIP from a folder, on the CPU in float32."""
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32})
 
 
 def encode_texts(clip: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Unit vectors (len(texts), 256)."""
+    """Encode texts into unit vectors, (len(texts), 256) float32."""
     vectors = clip.encode([{"text": text} for text in texts], batch_size=256, normalize_embeddings=True)
     return np.asarray(vectors, dtype=np.float32)
 
 
 def encode_pictures(clip: SentenceTransformer, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-    """Unit vectors (len(images), 256)."""
+    """Encode pictures into unit vectors, (len(images), 256) float32."""
     return np.asarray(clip.encode(list(images), batch_size=64, normalize_embeddings=True), dtype=np.float32)
 
 
 def recall(scores: NDArray[np.float32], right: NDArray[np.bool_], depth: int) -> float:
-    """The share of texts, rows of (T, N), with a right picture among the best `depth`."""
+    """Return recall@`depth`: the share of texts, rows of (T, N), with a right picture among the best."""
     best = np.argsort(-scores, axis=1)[:, :depth]
     return float(np.take_along_axis(right, best, axis=1).any(axis=1).mean())
 
 
 def r_precision(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    """Mean over texts of the share of right pictures among the best R, R being the number of right pictures."""
+    """Return the mean R-precision of texts, rows of (T, N), where R is the number of right pictures."""
     shares = []
     for row, answers in zip(scores, right, strict=True):
         best = np.argsort(-row)[: int(answers.sum())]
@@ -129,7 +130,7 @@ def r_precision(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
 
 
 class Gallery:
-    """Scenes, their picture vectors, and the CLIP that made them."""
+    """A gallery of scenes with their picture vectors, (N, 256), and the CLIP that made them."""
 
     def __init__(self, clip: SentenceTransformer, scenes: list[Scene], images: Sequence[Image.Image]) -> None:
         self.clip, self.scenes = clip, scenes
@@ -137,16 +138,16 @@ class Gallery:
         self.vectors = encode_pictures(clip, images)
 
     def ask(self, questions: Sequence[Question], texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Cosines and right answers, both (len(texts), number of pictures)."""
+        """Return cosines and right answers, both (len(texts), number of pictures)."""
         return encode_texts(self.clip, texts) @ self.vectors.T, self.table.answers(questions).T
 
     def ask_whole(self, scenes: Sequence[Scene], dice: random.Random) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Every scene's full caption in free wording."""
+        """Ask for every scene by its full caption in free wording; see `ask`."""
         questions = [full_question(scene, dice) for scene in scenes]
         return self.ask(questions, [word_question(question, dice) for question in questions])
 
     def ask_short(self, sort: str, number: int, dice: random.Random) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """`number` short questions of one sort, each with at least one right picture."""
+        """Ask `number` short questions of one sort, each with at least one right picture; see `ask`."""
         pairs_only = sort in ("two kinds", "two colour+kinds", "relation")
         scenes = [scene for scene in self.scenes if not pairs_only or len(scene.groups) == 2]
         if sort.startswith("size"):
@@ -155,7 +156,7 @@ class Gallery:
         return self.ask(questions, [word_question(question, dice) for question in questions])
 
 
-def preference_share(gallery: Gallery, pairs: Sequence[tuple[int, str, str]]) -> float:
+def measure_preference(gallery: Gallery, pairs: Sequence[tuple[int, str, str]]) -> float:
     """Return the share of (picture, right text, wrong text) where the right text is nearer."""
     rows = gallery.vectors[[row for row, _, _ in pairs]]
     right = encode_texts(gallery.clip, [text for _, text, _ in pairs])
@@ -164,7 +165,7 @@ def preference_share(gallery: Gallery, pairs: Sequence[tuple[int, str, str]]) ->
 
 
 def exchange_colours(gallery: Gallery) -> list[tuple[int, str, str]]:
-    """ "a red car and a blue star" against "a blue car and a red star"."""
+    """Exchange colours: "a red car and a blue star" against "a blue car and a red star"."""
     found = []
     for row, scene in enumerate(gallery.scenes):
         if len(scene.groups) == 2 and scene.groups[0].colour != scene.groups[1].colour:
@@ -175,7 +176,7 @@ def exchange_colours(gallery: Gallery) -> list[tuple[int, str, str]]:
 
 
 def exchange_order(gallery: Gallery) -> list[tuple[int, str, str]]:
-    """ "a red car left of a blue star" against "a blue star left of a red car"."""
+    """Exchange the order: "a red car left of a blue star" against "a blue star left of a red car"."""
     found = []
     for row, scene in enumerate(gallery.scenes):
         if scene.relation:
@@ -184,8 +185,8 @@ def exchange_order(gallery: Gallery) -> list[tuple[int, str, str]]:
     return found
 
 
-def separation(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """How one cosine for all questions parts matches from the rest.
+def measure_separation(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Measure how well one cosine for all questions separates matches from the rest.
 
     Returns the area under the ROC curve, the best threshold, and the balanced accuracy there.
     """
@@ -208,10 +209,10 @@ def measure_clip(gallery: Gallery, seen: int, figures: Figures) -> None:
     figures.unseen_pair_precision = r_precision(*gallery.ask(withheld, [word_question(q, dice) for q in withheld]))
     asked = {sort: gallery.ask_short(sort, 300, dice) for sort in SHORT}
     figures.precision = {sort: r_precision(*answer) for sort, answer in asked.items()}
-    figures.colour_binding = preference_share(gallery, exchange_colours(gallery))
-    figures.order = preference_share(gallery, exchange_order(gallery))
+    figures.colour_binding = measure_preference(gallery, exchange_colours(gallery))
+    figures.order = measure_preference(gallery, exchange_order(gallery))
     all_scores, all_right = (np.concatenate(parts) for parts in zip(*asked.values(), strict=True))
-    figures.match_area, figures.match_cosine, figures.match_accuracy = separation(all_scores, all_right)
+    figures.match_area, figures.match_cosine, figures.match_accuracy = measure_separation(all_scores, all_right)
     texts = [word_question(short_question(scene, "colour+kind", dice), dice) for scene in gallery.scenes[:300]]
     strange = [text for text in (replace_telling_word(text, dice) for text in texts) if text]
     best = (encode_texts(gallery.clip, strange) @ gallery.vectors.T).max(axis=1)
@@ -219,31 +220,31 @@ def measure_clip(gallery: Gallery, seen: int, figures: Figures) -> None:
 
 
 def write_captions(images: Sequence[Image.Image], folder: Path = CAPTIONER_FOLDER) -> list[str]:
-    """Write the captioner's captions."""
+    """Caption the images with the captioner in a folder."""
     model: Any = VisionEncoderDecoderModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     model.eval()
     processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
         folder, backend="pil", local_files_only=True
     )
     words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    told: list[str] = []
+    captions: list[str] = []
     for start in range(0, len(images), 64):
         pixels = processor(list(images[start : start + 64]), return_tensors="pt").pixel_values
-        told += words.batch_decode(model.generate(pixel_values=pixels), skip_special_tokens=True)
-    return told
+        captions += words.batch_decode(model.generate(pixel_values=pixels), skip_special_tokens=True)
+    return captions
 
 
-def named_objects(text: str) -> list[tuple[str, str]]:
+def find_objects(text: str) -> list[tuple[str, str]]:
     """List the pairs of colour and kind that a caption names, in its order."""
     pattern = rf"({'|'.join(COLOURS)}) ({'|'.join(sorted(SINGULAR, key=len, reverse=True))})\b"
     return [(colour, SINGULAR[noun]) for colour, noun in re.findall(pattern, text)]
 
 
-def measure_captions(scenes: Sequence[Scene], told: Sequence[str]) -> CaptionFigures:
+def measure_captions(scenes: Sequence[Scene], captions: Sequence[str]) -> CaptionFigures:
     """Compare captions with the canonical ones."""
     truths = [caption(scene) for scene in scenes]
-    exact = float(np.mean([one == two for one, two in zip(truths, told, strict=True)]))
-    named = [(named_objects(truth), named_objects(text)) for truth, text in zip(truths, told, strict=True)]
+    exact = float(np.mean([one == two for one, two in zip(truths, captions, strict=True)]))
+    named = [(find_objects(truth), find_objects(text)) for truth, text in zip(truths, captions, strict=True)]
     objects = float(np.mean([sorted(one) == sorted(two) for one, two in named]))
     pairs = [one == two for one, two in named if len(one) == 2 and sorted(one) == sorted(two)]
     return CaptionFigures(exact, objects, float(np.mean(pairs)) if pairs else 0.0)
@@ -252,17 +253,17 @@ def measure_captions(scenes: Sequence[Scene], told: Sequence[str]) -> CaptionFig
 def evaluate(seen: int = 1200, with_unseen: int = 300) -> Figures:
     """Draw the held-out gallery and measure both models."""
     scenes = evaluation_scenes(seen) + evaluation_scenes(with_unseen, with_unseen=True)
-    images = pictures(scenes)
+    images = draw_pictures(scenes)
     figures = Figures(gallery=len(scenes))
     measure_clip(Gallery(load_clip(), scenes, images), seen, figures)
-    told = write_captions(images)
-    figures.captioner = measure_captions(scenes[:seen], told[:seen])
-    figures.captioner_unseen = measure_captions(scenes[seen:], told[seen:])
+    captions = write_captions(images)
+    figures.captioner = measure_captions(scenes[:seen], captions[:seen])
+    figures.captioner_unseen = measure_captions(scenes[seen:], captions[seen:])
     return figures
 
 
-def table(figures: Figures) -> str:
-    """Write the figures as a Markdown table."""
+def format_table(figures: Figures) -> str:
+    """Format the figures as a Markdown table."""
     rows = [
         ("full caption in free wording, right picture first (R@1)", figures.caption_recall_at_1),
         ("… among the first ten (R@10)", figures.caption_recall_at_10),
@@ -289,18 +290,18 @@ def write_figures(figures: Figures, readme: Path = README) -> None:
     """Put the table between its two marks in the README."""
     before, _, rest = readme.read_text(encoding="utf-8").partition(FENCE[0])
     _, _, after = rest.partition(FENCE[1])
-    readme.write_text(f"{before}{FENCE[0]}\n{table(figures)}\n{FENCE[1]}{after}", encoding="utf-8")
+    readme.write_text(f"{before}{FENCE[0]}\n{format_table(figures)}\n{FENCE[1]}{after}", encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--write", action="store_true", help="also put the table into demo/README.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     figures = evaluate()
-    if asked.write:
+    if given.write:
         write_figures(figures)
-    text = json.dumps(asdict(figures), indent=2) if asked.json else table(figures)
+    text = json.dumps(asdict(figures), indent=2) if given.json else format_table(figures)
     sys.stdout.write(text + "\n")
 
 

@@ -46,7 +46,7 @@ from core.availability.resilient_search import Searcher
 from core.domain.query import Query, TextTerm, Weights
 from core.evaluation.evaluator import EvaluationSet
 from core.evaluation.metrics import Figures
-from demo.evaluation.drawn_library import DrawnLibrary, drawn_library, known, paraphrase_all
+from demo.evaluation.drawn_library import DrawnLibrary, draw_library, make_ground_truth, paraphrase_all
 from demo.models.training_pool import evaluation_scenes
 from demo.scenes.captions import SHORT, GroupQuestion, Question, short_question, word_question
 from demo.scenes.composition import Scene
@@ -59,8 +59,8 @@ PAIRS = ("two kinds", "two colour+kinds", "relation")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Of every weighing by its name the figures of full captions, of short questions, and of all of them together."""
+class FusionFigures:
+    """The figures of each weighting by name: of full captions, of short questions, and of both together."""
 
     captions: Mapping[str, Figures]
     short: Mapping[str, Figures]
@@ -69,7 +69,8 @@ class Measured:
     kept_out: float
 
 
-def weighings(steps: Sequence[float] = (0.05, 0.25)) -> dict[str, Weights]:
+def list_weightings(steps: Sequence[float] = (0.05, 0.25)) -> dict[str, Weights]:
+    """List the weightings to compare: each list alone, the one in use, and all pairs of steps."""
     named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
     named["as set"] = Weights()
     for caption in steps:
@@ -78,24 +79,26 @@ def weighings(steps: Sequence[float] = (0.05, 0.25)) -> dict[str, Weights]:
     return named
 
 
-def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping[str, Weights]) -> Measured:
-    """At most so many questions of either sort, and so many cases of "X, not Y"."""
+def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping[str, Weights]) -> FusionFigures:
+    """Measure with at most so many questions of either sort, and so many cases of "X, not Y"."""
     dice = random.Random("fusion")
     container, scenes = library.container, list(library.scenes.values())
     gallery = EvaluationSet(container.index, len(scenes))
     asked = paraphrase_all(dice.sample(scenes, min(questions, len(scenes))), dice)
     captions, short = (
-        gallery.evaluate_texts(container.encoder, gallery.select_questions(known(library.scenes, some)), compared)
-        for some in (asked, _short(scenes, questions, dice))
+        gallery.evaluate_texts(
+            container.encoder, gallery.select_questions(make_ground_truth(library.scenes, some)), compared
+        )
+        for some in (asked, _word_short_questions(scenes, questions, dice))
     )
     both = {name: captions[name].together(short[name]) for name in compared}
-    pairs = _cases(scenes, cases, dice)
+    pairs = _choose_cases(scenes, cases, dice)
     kept = sum(_keeps_out(container.search, library.scenes, *pair, dice) for pair in pairs)
-    return Measured(captions, short, both, len(pairs), kept / max(1, len(pairs)))
+    return FusionFigures(captions, short, both, len(pairs), kept / max(1, len(pairs)))
 
 
-def _short(scenes: Sequence[Scene], number: int, dice: random.Random) -> dict[str, Question]:
-    """As many short questions of every sort, each with a scene that answers it."""
+def _word_short_questions(scenes: Sequence[Scene], number: int, dice: random.Random) -> dict[str, Question]:
+    """Word equally many short questions of every sort, each with a scene that answers it."""
     found: dict[str, Question] = {}
     for sort in SHORT:
         fit = [scene for scene in scenes if _has(scene, sort)]
@@ -111,8 +114,8 @@ def _has(scene: Scene, sort: str) -> bool:
     return not sort.startswith("size") or scene.groups[0].size != "medium"
 
 
-def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tuple[Question, Question]]:
-    """Pairs of what is looked for (a kind) and what is not to come: a place, a colour or another kind, by turns."""
+def _choose_cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tuple[Question, Question]]:
+    """Choose pairs of a wanted kind and what to leave out: a place, a colour or another kind, by turns."""
     table = SceneTable.of(scenes)
     kinds = [Question((GroupQuestion(kind),)) for kind in KIND_LIST]
     unwanted = [
@@ -136,7 +139,7 @@ def _cases(scenes: Sequence[Scene], number: int, dice: random.Random) -> list[tu
 def _keeps_out(
     service: Searcher, scenes: Mapping[str, Scene], wanted: Question, unwanted: Question, dice: random.Random
 ) -> bool:
-    """Whether the first ten pictures found for "X, not Y" are without Y."""
+    """Tell whether the first ten pictures found for "X, not Y" are without Y."""
     terms = TextTerm(word_question(wanted, dice)), TextTerm(word_question(unwanted, dice), -1.0)
     hits = service.search(Query(terms, limit=TOP, fold=False)).hits
     return not any(unwanted.fits(scenes[hit.record.id]) for hit in hits)
@@ -149,20 +152,21 @@ def main() -> None:
     parser.add_argument("--unseen", action="store_true", help="scenes with pairs of colour and kind never trained on")
     given = parser.parse_args()
     scenes = evaluation_scenes(given.skip + given.pictures, with_unseen=given.unseen)[given.skip :]
-    with drawn_library(scenes) as library:
-        found = measure(library, given.questions, given.cases, weighings())
-    sys.stdout.write(table(found, given.pictures) + "\n")
+    with draw_library(scenes) as library:
+        found = measure(library, given.questions, given.cases, list_weightings())
+    sys.stdout.write(format_table(found, given.pictures) + "\n")
 
 
-def table(found: Measured, pictures: int) -> str:
+def format_table(found: FusionFigures, pictures: int) -> str:
+    """Format the figures as lines of text."""
     columns = {"full captions": found.captions, "short questions": found.short, "all": found.both}
     sizes = ", ".join(f"{next(iter(figures.values())).questions} {name}" for name, figures in columns.items())
     lines = [f"nDCG@10 and R@1 of {sizes}, asked of {pictures} pictures"]
     lines.append(f"{'image, caption, words':<24}" + "".join(f"{name:>24}" for name in columns))
     for name in found.both:
         figures = [column[name] for column in columns.values()]
-        told = "".join(f"{one.ndcg_at_10:>16.5f}{one.recall_at_1:>8.4f}" for one in figures)
-        lines.append(f"{name:<24}{told}")
+        cells = "".join(f"{one.ndcg_at_10:>16.5f}{one.recall_at_1:>8.4f}" for one in figures)
+        lines.append(f"{name:<24}{cells}")
     lines.append(f'"X, not Y": no Y among the first {TOP} in {found.kept_out:.1%} of {found.cases} cases')
     return "\n".join(lines)
 

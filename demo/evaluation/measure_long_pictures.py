@@ -1,4 +1,4 @@
-"""Measure how long pictures are best shown to a model that takes squares, on stitched scenes never trained on.
+"""Measure how best to frame long pictures for a model of square inputs, on stitched scenes never trained on.
 
     python -m demo.evaluation.measure_long_pictures [--pictures 100]
 
@@ -40,8 +40,8 @@ Framing = Callable[[Image.Image, int], list[Image.Image]]
 
 
 @dataclass(frozen=True, slots=True)
-class Long:
-    """A long picture; `full_question` are the scenes that are all of it there, `cut` those that an end cuts through."""
+class LongPicture:
+    """A long picture; `whole` are the scenes that it shows whole, `cut` those that its ends cut through."""
 
     image: Image.Image
     whole: Sequence[Scene]
@@ -49,16 +49,19 @@ class Long:
 
 
 def crop_middle(image: Image.Image, side: int) -> list[Image.Image]:
+    """Frame the middle square."""
     shorter = min(image.size)
     left, top = (image.width - shorter) // 2, (image.height - shorter) // 2
     return [_scale(image, side, (left, top, left + shorter, top + shorter))]
 
 
 def squash(image: Image.Image, side: int) -> list[Image.Image]:
+    """Squash the picture into a square."""
     return [_scale(image, side, (0, 0, *image.size))]
 
 
 def letterbox(image: Image.Image, side: int) -> list[Image.Image]:
+    """Fit the picture into a grey square."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.BICUBIC)
     square = Image.new("RGB", (side, side), _NEUTRAL)
@@ -67,7 +70,7 @@ def letterbox(image: Image.Image, side: int) -> list[Image.Image]:
 
 
 def cut_tiles(image: Image.Image, side: int) -> list[Image.Image]:
-    """As imaging.tiling has them; a picture of 2 : 1 exactly is not long yet, so it is taken for a pixel longer."""
+    """Cut the picture into the tiles of imaging.tiling; one of exactly 2 : 1 counts as a pixel longer."""
     width, height = image.size
     width, height = width + (width == 2 * height), height + (height == 2 * width)
     return [_scale(image, side, box) for box in tile_boxes(width, height)]
@@ -86,8 +89,11 @@ def _scale(image: Image.Image, side: int, box: tuple[float, float, float, float]
     return image.resize((side, side), Image.Resampling.BICUBIC, box=inside)
 
 
-def stitch(scenes: Sequence[Scene], *, within: bool, upright: bool) -> Long:
-    """Side by side, or one above the other. `within`: begin and end within a scene, of which there is one more."""
+def stitch(scenes: Sequence[Scene], *, within: bool, upright: bool) -> LongPicture:
+    """Stitch scenes side by side, or one above the other.
+
+    With `within`, the picture begins and ends within a scene, so it takes one scene more.
+    """
     strip = Image.new("RGB", (_SIDE * len(scenes), _SIDE))
     for number, scene in enumerate(scenes):
         picture = draw(scene, _SIDE).convert("RGB")
@@ -96,35 +102,37 @@ def stitch(scenes: Sequence[Scene], *, within: bool, upright: bool) -> Long:
         strip = strip.crop((_CUT, 0, _CUT + _SIDE * (len(scenes) - 1), _SIDE))
     if upright:
         strip = strip.transpose(Image.Transpose.ROTATE_270)
-    return Long(strip, scenes[1:-1] if within else scenes, (scenes[0], scenes[-1]) if within else ())
+    return LongPicture(strip, scenes[1:-1] if within else scenes, (scenes[0], scenes[-1]) if within else ())
 
 
 def measure(encoder: Encoder, pictures: int, ratio: int, *, within: bool) -> dict[str, float]:
-    """The mean area under the ROC curve of every way to frame a long picture."""
+    """Measure the mean area under the ROC curve of every way to frame a long picture."""
     seeds = count(EVALUATION_SEED + 1_000_000 * ratio + 500_000 * within)
     made = [
         stitch([random_scene(next(seeds)) for _ in range(ratio + within)], within=within, upright=n % 2 == 0)
         for n in range(pictures)
     ]
-    things = sorted(set().union(*(_shown(each.whole) for each in made)))
-    right = np.array([[thing in _shown(each.whole) for each in made] for thing in things])
-    counts = right | np.array([[thing not in _shown(each.cut) for each in made] for thing in things])
+    things = sorted(set().union(*(_list_things(each.whole) for each in made)))
+    right = np.array([[thing in _list_things(each.whole) for each in made] for thing in things])
+    counts = right | np.array([[thing not in _list_things(each.cut) for each in made] for thing in things])
     texts = encoder.encode_texts([f"a {thing}" for thing in things]).vectors
     return {
-        name: _area(texts @ encode_pictures(encoder, [_pixels(frame, each, encoder) for each in made]).T, right, counts)
+        name: _compute_area(
+            texts @ encode_pictures(encoder, [_frame_pixels(frame, each, encoder) for each in made]).T, right, counts
+        )
         for name, frame in FRAMINGS.items()
     }
 
 
-def _shown(scenes: Sequence[Scene]) -> set[str]:
+def _list_things(scenes: Sequence[Scene]) -> set[str]:
     return {f"{group.colour} {group.kind}" for scene in scenes for group in scene.groups}
 
 
-def _pixels(frame: Framing, long: Long, encoder: Encoder) -> Pixels:
+def _frame_pixels(frame: Framing, long: LongPicture, encoder: Encoder) -> Pixels:
     return np.stack([np.asarray(square) for square in frame(long.image, encoder.pixels.size)])
 
 
-def _area(scores: Matrix, right: NDArray[np.bool_], counts: NDArray[np.bool_]) -> float:
+def _compute_area(scores: Matrix, right: NDArray[np.bool_], counts: NDArray[np.bool_]) -> float:
     rows = zip(scores, right, counts & ~right, strict=True)
     areas = [(row[good][:, None] > row[bad]).mean() for row, good, bad in rows if good.any() and bad.any()]
     return float(np.mean(areas))
@@ -141,8 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for ratio in RATIOS:
             for within in (False, True):
                 found = measure(container.encoder, given.pictures, ratio, within=within)
-                told = "  ".join(f"{name} {area:.3f}" for name, area in found.items())
-                sys.stdout.write(f"{ratio} : 1, ends {'within' if within else 'between'} scenes: {told}\n")
+                line = "  ".join(f"{name} {area:.3f}" for name, area in found.items())
+                sys.stdout.write(f"{ratio} : 1, ends {'within' if within else 'between'} scenes: {line}\n")
                 sys.stdout.flush()
 
 

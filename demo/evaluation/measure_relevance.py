@@ -1,4 +1,4 @@
-"""Measure how well relevance parts what a library holds from what it does not, by several formulas.
+"""Measure how well several formulas of relevance separate what a library holds from what it does not.
 
     python -m demo.evaluation.measure_relevance [--pictures 2000] [--each 60] [--vectors FOLDER]
 
@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.bootstrap import Container
 from core.domain.vectors import Matrix, unit
 from core.search import relevance
 from core.search.relevance_scale import SAMPLE
@@ -63,7 +62,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """Of one formula and case: area under the ROC curve, and the shares of answers that its threshold calls none."""
+    """The separation by one formula in one case: the area under the ROC curve, and shares of answers called none.
+
+    `none_of_absent` is to be high, `none_of_present` low; both are from 0 to 1.
+    """
 
     formula: str
     case: str
@@ -72,10 +74,11 @@ class Separation:
     none_of_present: float
 
 
-def drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Matrix]:
-    """`each` questions of every sort about `count` held-out scenes; and questions with a word that no model knows.
+def make_drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Matrix]:
+    """Make a case of `each` questions of every sort about `count` held-out scenes.
 
-    What is a matter of order ("a car left of a star") is left out: the demo CLIP does not tell it (demo/README.md).
+    Returns it with the vectors, (Q, D), of questions with a word that no model knows. Questions of order ("a car left
+    of a star") are left out, since the demo CLIP cannot answer them (demo/README.md).
     """
     dice = random.Random(seed)
     scenes = evaluation_scenes(count)
@@ -85,7 +88,9 @@ def drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Ma
         Container(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as container,
     ):
         encoder = container.encoder
-    asked = [short_question(dice.choice(_answering(scenes, sort)), sort, dice) for sort in SORTS for _ in range(each)]
+    asked = [
+        short_question(dice.choice(_select_answering(scenes, sort)), sort, dice) for sort in SORTS for _ in range(each)
+    ]
     texts = [word_question(question, dice) for question in asked]
     hidden = SceneTable.of(scenes).answers(asked)  # (N, Q)
     questions = encoder.encode_texts(texts).vectors
@@ -94,8 +99,10 @@ def drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Ma
     return case, encoder.encode_texts(strange).vectors
 
 
-def real_cases(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, seed: int = 0) -> Iterator[Case]:
-    """Libraries of real photographs; the bank is every other text that is asked by no case."""
+def make_real_cases(
+    found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _LARGE, seed: int = 0
+) -> Iterator[Case]:
+    """Yield libraries of real photographs; the bank holds the texts that no case asks for."""
     dice = np.random.default_rng(seed)
     order = dice.permutation(len(found.images))
     asked = {*found.absent, *found.present}
@@ -119,7 +126,7 @@ def real_cases(found: RealVectors, sizes: Sequence[int] = SIZES, large: int = _L
 
 
 def _perturb(dice: np.random.Generator) -> Callable[[Matrix], Matrix]:
-    """Of many rows, that is of images, copies that differ: cosine about 0.94."""
+    """Return a function that perturbs large matrices, of images, to a cosine of about 0.94."""
 
     def change(rows: Matrix) -> Matrix:
         if len(rows) < _LARGE // 10:
@@ -130,27 +137,27 @@ def _perturb(dice: np.random.Generator) -> Callable[[Matrix], Matrix]:
 
 
 def compare(cases: Sequence[Case], *, ours_alone: bool = False) -> list[Separation]:
-    """Every formula on every case, the project's own first; see Parting."""
-    partings = []
+    """Compare the formulas on every case, the project's own first."""
+    separations = []
     for name, formula in list(FORMULAS.items())[: 1 if ours_alone else None]:
-        measured = [_best_of_each(formula, case) for case in cases]
+        measured = [_score_best(formula, case) for case in cases]
         least = [np.quantile(present, 0.05) for present, _ in measured]
-        threshold = relevance.SOME if formula is _ours else float(np.median(least))
-        partings += [
+        threshold = relevance.SOME if formula is _make_relevance_scorer else float(np.median(least))
+        separations += [
             Separation(
                 name,
                 case.name,
-                area(present, absent),
+                compute_area(present, absent),
                 float((absent < threshold).mean()),
                 float((present < threshold).mean()),
             )
             for case, (present, absent) in zip(cases, measured, strict=True)
         ]
-    return partings
+    return separations
 
 
-def _best_of_each(formula: Formula, case: Case) -> tuple[Scores, Scores]:
-    """What is best of every present and of every absent question."""
+def _score_best(formula: Formula, case: Case) -> tuple[Scores, Scores]:
+    """Score the best image of every present and of every absent question."""
 
     score = formula(case.bank, case.images)
 
@@ -168,64 +175,67 @@ def _best_of_each(formula: Formula, case: Case) -> tuple[Scores, Scores]:
     return best(case.present, None), best(case.absent, case.hidden)
 
 
-def area(right: Scores, wrong: Scores) -> float:
-    """Under the ROC curve: how often a right one is over a wrong one, ties counting half (Mann & Whitney 1947)."""
+def compute_area(right: Scores, wrong: Scores) -> float:
+    """Compute the area under the ROC curve, ties counting half (Mann & Whitney 1947)."""
     ordered = np.sort(wrong)
     below = np.searchsorted(ordered, right, "left") + np.searchsorted(ordered, right, "right")
     return float(below.mean() / 2 / len(wrong))
 
 
-def strong_share(case: Case, questions: Matrix) -> float:
-    """How many of the questions have an answer that is called strong."""
-    score = _ours(case.bank, case.images)
+def measure_strong_share(case: Case, questions: Matrix) -> float:
+    """Return the share of questions with an answer that is called strong."""
+    score = _make_relevance_scorer(case.bank, case.images)
     found = [score(one[np.newaxis], case.images[np.argsort(-(case.images @ one))[:TOP]]) for one in questions]
     return float(np.mean([one.max() >= relevance.STRONG for one in found]))
 
 
-def pictures(scenes: Sequence[Scene], vectors: Matrix) -> Separation:
-    """A fifth of the drawn scenes asked of the others, and of those without the kind of object that they show."""
+def measure_pictures(scenes: Sequence[Scene], vectors: Matrix) -> Separation:
+    """Ask a fifth of the drawn scenes of the others, and of those without the kind of object that they show."""
     rows = [row for row, scene in enumerate(scenes) if row % 5 == 0 and len(scene.groups) == 1]
     library = np.array([row for row in range(len(scenes)) if row % 5])
     kinds = [{group.kind for group in scene.groups} for scene in scenes]
-    score = _picture_scorer(vectors[library])
+    score = _make_picture_scorer(vectors[library])
     there: list[float] = []
     gone: list[float] = []
     for row in rows:
         without = np.array([other for other in library if not kinds[row] & kinds[other]])
-        there.append(_best_picture(score, vectors[row], vectors[library]))
-        gone.append(_best_picture(score, vectors[row], vectors[without]))
+        there.append(_score_best_picture(score, vectors[row], vectors[library]))
+        gone.append(_score_best_picture(score, vectors[row], vectors[without]))
     right, wrong = np.array(there), np.array(gone)
     none = [float((one < relevance.SOME).mean()) for one in (wrong, right)]
-    return Separation("relevance", f"drawn query pictures ({len(rows)})", area(right, wrong), *none)
+    return Separation("relevance", f"drawn query pictures ({len(rows)})", compute_area(right, wrong), *none)
 
 
-def real_pictures(found: RealVectors) -> tuple[Separation, float]:
-    """Dogs whose nearest are mostly dogs, asked of the others and of those without dogs; and random pairs >= SOME."""
+def measure_real_pictures(found: RealVectors) -> tuple[Separation, float]:
+    """Ask photographs of dogs of the others, and of those without dogs.
+
+    Those with mostly dogs nearest count as present. Also returns the share of random pairs at or above SOME.
+    """
     names = [row for row, name in enumerate(found.names) if name in ("dog", "puppy")]
     dogs = np.asarray(found.mentioned[:, names].any(axis=1))
     there, gone, pairs = [], [], []
     images = found.images
-    score = _picture_scorer(images)
+    score = _make_picture_scorer(images)
     for row in range(len(images)):
         others = np.delete(np.arange(len(images)), row)
         if dogs[row]:
             nearest = others[np.argsort(-(images[others] @ images[row]))[:10]]
             if dogs[nearest].mean() > 0.5:
-                there.append(_best_picture(score, images[row], images[others]))
-            gone.append(_best_picture(score, images[row], images[others[~dogs[others]]]))
+                there.append(_score_best_picture(score, images[row], images[others]))
+            gone.append(_score_best_picture(score, images[row], images[others[~dogs[others]]]))
         elif row % 5 == 0:
             pairs.append(score(images[row][np.newaxis], images[others]))
     right, wrong = np.array(there), np.array(gone)
     none = [float((one < relevance.SOME).mean()) for one in (wrong, right)]
-    parting = Separation("relevance", f"photographs of dogs ({len(there)})", area(right, wrong), *none)
-    return parting, float((np.concatenate(pairs) >= relevance.SOME).mean())
+    separation = Separation("relevance", f"photographs of dogs ({len(there)})", compute_area(right, wrong), *none)
+    return separation, float((np.concatenate(pairs) >= relevance.SOME).mean())
 
 
-def _best_picture(score: Scorer, query: NDArray[np.float32], images: Matrix) -> float:
+def _score_best_picture(score: Scorer, query: NDArray[np.float32], images: Matrix) -> float:
     return float(score(query[np.newaxis], images[np.argsort(-(images @ query))[:TOP]]).max())
 
 
-def _picture_scorer(library: Matrix) -> Scorer:
+def _make_picture_scorer(library: Matrix) -> Scorer:
     yardstick = relevance.PictureYardstick(library[:512])
     chance = yardstick.closeness(yardstick.random_pictures(), library[:SAMPLE])
     few, one = (relevance.NullMaximum.of(chance, best).at(len(library)) for best in (3, 1))
@@ -237,7 +247,7 @@ def _picture_scorer(library: Matrix) -> Scorer:
     return score
 
 
-def _ours(bank: Matrix, library: Matrix) -> Scorer:
+def _make_relevance_scorer(bank: Matrix, library: Matrix) -> Scorer:
     yardstick = relevance.TextYardstick(bank)
     random_texts = yardstick.random_texts()
     scores = yardstick.reach(random_texts, library[:SAMPLE])
@@ -256,7 +266,7 @@ def _ours(bank: Matrix, library: Matrix) -> Scorer:
     return score
 
 
-def _reach(bank: Matrix, _: Matrix) -> Scorer:
+def _make_reach_scorer(bank: Matrix, _: Matrix) -> Scorer:
     def score(question: Matrix, images: Matrix) -> Scores:
         others = np.sort(images @ bank.T, axis=1)
         usual = np.median(others, axis=1)
@@ -265,11 +275,11 @@ def _reach(bank: Matrix, _: Matrix) -> Scorer:
     return score
 
 
-def _rank(bank: Matrix, _: Matrix) -> Scorer:
+def _make_rank_scorer(bank: Matrix, _: Matrix) -> Scorer:
     return lambda question, images: np.asarray((images @ bank.T < images @ question.T).mean(axis=1))
 
 
-def _z(bank: Matrix, _: Matrix) -> Scorer:
+def _make_z_scorer(bank: Matrix, _: Matrix) -> Scorer:
     def score(question: Matrix, images: Matrix) -> Scores:
         others = images @ bank.T
         return np.asarray((images @ question[0] - others.mean(axis=1)) / others.std(axis=1))
@@ -277,8 +287,8 @@ def _z(bank: Matrix, _: Matrix) -> Scorer:
     return score
 
 
-def _softmax(bank: Matrix, _: Matrix) -> Scorer:
-    """The log-probability that CLIP's own logit scale, 100, gives the text among the prompts."""
+def _make_softmax_scorer(bank: Matrix, _: Matrix) -> Scorer:
+    """Score by the log-probability of the text among the prompts, at CLIP's own logit scale of 100."""
 
     def score(question: Matrix, images: Matrix) -> Scores:
         logits = 100 * (images @ bank.T)
@@ -289,16 +299,16 @@ def _softmax(bank: Matrix, _: Matrix) -> Scorer:
 
 
 FORMULAS: dict[str, Formula] = {
-    "relevance (core.search.relevance)": _ours,
-    "reach, uncentred, best five": _reach,
-    "z-score among the prompts": _z,
-    "softmax among the prompts": _softmax,
-    "rank among the prompts": _rank,
+    "relevance (core.search.relevance)": _make_relevance_scorer,
+    "reach, uncentred, best five": _make_reach_scorer,
+    "z-score among the prompts": _make_z_scorer,
+    "softmax among the prompts": _make_softmax_scorer,
+    "rank among the prompts": _make_rank_scorer,
     "cosine alone": lambda *_: lambda question, images: images @ question[0],
 }
 
 
-def _answering(scenes: Sequence[Scene], sort: str) -> list[Scene]:
+def _select_answering(scenes: Sequence[Scene], sort: str) -> list[Scene]:
     if sort in ("two kinds", "two colour+kinds"):
         return [scene for scene in scenes if len(scene.groups) == 2]
     return [scene for scene in scenes if not sort.startswith("size") or scene.groups[0].size != "medium"]
@@ -310,13 +320,13 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=60)
     parser.add_argument("--vectors", type=Path)
     given = parser.parse_args()
-    case, strange = drawn_cases(given.pictures, given.each)
-    scenes = pictures(evaluation_scenes(given.pictures), case.images)
+    case, strange = make_drawn_cases(given.pictures, given.each)
+    scenes = measure_pictures(evaluation_scenes(given.pictures), case.images)
     cases, rows = [case], [scenes]
     if given.vectors is not None:
         found = RealVectors.read(given.vectors)
-        cases += real_cases(found)
-        dogs, pairs = real_pictures(found)
+        cases += make_real_cases(found)
+        dogs, pairs = measure_real_pictures(found)
         rows.append(dogs)
         sys.stdout.write(f"random pairs of photographs that are some match: {pairs:.4f}\n")
     sys.stdout.write("| formula | asked of | area | none, absent | none, present |\n| --- | --- | --- | --- | --- |\n")
@@ -324,7 +334,7 @@ def main() -> None:
         shares = f"{one.area:.3f} | {one.none_of_absent:.1%} | {one.none_of_present:.1%}"
         sys.stdout.write(f"| {one.formula} | {one.case} | {shares} |\n")
     sys.stdout.write(
-        f"{len(strange)} questions with an unknown word: {strong_share(case, strange):.1%} called strong\n"
+        f"{len(strange)} questions with an unknown word: {measure_strong_share(case, strange):.1%} called strong\n"
     )
 
 

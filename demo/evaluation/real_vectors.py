@@ -1,4 +1,4 @@
-"""Real CLIP vectors of photographs, of texts, and what people wrote of the photographs: for measuring, where they are.
+"""Real CLIP vectors of photographs and texts, with the photographs' captions, for measurements.
 
 A folder holds `*.npz` with `image` (N, D) and `text` (Q, D). Beside each lies a `.json` of the same name with
 `pictures` (`captions` of each row) and `texts` ("a dog", of each row). Neither is part of the project.
@@ -30,12 +30,12 @@ ABSENT = """accordion artichoke avocado banjo bell-pepper bidet birdcage blueber
 SPECIFIC = """bagpipe bicycle bird bus cat dirt-bike dog football frisbee horse hurdle jet-ski kayak life-jacket puppy
     scooter skateboard snowmobile soccer-ball swimming-pool tennis-ball truck trumpet umbrella violin volleyball"""
 
-_MOST_SAY = 0.4  # of a picture's captions have to name a thing that it shows
+_MIN_SHARE = 0.4  # of a picture's captions have to name a thing that it shows
 
 
 @dataclass(frozen=True)
 class RealVectors:
-    """`images` (N, D) and `texts` (Q, D), float32, unit rows; `captions` of each image; `names` of each text."""
+    """Vectors `images` (N, D) and `texts` (Q, D), float32, unit rows; each image's `captions`, each text's name."""
 
     images: Matrix
     texts: Matrix
@@ -44,41 +44,41 @@ class RealVectors:
 
     @classmethod
     def read(cls, folder: Path) -> "RealVectors":
-        """Raises OSError, ValueError and KeyError where the folder does not hold one such pair of files."""
+        """Read a folder. Raises OSError, ValueError or KeyError where it does not hold one such pair of files."""
         (path,) = folder.glob("*.npz")
-        with np.load(path, allow_pickle=False) as held:
-            images, texts = (unit(held[name].astype(np.float32)) for name in ("image", "text"))
-        told: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        captions = tuple(tuple(one["captions"]) for one in told["pictures"])
-        names = tuple(text.removeprefix("a ").split(" (")[0] for text in told["texts"])
+        with np.load(path, allow_pickle=False) as arrays:
+            images, texts = (unit(arrays[name].astype(np.float32)) for name in ("image", "text"))
+        data: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        captions = tuple(tuple(one["captions"]) for one in data["pictures"])
+        names = tuple(text.removeprefix("a ").split(" (")[0] for text in data["texts"])
         return cls(images, texts, captions, names)
 
     @cached_property
     def absent(self) -> list[int]:
-        """Texts that no picture shows."""
-        return [row for row in self._rows(ABSENT) if not self.mentioned[:, row].any()]
+        """The rows of texts that no picture shows."""
+        return [row for row in self._find_rows(ABSENT) if not self.mentioned[:, row].any()]
 
     @cached_property
     def present(self) -> list[int]:
-        """Specific texts that a picture shows."""
-        return [row for row in self._rows(SPECIFIC) if self.shown[:, row].any()]
+        """The rows of specific texts that a picture shows."""
+        return [row for row in self._find_rows(SPECIFIC) if self.shown[:, row].any()]
 
     @cached_property
     def mentioned(self) -> NDArray[np.bool_]:
-        """(N, Q): whether any caption of the picture holds the text's words."""
+        """Whether any caption of the picture holds the text's words, (N, Q) bool."""
         return self._share > 0
 
     @cached_property
     def shown(self) -> NDArray[np.bool_]:
-        """(N, Q): whether two captions in five do."""
-        return self._share >= _MOST_SAY
+        """Whether at least two captions in five do, (N, Q) bool."""
+        return self._share >= _MIN_SHARE
 
     @cached_property
     def _share(self) -> NDArray[np.float64]:
-        said = [[set(analysis.analyse(caption)) for caption in captions] for captions in self.captions]
-        asked = [set(analysis.analyse(name)) for name in self.names]
-        return np.array([[np.mean([name <= one for one in texts]) for name in asked] for texts in said])
+        words = [[set(analysis.analyse(caption)) for caption in captions] for captions in self.captions]
+        names = [set(analysis.analyse(name)) for name in self.names]
+        return np.array([[np.mean([name <= one for one in texts]) for name in names] for texts in words])
 
-    def _rows(self, listed: str) -> list[int]:
+    def _find_rows(self, listed: str) -> list[int]:
         wanted = [name.replace("-", " ") for name in listed.split()]
         return [self.names.index(name) for name in wanted if name in self.names]

@@ -117,7 +117,7 @@ class VectorImport:
         name = rows.names[n]
         if not name.strip() or not is_unicode(name):
             raise ValueError("it has no name")
-        key, uri = store.named(name)
+        key, uri = store.resolve_name(name)
         vector = np.asarray(rows.vectors[n], np.float64)
         if not np.isfinite(vector).all():
             raise ValueError("its vector holds NaN or infinite numbers, or is missing")

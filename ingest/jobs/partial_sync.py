@@ -66,7 +66,7 @@ def sync_paths(
 
 def _sync_source(context: RunContext, store: ImageStore, paths: Iterable[bytes], report: Report) -> Iterator[Progress]:
     assert isinstance(store, Watchable)
-    found = dict(store.look(paths))
+    found = dict(store.look_up(paths))
     there = [ref for ref in found.values() if ref is not None]
     gone = [point_id(store.source, key) for key, ref in found.items() if ref is None]
     planner = Planner(

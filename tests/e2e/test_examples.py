@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import bucketlens
 from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import ROOT, environment, started
 

@@ -1,1 +1,1 @@
-"""Decoding in worker processes that may crash, hang or be killed."""
+"""Decoding in supervised worker processes, which may crash, hang or be killed."""

@@ -1,4 +1,4 @@
-"""Decodes in supervised child processes: a crash, a hang or a bomb costs its image and one worker, nothing else."""
+"""A pool of supervised decode workers: a crash, hang or bomb costs its image and one worker, nothing else."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
 _START_SECONDS = 60.0
-_LAST_SECONDS = 1.0  # from the end of its answers to its own
+_EXIT_SECONDS = 1.0  # between the end of its answers and its own end
 _CHUNK = 2**20
 _NO_WORKER = "a decode worker did not start ({})"
 _MAKE_ROOM = TryAgain("no image was judged by this: see that there is memory for a worker and room for temporary files")
@@ -37,13 +37,13 @@ _Job = tuple[bytes, DecodeRequest, "Future[Decoded]"]
 class DecodeWorkers:
     """A Decoder over `workers` processes (default: one a core), each started when it is first needed.
 
-    Safe to call from several threads. A future ends with the image's ImageError, or with BucketLensError where no
-    worker can be started at all. Nothing bounds the queue: whoever submits waits for its futures.
+    Safe to call from several threads. A future ends with the image's ImageError. It ends with BucketLensError where no
+    worker can be started. The queue has no bound, so callers limit the number of unfinished futures.
     """
 
     def __init__(self, limits: ImageLimits, *, workers: int | None = None) -> None:
         self._limits = limits
-        self._wanted = workers or _cores()
+        self._wanted = workers or _count_cores()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
@@ -52,7 +52,7 @@ class DecodeWorkers:
         self._closed = False
 
     def submit(self, data: bytes, request: DecodeRequest) -> "Future[Decoded]":
-        """Queue an image. Raises RuntimeError after close."""
+        """Queue an image, and return the future of its pixels. Raises RuntimeError after `close`."""
         future: Future[Decoded] = Future()
         if len(data) > self._limits.max_bytes:
             future.set_exception(ImageTooLarge(f"{len(data):,} bytes, over the limit of {self._limits.max_bytes:,}"))
@@ -69,7 +69,7 @@ class DecodeWorkers:
         return future
 
     def close(self) -> None:
-        """Kill the workers and cancel what has not been decoded. Quick, whatever they are at."""
+        """Kill the workers at once, whatever they do, and cancel the images that are not decoded yet."""
         with self._lock:
             if self._closed:
                 return
@@ -92,7 +92,7 @@ class DecodeWorkers:
         self.close()
 
     def _supervise(self) -> None:
-        """One thread: takes jobs, and holds one worker process, which dies with it."""
+        """Take jobs in one thread, and decode them in one worker process, which is replaced where it dies."""
         worker: _Worker | None = None
         while (job := self._jobs.get()) is not None:
             data, request, future = job
@@ -139,7 +139,7 @@ class DecodeWorkers:
 
 
 class _Worker:
-    """One worker process, used by one thread at a time (`kill` by any)."""
+    """A worker process, used by one thread at a time; any thread may call `kill`."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self._limits = limits
@@ -170,7 +170,7 @@ class _Worker:
         try:
             self._receive(protocol.MAX_HEADER, time.monotonic() + _START_SECONDS)
         except (EOFError, OSError, ValueError) as error:
-            how = self._how_it_ended()
+            how = self._describe_exit()
             self._errors.seek(0)
             last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
             raise BucketLensError(_NO_WORKER.format(", ".join(last) or how), _MAKE_ROOM) from error
@@ -178,8 +178,8 @@ class _Worker:
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         deadline = time.monotonic() + self._limits.seconds
         try:
-            self._send(protocol.frame(protocol.request_header(request), data), deadline)
-            header, body = self._receive(protocol.max_body(request), deadline)
+            self._send(protocol.pack_frame(protocol.pack_request(request), data), deadline)
+            header, body = self._receive(protocol.max_body_bytes(request), deadline)
             self._spent = bool(header["retiring"])
             return protocol.read_decoded(header, body, request)
         except ImageError:
@@ -188,7 +188,7 @@ class _Worker:
             self.kill()
             raise DecoderTimeout(self._limits.seconds) from error
         except (EOFError, OSError) as error:
-            raise DecoderCrashed(f"the decoder died of it ({self._how_it_ended()})") from error
+            raise DecoderCrashed(f"the decoder died of it ({self._describe_exit()})") from error
         except Exception as error:  # what a codec that was taken over may send is not for us to list
             self.kill()
             raise DecoderCrashed("the decoder answered nonsense") from error
@@ -204,11 +204,11 @@ class _Worker:
             assert stream is not None
             stream.close()
 
-    def _how_it_ended(self) -> str:
-        """In words. It is given a moment to end by itself, so that it is not our signal that is told of."""
+    def _describe_exit(self) -> str:
+        """Describe how the process ended, after a moment to end by itself, so that its own signal is reported."""
         self._spent = True
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LAST_SECONDS)
+            self._process.wait(_EXIT_SECONDS)
         self.kill()
         code = self._process.wait()
         if code >= 0:
@@ -216,7 +216,10 @@ class _Worker:
         return f"signal {-code}" + (", perhaps for want of memory" if code == -9 else "")
 
     def _send(self, buffers: list[bytes | memoryview], deadline: float) -> None:
-        """Write it all; the worker reads all of a request before it answers, so no two pipes can wait on each other."""
+        """Write all buffers. The worker reads a whole request before it answers, so the pipes cannot deadlock.
+
+        Raises TimeoutError, OSError.
+        """
         waiting = deque(memoryview(buffer) for buffer in buffers)
         while waiting:
             if not waiting[0]:
@@ -226,9 +229,9 @@ class _Worker:
             with suppress(BlockingIOError):
                 waiting[0] = waiting[0][os.write(self._in, waiting[0][:_CHUNK]) :]
 
-    def _receive(self, max_body: int, deadline: float) -> tuple[dict[str, Any], memoryview]:
+    def _receive(self, max_body_bytes: int, deadline: float) -> tuple[dict[str, Any], memoryview]:
         header_bytes, body_bytes = protocol.LENGTHS.unpack(self._read(protocol.LENGTHS.size, deadline))
-        if header_bytes > protocol.MAX_HEADER or body_bytes > max_body:
+        if header_bytes > protocol.MAX_HEADER or body_bytes > max_body_bytes:
             raise ValueError("the answer of a decode worker is too long")
         header: dict[str, Any] = json.loads(bytes(self._read(header_bytes, deadline)))
         return header, self._read(body_bytes, deadline)
@@ -247,7 +250,7 @@ class _Worker:
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:
-    """Until the descriptor can be used or has been closed at the other end. Raises TimeoutError."""
+    """Wait until the descriptor is ready or closed at the other end. Raises TimeoutError at the deadline."""
     poller = select.poll()
     poller.register(descriptor, event)
     left = deadline - time.monotonic()
@@ -255,7 +258,7 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

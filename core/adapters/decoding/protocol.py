@@ -1,6 +1,7 @@
-"""The frames between decode workers and their parent: 8 bytes of lengths, a JSON header, a body of raw bytes.
+"""The protocol between decode workers and their parent.
 
-Never pickle: a codec that a hostile file has taken over writes into this pipe.
+A frame is 8 bytes of lengths, a JSON header, and a body of raw bytes. It is never pickle, since a codec that a hostile
+file has taken over may write into this pipe.
 """
 
 import json
@@ -24,24 +25,27 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 _KINDS: dict[str, type[ImageError]] = {kind.__name__: kind for kind in (ImageUnreadable, ImageTooLarge)}
 
 
-def frame(header: dict[str, Any], *body: bytes | memoryview) -> list[bytes | memoryview]:
-    """The buffers that make up one frame, in order; the body is not copied."""
+def pack_frame(header: dict[str, Any], *body: bytes | memoryview) -> list[bytes | memoryview]:
+    """Return the buffers of one frame, in order; the body is not copied."""
     text = json.dumps(header).encode()
     return [LENGTHS.pack(len(text), sum(len(part) for part in body)) + text, *body]
 
 
-def request_header(request: DecodeRequest) -> dict[str, Any]:
+def pack_request(request: DecodeRequest) -> dict[str, Any]:
+    """Return the header that stands for a request."""
     spec = request.pixels
     pixels = spec and [spec.size, spec.fit, spec.resample]
     return {"pixels": pixels, "thumbnail": request.thumbnail, "tiles": request.tiles}
 
 
 def read_request(header: dict[str, Any]) -> DecodeRequest:
+    """Read a request from its header."""
     pixels = header["pixels"]
     return DecodeRequest(pixels and PixelSpec(*pixels), header["thumbnail"], header["tiles"])
 
 
-def decoded_frame(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
+def pack_decoded(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
+    """Return the frame of a decoded image; `retiring` says that the worker ends after it."""
     pixels = b"" if decoded.pixels is None else np.ascontiguousarray(decoded.pixels).tobytes()
     header = {
         "width": decoded.width,
@@ -52,22 +56,26 @@ def decoded_frame(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryvie
         "thumbnail": decoded.thumbnail is not None,
         "retiring": retiring,
     }
-    return frame(header, pixels, decoded.thumbnail or b"")
+    return pack_frame(header, pixels, decoded.thumbnail or b"")
 
 
-def error_frame(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]:
-    return frame({"error": type(error).__name__, "reason": str(error), "retiring": retiring})
+def pack_error(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]:
+    """Return the frame of an image's error; `retiring` says that the worker ends after it."""
+    return pack_frame({"error": type(error).__name__, "reason": str(error), "retiring": retiring})
 
 
 def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeRequest) -> Decoded:
-    """The answer to `request`. Raises the ImageError that it holds, and any Exception where it makes no sense."""
+    """Read the answer to `request`; its pixels are uint8 of the requested shape.
+
+    Raises the ImageError that the answer holds, and any Exception for a malformed answer.
+    """
     if "error" in header:
-        raise _KINDS[header["error"]](_unicode(header["reason"]))
+        raise _KINDS[header["error"]](_to_unicode(header["reason"]))
     width, height = int(header["width"]), int(header["height"])
     taken_at = header["taken_at"] and datetime.fromisoformat(header["taken_at"])
     if not (0 < width < _MAX_SIDE and 0 < height < _MAX_SIDE and (taken_at is None or taken_at.tzinfo is not None)):
         raise ValueError("a decode worker answered what no picture has")
-    shape = _shape(request, width, height)
+    shape = _expect_shape(request, width, height)
     split = 0 if shape is None else prod(shape)
     if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
         raise ValueError("a decode worker answered something else than it was asked")
@@ -83,21 +91,21 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
     )
 
 
-def _shape(request: DecodeRequest, width: int, height: int) -> tuple[int, ...] | None:
-    """Of the pixels that were asked of a picture of this size."""
+def _expect_shape(request: DecodeRequest, width: int, height: int) -> tuple[int, ...] | None:
+    """Return the shape of the pixels requested of a picture of this size, (S, S, 3) or with tiles (T, S, S, 3)."""
     if request.pixels is None:
         return None
     side = request.pixels.size
     return (tile_count(width, height), side, side, 3) if request.tiles else (side, side, 3)
 
 
-def _unicode(text: object) -> str:
-    """What JSON can hold and the index cannot, replaced."""
+def _to_unicode(text: object) -> str:
+    """Return a text without lone surrogates, which JSON allows and the index does not."""
     return str(text).encode("utf-8", "replace").decode()
 
 
-def max_body(request: DecodeRequest) -> int:
-    """The most bytes that an honest answer's body can have."""
+def max_body_bytes(request: DecodeRequest) -> int:
+    """Return the most bytes that the body of a valid answer can have."""
     pixels = 0 if request.pixels is None else request.pixels.size**2 * 3 * (MAX_TILES if request.tiles else 1)
     thumbnail = 0 if request.thumbnail is None else request.thumbnail**2 * 3 + 65536
     return pixels + thumbnail

@@ -1,6 +1,7 @@
-"""One decode worker: reads requests from standard input, answers on standard output, may be killed at any time.
+"""A decode worker: it reads requests from standard input and answers on standard output.
 
-Started by decode_workers.py as `python -m core.adapters.decoding.worker PARENT_PID LIMITS_JSON`.
+It may be killed at any time. core.adapters.decoding.pool starts it as
+`python -m core.adapters.decoding.worker PARENT_PID LIMITS_JSON`.
 """
 
 import ctypes
@@ -25,8 +26,9 @@ _GRACE = 5  # seconds after its parent should have killed it, until a worker end
 
 
 def main() -> None:
+    """Serve the parent process until its input ends or the worker retires."""
     parent, limits = int(sys.argv[1]), ImageLimits(**json.loads(sys.argv[2]))
-    _end_with(parent)
+    _die_with(parent)
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides; a Ctrl-C reaches the whole group
         signal.signal(number, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -34,7 +36,7 @@ def main() -> None:
     os.dup2(silence, 1)  # codecs that print must not garble the answers
     _limit_memory(limits.memory_bytes)
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    _send(answers, protocol.frame({"ready": True}))
+    _send(answers, protocol.pack_frame({"ready": True}))
     os.dup2(silence, 2)
     _serve(requests, answers, limits)
 
@@ -54,10 +56,10 @@ def _serve(requests: BinaryIO, answers: BinaryIO, limits: ImageLimits) -> None:
         except ImageError as error:
             starved = isinstance(error, ImageTooLarge) and isinstance(error.__cause__, MemoryError)
             retiring = starved or count == _IMAGES or _resident_bytes() > baseline + _GROWTH
-            reply = protocol.error_frame(error, retiring=retiring)
+            reply = protocol.pack_error(error, retiring=retiring)
         else:
             retiring = count == _IMAGES or _resident_bytes() > baseline + _GROWTH
-            reply = protocol.decoded_frame(decoded, retiring=retiring)
+            reply = protocol.pack_decoded(decoded, retiring=retiring)
         signal.setitimer(signal.ITIMER_REAL, 0)
         _send(answers, reply)
         if retiring:
@@ -70,8 +72,8 @@ def _send(answers: BinaryIO, buffers: list[bytes | memoryview]) -> None:
     answers.flush()
 
 
-def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies (Linux); elsewhere the end of its input ends it."""
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies (Linux); elsewhere the end of input ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

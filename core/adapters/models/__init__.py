@@ -1,1 +1,1 @@
-"""The models: CLIP, captioners, and what they are read from."""
+"""The models: CLIP encoders and captioners, their files, and a reader of computed vectors."""

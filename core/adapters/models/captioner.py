@@ -1,4 +1,4 @@
-"""Captions through transformers: ViT-GPT2 and its like, BLIP, BLIP-2, GIT; the folder's config.json says which."""
+"""Captioners of transformers: ViT-GPT2 and similar models, BLIP, BLIP-2 and GIT, by the folder's config.json."""
 
 import copy
 import logging
@@ -22,18 +22,21 @@ MAX_TOKENS = 32
 _DANGLING = frozenset("a an the and or of with in on at to by for from near next".split())
 
 _JOINING = frozenset(["and", "with", "or", "&"])
-_SAID_TWICE = frozenset("again around down more on out over round through up".split())  # "over and over"
+_REPEATABLE = frozenset("again around down more on out over round through up".split())  # "over and over"
 _MARKS = ".,;:-"
 
 
 def load_captioner(name_or_path: str, *, device: str, beams: int = 1) -> Captioner:
-    """The captioner of that name or folder on that device ("auto": the best there is). Raises ModelUnavailable."""
+    """Load a captioner by name or folder. Raises ModelUnavailable.
+
+    `device` is "auto", "cuda", "mps" or "cpu"; "auto" takes the first that is available.
+    """
     started = perf_counter()
     files = locate(name_or_path, "captioner")
     try:
         captioner = VisionCaptioner(files, *_load(files, device), beams=beams)
     except Exception as error:  # several vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.failed(error) from error
+        raise files.map_error(error) from error
     log.info("loaded captioner=%s seconds=%.1f", captioner.name, perf_counter() - started)
     return captioner
 
@@ -44,13 +47,13 @@ def _load(files: ModelFiles, device: str) -> "tuple[Any, Any, PixelInput]":
         check_complete,
         choose_device,
         choose_dtype,
-        pixel_input,
-        quiet_loading,
+        read_pixel_input,
+        silence_loading,
     )
 
     chosen = choose_device(device)
     folder = str(files.folder)
-    with quiet_loading() as reports:
+    with silence_loading() as reports:
         import transformers
 
         vendor: Any = transformers  # its typing is partial
@@ -66,13 +69,13 @@ def _load(files: ModelFiles, device: str) -> "tuple[Any, Any, PixelInput]":
         processor = vendor.AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
         tokenizer = vendor.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     check_complete(reports)
-    return model.to(chosen).eval(), tokenizer, pixel_input(processor)
+    return model.to(chosen).eval(), tokenizer, read_pixel_input(processor)
 
 
 class VisionCaptioner:
-    """A Captioner over a loaded model, with a key-value cache and at most MAX_TOKENS a caption.
+    """A Captioner over a loaded model, with a key-value cache and at most MAX_TOKENS tokens a caption.
 
-    `beams`: how many beginnings are followed at once; 1 is greedy. What it says depends on it, so the fingerprint does.
+    `beams` is the width of the beam search; 1 is greedy. Captions depend on it, so the fingerprint holds it.
     """
 
     def __init__(self, files: ModelFiles, model: Any, tokenizer: Any, pixels: "PixelInput", *, beams: int = 1) -> None:
@@ -83,30 +86,33 @@ class VisionCaptioner:
         self._input = pixels
         self.pixels: PixelSpec = pixels.spec
         language = getattr(model, "text_decoder", None) or getattr(model, "language_model", None) or model
-        language.generation_config = self._generation = _generation(language, beams)
-        self._prompt = _prompt(model)
+        language.generation_config = self._generation = _configure_generation(language, beams)
+        self._prompt = _build_prompt(model)
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:
-        """(N, S, S, 3) uint8 RGB, sized by `pixels` -> N captions; "" where the model had nothing to say."""
+        """Caption images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> N captions; "" where there is none."""
         import torch
 
         if len(pixels) == 0:
             return []
-        values = self._input.tensor(pixels, self._model.device, self._model.dtype)
+        values = self._input.to_tensor(pixels, self._model.device, self._model.dtype)
         prompt = {
             name: torch.tensor([row] * len(values), dtype=torch.long, device=values.device)
             for name, row in self._prompt.items()
         }
         with torch.inference_mode():
             tokens = self._model.generate(pixel_values=values, **prompt)
-        asked = prompt.get("input_ids")
-        if asked is not None and torch.equal(tokens[:, : asked.shape[1]], asked):
-            tokens = tokens[:, asked.shape[1] :]
-        return [clean(text) for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+        input_ids = prompt.get("input_ids")
+        if input_ids is not None and torch.equal(tokens[:, : input_ids.shape[1]], input_ids):
+            tokens = tokens[:, input_ids.shape[1] :]
+        return [clean_caption(text) for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
 
-def _prompt(model: Any) -> dict[str, list[int]]:
-    """What the language model is given of every image beside its pixels: rows of numbers."""
+def _build_prompt(model: Any) -> dict[str, list[int]]:
+    """Build the language model's input for one image, beside its pixels: rows of token ids and masks.
+
+    Raises ValueError for a config.json that is too old.
+    """
     config = model.config
     if config.model_type == "vision-encoder-decoder":
         return {"decoder_attention_mask": [1]}
@@ -120,8 +126,8 @@ def _prompt(model: Any) -> dict[str, list[int]]:
     return {"input_ids": places, "attention_mask": [1] * len(places)}
 
 
-def _generation(language: Any, beams: int) -> Any:
-    """The generation settings of a model's language part, never drawn by lot, and bounded."""
+def _configure_generation(language: Any, beams: int) -> Any:
+    """Return the generation settings of a language model, without sampling and with a bounded length."""
     settings = copy.deepcopy(language.generation_config)
     settings.max_new_tokens = min(settings.max_new_tokens or MAX_TOKENS, MAX_TOKENS)
     settings.max_length = None
@@ -134,18 +140,18 @@ def _generation(language: Any, beams: int) -> Any:
     return settings
 
 
-def clean(text: str) -> str:
-    """A caption without the marks of a decoder that ran on: phrases said twice in a row, a last "with a"."""
+def clean_caption(text: str) -> str:
+    """Clean a caption of repeated phrases and of dangling last words, such as "with a"."""
     words = text.split()
     while True:
-        kept = _without_dangling(_without_repeat(words))
+        kept = _drop_dangling(_drop_repeat(words))
         if kept == words:
             return " ".join(words)
         words = kept
 
 
-def _without_repeat(words: list[str]) -> list[str]:
-    """Without the first phrase that directly repeats the one before it, or does so behind an "and"."""
+def _drop_repeat(words: list[str]) -> list[str]:
+    """Drop the first phrase that repeats the one before it, directly or after an "and"."""
     plain = [word.lower().strip(_MARKS) for word in words]
     for size in range(1, len(words) // 2 + 1):
         for start in range(len(words) - 2 * size + 1):
@@ -153,13 +159,13 @@ def _without_repeat(words: list[str]) -> list[str]:
             phrase = plain[start:middle]
             if phrase == plain[middle : middle + size]:
                 return [*words[:middle], *words[middle + size :]]
-            joined = plain[middle] in _JOINING and (size > 1 or phrase[0] not in _SAID_TWICE)
+            joined = plain[middle] in _JOINING and (size > 1 or phrase[0] not in _REPEATABLE)
             if joined and phrase == plain[middle + 1 : middle + 1 + size]:
                 return [*words[:middle], *words[middle + 1 + size :]]
     return words
 
 
-def _without_dangling(words: list[str]) -> list[str]:
+def _drop_dangling(words: list[str]) -> list[str]:
     if not words:
         return words
     last = words[-1].rstrip(_MARKS.replace(".", ""))

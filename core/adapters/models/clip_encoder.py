@@ -1,4 +1,4 @@
-"""CLIP through sentence-transformers: images and texts -> unit vectors of one space."""
+"""CLIP encoders of sentence-transformers: images and texts -> unit vectors of one space."""
 
 import logging
 import re
@@ -29,13 +29,16 @@ TEXT_BATCH = 64
 
 
 def load_encoder(name_or_path: str, *, device: str) -> Encoder:
-    """The encoder of that name or folder on that device ("auto": the best there is). Raises ModelUnavailable."""
+    """Load an encoder by name or folder. Raises ModelUnavailable.
+
+    `device` is "auto", "cuda", "mps" or "cpu"; "auto" takes the first that is available.
+    """
     started = perf_counter()
     files = locate(name_or_path, "encoder")
     try:
         encoder = ClipEncoder(files, *_load(files, device))
     except Exception as error:  # three vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.failed(error) from error
+        raise files.map_error(error) from error
     seconds = perf_counter() - started
     log.info("loaded encoder=%s dimension=%d seconds=%.1f", encoder.name, encoder.dimension, seconds)
     return encoder
@@ -47,12 +50,12 @@ def _load(files: ModelFiles, device: str) -> "tuple[SentenceTransformer, PixelIn
         check_complete,
         choose_device,
         choose_dtype,
-        pixel_input,
-        quiet_loading,
+        read_pixel_input,
+        silence_loading,
     )
 
     chosen = choose_device(device)
-    with quiet_loading() as reports:
+    with silence_loading() as reports:
         from sentence_transformers import SentenceTransformer
 
         model = SentenceTransformer(
@@ -66,11 +69,11 @@ def _load(files: ModelFiles, device: str) -> "tuple[SentenceTransformer, PixelIn
     if not {"text", "image"} <= set(model.modalities):
         raise ValueError(f"it reads {', '.join(map(str, model.modalities))}; an encoder reads text and images")
     model.eval()
-    return model, pixel_input(model.processor.image_processor)
+    return model, read_pixel_input(model.processor.image_processor)
 
 
 class ClipEncoder:
-    """An Encoder over a loaded SentenceTransformer of one image-and-text module."""
+    """An Encoder over a loaded SentenceTransformer that reads images and texts."""
 
     def __init__(self, files: ModelFiles, model: "SentenceTransformer", pixels: "PixelInput") -> None:
         self.name = files.name
@@ -80,23 +83,23 @@ class ClipEncoder:
         self._input = pixels
         self.pixels: PixelSpec = pixels.spec
         self._tokenizer: Any = model.tokenizer
-        self._context = _context(model)
-        self._tokenizing = threading.Lock()  # the tokenizer's truncation setting is shared and not thread-safe
+        self._context = _limit_context(model)
+        self._tokenizer_lock = threading.Lock()  # the tokenizer's truncation setting is shared and not thread-safe
         self.dimension = int(self._encode_batch(["a"]).shape[1])
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:
-        """(N, S, S, 3) uint8 RGB, sized by `pixels` -> (N, D) float32, unit rows."""
+        """Encode images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> (N, D) float32, unit rows."""
         if len(pixels) == 0:
             return np.empty((0, self.dimension), np.float32)
-        values = self._input.tensor(pixels, self._model.device, self._dtype)
+        values = self._input.to_tensor(pixels, self._model.device, self._dtype)
         return self._forward({"pixel_values": values, "modality": "image"})
 
     def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
-        """N texts, each data and never opened or fetched, whatever it looks like -> (N, D) float32, unit rows."""
+        """Encode N texts into (N, D) float32, unit rows. A text is data: no path or URL in it is opened."""
         batches = [texts[start : start + TEXT_BATCH] for start in range(0, len(texts), TEXT_BATCH)]
         vectors = [self._encode_batch(batch) for batch in batches]
         stacked = np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
-        return TextEncoding(stacked, self._truncated(texts), tuple(self._unknown(text) for text in texts))
+        return TextEncoding(stacked, self._find_truncated(texts), tuple(self._find_unknown(text) for text in texts))
 
     @property
     def _dtype(self) -> "torch.dtype":
@@ -105,7 +108,7 @@ class ClipEncoder:
         return dtype
 
     def _encode_batch(self, texts: Sequence[str]) -> Matrix:
-        with self._tokenizing:
+        with self._tokenizer_lock:
             # As {"text": …}: a bare string that names a file or a URL would be opened or fetched.
             features = self._model.preprocess([{"text": text} for text in texts])
         return self._forward(features)
@@ -118,28 +121,28 @@ class ClipEncoder:
             embedding = self._model(there)["sentence_embedding"]
         return unit(embedding.float().cpu().numpy())
 
-    def _truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
+    def _find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
         if not texts:
             return ()
-        with self._tokenizing:
+        with self._tokenizer_lock:
             ids = self._tokenizer(list(texts), truncation=False, padding=False, verbose=False)["input_ids"]
         return tuple(len(row) > self._context for row in ids)
 
-    def _unknown(self, text: str) -> tuple[str, ...]:
-        """The words of the text that the vocabulary lacks, each once; byte-pair vocabularies lack none."""
+    def _find_unknown(self, text: str) -> tuple[str, ...]:
+        """Return the words that the vocabulary lacks, each once; byte-pair vocabularies lack none."""
         unknown_id = self._tokenizer.unk_token_id
         if unknown_id is None or unknown_id == self._tokenizer.eos_token_id:
             return ()
-        with self._tokenizing:
-            found = [word for word in _candidates(text) if unknown_id in self._ids(word)]
+        with self._tokenizer_lock:
+            found = [word for word in _split_words(text) if unknown_id in self._tokenize(word)]
         return tuple(dict.fromkeys(found))
 
-    def _ids(self, word: str) -> list[int]:
+    def _tokenize(self, word: str) -> list[int]:
         return list(self._tokenizer(word, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
 
-def _context(model: "SentenceTransformer") -> int:
-    """How many tokens the text tower reads; the tokenizer is made to cut there."""
+def _limit_context(model: "SentenceTransformer") -> int:
+    """Make the tokenizer cut at the context of the text tower, and return that number of tokens."""
     tokenizer: Any = model.tokenizer
     text_config = getattr(model.config, "text_config", model.config)
     context = min(tokenizer.model_max_length, getattr(text_config, "max_position_embeddings", 10**9))
@@ -150,8 +153,8 @@ def _context(model: "SentenceTransformer") -> int:
 _WORD = re.compile(r"[^\W_]+")
 
 
-def _candidates(text: str) -> Iterator[str]:
-    """The text's words as typed, lower-cased, without stopwords and what follows an apostrophe."""
+def _split_words(text: str) -> Iterator[str]:
+    """Yield the text's words, lower-cased, without stopwords and what follows an apostrophe."""
     for match in _WORD.finditer(text.lower()):
         before = match.string[match.start() - 1 : match.start()]
         if before not in ("'", "’") and match.group() not in analysis.STOPWORDS:

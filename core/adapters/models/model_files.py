@@ -1,4 +1,4 @@
-"""Where a model's files are: shipped, in the Hugging Face cache, fetched, or in a folder of the user's."""
+"""The files of models: shipped, in the Hugging Face cache, fetched, or in a folder of the user's."""
 
 import json
 import logging
@@ -25,7 +25,10 @@ _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model that is on this disk. `name` is what it is loaded by again; `card` is None for a folder of the user's."""
+    """The files of a model on this disk.
+
+    `name` is the name or path to load it by again. `card` is None for a folder of the user's.
+    """
 
     name: str
     role: Role
@@ -38,44 +41,45 @@ class ModelFiles:
 
     @property
     def safetensors(self) -> bool:
-        """False only for a line of the table whose pinned revision has pickled weights."""
+        """Whether the weights are safetensors; False only for a catalog entry whose pinned revision has pickles."""
         return self.card is None or self.card.safetensors
 
     @property
     def kind(self) -> str:
-        """`model_type` of its config.json. Raises OSError, ValueError, AttributeError."""
-        return _kind(self.folder / "config.json")
+        """The `model_type` in its config.json. Raises OSError, ValueError, AttributeError."""
+        return _read_kind(self.folder / "config.json")
 
-    def unavailable(self, cause: str) -> ModelUnavailable:
+    def make_error(self, cause: str) -> ModelUnavailable:
+        """Return the error that says why this model cannot be used."""
         return ModelUnavailable(self.name, cause, setting=_SETTING[self.role])
 
-    def failed(self, error: Exception) -> ModelUnavailable:
-        """What a vendor raised while loading, in our words."""
+    def map_error(self, error: Exception) -> ModelUnavailable:
+        """Map what a vendor raised while loading the model."""
         from safetensors import SafetensorError
 
         damaged = "its weights file is damaged: " if isinstance(error, SafetensorError) else ""
-        return self.unavailable(damaged + first_line(error))
+        return self.make_error(damaged + _summarize(error))
 
 
 def set_environment() -> None:
-    """What must be set before torch is loaded; a setting of the user's stays.
+    """Set the environment variables that torch reads when it is loaded; those of the user stay.
 
-    Waiting threads of OpenMP spin by default. Where another process (decode workers, an ingest) wants the same cores,
-    each operation then waits for a thread that spins in vain: measured on two busy cores, a text took 1,300 ms
-    spinning and 11 ms passive, a batch of captions 5 s and 0.2 s.
+    Waiting threads of OpenMP spin by default. Where other processes want the same cores, each operation waits for a
+    thread that spins in vain. Measured on two busy cores, a text took 1,300 ms spinning and 11 ms passive. A batch of
+    captions took 5 s and 0.2 s.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every later fork of this process warns
 
 
 def locate(name_or_path: str, role: Role) -> ModelFiles:
-    """The files of a model of the table, fetched where they are not here yet, or of a local folder.
+    """Locate the files of a model of the catalog, fetched where they are not here yet, or of a local folder.
 
     Raises ModelUnavailable, within seconds where the hub cannot be reached.
     """
     card = model_catalog.find(name_or_path, role)
     if card is not None:
-        folder = local_folder(card) or _fetch(card)
+        folder = find_local_folder(card) or _fetch(card)
         return ModelFiles(card.name, role, folder, card)
     files = ModelFiles(str(Path(name_or_path).expanduser().absolute()), role, Path(name_or_path).expanduser())
     if not files.folder.is_dir():
@@ -89,16 +93,16 @@ def locate(name_or_path: str, role: Role) -> ModelFiles:
     return files
 
 
-def local_folder(card: ModelCard) -> Path | None:
-    """The folder that holds the model's files, without any network; None where they are not all here."""
-    folder = card.folder or _snapshot(card)
+def find_local_folder(card: ModelCard) -> Path | None:
+    """Find the folder that holds the model's files, without network; None where some are missing."""
+    folder = card.folder or _find_snapshot(card)
     weights = folder / card.weights
     complete = weights.is_file() and weights.with_name("config.json").is_file() and _has_shards(weights)
     return folder if complete else None
 
 
 def _has_shards(weights: Path) -> bool:
-    """True too of weights that are one file."""
+    """Tell whether every shard that the index names is here; weights without an index have none to miss."""
     if not weights.name.endswith(_INDEX):
         return True
     try:
@@ -108,7 +112,7 @@ def _has_shards(weights: Path) -> bool:
     return all(weights.with_name(str(shard)).is_file() for shard in shards)
 
 
-def _snapshot(card: ModelCard) -> Path:
+def _find_snapshot(card: ModelCard) -> Path:
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -128,34 +132,36 @@ def _fetch(card: ModelCard) -> Path:
     missing = f"{card.repository} is not in the cache {constants.HF_HUB_CACHE}"
     if constants.is_offline_mode():
         raise ModelUnavailable(card.name, f"{missing}, and HF_HUB_OFFLINE forbids to fetch it", setting=setting)
-    if trouble := _trouble_reaching(f"{constants.ENDPOINT}/api/models/{card.repository}"):
+    if trouble := _probe(f"{constants.ENDPOINT}/api/models/{card.repository}"):
         reason = f"{missing}, and {constants.ENDPOINT} cannot be reached ({trouble})"
         raise ModelUnavailable(card.name, reason, setting=setting)
     log.info("fetching model=%s repository=%s revision=%s", card.name, card.repository, card.revision)
     try:
-        snapshot_download(card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", *_weights(card)])
+        snapshot_download(
+            card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", *_list_weight_patterns(card)]
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {first_line(error.__cause__ or error)}"
+        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {_summarize(error.__cause__ or error)}"
         raise ModelUnavailable(card.name, reason, setting=setting) from error
-    folder = local_folder(card)
+    folder = find_local_folder(card)
     if folder is None:
         reason = f"{constants.ENDPOINT} has no {card.weights} for {card.repository} at {card.revision}"
         raise ModelUnavailable(card.name, reason, setting=setting)
     return folder
 
 
-def _weights(card: ModelCard) -> list[str]:
-    """Patterns of the weights files: "model.safetensors.index.json" stands for "model-00001-of-00002.safetensors" …"""
+def _list_weight_patterns(card: ModelCard) -> list[str]:
+    """List patterns of the weights files; an index file stands for its shards, such as model-00001-of-00002."""
     if not card.weights.endswith(_INDEX):
         return [card.weights]
     whole = Path(card.weights.removesuffix(_INDEX))
     return [card.weights, str(whole.with_name(f"{whole.stem}-*{whole.suffix}"))]
 
 
-def _trouble_reaching(url: str) -> str | None:
-    """Why the address does not answer, None where it does; any HTTP answer but a failure of the server will do.
+def _probe(url: str) -> str | None:
+    """Probe an address; return why it does not answer, or None where it does, with any status below 500.
 
-    Asked in a thread of its own, because name resolution knows no time-out: the hub's client would wait for minutes.
+    The probe runs in a thread of its own, because name resolution has no time-out and may take minutes.
     """
     import httpx2
     from huggingface_hub import get_session
@@ -167,7 +173,7 @@ def _trouble_reaching(url: str) -> str | None:
             status = get_session().head(url, timeout=PROBE_SECONDS - 1).status_code
             outcome.append(f"it answers {status}" if status >= 500 else None)  # the hub's client would ask on and on
         except (httpx2.HTTPError, OSError, ValueError) as error:
-            outcome.append(first_line(error))
+            outcome.append(_summarize(error))
 
     thread = threading.Thread(target=ask, name="hub-probe", daemon=True)
     thread.start()
@@ -176,38 +182,38 @@ def _trouble_reaching(url: str) -> str | None:
 
 
 def _check_folder(files: ModelFiles) -> None:
-    """What can be told of a folder before any model library is loaded. Raises ModelUnavailable."""
-    config_path = next((p for p in _config_paths(files.folder) if p.is_file()), None)
+    """Check a folder as far as that takes no model library. Raises ModelUnavailable."""
+    config_path = next((p for p in _list_config_paths(files.folder) if p.is_file()), None)
     if config_path is None:
-        raise files.unavailable("the folder holds no config.json, so it is not a saved model")
+        raise files.make_error("the folder holds no config.json, so it is not a saved model")
     try:
-        kind = _kind(config_path)
+        kind = _read_kind(config_path)
     except (ValueError, AttributeError, OSError) as error:
-        raise files.unavailable(f"{config_path.name} cannot be read: {first_line(error)}") from error
+        raise files.make_error(f"{config_path.name} cannot be read: {_summarize(error)}") from error
     if (kind in CAPTIONER_KINDS) != (files.role == "captioner"):
         kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
         takes = f"a {kinds} model" if files.role == "captioner" else "a CLIP-like encoder"
-        raise files.unavailable(f"it is a {kind!r} model; the {files.role} has to be {takes}")
+        raise files.make_error(f"it is a {kind!r} model; the {files.role} has to be {takes}")
     folder = config_path.parent
     if not any((place / name).is_file() for place in (folder, files.folder) for name in _PROCESSORS):
-        raise files.unavailable(f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images")
+        raise files.make_error(f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images")
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return
     if any((folder / name).is_file() for name in _PICKLES):
-        raise files.unavailable(
+        raise files.make_error(
             "its weights are pickled (pytorch_model.bin), and loading a pickle can run code; save it again with "
             "safetensors: model.save_pretrained(folder)"
         )
-    raise files.unavailable(f"{folder} holds no model.safetensors")
+    raise files.make_error(f"{folder} holds no model.safetensors")
 
 
-def _kind(config_path: Path) -> str:
+def _read_kind(config_path: Path) -> str:
     config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
     return str(config.get("model_type"))
 
 
-def _config_paths(folder: Path) -> list[Path]:
-    """config.json of the first module of a sentence-transformers folder, then that of the folder itself."""
+def _list_config_paths(folder: Path) -> list[Path]:
+    """List config.json of the first module of a sentence-transformers folder, then that of the folder itself."""
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
         first = [folder / str(modules[0]["path"]) / "config.json"]
@@ -216,8 +222,8 @@ def _config_paths(folder: Path) -> list[Path]:
     return [*first, folder / "config.json"]
 
 
-def first_line(error: BaseException) -> str:
-    """What went wrong in one line: vendors' messages may run over a page."""
+def _summarize(error: BaseException) -> str:
+    """Summarize an error in one line, since messages of vendors may run over a page."""
     if type(error) is ValueError:
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""The encoded prompts of core.search.relevance, kept beside the library: large models take seconds for them."""
+"""A cache of the encoded prompts of core.search.relevance, which take large models seconds."""
 
 import hashlib
 import threading
@@ -11,25 +11,28 @@ from core.domain.vectors import Matrix
 from core.ports.encoders import Encoder
 from core.search.relevance import encode_bank, prompts
 
-_LENGTH_OFF = 1e-3
+_NORM_TOLERANCE = 1e-3
 
 
-class PromptBank:
-    """One file in `folder`, of one model and one list of prompts. What cannot be read or written costs time alone."""
+class PromptCache:
+    """A cache of one file in `folder`, for one model and one list of prompts.
+
+    A file that cannot be read or written costs only time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._held: tuple[str, Matrix] | None = None
+        self._cached: tuple[str, Matrix] | None = None
 
-    def of(self, encoder: Encoder) -> Matrix:
-        """(M, D) float32, unit rows. Safe to call from several threads."""
+    def get(self, encoder: Encoder) -> Matrix:
+        """Return the encoded prompts, (M, D) float32, unit rows. Safe to call from several threads."""
         with self._lock:
-            if self._held is None or self._held[0] != encoder.fingerprint:
-                self._held = encoder.fingerprint, self._read_or_make(encoder)
-            return self._held[1]
+            if self._cached is None or self._cached[0] != encoder.fingerprint:
+                self._cached = encoder.fingerprint, self._read_or_encode(encoder)
+            return self._cached[1]
 
-    def _read_or_make(self, encoder: Encoder) -> Matrix:
+    def _read_or_encode(self, encoder: Encoder) -> Matrix:
         digest = hashlib.sha256("\n".join((encoder.fingerprint, *prompts())).encode()).hexdigest()[:16]
         path = self._folder / f"prompts-{digest}.npy"
         kept = read_array(path)
@@ -43,4 +46,4 @@ class PromptBank:
 def _is_sound(bank: np.ndarray, dimension: int) -> bool:
     if bank.dtype != np.float32 or bank.ndim != 2 or bank.shape[1] != dimension:
         return False
-    return bool(np.all(np.abs(np.linalg.norm(bank, axis=1) - 1) < _LENGTH_OFF))
+    return bool(np.all(np.abs(np.linalg.norm(bank, axis=1) - 1) < _NORM_TOLERANCE))

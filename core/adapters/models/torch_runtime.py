@@ -1,4 +1,4 @@
-"""What both models share of torch and transformers: device, number type, pixels, quiet loading."""
+"""What encoder and captioner share of torch and transformers: device, dtype, pixel input, silent loading."""
 
 import logging
 import warnings
@@ -15,7 +15,7 @@ from core.imaging.decoder import PixelSpec
 
 
 def choose_device(wanted: str) -> torch.device:
-    """ "auto" takes CUDA, then MPS, then the CPU. Raises ValueError for a device that is not there."""
+    """Choose the device; "auto" takes CUDA, then MPS, then the CPU. Raises ValueError where it is not available."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = next(name for name, is_there in there.items() if is_there) if wanted == "auto" else wanted
     if not there.get(name):
@@ -24,9 +24,9 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware computes in it, float16 on other GPUs, float32 on other CPUs.
+    """Choose bfloat16 where the hardware computes in it, float16 on other GPUs, float32 on other CPUs.
 
-    Whatever the checkpoint is stored in: float16 is slow on a CPU, float32 needs twice the time of bfloat16.
+    The dtype of the checkpoint does not matter. float16 is slow on a CPU, and float32 takes twice the time of bfloat16.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
@@ -38,24 +38,24 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 @dataclass(frozen=True, slots=True)
 class PixelInput:
-    """How a model wants its pixels: `spec` is what decode workers do, the rest is done on the device.
+    """The pixel input of a model: decode workers apply `spec`, the device the normalisation.
 
-    `scale` and `shift` are (3,) float32: `scale * pixel - shift`.
+    `scale` and `shift` are (3,) float32, a value a channel. The model's input is `scale * pixel - shift`.
     """
 
     spec: PixelSpec
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def tensor(self, pixels: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-        """(N, S, S, 3) uint8 -> (N, 3, S, S) of the model's dtype, on its device."""
+    def to_tensor(self, pixels: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+        """Normalise pixels: (N, S, S, 3) uint8 RGB -> (N, 3, S, S) of `dtype`, on `device`."""
         batch = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
         values = batch.to(torch.float32) * self.scale.to(device) - self.shift.to(device)  # (N, S, S, 3)
         return values.permute(0, 3, 1, 2).to(dtype).contiguous()
 
 
-def pixel_input(processor: Any) -> PixelInput:
-    """Read an image processor of transformers. Raises ValueError for one whose steps BucketLens does not take."""
+def read_pixel_input(processor: Any) -> PixelInput:
+    """Read the pixel input from an image processor of transformers. Raises ValueError for steps without support."""
     size: dict[str, Any] = dict(processor.size)
     crop: dict[str, Any] = dict(getattr(processor, "crop_size", None) or {})
     crops = bool(getattr(processor, "do_center_crop", False))
@@ -77,8 +77,8 @@ def pixel_input(processor: Any) -> PixelInput:
 
 
 @contextmanager
-def quiet_loading() -> Iterator[list[str]]:
-    """Keep transformers' bars, tables and warnings off the terminal; yields the load reports that it wrote."""
+def silence_loading() -> Iterator[list[str]]:
+    """Keep transformers' progress bars, tables and warnings off the terminal; yield the load reports that it wrote."""
     from transformers.utils import logging as transformers_logging
 
     vendor: Any = transformers_logging  # its typing is partial
@@ -107,7 +107,7 @@ def quiet_loading() -> Iterator[list[str]]:
 
 
 def check_complete(reports: list[str]) -> None:
-    """Raises ValueError where weights were missing: transformers only warns, and fills them with random numbers."""
+    """Raise ValueError where weights were missing; transformers only warns, and fills them with random numbers."""
     for report in reports:
         if "MISSING" in report:
             raise ValueError("its weights file lacks some of the weights that its config.json asks for")

@@ -1,4 +1,4 @@
-"""Vectors that somebody has computed before, read from .npy, .pt and Parquet files, rows at a time."""
+"""A reader of computed vectors in .npy, .pt and Parquet files, some rows at a time."""
 
 import csv
 import json
@@ -15,34 +15,34 @@ from core.errors import InvalidVectors
 from core.errors.hints import Advice, Configure
 from core.ports.image_store import VectorRows
 
-_NAMES = (".txt", ".json", ".csv", ".tsv")
+_NAME_SUFFIXES = (".txt", ".json", ".csv", ".tsv")
 _RIGHT_MODEL = Configure("see that {} names the model that made them", ("model",))
 _NAME_COLUMNS = ("name", "file", "file_name", "filename", "path", "key", "image_path", *ADDRESS_NAMES)
 _VECTOR_COLUMNS = ("embedding", "embeddings", "vector", "vectors", "image_embedding", "features", "image_features")
-_LIST_NAMES = ("names", "filenames", "file_names", "paths", "urls", "keys", "image_names")
+_NAME_FIELDS = ("names", "filenames", "file_names", "paths", "urls", "keys", "image_names")
 _FLOATS = ("float16", "float32", "float64")
 
 
 def read_vectors(path: Path, names: Path | None, dimension: int, rows: int) -> Iterator[VectorRows]:
-    """So many rows at a time; the file's shape and its names are checked before the first.
+    """Yield the file's vectors, at most `rows` at a time, (n, `dimension`) float32 as stored, not normalised.
 
-    `names` is the file of names; otherwise that beside it which is called the same, but for .txt, .json, .csv or .tsv.
-    Raises InvalidVectors where the file as a whole cannot be used.
+    `names` is the file of names. By default it is the file of the same name with the suffix .txt, .json, .csv or .tsv.
+    Shape and names of .npy and .pt files are checked before the first rows. Raises InvalidVectors.
     """
     try:
         with path.open("rb") as file:
             head = file.read(8)
         if head.startswith(b"PAR1"):
-            yield from _parquet(path, dimension, rows)
+            yield from _read_parquet(path, dimension, rows)
             return
         if head.startswith(b"\x93NUMPY"):
-            matrix, own = _npy(path), None
+            matrix, own = _open_npy(path), None
         elif head.startswith((b"PK\x03\x04", b"\x80")):
-            matrix, own = _pt(path)
+            matrix, own = _load_pt(path)
         else:
             raise InvalidVectors(path, "is neither .npy, nor .pt, nor Parquet, by its content")
         _check_shape(path, matrix, dimension)
-        called = _names_of(path, names, own)
+        called = _read_names(path, names, own)
         if len(called) != len(matrix):
             raise InvalidVectors(
                 path, f"has {len(matrix):,} vectors and {len(called):,} names; it takes one name a vector, in order"
@@ -55,16 +55,19 @@ def read_vectors(path: Path, names: Path | None, dimension: int, rows: int) -> I
         raise InvalidVectors(path, f"could not be read: {error.strerror or error}") from error
 
 
-def _npy(path: Path) -> Any:
-    """Mapped, not loaded; pickled objects are refused."""
+def _open_npy(path: Path) -> Any:
+    """Memory-map an array. Raises InvalidVectors, also for pickled objects."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise InvalidVectors(path, f"is no whole .npy file of numbers ({error})") from error
 
 
-def _pt(path: Path) -> tuple[Any, list[str] | None]:
-    """A tensor, or a dictionary with one and perhaps names. Nothing in the file is executed."""
+def _load_pt(path: Path) -> tuple[Any, list[str] | None]:
+    """Load a tensor, or a dictionary of a tensor and perhaps names, without running code in the file.
+
+    Raises InvalidVectors.
+    """
     import torch
 
     try:
@@ -72,7 +75,7 @@ def _pt(path: Path) -> tuple[Any, list[str] | None]:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # whatever a file that is something else makes the reader stumble over
+    except Exception as error:  # a file of another format may raise anything
         raise InvalidVectors(
             path,
             "is no .pt file of tensors alone, or damaged",
@@ -80,7 +83,7 @@ def _pt(path: Path) -> tuple[Any, list[str] | None]:
         ) from error
     own = None
     if isinstance(found, dict):
-        own = next((found[name] for name in _LIST_NAMES if name in found), None)
+        own = next((found[name] for name in _NAME_FIELDS if name in found), None)
         found = next((found[name] for name in _VECTOR_COLUMNS if name in found), None)
         if own is not None and not (isinstance(own, list) and all(isinstance(name, str) for name in own)):
             raise InvalidVectors(path, "holds names that are no list of texts")
@@ -102,10 +105,10 @@ def _check_shape(path: Path, matrix: Any, dimension: int) -> None:
         raise InvalidVectors(path, f"holds {matrix.dtype.name}; vectors are {', '.join(_FLOATS)}")
 
 
-def _names_of(path: Path, names: Path | None, own: list[str] | None) -> list[tuple[str, tuple[str, ...]]]:
+def _read_names(path: Path, names: Path | None, own: list[str] | None) -> list[tuple[str, tuple[str, ...]]]:
     if names is None and own is not None:
         return [(name, ()) for name in own]
-    beside = [path.with_suffix(suffix) for suffix in _NAMES]
+    beside = [path.with_suffix(suffix) for suffix in _NAME_SUFFIXES]
     found = names or next((each for each in beside if each.exists()), None)
     if found is None:
         raise InvalidVectors(
@@ -121,14 +124,17 @@ def _names_of(path: Path, names: Path | None, own: list[str] | None) -> list[tup
                 raise InvalidVectors(found, "is no JSON array of names")
             return [(name, ()) for name in called]
         if found.suffix in (".csv", ".tsv"):
-            return _table(found, text)
+            return _parse_table(found, text)
     except (UnicodeDecodeError, ValueError, csv.Error) as error:
         raise InvalidVectors(found, f"cannot be read as a file of names in UTF-8 ({error})") from error
     return [(line, ()) for line in text.splitlines()]
 
 
-def _table(path: Path, text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Names, and captions where a column is called so. The first row may be the first name."""
+def _parse_table(path: Path, text: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Parse a table into names and their captions. A single column needs no header.
+
+    Raises InvalidVectors.
+    """
     rows = list(csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ","))
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     at = next((head.index(name) for name in _NAME_COLUMNS if name in head), None)
@@ -143,7 +149,7 @@ def _table(path: Path, text: str) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def _parquet(path: Path, dimension: int, rows: int) -> Iterator[VectorRows]:
+def _read_parquet(path: Path, dimension: int, rows: int) -> Iterator[VectorRows]:
     import pyarrow
     import pyarrow.parquet
 
@@ -161,21 +167,24 @@ def _parquet(path: Path, dimension: int, rows: int) -> Iterator[VectorRows]:
             start = 1
             for batch in file.iter_batches(rows, columns=[name, vector, *captions]):
                 table = batch.to_pydict()
-                texts = [_texts([table[each][n] for each in captions]) for n in range(batch.num_rows)]
+                texts = [_flatten_texts([table[each][n] for each in captions]) for n in range(batch.num_rows)]
                 called = [each if isinstance(each, str) else "" for each in table[name]]
-                yield VectorRows(start, called, texts, _matrix(path, table[vector], dimension, start))
+                yield VectorRows(start, called, texts, _to_matrix(path, table[vector], dimension, start))
                 start += batch.num_rows
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise InvalidVectors(path, f"is a damaged Parquet file ({error})") from error
 
 
-def _texts(values: list[Any]) -> tuple[str, ...]:
+def _flatten_texts(values: list[Any]) -> tuple[str, ...]:
     every = [each for value in values for each in (value if isinstance(value, list) else [value])]
     return tuple(each.strip() for each in every if isinstance(each, str) and each.strip())
 
 
-def _matrix(path: Path, column: list[Any], dimension: int, start: int) -> NDArray[np.float32]:
-    """(N, D); a missing vector, or one that has a missing number, is NaN, which its row is told of for."""
+def _to_matrix(path: Path, column: list[Any], dimension: int, start: int) -> NDArray[np.float32]:
+    """Stack the column's vectors, (N, D) float32. Missing vectors and numbers become NaN, which is reported by row.
+
+    Raises InvalidVectors.
+    """
     nothing = [float("nan")] * dimension
     for number, values in enumerate(column, start):
         if values is not None and (not isinstance(values, list) or len(values) != dimension):

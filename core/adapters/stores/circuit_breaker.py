@@ -1,4 +1,4 @@
-"""Getting through to a service that fails now and then, or that answers nothing for a while."""
+"""Retries and a circuit breaker for a service that fails now and then, or is down for a while."""
 
 import logging
 import random
@@ -16,52 +16,53 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_OPENS_AFTER = 5  # failures in a row, of whatever calls, that look like an outage
-_TELLS_AFTER = 10.0  # seconds without an answer; shorter ones are a busy service's everyday
-_BLAME = 24  # so much of it, gathered while others get through, makes a call be given up
+_OPEN_AFTER = 5  # failures in a row, of whatever calls, that look like an outage
+_WARN_AFTER = 10.0  # seconds without an answer; shorter ones are a busy service's everyday
+_MAX_BLAME = 24  # of one call, while others are answered; at so much it is given up
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 15.0
 
 
-class NoAnswer(Exception):
-    """A call brought no usable answer, which may be over soon.
+class TransientError(Exception):
+    """A call without a usable answer; the same call may succeed soon.
 
-    `everywhere`: the service is at fault, whatever was asked for. Otherwise it may be what was asked for.
+    `service_wide` says that the service is at fault. Otherwise the fault may lie with the item that was requested.
     """
 
-    def __init__(self, reason: str, *, everywhere: bool = True) -> None:
+    def __init__(self, reason: str, *, service_wide: bool = True) -> None:
         super().__init__(reason)
-        self.everywhere = everywhere
+        self.service_wide = service_wide
 
 
-class Outage:
-    """Calls one service from several threads, again and again where it gives no answer (a circuit breaker).
+class CircuitBreaker:
+    """A circuit breaker around one service, shared by several threads.
 
-    A call that fails is tried again after a growing, random pause. When several calls in a row have failed, every
-    caller waits and one at a time tries: its answer lets all of them go on. After `patience_s` seconds without any
-    answer every call raises StoreError, also those that come later.
+    A failed call is repeated after a growing, random pause. After several failures in a row the circuit opens: every
+    caller waits while one at a time probes the service. The first answer closes it. After `patience_s` seconds without
+    any answer, this call and all later ones raise StoreError.
     """
 
     def __init__(self, service: str, patience_s: float) -> None:
         self._service = service
         self._patience = patience_s
         self._longest_pause = min(_LONGEST_PAUSE, patience_s / 10)
-        self._tells_after = min(_TELLS_AFTER, patience_s / 4)
+        self._warn_after = min(_WARN_AFTER, patience_s / 4)
         self._changed = threading.Condition()
-        self._under_way: set[Future[Any]] = set()
+        self._in_flight: set[Future[Any]] = set()
         self._failing: set[str] = set()
         self._failures = 0  # in a row
         self._since: float | None = None  # when the first of them began
         self._answers = 0
         self._probing = False
         self._next_probe = 0.0
-        self._over: Notice | None = None
-        self._told = False
+        self._ended: Notice | None = None
+        self._warned = False
 
     def call(self, what: str, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns or raises; only NoAnswer makes it be tried again.
+        """Call `attempt` until it raises no TransientError, and return its result; other errors pass through.
 
-        Raises NoAnswer in the end where the fault seems to lie with `what`: the others get through.
+        Raises StoreError once the service is given up. Raises TransientError where other calls succeed meanwhile, so
+        that the fault seems to lie with `what`.
         """
         tries, blame, seen = 0, 0, self._answers
         while True:
@@ -69,58 +70,58 @@ class Outage:
             began = time.monotonic()
             try:
                 result = self._attempt(attempt)
-            except NoAnswer as error:
-                against, seen = self._failed(what, error, began, seen)
+            except TransientError as error:
+                against, seen = self._record_failure(what, error, began, seen)
                 tries += against
-                blame += against * (1 if error.everywhere else 3)
-                if blame >= _BLAME:
+                blame += against * (1 if error.service_wide else 3)
+                if blame >= _MAX_BLAME:
                     raise
                 self._pause(tries)
             except BaseException:
-                self._answered()
+                self._record_answer()
                 raise
             else:
-                self._answered()
+                self._record_answer()
                 return result
 
     def stop(self) -> None:
-        """End all waiting, with StoreError. Attempts that are under way are left behind, and their outcome is lost."""
+        """End every call with StoreError. Attempts in flight are abandoned, and their outcome is lost."""
         self._end(Notice("stopped"))
         with self._changed:
-            left, self._under_way = self._under_way, set()
+            left, self._in_flight = self._in_flight, set()
         for outcome in left:
-            _settle(outcome, StoreError("stopped"))
+            _set_outcome(outcome, StoreError("stopped"))
 
     def _attempt(self, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns or raises. It runs in a thread of its own: a service may keep it waiting for long."""
+        """Run `attempt` in a thread of its own, so that a slow service cannot delay `stop`; return what it returns."""
         outcome: Future[T] = Future()
         with self._changed:
-            if self._over is not None:
-                raise StoreError(self._over.reason, self._over.hint)
-            self._under_way.add(outcome)
+            if self._ended is not None:
+                raise StoreError(self._ended.reason, self._ended.hint)
+            self._in_flight.add(outcome)
 
         def run() -> None:
             try:
                 result = attempt()
             except BaseException as error:
-                _settle(outcome, error)
+                _set_outcome(outcome, error)
             else:
-                _settle(outcome, None, result)
+                _set_outcome(outcome, None, result)
 
         threading.Thread(target=run, name="attempt", daemon=True).start()
         try:
             return outcome.result()
         finally:
             with self._changed:
-                self._under_way.discard(outcome)
+                self._in_flight.discard(outcome)
 
     def _admit(self) -> None:
-        """Wait until this caller may try."""
+        """Wait until this caller may try. Raises StoreError once the service is given up."""
         with self._changed:
             while True:
-                if self._over is not None:
-                    raise StoreError(self._over.reason, self._over.hint)
-                if self._failures < _OPENS_AFTER:
+                if self._ended is not None:
+                    raise StoreError(self._ended.reason, self._ended.hint)
+                if self._failures < _OPEN_AFTER:
                     return
                 wait = self._next_probe - time.monotonic()
                 if not self._probing and wait <= 0:
@@ -128,9 +129,11 @@ class Outage:
                     return
                 self._changed.wait(None if self._probing else wait)
 
-    def _failed(self, what: str, error: NoAnswer, began: float, seen: int) -> tuple[bool, int]:
-        """Take note. Returns whether this speaks against `what` rather than against the service, and how many answers
-        there have been; `seen` of them before `what` was tried, or failed the last time.
+    def _record_failure(self, what: str, error: TransientError, began: float, seen: int) -> tuple[bool, int]:
+        """Record a failure; return whether it counts against `what`, and the number of answers so far.
+
+        It counts against `what` where others were answered since the last try, when the number of answers was `seen`.
+        It does so too where `what` alone fails and the service is not at fault.
         """
         with self._changed:
             others = self._answers > seen
@@ -140,8 +143,8 @@ class Outage:
             self._probing = False
             now = time.monotonic()
             _log.info("no answer from %s for %s: %s", self._service, what, error)
-            if not self._told and now - self._since >= self._tells_after:
-                self._told = True
+            if not self._warned and now - self._since >= self._warn_after:
+                self._warned = True
                 _log.warning("%s does not answer (%s); trying on for %.0f s", self._service, error, self._patience)
             if now - self._since >= self._patience:
                 self._end(
@@ -150,15 +153,15 @@ class Outage:
                         TryAgain("what has been done stays: see that the store and the network are well"),
                     )
                 )
-            self._next_probe = now + self._length(self._failures - _OPENS_AFTER)
+            self._next_probe = now + self._draw_pause(self._failures - _OPEN_AFTER)
             self._changed.notify_all()
-            return others or (not error.everywhere and self._failing == {what}), self._answers
+            return others or (not error.service_wide and self._failing == {what}), self._answers
 
-    def _answered(self) -> None:
+    def _record_answer(self) -> None:
         with self._changed:
-            if self._told and self._over is None:
+            if self._warned and self._ended is None:
                 _log.warning("%s answers again", self._service)
-                self._told = False
+                self._warned = False
             self._answers += 1
             self._failures = 0
             self._since = None
@@ -168,20 +171,20 @@ class Outage:
 
     def _end(self, why: Notice) -> None:
         with self._changed:
-            self._over = self._over or why
+            self._ended = self._ended or why
             self._changed.notify_all()
 
     def _pause(self, tries: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._over is not None, self._length(tries))
+            self._changed.wait_for(lambda: self._ended is not None, self._draw_pause(tries))
 
-    def _length(self, step: int) -> float:
-        """Exponential back-off with jitter: half to the whole of a pause that doubles up to the longest."""
+    def _draw_pause(self, step: int) -> float:
+        """Draw the seconds of a pause: exponential backoff with jitter, from half to the whole of a doubling pause."""
         return random.uniform(0.5, 1.0) * min(self._longest_pause, _FIRST_PAUSE * 2.0 ** max(0, min(step, 30)))
 
 
-def _settle(outcome: "Future[Any]", error: BaseException | None, result: object = None) -> None:
-    """The first outcome counts: an attempt that was left behind may still come to one."""
+def _set_outcome(outcome: "Future[Any]", error: BaseException | None, result: object = None) -> None:
+    """Set the outcome unless it is set: an abandoned attempt may still end after `stop` has set it."""
     with suppress(InvalidStateError):
         if error is not None:
             outcome.set_exception(error)

@@ -1,4 +1,4 @@
-"""Images of which a library has vectors alone: imported, and of no source that could be read."""
+"""Images that a library knows by imported vectors alone, without a source to read them from."""
 
 import os
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ SCHEME = "import://"
 
 
 class ImportedStore:
-    """An ImageStore that can neither be listed nor read: it gives imported images their names."""
+    """An ImageStore that only names imported images; listing and reading raise errors."""
 
     def __init__(self, source: str) -> None:
         self.source = source
 
     @classmethod
     def of(cls, file: Path) -> "ImportedStore":
-        """For the vectors of a file: those of one folder belong together."""
+        """Return the store for a file of vectors; files of one folder share a source."""
         return cls(SCHEME + quote(os.fsencode(os.path.realpath(file.parent))))
 
     def list(self) -> Iterator[ImageRef]:
@@ -31,7 +31,7 @@ class ImportedStore:
     def read(self, ref: ImageRef) -> bytes:
         raise ImageWithheld("its vector was imported, the picture is not here")
 
-    def named(self, name: str) -> tuple[str, str]:
+    def resolve_name(self, name: str) -> tuple[str, str]:
         if name.lower().startswith(("http://", "https://")):
             address = str(parse(name))
             return address, address

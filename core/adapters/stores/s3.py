@@ -1,4 +1,4 @@
-"""Pictures in a bucket of Amazon S3, or of a store that speaks its language, as a source."""
+"""A bucket of Amazon S3, or of a compatible store, as a source."""
 
 import logging
 from collections import Counter
@@ -15,8 +15,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.adapters.stores.circuit_breaker import NoAnswer, Outage
-from core.adapters.stores.s3_errors import Asked, mapped, status_of
+from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
+from core.adapters.stores.s3_errors import RequestContext, map_errors, read_status
 from core.domain.file_rules import is_hidden, is_rubbish, no_picture
 from core.domain.image import ImageRef
 from core.errors import (
@@ -46,18 +46,18 @@ class _Page:
 
 
 class S3Store:
-    """Every object below a prefix that is not plainly something else; an ImageStore. Needs the rights List and Get.
+    """An ImageStore of every object below a prefix, except those that are plainly no pictures.
 
-    A prefix is a folder: `s3://bucket/photos` and `s3://bucket/photos/` are the same source, whose canonical name ends
-    with "/", and `photos2/` is not in it. It is taken literally, never percent-decoded. A key is the object's whole
-    key, never a path. With `s3.versioned` exactly the listed versions are read, and etags carry the version.
+    It needs the rights List and Get. A prefix is a folder: `s3://bucket/photos` and `s3://bucket/photos/` are one
+    source, without `photos2/`. Its canonical name ends with "/". It is taken literally, never percent-decoded. A key is
+    the object's whole key. With `s3.versioned`, exactly the listed versions are read, and etags carry the version.
 
-    Left out: objects of no bytes whose key ends with "/" (folder markers), and by name what every store leaves out;
-    hidden names and rubbish are judged below the prefix. Archived objects are listed, but withheld.
+    Empty objects whose key ends with "/" (folder markers) are left out, and what every store leaves out by name. Hidden
+    names and rubbish are recognised below the prefix. Archived objects are listed as withheld.
     """
 
     def __init__(self, source: str, settings: Settings) -> None:
-        """No request is made. Raises SourceNotFound, InvalidSetting."""
+        """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting."""
         self.source = source_name(source)
         bucket, _, prefix = self.source.partition("://")[2].partition("/")
         self.readers = settings.s3.readers
@@ -65,22 +65,25 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._settings = settings
-        self._asked = Asked(self.source, bucket, _address(settings.s3.endpoint_url))
+        self._request = RequestContext(self.source, bucket, _describe_endpoint(settings.s3.endpoint_url))
         self._payer = {"RequestPayer": "requester"} if settings.s3.requester_pays else {}
-        self._listing = Outage(self._asked.endpoint, settings.s3.patience)
-        self._reading = Outage(self._asked.endpoint, settings.s3.patience)
+        self._list_breaker = CircuitBreaker(self._request.endpoint, settings.s3.patience)
+        self._read_breaker = CircuitBreaker(self._request.endpoint, settings.s3.patience)
 
     def list(self) -> Iterator[ImageRef]:
-        """Every image in the order of keys, as the pages arrive."""
+        """Yield every image in the order of keys, as the pages arrive.
+
+        Raises StoreError where the listing cannot be completed.
+        """
         self.ignored.clear()
         following: dict[str, str] = {}
         while True:
             try:
-                page = self._listing.call("the listing", partial(self._page, following))
-            except NoAnswer as error:
+                page = self._list_breaker.call("the listing", partial(self._list_page, following))
+            except TransientError as error:
                 raise StoreError(f"{self.source} could not be listed whole: {error}") from error
             for entry in page.entries:
-                if (ref := self._ref(entry)) is not None:
+                if (ref := self._to_ref(entry)) is not None:
                     yield ref
             if not page.following:
                 return
@@ -89,18 +92,21 @@ class S3Store:
             following = page.following
 
     def read(self, ref: ImageRef) -> bytes:
-        """The object's bytes, at most `decode.max_bytes` of them, if it is still the one that was listed."""
+        """Read the object, at most `decode.max_bytes` bytes, if it is still the one that was listed.
+
+        Raises ImageGone, ImageChanged, ImageTooLarge, ImageWithheld, ImageUnavailable or another StoreError.
+        """
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
         if ref.bytes > self._settings.decode.max_bytes:
             raise ImageTooLarge(f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
         try:
-            return self._reading.call(ref.key, partial(self._get, ref))
-        except NoAnswer as error:
+            return self._read_breaker.call(ref.key, partial(self._get, ref))
+        except TransientError as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
 
-    def named(self, name: str) -> tuple[str, str]:
-        """By address, by whole key, or by what stands behind the prefix."""
+    def resolve_name(self, name: str) -> tuple[str, str]:
+        """Resolve an address, a whole key, or a key relative to the prefix. Raises ValueError."""
         key = name.removeprefix(f"s3://{self._bucket}/")
         if not key.startswith(self._prefix):
             if name.startswith("s3://"):
@@ -109,12 +115,13 @@ class S3Store:
         return key, self._uri(key)
 
     def stop(self) -> None:
-        self._listing.stop()
-        self._reading.stop()
+        """End all waiting for the store, with StoreError."""
+        self._list_breaker.stop()
+        self._read_breaker.stop()
 
     @cached_property
     def _client(self) -> Any:
-        """Safe to use from several threads."""
+        """The boto3 client, which several threads may share. Raises InvalidSetting."""
         settings = self._settings
         for vendor in ("boto3", "botocore", "urllib3"):
             logging.getLogger(vendor).setLevel(logging.WARNING)  # below, they print headers that hold credentials
@@ -136,9 +143,9 @@ class S3Store:
             hint = Configure("see that {} is right too", ("s3_endpoint_url",))
             raise InvalidSetting("s3_profile", settings.s3.profile, takes, hint) from error
 
-    def _page(self, following: dict[str, str]) -> _Page:
+    def _list_page(self, following: dict[str, str]) -> _Page:
         wanted = {"Bucket": self._bucket, "Prefix": self._prefix, "OptionalObjectAttributes": ["RestoreStatus"]}
-        with mapped(self._asked):
+        with map_errors(self._request):
             if self._settings.s3.versioned:
                 found = self._client.list_object_versions(**wanted, **self._payer, **following)
                 entries = [entry for entry in found.get("Versions", ()) if entry.get("IsLatest")]
@@ -152,7 +159,7 @@ class S3Store:
             raise StoreError(f"{self.source} could not be listed whole: the store does not say where it goes on")
         return _Page(entries, after if found.get("IsTruncated") else {})
 
-    def _ref(self, entry: dict[str, Any]) -> ImageRef | None:
+    def _to_ref(self, entry: dict[str, Any]) -> ImageRef | None:
         key, size = entry["Key"], int(entry["Size"])
         if not size and key.endswith("/"):
             return None
@@ -171,28 +178,28 @@ class S3Store:
             uri=self._uri(key),
             etag=f"{etag} {version}" if version else etag,
             bytes=size,
-            modified_at=_time(entry.get("LastModified")),
-            withheld=_withheld(entry),
+            modified_at=_to_utc(entry.get("LastModified")),
+            withheld=_explain_archived(entry),
         )
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{quote(key)}"
 
     def _get(self, ref: ImageRef) -> bytes:
-        """One attempt at the bytes. An object that was replaced meanwhile raises ImageChanged."""
-        etag, version = _parts(ref.etag) if self._settings.s3.versioned else (ref.etag, None)
+        """Try once to read the bytes. Raises ImageChanged for an object that was replaced meanwhile."""
+        etag, version = _split_etag(ref.etag) if self._settings.s3.versioned else (ref.etag, None)
         wanted = {"Bucket": self._bucket, "Key": ref.key, **self._payer, **({"VersionId": version} if version else {})}
-        with mapped(Asked(self.source, self._bucket, self._asked.endpoint, ref.key)):
+        with map_errors(RequestContext(self.source, self._bucket, self._request.endpoint, ref.key)):
             try:
                 answer = self._client.get_object(**wanted, IfMatch=etag)
             except ClientError as error:
-                if status_of(error) != 412:
+                if read_status(error) != 412:
                     raise
                 answer = self._client.head_object(**wanted)
-                raise ImageChanged(self._current(ref, answer)) from error
+                raise ImageChanged(self._describe_current(ref, answer)) from error
             with closing(answer["Body"]) as body:
                 if answer["ETag"] != etag:
-                    raise ImageChanged(self._current(ref, answer))
+                    raise ImageChanged(self._describe_current(ref, answer))
                 size = int(answer["ContentLength"])
                 if size > self._settings.decode.max_bytes:
                     raise ImageTooLarge(f"{size:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
@@ -200,11 +207,11 @@ class S3Store:
                 while len(data) <= size and (chunk := body.read(_CHUNK)):
                     data += chunk
         if len(data) != size:
-            raise NoAnswer(f"the body was cut at {len(data):,} of {size:,} bytes", everywhere=False)
+            raise TransientError(f"the body was cut at {len(data):,} of {size:,} bytes", service_wide=False)
         return bytes(data)
 
-    def _current(self, ref: ImageRef, answer: dict[str, Any]) -> ImageRef:
-        """The reference of what is there now, as the answer to a request for it says."""
+    def _describe_current(self, ref: ImageRef, answer: dict[str, Any]) -> ImageRef:
+        """Return the reference of the object that the response describes."""
         etag, version = answer["ETag"], answer.get("VersionId")
         return ImageRef(
             source=ref.source,
@@ -212,12 +219,12 @@ class S3Store:
             uri=ref.uri,
             etag=f"{etag} {version}" if version and self._settings.s3.versioned else etag,
             bytes=int(answer["ContentLength"]),
-            modified_at=_time(answer.get("LastModified")),
+            modified_at=_to_utc(answer.get("LastModified")),
         )
 
 
 def source_name(source: str) -> str:
-    """The canonical name of a bucket's or a prefix's source. Raises SourceNotFound where it names no bucket."""
+    """Return the canonical name of a source, a bucket or a prefix. Raises SourceNotFound where it names no bucket."""
     bucket, _, prefix = source.partition("://")[2].partition("/")
     if not bucket:
         raise SourceNotFound(source, "names no bucket; a source is s3://BUCKET or s3://BUCKET/PREFIX")
@@ -226,26 +233,26 @@ def source_name(source: str) -> str:
     return f"s3://{bucket}/{prefix}"
 
 
-def _parts(etag: str) -> tuple[str, str | None]:
-    """ETag and version of an etag; of one without a version, None."""
+def _split_etag(etag: str) -> tuple[str, str | None]:
+    """Split an etag into ETag and version; the version is None where it has none."""
     bare, _, version = etag.rpartition(" ")
     return (bare, version) if bare else (etag, None)
 
 
-def _withheld(entry: dict[str, Any]) -> str | None:
-    """Why an entry of a listing cannot be read, or None. A restored copy can be until it expires."""
+def _explain_archived(entry: dict[str, Any]) -> str | None:
+    """Explain why a listed object cannot be read; None where it can, as a restored copy until it expires."""
     storage, restored = entry.get("StorageClass"), entry.get("RestoreStatus", {})
     if storage not in _ARCHIVES or (restored.get("RestoreExpiryDate") and not restored.get("IsRestoreInProgress")):
         return None
     return f"in the storage class {storage}, which has to be restored before it can be read"
 
 
-def _time(moment: datetime | None) -> datetime:
+def _to_utc(moment: datetime | None) -> datetime:
     return _EPOCH if moment is None else moment.astimezone(UTC)
 
 
-def _address(endpoint: str | None) -> str:
-    """How a message names the store. Raises InvalidSetting for what is no plain address."""
+def _describe_endpoint(endpoint: str | None) -> str:
+    """Return the name of the store for messages. Raises InvalidSetting for an endpoint that is no plain address."""
     if endpoint is None:
         return "Amazon S3"
     try:

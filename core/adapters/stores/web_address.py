@@ -1,4 +1,4 @@
-"""Addresses of pictures on the web: what may be asked for, in one spelling, and which machines may be asked."""
+"""Web addresses of pictures: parsing to one canonical spelling, and the check that an IP address is public."""
 
 import ipaddress
 import re
@@ -19,7 +19,10 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """`host` is lower-case ASCII (IDNA), an IPv6 address without brackets; `target` is path and query."""
+    """A canonical http(s) address.
+
+    `host` is lower-case ASCII (IDNA), or an IPv6 address without brackets. `target` is path and query.
+    """
 
     scheme: str
     host: str
@@ -37,7 +40,7 @@ class WebAddress:
 
 
 def parse(text: str) -> WebAddress:
-    """The address that is written there. Raises ValueError with a reason that quotes no password."""
+    """Parse an address into its canonical spelling. Raises ValueError, whose reason quotes no password."""
     text = text.strip()
     if len(text) > MAX_LENGTH:
         raise ValueError(f"an address of {len(text):,} characters, over the limit of {MAX_LENGTH:,}")
@@ -56,32 +59,34 @@ def parse(text: str) -> WebAddress:
         raise ValueError("not an address: it names no host")
     path = quote(_BARE_PERCENT.sub("%25", parts.path), safe=_SAFE) or "/"
     query = quote(_BARE_PERCENT.sub("%25", parts.query), safe=_SAFE)
-    return WebAddress(scheme, _ascii(host), port or _PORTS[scheme], f"{path}?{query}" if query else path)
+    return WebAddress(scheme, _encode_host(host), port or _PORTS[scheme], f"{path}?{query}" if query else path)
 
 
-def without_credentials(text: str) -> str:
-    """The text of what is no good address, for records and messages: recognisable, and still no good."""
+def redact_credentials(text: str) -> str:
+    """Return an invalid address without user name and password, cut at MAX_LENGTH, for records and messages."""
     text = _CREDENTIALS.sub("…@", text.strip())
     return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"
 
 
-def may_be_asked(address: str) -> bool:
-    """Is this IP address one of the public internet? Not loopback, private, link-local (so no metadata service), or
-    otherwise reserved; nor an IPv6 address that stands for such an IPv4 address.
+def is_public(address: str) -> bool:
+    """Tell whether an IP address belongs to the public internet.
+
+    Loopback, private, link-local (metadata services) and other reserved addresses do not. Nor does an IPv6 address that
+    embeds such an IPv4 address. Raises ValueError for what is no IP address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    return all(each.is_global and not each.is_multicast for each in (ip, *_inner(ip)))
+    return all(each.is_global and not each.is_multicast for each in (ip, *_unwrap_ipv6(ip)))
 
 
-def _inner(ip: Ip) -> list[Ip]:
-    """The IPv4 addresses that an IPv6 one leads to."""
+def _unwrap_ipv6(ip: Ip) -> list[Ip]:
+    """Return the IPv4 addresses that an IPv6 address embeds."""
     if isinstance(ip, ipaddress.IPv4Address):
         return []
     found: list[Ip] = [each for each in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())) if each is not None]
     return [*found, ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)] if ip in _NAT64 else found
 
 
-def _ascii(host: str) -> str:
+def _encode_host(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which columns of a list hold the address of a picture and its captions: told from names and from content."""
+"""Detection of the columns of a list that hold addresses and captions, from their names and content."""
 
 import re
 from collections.abc import Sequence
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 _URL = re.compile(r"\s*https?://\S+\s*", re.IGNORECASE)
 ADDRESS_NAMES = ("image_url", "url", "image", "img_url", "image_link", "picture", "photo", "src", "link", "uri")
 CAPTION = re.compile(r"(captions?|text|alt|alt_text|title|description|sentences?|label)([_ ]?\d+)?", re.IGNORECASE)
-_MOST = 0.5  # of the cells of a column of addresses are some
+_MIN_SHARE = 0.5  # of the cells of an address column hold an address
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where address and captions stand in a row, from 0; `header`: the first row holds names."""
+    """The columns of address and captions, counted from 0; `header` says that the first row holds names."""
 
     address: int
     captions: tuple[int, ...]
     header: bool
 
 
-def recognise(sample: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Columns | None:
-    """From the first rows, or from these and the names of the columns; None where no column holds addresses.
+def detect_columns(sample: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Columns | None:
+    """Detect the columns from the first rows, and from their names where these are known.
 
-    Captions are the columns that are named so; where nothing is named, the one other column of words, should there be
-    only one.
+    Returns None where no column holds addresses. Caption columns are those with a caption's name. Where no column has a
+    name, it is the only other column of words.
     """
     width = max((len(row) for row in sample), default=0)
     header = names is None and len(sample) > 1 and not any(_is_url(cell) for cell in sample[0])
     rows = sample[1:] if header else sample
     named = [name.strip().lower() for name in (names or (sample[0] if header else []))]
-    shares = [_share([row[n] for row in rows if n < len(row) and row[n].strip()]) for n in range(width)]
-    candidates = [n for n in range(width) if shares[n] >= _MOST]
+    shares = [_measure_url_share([row[n] for row in rows if n < len(row) and row[n].strip()]) for n in range(width)]
+    candidates = [n for n in range(width) if shares[n] >= _MIN_SHARE]
     if not candidates:
         return None
-    address = min(candidates, key=lambda n: (_rank(named, n), -shares[n], n))
+    address = min(candidates, key=lambda n: (_rank_name(named, n), -shares[n], n))
     others = [n for n in range(max(width, len(named))) if n != address]
     captions = [n for n in others if n < len(named) and CAPTION.fullmatch(named[n])]
     if not captions and not named:
@@ -46,17 +46,17 @@ def _is_url(cell: str) -> bool:
     return _URL.fullmatch(cell) is not None
 
 
-def _share(cells: Sequence[str]) -> float:
+def _measure_url_share(cells: Sequence[str]) -> float:
     return sum(map(_is_url, cells)) / len(cells) if cells else 0.0
 
 
-def _rank(names: Sequence[str], n: int) -> int:
+def _rank_name(names: Sequence[str], n: int) -> int:
     return ADDRESS_NAMES.index(names[n]) if n < len(names) and names[n] in ADDRESS_NAMES else len(ADDRESS_NAMES)
 
 
 def _is_wordy(cells: Sequence[str]) -> bool:
-    """Do most of them hold letters, more than one word, or at least no mere number or address?"""
-    said = [cell for cell in cells if cell.strip()]
-    return bool(said) and 2 * sum(len(re.findall(r"[^\W\d_]+", cell)) > 1 and not _is_url(cell) for cell in said) > len(
-        said
-    )
+    """Tell whether most of the cells that are not empty hold two words or more, and no address."""
+    filled = [cell for cell in cells if cell.strip()]
+    return bool(filled) and 2 * sum(
+        len(re.findall(r"[^\W\d_]+", cell)) > 1 and not _is_url(cell) for cell in filled
+    ) > len(filled)

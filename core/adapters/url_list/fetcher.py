@@ -1,4 +1,4 @@
-"""Fetches pictures from web addresses that somebody else wrote down: checked, limited, and never from inside."""
+"""A fetcher of pictures from untrusted web addresses, with limits, and without access to private networks."""
 
 import socket
 import threading
@@ -17,9 +17,9 @@ from urllib3 import exceptions as vendor
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from core.adapters.stores.circuit_breaker import NoAnswer
-from core.adapters.stores.web_address import WebAddress, may_be_asked, parse
-from core.adapters.url_list.host_throttle import Busy, HostSilent
+from core.adapters.stores.circuit_breaker import TransientError
+from core.adapters.stores.web_address import WebAddress, is_public, parse
+from core.adapters.url_list.host_throttle import HostBusy, HostUnreachable
 from core.errors import ImageTooLarge, LinkDead
 from core.errors.hints import TRUST_LIST
 
@@ -33,7 +33,7 @@ _LONGEST_VALIDATOR = 1024
 
 @dataclass(frozen=True, slots=True)
 class WebLimits:
-    """Sizes in bytes, times in seconds; `total_s` bounds one picture, redirects included."""
+    """Limits of a download: sizes in bytes, times in seconds; `total_s` bounds one picture, redirects included."""
 
     max_bytes: int
     connect_s: float = 5.0
@@ -43,20 +43,20 @@ class WebLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """`validator` tells the picture from a later one ("" where the server gives nothing to tell by)."""
+class FetchResponse:
+    """A downloaded picture. `validator` is its ETag or date for conditional requests; "" where it has neither."""
 
     data: bytes
     validator: str
     modified_at: datetime | None
 
 
-class _Prompt(HTTPConnection):
-    """Its answer's head has to be there, whole, within the time that one read may take."""
+class _DeadlineConnection(HTTPConnection):
+    """A connection whose response headers have to arrive whole within one read time-out."""
 
     def getresponse(self) -> Any:
         timeout = self.timeout if isinstance(self.timeout, int | float) else None
-        with _cut_after(self.sock, timeout) as cut:
+        with _close_after(self.sock, timeout) as cut:
             answer = super().getresponse()
         if cut.is_set():  # what looks like the end of the head is where it was cut
             answer.close()
@@ -64,20 +64,20 @@ class _Prompt(HTTPConnection):
         return answer
 
 
-class _PromptTls(_Prompt, HTTPSConnection):
+class _DeadlineTlsConnection(_DeadlineConnection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Prompt
+    ConnectionCls = _DeadlineConnection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _PromptTls
+    ConnectionCls = _DeadlineTlsConnection
 
 
 class WebFetcher:
-    """Safe to use from several threads. Uses no proxy, no cookies, no credentials of this machine."""
+    """An HTTP client that several threads may share, without proxies, cookies or credentials of this machine."""
 
     def __init__(self, limits: WebLimits, *, allow_private: bool, user_agent: str, at_once: int) -> None:
         self._limits = limits
@@ -86,16 +86,17 @@ class WebFetcher:
         self._pools = PoolManager(num_pools=4 * at_once, maxsize=at_once, retries=False)
         self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
-    def fetch(self, address: WebAddress, validator: str) -> Body | None:
-        """One attempt. None: it is still the picture that `validator` was given with.
+    def fetch(self, address: WebAddress, validator: str) -> FetchResponse | None:
+        """Try once to download a picture; None where it is unchanged since `validator` was given with it.
 
-        Raises LinkDead, ImageTooLarge; and for what may be over soon HostSilent, Busy or NoAnswer.
+        Raises LinkDead or ImageTooLarge. Raises HostUnreachable, HostBusy or TransientError for faults that may be over
+        soon.
         """
         deadline = time.monotonic() + self._limits.total_s
         for _ in range(self._limits.redirects + 1):
-            with self._ask(address, validator, deadline) as answer:
+            with self._open(address, validator, deadline) as answer:
                 if answer.status not in _REDIRECTS:
-                    return self._body(answer, deadline)
+                    return self._read_response(answer, deadline)
                 target = answer.headers.get("Location", "")
             try:
                 address = parse(urljoin(str(address), target))
@@ -104,10 +105,10 @@ class WebFetcher:
         raise LinkDead(f"it redirects more than {self._limits.redirects} times")
 
     @contextmanager
-    def _ask(self, address: WebAddress, validator: str, deadline: float) -> Iterator[HTTPResponse]:
-        """The head of the answer. The connection is kept for another request only if all of it has been read."""
+    def _open(self, address: WebAddress, validator: str, deadline: float) -> Iterator[HTTPResponse]:
+        """Yield the response, its headers read. The connection is reused only where the whole body was read."""
         answer = None
-        addresses, named = self._addresses(address)
+        addresses, named = self._resolve(address)
         for n, ip in enumerate(addresses):
             try:
                 answer = self._request(address, ip, validator, deadline)
@@ -118,27 +119,29 @@ class WebFetcher:
                         error, vendor.NewConnectionError
                     )
                     refused = isinstance(error.__cause__, ConnectionRefusedError)
-                    why = "no connection in time" if slow else f"no connection ({_plain(error)})"
-                    raise HostSilent(why, alive=named or refused) from error
+                    why = "no connection in time" if slow else f"no connection ({_describe(error)})"
+                    raise HostUnreachable(why, network_up=named or refused) from error
             except (vendor.SSLError, vendor.HTTPError, OSError) as error:
-                if _is_certificate(error):
+                if _is_certificate_error(error):
                     raise LinkDead("its host does not prove its identity: the certificate is not trusted") from error
-                raise HostSilent(_plain(error), alive=named) from error
+                raise HostUnreachable(_describe(error), network_up=named) from error
         assert answer is not None
         try:
             yield answer
         except (vendor.HTTPError, OSError) as error:
-            raise NoAnswer(f"its bytes came damaged or not whole ({type(error).__name__})", everywhere=False) from error
+            raise TransientError(
+                f"its bytes came damaged or not whole ({type(error).__name__})", service_wide=False
+            ) from error
         finally:
             answer.close()
             answer.release_conn()
 
     def _request(self, address: WebAddress, ip: str, validator: str, deadline: float) -> HTTPResponse:
-        """Connects to this IP address and to no other; the certificate is checked against the host's name."""
+        """Connect to this IP address and to no other; check the certificate against the host's name."""
         named = {"server_hostname": address.host, "assert_hostname": address.host} if address.scheme == "https" else {}
         pool = self._pools.connection_from_host(ip, address.port, address.scheme, pool_kwargs=named or None)
-        headers = self._headers | {"Host": address.authority} | _conditional(validator)
-        left = _left(deadline)
+        headers = self._headers | {"Host": address.authority} | _make_conditional_headers(validator)
+        left = _check_deadline(deadline)
         answer = pool.urlopen(
             "GET",
             address.target,
@@ -152,16 +155,19 @@ class WebFetcher:
         assert isinstance(answer, HTTPResponse)
         return answer
 
-    def _addresses(self, address: WebAddress) -> tuple[list[str], bool]:
-        """Where to connect to, and whether a name server was asked for it. Raises LinkDead, HostSilent."""
+    def _resolve(self, address: WebAddress) -> tuple[list[str], bool]:
+        """Resolve the host to its allowed IP addresses, and tell whether a name server did so.
+
+        Raises LinkDead, HostUnreachable.
+        """
         try:
             found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             missing = isinstance(error, socket.gaierror) and error.errno in _NO_NAME
             says = "its host does not exist" if missing else "its host's name cannot be looked up"
-            raise HostSilent(f"{says} ({address.host})", alive=missing) from error
+            raise HostUnreachable(f"{says} ({address.host})", network_up=missing) from error
         every = list(dict.fromkeys(str(each[4][0]) for each in found))
-        allowed = [ip for ip in every if self._allow_private or may_be_asked(ip)]
+        allowed = [ip for ip in every if self._allow_private or is_public(ip)]
         if not allowed:
             raise LinkDead(
                 f"its host {address.host} is inside a private network ({every[0]}), where a list may not lead",
@@ -169,14 +175,16 @@ class WebFetcher:
             )
         return allowed, address.host not in every
 
-    def _body(self, answer: HTTPResponse, deadline: float) -> Body | None:
+    def _read_response(self, answer: HTTPResponse, deadline: float) -> FetchResponse | None:
         status, headers = answer.status, answer.headers
         if status == 304:
             return None
         if status in _BUSY:
-            raise Busy(f"its host asks to come later ({status})", _seconds(headers.get("Retry-After", "")))
+            raise HostBusy(
+                f"its host asks to come later ({status})", _parse_retry_after(headers.get("Retry-After", ""))
+            )
         if status >= 500:
-            raise NoAnswer(f"its host failed with {status}", everywhere=False)
+            raise TransientError(f"its host failed with {status}", service_wide=False)
         if status != 200:
             raise LinkDead(f"dead link: its host answers {status} {answer.reason or ''}".rstrip())
         kind = headers.get("Content-Type", "").strip().lower()
@@ -191,13 +199,13 @@ class WebFetcher:
             if len(data) > most:
                 raise ImageTooLarge(f"more than {most:,} bytes, the limit")
             if time.monotonic() > deadline:
-                raise NoAnswer(f"it was not there whole after {self._limits.total_s:g} s", everywhere=False)
-        return Body(bytes(data), _validator(headers), _time(headers.get("Last-Modified", "")))
+                raise TransientError(f"it was not there whole after {self._limits.total_s:g} s", service_wide=False)
+        return FetchResponse(bytes(data), _read_validator(headers), _parse_date(headers.get("Last-Modified", "")))
 
 
 @contextmanager
-def _cut_after(sock: Any, seconds: float | None) -> Iterator[threading.Event]:
-    """Whatever is read from the socket meanwhile ends then, however slowly it drips; the event tells that it did."""
+def _close_after(sock: Any, seconds: float | None) -> Iterator[threading.Event]:
+    """Shut the socket down after so many seconds, however slowly it delivers; the event says that it was."""
     cut = threading.Event()
     if sock is None or seconds is None:
         yield cut
@@ -221,19 +229,20 @@ def _cut_after(sock: Any, seconds: float | None) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def _left(deadline: float) -> float:
+def _check_deadline(deadline: float) -> float:
+    """Return the seconds left. Raises TransientError where there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise NoAnswer("it took too long, redirects included", everywhere=False)
+        raise TransientError("it took too long, redirects included", service_wide=False)
     return left
 
 
-def _conditional(validator: str) -> dict[str, str]:
+def _make_conditional_headers(validator: str) -> dict[str, str]:
     kind, _, value = validator.partition(" ")
     return {"etag": {"If-None-Match": value}, "date": {"If-Modified-Since": value}}.get(kind, {})
 
 
-def _validator(headers: Any) -> str:
+def _read_validator(headers: Any) -> str:
     for kind, name in (("etag", "ETag"), ("date", "Last-Modified")):
         value = headers.get(name, "").strip()
         if value and len(value) <= _LONGEST_VALIDATOR and value.isascii() and value.isprintable():
@@ -241,7 +250,7 @@ def _validator(headers: Any) -> str:
     return ""
 
 
-def _time(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
@@ -249,20 +258,20 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _seconds(text: str) -> float:
-    """Of a Retry-After header: seconds or a date."""
+def _parse_retry_after(text: str) -> float:
+    """Parse a Retry-After header, seconds or a date, into seconds; 0 where it is neither."""
     if text.strip().isdecimal():
         return float(text)
-    until = _time(text)
+    until = _parse_date(text)
     return 0.0 if until is None else max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _is_certificate(error: BaseException) -> bool:
+def _is_certificate_error(error: BaseException) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error)
 
 
-def _plain(error: BaseException) -> str:
-    """What happened on the way, without addresses."""
+def _describe(error: BaseException) -> str:
+    """Describe a connection error without quoting addresses."""
     cause = error.__cause__ or error
     if isinstance(cause, ConnectionRefusedError):
         return "it refuses the connection"

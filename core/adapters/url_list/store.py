@@ -1,4 +1,4 @@
-"""Pictures on the web that a list names, as a source."""
+"""A list of web addresses of pictures, as a source."""
 
 import hashlib
 import logging
@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from core.adapters.stores.web_address import parse, without_credentials
-from core.adapters.url_list.fetcher import Body, WebFetcher, WebLimits
-from core.adapters.url_list.host_throttle import Hosts
+from core.adapters.stores.web_address import parse, redact_credentials
+from core.adapters.url_list.fetcher import FetchResponse, WebFetcher, WebLimits
+from core.adapters.url_list.host_throttle import HostThrottle
 from core.adapters.url_list.reader import Row, read_rows
 from core.domain.image import UNTOLD_ETAG, ImageRef
 from core.errors import ImageUnchanged, LinkDead, SourceNotFound, StoreError
@@ -28,16 +28,16 @@ SCHEME = "list:"
 
 
 class ListStore:
-    """Every row of a list; an ImageStore whose listing cannot tell whether a picture has changed.
+    """An ImageStore of the pictures in a list of web addresses, whose listing does not know their etags.
 
-    A picture's key is its address in one spelling, so that rows which name the same one are one picture: rows that
-    follow each other give it all of their captions, later ones are counted in `ignored`. What cannot be an address is
-    listed too, and fails with its reason when it is read.
+    A picture's key is its address in canonical spelling, so rows with the same address are one picture. Adjacent rows
+    add up their captions; later ones are counted in `ignored`. An invalid address is listed too, and reading it fails
+    with the reason.
     """
 
     def __init__(self, source: str, settings: Settings) -> None:
-        """`source` is list:FILE, or list:///FILE percent-encoded. Nothing is read. Raises SourceNotFound."""
-        self._path = _path(source)
+        """Open list:FILE, or list:///FILE percent-encoded, without reading it. Raises SourceNotFound."""
+        self._path = _parse_path(source)
         if source == SCHEME or not self._path.is_file():
             raise SourceNotFound(source, "there is no such file; give list:FILE, the list of addresses")
         self.source = source_name(source)
@@ -57,23 +57,23 @@ class ListStore:
             user_agent=own.user_agent,
             at_once=own.readers,
         )
-        self._hosts = Hosts(
+        self._hosts = HostThrottle(
             at_once=own.per_host,
             patience_s=own.patience,
-            stranger_s=own.host_patience,
+            unknown_host_patience_s=own.host_patience,
         )
 
     def list(self) -> Iterator[ImageRef]:
-        """Every picture, in the order of the list."""
+        """Yield every picture, in the order of the list. Raises SourceNotFound, StoreError."""
         self.ignored.clear()
         try:
             listed_at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         except OSError as error:
             raise SourceNotFound(self.source, error.strerror or str(error)) from error
-        with closing(_Seen()) as seen:
+        with closing(_DigestSet()) as seen:
             waiting: ImageRef | None = None
             for row in read_rows(self._path):
-                key = self._key(row)
+                key = self._to_key(row)
                 if key is None:
                     continue
                 if waiting is not None and waiting.key == key:
@@ -81,7 +81,7 @@ class ListStore:
                     waiting = replace(waiting, captions=captions)
                     continue
                 if not seen.add(key):
-                    self._ignore(row, "rows repeat an address from further up")
+                    self._count_ignored(row, "rows repeat an address from further up")
                     continue
                 if waiting is not None:
                     yield waiting
@@ -93,13 +93,13 @@ class ListStore:
                 yield waiting
 
     def read(self, ref: ImageRef) -> bytes:
-        """The picture's bytes as they are now."""
+        """Download the picture. Raises LinkDead, ImageTooLarge, ImageUnavailable or another StoreError."""
         body = self._get(ref, "")
         assert body is not None
         return body.data
 
     def fetch(self, ref: ImageRef, etag: str) -> Fetched:
-        """The picture as it is now, or ImageUnchanged where it is still the one that had this etag."""
+        """Download the picture unless it still has this etag. Raises ImageUnchanged where it has, else as `read`."""
         body = self._get(ref, etag)
         if body is None:
             raise ImageUnchanged(f"{ref.uri} has not changed")
@@ -114,35 +114,37 @@ class ListStore:
             body.data,
         )
 
-    def named(self, name: str) -> tuple[str, str]:
+    def resolve_name(self, name: str) -> tuple[str, str]:
+        """Resolve an address; key and uri are its canonical spelling. Raises ValueError."""
         address = str(parse(name))
         return address, address
 
     def stop(self) -> None:
+        """End all waiting for hosts, with StoreError."""
         self._hosts.stop()
 
-    def _get(self, ref: ImageRef, validator: str) -> Body | None:
+    def _get(self, ref: ImageRef, validator: str) -> FetchResponse | None:
         try:
             address = parse(ref.key)
         except ValueError as error:
             raise LinkDead(str(error)) from error
         return self._hosts.call(address.authority, ref.key, lambda: self._fetcher.fetch(address, validator))
 
-    def _key(self, row: Row) -> str | None:
+    def _to_key(self, row: Row) -> str | None:
         if not row.address:
-            self._ignore(row, "rows have no address")
+            self._count_ignored(row, "rows have no address")
             return None
         try:
             return str(parse(row.address))
         except ValueError:
-            return without_credentials(row.address)
+            return redact_credentials(row.address)
 
-    def _ignore(self, row: Row, reason: str) -> None:
+    def _count_ignored(self, row: Row, reason: str) -> None:
         self.ignored[reason] += 1
         _log.info("ignored row %d of %s: %s", row.number, self._path, reason)
 
 
-class _Seen:
+class _DigestSet:
     """A set of texts that may outgrow memory: SQLite keeps digests of them in a temporary file of its own."""
 
     def __init__(self) -> None:
@@ -153,7 +155,7 @@ class _Seen:
         self._database.execute("BEGIN")
 
     def add(self, text: str) -> bool:
-        """Is it new?"""
+        """Add a text, and tell whether it is new. Raises StoreError where there is no room for it."""
         digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
         try:
             return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,)).rowcount == 1
@@ -167,10 +169,10 @@ class _Seen:
 
 
 def source_name(source: str) -> str:
-    """What the source of a list is called, given as list:FILE or list:///FILE. The file need not be there."""
-    return f"{SCHEME}//{quote(os.fsencode(_path(source)))}"
+    """Return the canonical name of a list's source, given as list:FILE or list:///FILE; the file need not exist."""
+    return f"{SCHEME}//{quote(os.fsencode(_parse_path(source)))}"
 
 
-def _path(source: str) -> Path:
+def _parse_path(source: str) -> Path:
     named = source.removeprefix(SCHEME)
     return Path(os.path.realpath(unquote(named[2:]) if named.startswith("///") else os.path.expanduser(named)))

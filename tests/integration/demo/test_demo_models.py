@@ -13,16 +13,16 @@ from sentence_transformers import SentenceTransformer
 from demo.evaluation.evaluate import (
     Figures,
     Gallery,
+    draw_pictures,
     encode_texts,
     exchange_colours,
+    find_objects,
+    format_table,
     load_clip,
     measure_captions,
-    named_objects,
-    pictures,
-    preference_share,
+    measure_preference,
     r_precision,
     recall,
-    table,
     write_captions,
     write_figures,
 )
@@ -45,7 +45,7 @@ def offline() -> object:
 
 @pytest.fixture(scope="module")
 def held_out() -> list[Image.Image]:
-    return pictures(evaluation_scenes(SEEN) + evaluation_scenes(UNSEEN, with_unseen=True))
+    return draw_pictures(evaluation_scenes(SEEN) + evaluation_scenes(UNSEEN, with_unseen=True))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_short_questions_find_their_pictures(gallery: Gallery, sort: str, floor:
 
 @pytest.mark.soak
 def test_colours_are_bound_to_the_right_object(gallery: Gallery) -> None:
-    assert preference_share(gallery, exchange_colours(gallery)) >= 0.9
+    assert measure_preference(gallery, exchange_colours(gallery)) >= 0.9
 
 
 @pytest.mark.soak
@@ -149,7 +149,7 @@ def test_measures_are_what_they_say() -> None:
     right = np.array([[True, False, True], [False, False, True]])
     assert recall(scores, right, 1) == 1.0
     assert r_precision(scores, right) == pytest.approx((0.5 + 1) / 2)
-    assert named_objects("two blue cars left of a grey butterfly at sea") == [("blue", "car"), ("grey", "butterfly")]
+    assert find_objects("two blue cars left of a grey butterfly at sea") == [("blue", "car"), ("grey", "butterfly")]
 
 
 def test_figures_replace_the_old_table(tmp_path: Path) -> None:
@@ -158,5 +158,5 @@ def test_figures_replace_the_old_table(tmp_path: Path) -> None:
     before = readme.read_text(encoding="utf-8")
     write_figures(Figures(gallery=7, order=0.123), readme)
     after = readme.read_text(encoding="utf-8")
-    assert "0.123" in after and table(Figures(gallery=7, order=0.123)) in after
+    assert "0.123" in after and format_table(Figures(gallery=7, order=0.123)) in after
     assert after.splitlines()[0] == before.splitlines()[0] and after.splitlines()[-1] == before.splitlines()[-1]

@@ -17,9 +17,9 @@ from core.evaluation.evaluator import EvaluationSet
 from core.ports.vector_index import CaptionUpdate
 from core.settings import load_settings
 from demo.evaluation import measure_fusion
-from demo.evaluation.drawn_library import DrawnLibrary, drawn_library, known, paraphrase_all
-from demo.evaluation.eval_demo import known_of, made
-from demo.evaluation.measure_fusion import Measured, measure, weighings
+from demo.evaluation.drawn_library import DrawnLibrary, draw_library, make_ground_truth, paraphrase_all
+from demo.evaluation.eval_demo import make_library, read_ground_truth
+from demo.evaluation.measure_fusion import FusionFigures, list_weightings, measure
 from demo.models.training_pool import evaluation_scenes
 from search_ui.commands.eval import Demo, eval_command
 from tests.support.small_library import SmallLibrary, build
@@ -30,7 +30,7 @@ LEAST = 6  # pictures with X and without Y: of 80, no kind has many
 
 @pytest.fixture(scope="module")
 def drawn() -> Iterator[DrawnLibrary]:
-    with drawn_library(evaluation_scenes(COUNT)) as library:
+    with draw_library(evaluation_scenes(COUNT)) as library:
         yield library
 
 
@@ -51,7 +51,7 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 
 
 def _run(*arguments: str, demo: Demo | None = None) -> "tuple[int, str, str]":
-    command: click.Command = eval_command(demo or Demo(lambda: made(12), known_of))
+    command: click.Command = eval_command(demo or Demo(lambda: make_library(12), read_ground_truth))
     result = CliRunner().invoke(command, arguments)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -61,7 +61,7 @@ def _run(*arguments: str, demo: Demo | None = None) -> "tuple[int, str, str]":
 def test_it_ranks_as_a_search_of_the_same_library_does(drawn: DrawnLibrary) -> None:
     gallery = EvaluationSet(drawn.container.index, 1000)
     asked = gallery.select_questions(
-        known(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1)))
+        make_ground_truth(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1)))
     )
     compared = [Weights(), Weights(1, 1, 1), Weights(0, 1, 0), Weights(0, 0, 1)]
     for one, found in zip(asked, gallery.rank(drawn.container.encoder, asked, compared), strict=True):
@@ -123,7 +123,7 @@ def test_without_any_library_the_demos_is_judged(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def _good(found: Measured) -> None:
+def _good(found: FusionFigures) -> None:
     """What pictures show is all but always right of itself, in these scenes: the lists of captions must not harm it."""
     for figures in (found.captions, found.short):
         usual = figures["as set"].ndcg_at_10
@@ -135,13 +135,13 @@ def _good(found: Measured) -> None:
 def test_lists_together_are_as_good_as_the_best_alone(drawn: DrawnLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure_fusion, "ENOUGH", LEAST)
     monkeypatch.setattr(measure_fusion, "TOP", LEAST)
-    _good(measure(drawn, 40, 10, weighings(())))
+    _good(measure(drawn, 40, 10, list_weightings(())))
 
 
 @pytest.mark.soak
 def test_lists_together_are_as_good_as_the_best_alone_on_2000_pictures() -> None:
-    with drawn_library(evaluation_scenes(2000)) as library:
-        found = measure(library, 2000, 200, weighings(()))
+    with draw_library(evaluation_scenes(2000)) as library:
+        found = measure(library, 2000, 200, list_weightings(()))
     assert found.cases == 200
     _good(found)
     together = found.both["as set"].ndcg_at_10

@@ -30,7 +30,7 @@ def points(models: str) -> dict[str, tuple[Any, str]]:
     captioner: Any = VisionCaptioner if models == "real" else ColourCaptioner
     return {
         "begin": (RunLock, "__enter__"),
-        "list": (S3Store, "_page"),
+        "list": (S3Store, "_list_page"),
         "read": (S3Store, "_get"),
         "decode": (DecodeWorkers, "submit"),
         "thumbnail": (ThumbnailFiles, "put"),

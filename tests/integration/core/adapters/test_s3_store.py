@@ -348,9 +348,8 @@ def test_no_error_of_the_vendor_escapes_unmapped() -> None:
 
     from botocore import exceptions
 
-    from core.adapters.stores.circuit_breaker import NoAnswer
-    from core.adapters.stores.s3_errors import Asked as For
-    from core.adapters.stores.s3_errors import mapped
+    from core.adapters.stores.circuit_breaker import TransientError
+    from core.adapters.stores.s3_errors import RequestContext, map_errors
 
     kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)]
     kinds = [kind for kind in kinds if issubclass(kind, exceptions.BotoCoreError)]
@@ -358,7 +357,10 @@ def test_no_error_of_the_vendor_escapes_unmapped() -> None:
     for kind in kinds:
         error = kind.__new__(kind)
         Exception.__init__(error, "secret")
-        with pytest.raises((StoreError, NoAnswer)) as caught, mapped(For("s3://b/", "b", "here", "k")):
+        with (
+            pytest.raises((StoreError, TransientError)) as caught,
+            map_errors(RequestContext("s3://b/", "b", "here", "k")),
+        ):
             raise error
         assert "secret" not in str(caught.value)
 

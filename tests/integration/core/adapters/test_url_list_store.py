@@ -105,7 +105,7 @@ def test_every_redirection_is_checked_again(tmp_path: Path, web: WebServer, monk
 
     target = web.show("/secret.png", RED).replace("127.0.0.1", "127.0.0.2")
     url = web.redirect("/a.png", target)
-    monkeypatch.setattr(fetcher, "may_be_asked", lambda ip: ip == "127.0.0.1")
+    monkeypatch.setattr(fetcher, "is_public", lambda ip: ip == "127.0.0.1")
     with pytest.raises(LinkDead, match=r"127\.0\.0\.2"):
         fetch(tmp_path, url, list_allow_private=False)
     assert "/secret.png" not in web.asked

@@ -287,6 +287,6 @@ def test_imported_images_are_deleted_with_their_own_source_alone(world: ImportWo
 def test_names_in_a_bucket() -> None:
     store = S3Store("s3://bucket/photos", load_settings())
     for name in ("a b.jpg", "photos/a b.jpg", "s3://bucket/photos/a b.jpg"):
-        assert store.named(name) == ("photos/a b.jpg", "s3://bucket/photos/a%20b.jpg")
+        assert store.resolve_name(name) == ("photos/a b.jpg", "s3://bucket/photos/a%20b.jpg")
     with pytest.raises(ValueError, match="not of"):
-        store.named("s3://other/a.jpg")
+        store.resolve_name("s3://other/a.jpg")

@@ -120,7 +120,7 @@ def test_the_library_itself_is_never_looked_into(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     Image.new("RGB", (9, 9)).save(tmp_path / "data" / "thumbnail.png")
     store = FolderStore(tmp_path, max_bytes=2**20, exclude=[tmp_path / "data"])
-    assert list(store.look([os.fsencode(tmp_path / "data")])) == []
+    assert list(store.look_up([os.fsencode(tmp_path / "data")])) == []
 
 
 def test_many_deletions_at_once_are_held_back(world: World) -> None:

@@ -8,52 +8,52 @@ from itertools import count
 
 import pytest
 
-from core.adapters.stores.circuit_breaker import NoAnswer, Outage
+from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
 from core.errors import ImageGone, StoreError
 
 
-def failing(times: float, *, everywhere: bool = True) -> Callable[[], str]:
+def failing(times: float, *, service_wide: bool = True) -> Callable[[], str]:
     """An attempt that succeeds after so many failures."""
     turns = count()
 
     def attempt() -> str:
         if next(turns) < times:
-            raise NoAnswer("busy", everywhere=everywhere)
+            raise TransientError("busy", service_wide=service_wide)
         return "answer"
 
     return attempt
 
 
 def test_failures_are_tried_again() -> None:
-    assert Outage("it", 2.0).call("a", failing(12)) == "answer"
+    assert CircuitBreaker("it", 2.0).call("a", failing(12)) == "answer"
 
 
 def test_other_errors_are_answers() -> None:
-    outage, turns = Outage("it", 2.0), count()
+    breaker, turns = CircuitBreaker("it", 2.0), count()
 
     def attempt() -> None:
         if next(turns) % 7 < 6:
-            raise NoAnswer("busy")
+            raise TransientError("busy")
         raise ImageGone("no longer there")
 
     for _ in range(3):  # together longer than its patience
         with pytest.raises(ImageGone):
-            outage.call("a", attempt)
+            breaker.call("a", attempt)
 
 
 def test_without_any_answer_everybody_ends_and_stays_ended() -> None:
-    outage = Outage("it", 0.5)
+    breaker = CircuitBreaker("it", 0.5)
     with ThreadPoolExecutor(6) as pool:
-        calls = [pool.submit(outage.call, str(n), failing(float("inf"))) for n in range(6)]
+        calls = [pool.submit(breaker.call, str(n), failing(float("inf"))) for n in range(6)]
         for call in calls:
             with pytest.raises(StoreError, match=r"it has not answered for .*busy"):
                 call.result()
     with pytest.raises(StoreError, match="has not answered"):
-        outage.call("late", lambda: pytest.fail("it was tried again"))
+        breaker.call("late", lambda: pytest.fail("it was tried again"))
 
 
 def test_while_it_is_out_one_at_a_time_tries() -> None:
-    outage, lock = Outage("it", 6.0), threading.Lock()
+    breaker, lock = CircuitBreaker("it", 6.0), threading.Lock()
     at_once, most, tried, up = 0, 0, 0, time.monotonic() + 1.5
 
     def attempt() -> str:
@@ -64,52 +64,52 @@ def test_while_it_is_out_one_at_a_time_tries() -> None:
         try:
             time.sleep(0.02)
             if time.monotonic() < up:
-                raise NoAnswer("busy")
+                raise TransientError("busy")
             return "answer"
         finally:
             with lock:
                 at_once -= 1
 
     with ThreadPoolExecutor(8) as pool:
-        answers = [call.result() for call in [pool.submit(outage.call, str(n), attempt) for n in range(8)]]
+        answers = [call.result() for call in [pool.submit(breaker.call, str(n), attempt) for n in range(8)]]
     assert answers == ["answer"] * 8 and tried < 8 * 5
 
 
-@pytest.mark.parametrize("everywhere", [True, False])
-def test_what_fails_while_others_get_through_is_given_up(everywhere: bool) -> None:
-    outage, done = Outage("it", 1.0), threading.Event()
+@pytest.mark.parametrize("service_wide", [True, False])
+def test_what_fails_while_others_get_through_is_given_up(service_wide: bool) -> None:
+    breaker, done = CircuitBreaker("it", 1.0), threading.Event()
 
     def others() -> None:
         while not done.is_set():
-            outage.call("other", lambda: "answer")
+            breaker.call("other", lambda: "answer")
             time.sleep(0.01)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(others)
-        with pytest.raises(NoAnswer):
-            outage.call("a", failing(float("inf"), everywhere=everywhere))
+        with pytest.raises(TransientError):
+            breaker.call("a", failing(float("inf"), service_wide=service_wide))
         done.set()
-    assert outage.call("a", lambda: "answer") == "answer"
+    assert breaker.call("a", lambda: "answer") == "answer"
 
 
 def test_the_only_one_that_fails_is_given_up_unless_the_service_is_at_fault() -> None:
-    with pytest.raises(NoAnswer):
-        Outage("it", 3.0).call("a", failing(9, everywhere=False))
-    assert Outage("it", 3.0).call("a", failing(9, everywhere=True)) == "answer"
+    with pytest.raises(TransientError):
+        CircuitBreaker("it", 3.0).call("a", failing(9, service_wide=False))
+    assert CircuitBreaker("it", 3.0).call("a", failing(9, service_wide=True)) == "answer"
 
 
 def test_stopping_ends_those_who_wait() -> None:
-    outage = Outage("it", 100.0)
+    breaker = CircuitBreaker("it", 100.0)
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(outage.call, "a", failing(float("inf")))
+        call = pool.submit(breaker.call, "a", failing(float("inf")))
         time.sleep(0.1)
-        outage.stop()
+        breaker.stop()
         with pytest.raises(StoreError, match="stopped"):
             call.result(timeout=5)
 
 
 def test_stopping_leaves_behind_an_attempt_that_is_kept_waiting() -> None:
-    outage, kept = Outage("it", 60.0), threading.Event()
+    breaker, kept = CircuitBreaker("it", 60.0), threading.Event()
     began = threading.Semaphore(0)
 
     def attempt() -> bool:
@@ -117,13 +117,13 @@ def test_stopping_leaves_behind_an_attempt_that_is_kept_waiting() -> None:
         return kept.wait(60)
 
     with ThreadPoolExecutor(3) as pool:
-        calls = [pool.submit(outage.call, str(n), attempt) for n in range(3)]
+        calls = [pool.submit(breaker.call, str(n), attempt) for n in range(3)]
         for _ in calls:
             began.acquire()
-        outage.stop()
+        breaker.stop()
         for call in calls:
             with pytest.raises(StoreError, match="stopped"):
                 call.result(timeout=20)
     kept.set()
     with pytest.raises(StoreError, match="stopped"):
-        outage.call("late", lambda: pytest.fail("it was tried again"))
+        breaker.call("late", lambda: pytest.fail("it was tried again"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.adapters.stores.web_address import may_be_asked, parse, without_credentials
+from core.adapters.stores.web_address import is_public, parse, redact_credentials
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_what_is_no_address(text: str, reason: str) -> None:
         parse(text)
     assert "secret" not in str(error.value)
     with pytest.raises(ValueError):
-        parse(without_credentials(text))
+        parse(redact_credentials(text))
 
 
 def test_credentials_are_kept_out_of_records() -> None:
-    assert without_credentials("http://me:secret@example.org/a@b") == "http://…@example.org/a@b"
+    assert redact_credentials("http://me:secret@example.org/a@b") == "http://…@example.org/a@b"
 
 
 @pytest.mark.parametrize("ip", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "8.8.8.8"])
 def test_public_machines(ip: str) -> None:
-    assert may_be_asked(ip)
+    assert is_public(ip)
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_public_machines(ip: str) -> None:
     64:ff9b::a9fe:a9fe 2002:7f00:1:: 192.0.2.1 198.18.0.1""".split(),
 )
 def test_machines_inside(ip: str) -> None:
-    assert not may_be_asked(ip)
+    assert not is_public(ip)

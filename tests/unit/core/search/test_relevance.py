@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.adapters.models.prompt_cache import PromptBank
+from core.adapters.models.prompt_cache import PromptCache
 from core.domain.query import LikeTerm, Query, TextTerm, Weights
 from core.domain.vectors import Matrix, unit
 from core.errors import InvalidQuery
@@ -237,23 +237,23 @@ def test_prompts_are_encoded_once_a_model_and_kept(tmp_path: Path) -> None:
             return TextEncoding(super().encode_texts(texts).vectors, (False,) * len(texts), ((),) * len(texts))
 
     encoder = Counting()
-    kept = PromptBank(tmp_path)
-    first = kept.of(encoder)
-    assert kept.of(encoder) is first and len(asked) == 1
-    np.testing.assert_array_equal(PromptBank(tmp_path).of(encoder), first)
+    kept = PromptCache(tmp_path)
+    first = kept.get(encoder)
+    assert kept.get(encoder) is first and len(asked) == 1
+    np.testing.assert_array_equal(PromptCache(tmp_path).get(encoder), first)
     assert len(asked) == 1
     (file,) = tmp_path.iterdir()
     for damage in (b"", b"nonsense", file.read_bytes()[:-100]):
         file.write_bytes(damage)
-        np.testing.assert_array_equal(PromptBank(tmp_path).of(encoder), first)
+        np.testing.assert_array_equal(PromptCache(tmp_path).get(encoder), first)
     assert len(asked) == 4
     encoder.fingerprint = "colours-2"
-    kept.of(encoder)
+    kept.get(encoder)
     assert len(asked) == 5 and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
-    bank = PromptBank(tmp_path / "nowhere").of(ENCODER)
+    bank = PromptCache(tmp_path / "nowhere").get(ENCODER)
     np.testing.assert_array_equal(bank, relevance.encode_bank(ENCODER))
 
 

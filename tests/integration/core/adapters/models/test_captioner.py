@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean, load_captioner
+from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean_caption, load_captioner
 from core.adapters.models.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
 from core.errors.hints import ChooseModel
@@ -114,7 +114,7 @@ def test_it_says_what_the_folder_s_own_class_says_without_the_echo_of_the_prompt
     tokens = model.generate(pixel_values=pixels, max_new_tokens=MAX_TOKENS, max_length=None)
     told = captioner._tokenizer.batch_decode(tokens[:, echo:], skip_special_tokens=True)
     captions = captioner.caption(images)
-    assert captions == [clean(text) for text in told] and len(set(captions)) > 2
+    assert captions == [clean_caption(text) for text in told] and len(set(captions)) > 2
 
 
 def test_a_blip2_of_old_that_lacks_its_image_token_is_refused(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_blip2_of_old_that_lacks_its_image_token_is_refused(tmp_path: Path) ->
 def test_weights_in_shards_are_complete_with_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
-    from core.adapters.models.model_files import local_folder
+    from core.adapters.models.model_files import find_local_folder
     from core.domain.model_catalog import find
 
     card = find("blip2", "captioner")
@@ -134,9 +134,9 @@ def test_weights_in_shards_are_complete_with_all_of_them(tmp_path: Path, monkeyp
     make_tiny_blip2(snapshot, shard_bytes=100_000)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     shards = sorted(snapshot.glob("model-*-of-*.safetensors"))
-    assert len(shards) > 1 and local_folder(card) == snapshot and len(_load("blip2").caption(_noise(2))) == 2
+    assert len(shards) > 1 and find_local_folder(card) == snapshot and len(_load("blip2").caption(_noise(2))) == 2
     shards[-1].unlink()
-    assert local_folder(card) is None
+    assert find_local_folder(card) is None
 
 
 def test_no_images_no_captions(captioner: VisionCaptioner) -> None:
@@ -201,8 +201,8 @@ def test_the_name_is_the_absolute_path_and_the_fingerprint_the_weights(
     ],
 )
 def test_captions_are_clean_of_repeats_and_loose_ends(raw: str, cleaned: str) -> None:
-    assert clean(raw) == cleaned
-    assert clean(cleaned) == cleaned
+    assert clean_caption(raw) == cleaned
+    assert clean_caption(cleaned) == cleaned
 
 
 def test_a_pickled_folder_of_the_user_is_refused(tmp_path: Path) -> None:
