@@ -12,7 +12,7 @@ import simplemma
 import wordfreq
 
 from core.text.analysis import STOPWORDS
-from core.text.inflections import VARIANTS, by_rule, compound, readings, regular_bases
+from core.text.inflections import VARIANTS, look_up_readings, regular_bases, select_lemmas, singularise_compound
 
 TABLE = Path("core/text/lemmas.txt")
 COMMON = 2.0  # zipf: the base 10 logarithm of how often a word is said in a billion
@@ -123,13 +123,18 @@ def _corrected(forms: list[str]) -> Iterator[tuple[str, ...]]:
     """Of what the dictionary knows: all that stands for several lemmas, and what its rule alone gets wrong."""
     for form in forms:
         meant = tuple(BY_HAND[form].split()) if form in BY_HAND else _meant(form)
-        if form not in NAMES and (len(meant) > 1 or meant != (by_rule(form) or compound(form) or (form,))):
+        if form not in NAMES and (
+            len(meant) > 1 or meant != (select_lemmas(form) or singularise_compound(form) or (form,))
+        ):
             yield (form,) if meant == (form,) else (form, *meant)
 
 
 def _meant(form: str) -> tuple[str, ...]:
-    if not (found := readings(form)):
-        return next(((form,) for lemma in compound(form) if zipf(lemma) < _SAID), compound(form) or (form,))
+    if not (found := look_up_readings(form)):
+        return next(
+            ((form,) for lemma in singularise_compound(form) if zipf(lemma) < _SAID),
+            singularise_compound(form) or (form,),
+        )
     participle = form.endswith(("ed", "ing"))
     least = max((zipf(lemma) for lemma in found if lemma != form), default=0) if participle else zipf(form)
     plausible = {lemma for lemma in found if zipf(lemma) >= least - _RARER} or set(found)
@@ -144,7 +149,7 @@ def _meant(form: str) -> tuple[str, ...]:
     ahead = zipf(form) - zipf(others[0])
     if participle and ahead > _RARER:
         return (form, *others)
-    if form not in by_rule(form):
+    if form not in select_lemmas(form):
         return (*others,)
     is_noun = form.endswith("er") and zipf(form + "s") >= zipf(form) - _PLURAL and ahead >= -_CLEARLY
     return (form, *others) if is_noun or ahead >= _CLEARLY else (*others, form)
@@ -153,11 +158,11 @@ def _meant(form: str) -> tuple[str, ...]:
 def _added(forms: list[str]) -> Iterator[tuple[str, ...]]:
     """Words that the dictionary lacks, with an inflection that is said and that simplemma reduces to them."""
     for form in forms:
-        if not readings(form) and form not in NAMES and form not in BY_HAND:
+        if not look_up_readings(form) and form not in NAMES and form not in BY_HAND:
             base = str(simplemma.lemmatize(form, lang="en"))
             if base not in regular_bases(form) and form.endswith(("ans", "ims", "ists")):  # of "Americans": a name
                 base = form[:-1] if zipf(form[:-1]) >= zipf(form) + _CLEARLY else ""
-            if base in regular_bases(form) and _is_word(base) and not readings(base):
+            if base in regular_bases(form) and _is_word(base) and not look_up_readings(base):
                 yield (base,)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.domain.image import ImageRecord
 from core.domain.result import Hit
-from core.text.inflections import shown
+from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
 STRENGTH = "How well it matches, from 0 to 1: some match from 0.5, a strong one from 0.8. It is no percentage."
@@ -21,7 +21,7 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "original": f"/originals/{record.id}",
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
-        "words": [plain(word) for word in shown(record.words)],
+        "words": [plain(word) for word in drop_hidden_lemmas(record.words)],
         "width": record.width,
         "height": record.height,
         "copies": hit.copies,

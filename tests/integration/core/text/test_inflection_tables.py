@@ -75,7 +75,7 @@ def test_a_caption_word_finds_what_a_plain_search_for_its_inflections_finds() ->
     kimono, donut.
     """
     told = _captions()
-    tokens = [{token for text in texts for token in analysis.tokens(text)} for texts in told]
+    tokens = [{token for text in texts for token in analysis.tokenize(text)} for texts in told]
     held = [{"words": analysis.analyse(*texts)} for texts in told]
     said = Counter(analysis.dictionary_form(token) for one in tokens for token in one if analysis.analyse(token))
     differ = set()
