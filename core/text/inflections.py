@@ -34,7 +34,7 @@ VARIANTS = dict(
 )
 
 _TABLE = Path(__file__).with_name("lemmas.txt")
-_LEAST_PREFIX, _LEAST_SUFFIX = 3, 5  # letters of a singularise_compound's parts: shorter ones are found in names
+_LEAST_PREFIX, _LEAST_SUFFIX = 3, 5  # letters of a compound's parts: shorter ones are found in names
 
 
 def lemmas(token: str) -> tuple[str, ...]:
