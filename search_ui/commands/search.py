@@ -120,14 +120,14 @@ def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Qu
 
 
 def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:
-    from core.rendering.contact_sheet import cells_of, draw_sheet
+    from core.rendering.contact_sheet import draw_sheet, make_cells
 
     if len(result.hits) > _SHEET:
         problem = (
             f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
         )
         raise click.BadParameter(problem, param_hint="--sheet")
-    drawn = draw_sheet(cells_of(result.hits, wiring.thumbnails.get, offset + 1), title)
+    drawn = draw_sheet(make_cells(result.hits, wiring.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")
     except OSError as error:
