@@ -76,7 +76,7 @@ def on_upload(key: str) -> None:
     if file is None:
         return
     try:
-        picture = get_library().take_picture(file.getvalue())
+        picture = get_library().add_upload(file.getvalue())
     except BucketLensError as error:
         st.session_state["upload_problem"] = f"{file.name}: {error.reason}"
     else:

@@ -29,17 +29,17 @@ def show(search: DuplicateSearch, limit: int) -> None:
         _show_groups(search, search.last, limit)
 
 
-def _show_groups(search: DuplicateSearch, look: ScanResult, limit: int) -> None:
+def _show_groups(search: DuplicateSearch, scan: ScanResult, limit: int) -> None:
     groups = search.groups(limit + 1)
     parts = [
-        f"<b>{look.groups:,}</b> group{'' if look.groups == 1 else 's'} of {look.pictures:,} pictures",
-        f"among {look.among:,}",
-        f"compared {_format_age(time.monotonic() - look.ended)}",
+        f"<b>{scan.groups:,}</b> group{'' if scan.groups == 1 else 's'} of {scan.pictures:,} pictures",
+        f"among {scan.among:,}",
+        f"compared {_format_age(time.monotonic() - scan.ended)}",
         '<a href="/" target="_self">all pictures</a>',
     ]
     st.html(f'<div class="bl-outcome" role="status"><p>{" · ".join(parts)}</p></div>')
-    if look.unseen:
-        panels.remark(f"{look.unseen:,} have no thumbnail.", "They were compared by their bytes alone.")
+    if scan.unseen:
+        panels.remark(f"{scan.unseen:,} have no thumbnail.", "They were compared by their bytes alone.")
     if groups:
         st.html(f'<div class="bl-groups">{"".join(map(_render_group, groups[:limit]))}</div>')
     else:

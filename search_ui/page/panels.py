@@ -16,7 +16,7 @@ from core.domain.image import ImageRecord
 from core.domain.result import SearchResult
 from core.errors import BucketLensError
 from core.text.sanitize import plain
-from search_ui.library.uploads import Picture
+from search_ui.library.uploads import Upload
 from search_ui.page.hints import render_message
 from search_ui.page.page_state import PageState
 
@@ -54,9 +54,9 @@ def brand(count: int | None) -> None:
     )
 
 
-def reference(label: str, picture: Picture | ImageRecord) -> None:
+def reference(label: str, picture: Upload | ImageRecord) -> None:
     """Show the picture that the search starts from, small."""
-    if isinstance(picture, Picture):
+    if isinstance(picture, Upload):
         source = "data:image/jpeg;base64," + base64.b64encode(picture.preview).decode()
         caption = "uploaded picture"
     else:

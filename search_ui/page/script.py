@@ -102,7 +102,7 @@ def _search_once(library: Library, state: PageState) -> SearchResult:
         return result
     if (state.has_text or state.upload) and library.model == "loading":
         raise _ModelLoading
-    picture = library.pictures.get(state.upload) if state.upload else None
+    picture = library.uploads.get(state.upload) if state.upload else None
     result = library.service.search(state.query(picture.data if picture else None))
     if not result.degraded or library.settings.offline:  # else the library may be back at any moment
         st.session_state["answer"] = (question, result)

@@ -125,7 +125,7 @@ def _show_upload() -> None:
 
 def _show_references(library: Library, state: PageState) -> PageState:
     like = find_record(library, state.like)
-    picture = library.pictures.get(state.upload) if state.upload else None
+    picture = library.uploads.get(state.upload) if state.upload else None
     gone = []
     if state.like and like is None:
         gone.append("the picture to compare with is not in the library any more")
