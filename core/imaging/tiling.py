@@ -21,9 +21,9 @@ of photographs, stitched by averaging, "a frisbee" and the like:
     mean               0.81         0.76         0.74         0.70
 
 The mean of unlike vectors is nearer to every text than a picture is. So with real vectors, long pictures of unlike
-parts come up too often. Where they are 5 % of a library, they take a third of the first ten hits at 2 : 1, half at 3 :
-1. Those of alike parts take a sixth and a quarter. Taking that away again, half or whole, lost more right hits than
-wrong ones (2 : 1, unlike parts):
+parts come up too often. Where they are 5 % of a library, they take a third of the first ten hits at 2 : 1. At 3 : 1
+they take half. Those of alike parts take a sixth and a quarter. Taking that away again, half or whole, lost more right
+hits than wrong ones (2 : 1, unlike parts):
 
     as it is                  average precision 0.302
     half taken away                             0.284

@@ -145,6 +145,7 @@ class _Reader:
                 self._remarks.append(f"{operators.quote(typed)} is searched as words: taken: takes {error.takes}")
 
     def result(self) -> Parsed:
+        """Return the parsed question."""
         self._copy_until(len(self._typed))
         text = "".join(self._text)
         guesses = find_guesses("".join(self._loose), alone=len(self._typed.split()) == 1)

@@ -102,13 +102,13 @@ def expand_query(text: str) -> tuple[tuple[str, ...], ...]:
     A caption matches a word when it holds one of its forms. A token that is its own first form means that alone
     ("left" is not "leave"). Any other token means all that it may stand for.
     """
-    asked: dict[tuple[str, ...], None] = {}
+    alternatives: dict[tuple[str, ...], None] = {}
     last = ""
     for token, forms in _content_words(text):
         if last != _T:  # "t-shirt" asks for no other shirt
-            asked[forms[:1] if forms[0] == token else forms] = None
+            alternatives[forms[:1] if forms[0] == token else forms] = None
         last = token
-    return tuple(asked)
+    return tuple(alternatives)
 
 
 def _content_words(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -72,9 +72,9 @@ def document_weights(*texts: str) -> dict[int, float]:
         for one, other in _neighbour_pairs(terms):
             pair = pair_id(ids[one], ids[other])
             extras[pair] = max(extras.get(pair, 0.0), weight)
-        asked = query_weights(text)
-        if len(asked) >= _WHOLE_FROM:
-            extras[_caption_id(map(term_id, asked))] = 1.0
+        query = query_weights(text)
+        if len(query) >= _WHOLE_FROM:
+            extras[_caption_id(map(term_id, query))] = 1.0
     root = {dimension: math.sqrt(total / len(captions)) for dimension, total in words.items()}
     return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in (root | extras).items()}
 
@@ -111,8 +111,8 @@ def pair_id(one: int, other: int) -> int:
 
 def _caption_id(terms: Iterable[int]) -> int:
     """Hash the dimensions of a set of words to that of a caption with just these words."""
-    held = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
-    return _PAIRS | int.from_bytes(hashlib.blake2b(held, digest_size=4).digest(), "big")
+    encoded = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
+    return _PAIRS | int.from_bytes(hashlib.blake2b(encoded, digest_size=4).digest(), "big")
 
 
 def _neighbour_pairs(terms: Sequence[str]) -> Iterator[tuple[str, str]]:

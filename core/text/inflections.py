@@ -160,7 +160,7 @@ def _table() -> dict[str, tuple[str, ...]]:
 def _displayed_lemmas() -> dict[str, tuple[str, ...]]:
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for form in _table():
-        shown, *others = lemmas(form)
+        displayed, *others = lemmas(form)
         for other in others:
-            found[other][shown] = None
-    return {lemma: tuple(shown) for lemma, shown in found.items()}
+            found[other][displayed] = None
+    return {lemma: tuple(displayed) for lemma, displayed in found.items()}

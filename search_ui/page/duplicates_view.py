@@ -22,8 +22,8 @@ def show(search: DuplicateSearch, limit: int) -> None:
     search.start()
     if search.running:
         done, total = search.progress
-        told = f"{done:,} of {total:,} pictures compared." if total else "Comparing the first pictures."
-        panels.waiting("Looking for duplicates …", f"{told} Searching works meanwhile.")
+        progress = f"{done:,} of {total:,} pictures compared." if total else "Comparing the first pictures."
+        panels.waiting("Looking for duplicates …", f"{progress} Searching works meanwhile.")
         panels.rerun_in(1.0)
     elif search.last is not None:
         _show_groups(search, search.last, limit)
@@ -43,8 +43,8 @@ def _show_groups(search: DuplicateSearch, scan: ScanResult, limit: int) -> None:
     if groups:
         st.html(f'<div class="bl-groups">{"".join(map(_render_group, groups[:limit]))}</div>')
     else:
-        told = "No two are of the same bytes, or the same but for encoding, size or a small crop."
-        panels.message("No picture is there twice", told, "Turned, mirrored or recoloured ones are not told.")
+        explanation = "No two are of the same bytes, or the same but for encoding, size or a small crop."
+        panels.message("No picture is there twice", explanation, "Turned, mirrored or recoloured ones are not told.")
     if len(groups) > limit:
         further = f'<a href="/?show=duplicates&amp;n={limit + PAGE}" target="_self">Show more</a>'
         st.html(f'<p class="bl-further">{further}</p>')

@@ -7,9 +7,9 @@ from core.errors import BucketLensError, hints, message
 from core.errors.hints import Hint
 
 
-def render_message(told: BucketLensError | str) -> str:
+def render_message(problem: BucketLensError | str) -> str:
     """Render an error or a notice with its hint; a plain text is left as it is."""
-    return message(told, render_hint)
+    return message(problem, render_hint)
 
 
 def render_hint(hint: Hint) -> str:
