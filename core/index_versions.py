@@ -1,14 +1,14 @@
-"""Which of a library's editions is meant; there is one a model, of which one is in use."""
+"""Which of a library's index versions is meant; there is one a model, of which one is in use."""
 
 from core.errors import UsageError
 from core.errors.hints import Configure, Reindex
-from core.ports.vector_index import Editions
+from core.ports.vector_index import IndexVersions
 
 
-def other_edition(editions: Editions, model: str | None) -> str:
-    """The edition that is not in use, of this model where one is named. Raises UsageError, LibraryMissing."""
-    current = editions.current()
-    others = {name: info for name, info in editions.all().items() if name != current}
+def other_version(index_versions: IndexVersions, model: str | None) -> str:
+    """The index version that is not in use, of this model where one is named. Raises UsageError, LibraryMissing."""
+    current = index_versions.current()
+    others = {name: info for name, info in index_versions.all().items() if name != current}
     fitting = [name for name, info in others.items() if model in (None, info.model)]
     made = ", ".join(sorted(info.model for info in others.values())) or "none"
     if not fitting:
@@ -18,9 +18,9 @@ def other_edition(editions: Editions, model: str | None) -> str:
     return fitting[0]
 
 
-def previous_edition(editions: Editions) -> str:
-    """The edition that was in use before. Raises UsageError."""
-    previous = editions.previous()
-    if previous is None or previous not in editions.all():
+def previous_version(index_versions: IndexVersions) -> str:
+    """The index version that was in use before. Raises UsageError."""
+    previous = index_versions.previous()
+    if previous is None or previous not in index_versions.all():
         raise UsageError("there is nothing to go back to: no other library was in use before")
     return previous

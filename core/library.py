@@ -6,7 +6,7 @@ from typing import Any, Unpack, overload
 
 from PIL import Image
 
-from core.bootstrap import Wiring, load_plots
+from core.bootstrap import Container, load_plots
 from core.domain.filter_parser import parse_filter
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.query import ImageTerm, LikeTerm, Query, QueryKeywords, QueryOptions, Term, TextTerm, Weights
@@ -25,9 +25,9 @@ Texts = str | Sequence[str]
 class Found(Sequence[Hit]):
     """The hits of a search, best first. A notebook shows them as pictures."""
 
-    def __init__(self, result: SearchResult, wiring: Wiring) -> None:
+    def __init__(self, result: SearchResult, container: Container) -> None:
         self.result = result
-        self._wiring = wiring
+        self._container = container
 
     def __len__(self) -> int:
         return len(self.result.hits)
@@ -49,7 +49,7 @@ class Found(Sequence[Hit]):
 
     def thumbnail(self, hit: Hit) -> bytes | None:
         """A JPEG, or None where there is none."""
-        return self._wiring.thumbnails.get(hit.record.id)
+        return self._container.thumbnails.get(hit.record.id)
 
     def _repr_html_(self) -> str:
         return html_grid(self.result, self.thumbnail)
@@ -62,10 +62,10 @@ class Found(Sequence[Hit]):
 class Library:
     """Reads one library; its model is loaded by the first search that needs it. Close it, or use it in a `with`."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, container: Container) -> None:
         """Offline (a setting) the library's copy is read. Raises LibraryMissing, LibraryBusy."""
-        self._wiring = wiring
-        self._index: SearchableIndex = wiring.searched
+        self._container = container
+        self._index: SearchableIndex = container.searched
 
     @classmethod
     def open(cls, data: str | Path | None = None, **settings: Any) -> "Library":
@@ -73,7 +73,7 @@ class Library:
 
         Raises InvalidSetting, LibraryMissing, LibraryBusy.
         """
-        return cls(Wiring(load_settings(data=data, **settings)))
+        return cls(Container(load_settings(data=data, **settings)))
 
     def search(
         self,
@@ -104,33 +104,35 @@ class Library:
 
         Raises what SearchService.search does.
         """
-        max_bytes = self._wiring.settings.decode.max_bytes
+        max_bytes = self._container.settings.decode.max_bytes
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
         terms: list[Term] = [] if text is None else [TextTerm(text)]
         terms += [ImageTerm(read_picture(picture, max_bytes)) for picture in pictures]
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
         parsed = filter if isinstance(filter, Filter) else parse_filter(filter)
+        if must or any_of or none_of:
+            parsed = caption_words(_several(must), _several(any_of), _several(none_of)) & parsed
         query = build_query(
             terms,
-            caption_words(_several(must), _several(any_of), _several(none_of)) & parsed,
+            parsed,
             raw=raw,
             weights=weights,
-            default_weights=self._wiring.settings.ranking.weights,
+            default_weights=self._container.settings.ranking.weights if isinstance(weights, Mapping) else None,
             options=QueryOptions(**options),
         )
         return self.ask(query)
 
     def ask(self, query: Query) -> Found:
         """As `search`, for a query that is made already."""
-        return Found(self._wiring.search.search(query), self._wiring)
+        return Found(self._container.search.search(query), self._container)
 
     def __len__(self) -> int:
         """How many pictures can be found."""
         return self._index.count(INDEXED)
 
     def close(self) -> None:
-        self._wiring.close()
+        self._container.close()
 
     def __enter__(self) -> "Library":
         return self

@@ -5,16 +5,16 @@ import sys
 import click
 
 from core.commands.hints import render_message
-from core.commands.options import wire
+from core.commands.options import open_container
 from core.errors import BucketLensError
 
 
 def main() -> None:
     """Fetch and load both models; exit with the error's code where one cannot be had."""
-    with wire() as wiring:
+    with open_container() as container:
         try:
-            click.echo(f"encoder {wiring.encoder.name} is here")
-            click.echo(f"captioner {wiring.captioner.name} is here")
+            click.echo(f"encoder {container.encoder.name} is here")
+            click.echo(f"captioner {container.captioner.name} is here")
         except BucketLensError as error:
             click.echo(f"bucketlens: {render_message(error)}", err=True)
             sys.exit(error.exit_code)

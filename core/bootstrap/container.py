@@ -18,7 +18,7 @@ from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
-from core.ports.vector_index import Editions, IndexInfo, SearchableIndex, VectorIndex
+from core.ports.vector_index import IndexInfo, IndexVersions, SearchableIndex, VectorIndex
 from core.search.relevance_scale import Calibration
 from core.search.service import SearchService
 from core.settings import DEFAULT_MODEL, Settings
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from core.adapters.qdrant_server.client import Server
 
 
-class Wiring:
+class Container:
     """One process's adapters, each made at its first use and shared from then on. Close it to let go of everything."""
 
-    def __init__(self, settings: Settings, *, edition: str | None = None, encoder: Encoder | None = None) -> None:
-        """`edition`: which of the library's, if not the one in use. `encoder`: one that is loaded already."""
+    def __init__(self, settings: Settings, *, version: str | None = None, encoder: Encoder | None = None) -> None:
+        """`version`: which of the library's, if not the one in use. `encoder`: one that is loaded already."""
         self.settings = settings
         self.sources = Sources(settings)
         self.files = DataFolder(settings.data)
-        self._edition = edition
+        self._version = version
         self._writes = False
         self._stop_waiting: threading.Event | None = None
         self._index = Lazy(self._open_index)
@@ -57,7 +57,7 @@ class Wiring:
         self._stop_waiting = until or self._stop_waiting
 
     @cached_property
-    def editions(self) -> Editions:
+    def index_versions(self) -> IndexVersions:
         """The library, with an index for every model that it was made for."""
         if self.settings.qdrant.url is None:
             return factories.folder_library(self.settings.data, self._patience)
@@ -82,29 +82,29 @@ class Wiring:
         try:
             _ = self.index
         except LibraryMissing:
-            self.editions.create(info or _info_of(self.encoder))
+            self.index_versions.create(info or _info_of(self.encoder))
             self.files.last_run.forget()
             self.files.recaption_checkpoint.delete()
         if self._encoder.is_made and self.encoder.fingerprint != self.index.info.fingerprint:
             self._encoder.take()  # that of the library which was here before this one
         return self.index
 
-    def edition(self, name: str, *, mirrored: bool = False) -> "Wiring":
-        """Return the same library in this edition, whichever is in use; its model is the edition's own.
+    def at_version(self, name: str, *, mirrored: bool = False) -> "Container":
+        """Return the same library in this index version, whichever is in use; its model is the index version's own.
 
         `mirrored`: it is the one in use, of which the mirror is a copy.
         """
-        return Wiring(self._settings_of_edition(mirrored=mirrored), edition=name)
+        return Container(self._settings_of_version(mirrored=mirrored), version=name)
 
-    def beside(self, model: str) -> "Wiring":
-        """Return the same library in the edition for this model, which is made where there is none.
+    def beside(self, model: str) -> "Container":
+        """Return the same library in the index version for this model, which is made where there is none.
 
         Raises ModelUnavailable.
         """
         encoder = factories.load_encoder(model, self.settings)
         self.write()
-        name = self.editions.beside(_info_of(encoder))
-        return Wiring(self._settings_of_edition(mirrored=False), edition=name, encoder=encoder)
+        name = self.index_versions.beside(_info_of(encoder))
+        return Container(self._settings_of_version(mirrored=False), version=name, encoder=encoder)
 
     @property
     def encoder(self) -> Encoder:
@@ -198,7 +198,7 @@ class Wiring:
             mirror.close()
         self.let_go()
 
-    def __enter__(self) -> "Wiring":
+    def __enter__(self) -> "Container":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -220,7 +220,7 @@ class Wiring:
         return factories.connect_server(qdrant, writes=self._writes, patience_s=patience_s, stop=self._stop_waiting)
 
     def _open_index(self) -> VectorIndex:
-        return self.editions.open(self._edition)
+        return self.index_versions.open(self._version)
 
     def _load_encoder(self) -> Encoder:
         info = self._info()
@@ -246,7 +246,7 @@ class Wiring:
                 raise
         return self.mirror.info
 
-    def _settings_of_edition(self, *, mirrored: bool) -> Settings:
+    def _settings_of_version(self, *, mirrored: bool) -> Settings:
         mirror = self.settings.mirror
         mirror = mirror.model_copy(update={"enabled": mirrored and mirror.enabled})
         return self.settings.model_copy(update={"model": None, "mirror": mirror})

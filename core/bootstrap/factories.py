@@ -9,7 +9,7 @@ from core.domain.model_catalog import ModelCard
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
-from core.ports.vector_index import Editions
+from core.ports.vector_index import IndexVersions
 from core.rendering.plots import Plots
 from core.search.relevance_scale import Calibration
 from core.settings import DEFAULT_CAPTIONER, DEMO, QdrantSettings, Settings
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from core.adapters.qdrant_server.client import Server
 
 
-def folder_library(data: Path, wait_s: float) -> Editions:
+def folder_library(data: Path, wait_s: float) -> IndexVersions:
     """Return the library in a folder, for which another process is waited for so long."""
     from core.adapters.qdrant_edge.library import FolderLibrary
 
     return FolderLibrary(data, wait_s)
 
 
-def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> Editions:
+def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> IndexVersions:
     """Return the library on a server, for which `connect` is called whenever it is asked."""
     from core.adapters.qdrant_server.collection import Layout
     from core.adapters.qdrant_server.library import ServerLibrary

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from core.commands.hints import render_message
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.filters import FAILED
 from core.domain.image import ImageRecord
@@ -20,8 +20,8 @@ from core.text.sanitize import printable
 @json_option
 def failures(data: Path | None, as_json: bool) -> None:
     """List every file that could not be indexed, with its reason."""
-    with wire(data=data) as wiring:
-        failed = scroll_all(wiring.index.scroll, FAILED)
+    with open_container(data=data) as container:
+        failed = scroll_all(container.index.scroll, FAILED)
         found = [_to_dict(record) for record in failed] if as_json else []
         finish({"failures": found}, _lines(failed), as_json=as_json)
 

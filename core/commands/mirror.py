@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring, model_folder
+from core.bootstrap import Container, model_folder
 from core.commands.hints import library_options, render_hint
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.model_catalog import find
 from core.errors import UsageError
@@ -30,9 +30,9 @@ def mirror() -> None:
 @json_option
 def build(anew: bool, data: Path | None, as_json: bool) -> None:
     """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
-    with wire(data=data) as wiring:
-        wiring.mirrors.build(wiring.index, anew=anew)
-        _finish_with_summary(wiring, as_json)
+    with open_container(data=data) as container:
+        container.mirrors.build(container.index, anew=anew)
+        _finish_with_summary(container, as_json)
 
 
 @mirror.command()
@@ -40,8 +40,8 @@ def build(anew: bool, data: Path | None, as_json: bool) -> None:
 @json_option
 def status(data: Path | None, as_json: bool) -> None:
     """Tell how old the copy is, what it holds, and whether it is sound."""
-    with wire(data=data) as wiring:
-        _finish_with_summary(wiring, as_json)
+    with open_container(data=data) as container:
+        _finish_with_summary(container, as_json)
 
 
 @mirror.command()
@@ -49,8 +49,8 @@ def status(data: Path | None, as_json: bool) -> None:
 @json_option
 def verify(data: Path | None, as_json: bool) -> None:
     """Read every file of the copy, and of the one before it, and compare them with what was written."""
-    with wire(data=data) as wiring:
-        found = wiring.mirrors.verify()
+    with open_container(data=data) as container:
+        found = container.mirrors.verify()
     damaged = any(problem for _, problem in found)
     finish(
         {"generations": [{"name": name, "problem": problem} for name, problem in found]},
@@ -74,8 +74,8 @@ def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as
     """
     if file.exists() and not force:
         raise UsageError(f"{file} is there already: give another name, or --force to replace it")
-    with wire(data=data) as wiring:
-        packed = wiring.mirrors.export(file, wiring.thumbnails if thumbnails else None)
+    with open_container(data=data) as container:
+        packed = container.mirrors.export(file, container.thumbnails if thumbnails else None)
         points, size = packed.manifest.points, file.stat().st_size
         lines = (
             f"{points:,} entries and {packed.thumbnails:,} thumbnails, {size / 1e6:,.1f} MB",
@@ -95,10 +95,10 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
     All of FILE is checked before it is used; one that is not whole changes nothing. Take files only from who may show
     you pictures: what they hold is shown as it is.
     """
-    with wire(data=data) as wiring:
-        packed = wiring.mirrors.take_in(file, wiring.thumbnails, wiring.editions)
+    with open_container(data=data) as container:
+        packed = container.mirrors.take_in(file, container.thumbnails, container.index_versions)
         if as_json:
-            _finish_with_summary(wiring, as_json)
+            _finish_with_summary(container, as_json)
             return
         as_of = packed.as_of.isoformat(" ", "seconds")
         lines = [f"{packed.manifest.points:,} entries and {packed.thumbnails:,} thumbnails, as they were at {as_of}"]
@@ -108,13 +108,13 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
             lines.append(
                 f"the model {name} is not on this machine: without it there is browsing, but no search by words"
             )
-        lines.append(f"search it: bucketlens ui --offline {printable(library_options(wiring.settings.data))}")
+        lines.append(f"search it: bucketlens ui --offline {printable(library_options(container.settings.data))}")
         click.echo("\n".join(lines))
 
 
-def _finish_with_summary(wiring: Wiring, as_json: bool) -> None:
+def _finish_with_summary(container: Container, as_json: bool) -> None:
     """Print how old the copy is and what it holds. Raises MirrorMissing, MirrorDamaged."""
-    copy = wiring.mirror
+    copy = container.mirror
     found = asdict(copy.summary()) | {
         "as_of": copy.as_of.isoformat(),
         "bytes": copy.size_bytes(),

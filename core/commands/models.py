@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring, model_folder
-from core.commands.options import json_option, wire
+from core.bootstrap import Container, model_folder
+from core.commands.options import json_option, open_container
 from core.commands.output import finish
 from core.domain.model_catalog import MODELS, ModelCard, Role, names
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL
@@ -19,12 +19,12 @@ _OPTIONS: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner"}
 @json_option
 def models(as_json: bool) -> None:
     """List the models that can be used, and which of them are here."""
-    with wire() as wiring:
-        rows = [_row(wiring, card) for card in MODELS]
+    with open_container() as container:
+        rows = [_row(container, card) for card in MODELS]
         finish({"models": rows}, _lines(rows), as_json=as_json)
 
 
-def _row(wiring: Wiring, card: ModelCard) -> dict[str, Any]:
+def _row(container: Container, card: ModelCard) -> dict[str, Any]:
     folder = model_folder(card)
     here = "shipped" if card.folder else "cached"
     return {

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.log_config import configure_logging
 from core.settings import load_settings
 
@@ -29,7 +29,7 @@ def add_options(options: Iterable[Option]) -> Callable[[F], F]:
 
 
 def data_option(command: F) -> F:
-    """Add --data, and --qdrant-url, which `wire` finds in click's context."""
+    """Add --data, and --qdrant-url, which `open_container` finds in click's context."""
     server = click.option(
         "--qdrant-url",
         metavar="URL",
@@ -62,8 +62,8 @@ def model_option(command: F) -> F:
     )(command)
 
 
-def wire(**flags: Any) -> Wiring:
-    """Make the wiring from command-line flags (None: not given), and configure logging as the settings say.
+def open_container(**flags: Any) -> Container:
+    """Make the container from command-line flags (None: not given), and configure logging as the settings say.
 
     Raises InvalidSetting.
     """
@@ -71,7 +71,7 @@ def wire(**flags: Any) -> Wiring:
     url = context.meta.get(f"{_FLAGS}.qdrant_url") if context else None
     settings = load_settings(**{"qdrant_url": url, **flags})
     configure_logging(settings.log.level)
-    return Wiring(settings)
+    return Container(settings)
 
 
 def _remember_flag(context: click.Context, parameter: click.Parameter, given: str | None) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from core.availability.recall import Recall
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.hints import render_hint, render_message
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.errors import BucketLensError
@@ -27,14 +27,14 @@ _ALL_SOURCES = 1_000_000
 @json_option
 def status(data: Path | None, as_json: bool) -> None:
     """Tell what is in the library: pictures, captions, failures, sources, model, size."""
-    with wire(data=data) as wiring:
-        found = _gather(wiring)
-        finish(found, _lines(found, wiring.settings), as_json=as_json)
+    with open_container(data=data) as container:
+        found = _gather(container)
+        finish(found, _lines(found, container.settings), as_json=as_json)
 
 
-def _gather(wiring: Wiring) -> dict[str, Any]:
-    index = wiring.index
-    last = wiring.files.last_run.latest()
+def _gather(container: Container) -> dict[str, Any]:
+    index = container.index
+    last = container.files.last_run.latest()
     return {
         "images": index.count(INDEXED),
         "failed": index.count(FAILED),
@@ -45,9 +45,9 @@ def _gather(wiring: Wiring) -> dict[str, Any]:
         "model": index.info.model,
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
-        "mirror": _summarize_mirror(wiring),
-        "recall": _read_recall(wiring, index.info.fingerprint),
-        "bytes_on_disk": index.size_bytes() + _sum_bytes(wiring.files.thumbnails),
+        "mirror": _summarize_mirror(container),
+        "recall": _read_recall(container, index.info.fingerprint),
+        "bytes_on_disk": index.size_bytes() + _sum_bytes(container.files.thumbnails),
     }
 
 
@@ -60,25 +60,25 @@ def _count_sources(index: VectorIndex) -> list[dict[str, Any]]:
     ]
 
 
-def _summarize_mirror(wiring: Wiring) -> dict[str, Any] | None:
+def _summarize_mirror(container: Container) -> dict[str, Any] | None:
     """Return None where there is no mirror, and its problem alone where it cannot be opened."""
-    if not wiring.mirrors.exists():
+    if not container.mirrors.exists():
         return None
     try:
-        summary = wiring.mirror.summary()
-        as_of, problem = wiring.mirror.as_of.isoformat(), wiring.mirror.health
+        summary = container.mirror.summary()
+        as_of, problem = container.mirror.as_of.isoformat(), container.mirror.health
     except BucketLensError as error:
         return {"problem": render_message(error)}
     return asdict(summary) | {"as_of": as_of, "problem": problem}
 
 
-def _read_recall(wiring: Wiring, fingerprint: str) -> dict[str, Any] | None:
+def _read_recall(container: Container, fingerprint: str) -> dict[str, Any] | None:
     """Return the recall of the page's last searches with this model, or None where none was compared."""
-    measured_with, samples = wiring.files.recall_log.read()
+    measured_with, samples = container.files.recall_log.read()
     found = Recall.of(samples)
     if found is None or measured_with != fingerprint:
         return None
-    warning = wiring.settings.recall.warning
+    warning = container.settings.recall.warning
     return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
 
 

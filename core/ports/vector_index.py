@@ -156,10 +156,10 @@ class VectorIndex(SearchableIndex, Protocol):
         ...
 
 
-class Editions(Protocol):
+class IndexVersions(Protocol):
     """A library's indexes, by their names: one a model, of which one is in use."""
 
-    def open(self, edition: str | None = None) -> VectorIndex:
+    def open(self, version: str | None = None) -> VectorIndex:
         """The one in use, unless another is asked for. Raises LibraryMissing."""
         ...
 
@@ -168,7 +168,7 @@ class Editions(Protocol):
         ...
 
     def beside(self, info: IndexInfo) -> str:
-        """The name of the edition for this model, which is made where there is none. It is not in use for that."""
+        """Return the name of the index version for this model, made where there is none; it is not in use for that."""
         ...
 
     def all(self) -> Mapping[str, IndexInfo]: ...
@@ -181,6 +181,6 @@ class Editions(Protocol):
         """The one that was in use before."""
         ...
 
-    def use(self, edition: str) -> None:
+    def use(self, version: str) -> None:
         """From now on who opens the library opens this one. At once, or not at all."""
         ...

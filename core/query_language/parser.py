@@ -10,24 +10,16 @@ A year or a file's name without an operator is text too. It becomes a guess, whi
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypedDict
 
 from core.domain.filters import EVERYTHING, Filter
-from core.domain.query import AS_TYPED, Interpretation, Operator, Term, TextTerm
+from core.domain.query import AS_TYPED, Interpretation, Operator
 from core.errors import InvalidQuery
 from core.query_language import operators
 from core.query_language.guesses import find_guesses
 
 MAX_OPERATORS = 40
-# The weight of what is left out, for a text of weight 1. Of 93 questions for one thing without another, put to 500
-# photographs (CLIP ViT-B/32), 57 % of the first 20 are right at -0.5, 52 % at -1 and at 0; of 199 for a thing without a
-# colour, put to 600 drawn scenes (the demo CLIP), all but 0.1 %. More pushes further than what is looked for holds.
-AWAY = -0.5
-
-_NOTHING_LOOKED_FOR = "nothing is looked for, only left out by what captions say: these are the newest of the others"
 _LONGEST_PHRASE = 1000  # characters
 # The hyphen, the minus signs, and the dash that phones make of a hyphen. Not the em dash, which parts sentences.
 _MINUS = "-\u2010\u2011\u2212\u2013\ufe63\uff0d"
@@ -62,41 +54,6 @@ class Parsed:
     avoided: tuple[str, ...] = ()
     filter: Filter = EVERYTHING
     interpretation: Interpretation = AS_TYPED
-
-
-class QueryParts(TypedDict):
-    """Keyword arguments of a Query."""
-
-    terms: tuple[Term, ...]
-    filter: Filter
-    interpretation: Interpretation
-
-
-def compile_terms(terms: Sequence[Term], filter: Filter = EVERYTHING, *, raw: bool = False) -> QueryParts:
-    """Parse the texts that are looked for as questions; other terms and the filter stay. Raises InvalidQuery.
-
-    `raw`: every text is searched as it was typed. What a question leaves out also ranks away from it, but only where
-    something is looked for. By itself it is a filter.
-    """
-    kept: list[Term] = []
-    understood = AS_TYPED
-    away: list[Term] = []
-    for term in terms:
-        if raw or not isinstance(term, TextTerm) or term.weight < 0:
-            kept.append(term)
-            continue
-        parsed = parse(term.text)
-        if parsed.text.strip():
-            kept.append(TextTerm(parsed.text, term.weight))
-        if parsed.interpretation != AS_TYPED:
-            away += [TextTerm(text, AWAY * term.weight) for text in parsed.avoided]
-            filter &= parsed.filter
-            understood += parsed.interpretation
-    if any(term.weight > 0 for term in kept):
-        kept += away
-    elif away:
-        understood += Interpretation(remarks=(_NOTHING_LOOKED_FOR,))
-    return QueryParts(terms=tuple(kept), filter=filter, interpretation=understood)
 
 
 @lru_cache(maxsize=256)

@@ -72,4 +72,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the places that settings come from; earlier ones win over later ones, and all over the defaults."""
         return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.options import data_option, wire
+from core.commands.options import data_option, open_container
 from core.errors import LibraryMissing
 from core.settings import DEMO
 from ingest.commands.ingest import ingest_sources
@@ -24,17 +24,17 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
     """
     from demo.scenes.sample_library import PICTURES
 
-    with wire(data=data, model=DEMO, captioner=DEMO) as wiring:
+    with open_container(data=data, model=DEMO, captioner=DEMO) as container:
         with suppress(LibraryMissing):
-            if wiring.index.info.model != DEMO:
-                _ = wiring.encoder  # raises ModelMismatch, before anything is drawn into somebody's library
-        pictures = wiring.settings.data / PICTURES
+            if container.index.info.model != DEMO:
+                _ = container.encoder  # raises ModelMismatch, before anything is drawn into somebody's library
+        pictures = container.settings.data / PICTURES
         _draw(pictures, count)
-        code = ingest_sources(wiring, [str(pictures)])
+        code = ingest_sources(container, [str(pictures)])
         if code:
             raise click.exceptions.Exit(code)
         if ui:
-            serve(wiring, port=port)
+            serve(container, port=port)
 
 
 def _draw(folder: Path, count: int) -> None:

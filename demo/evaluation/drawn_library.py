@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.ids import point_id
 from core.evaluation.evaluator import GroundTruth
 from core.settings import DEMO, load_settings
@@ -35,7 +35,7 @@ _FEW = 100  # pictures that are drawn before another process has begun
 class DrawnLibrary:
     """Indexed and captioned by the demo models; `scenes` by the ids of their pictures."""
 
-    wiring: Wiring
+    container: Container
     scenes: Mapping[str, Scene]
 
 
@@ -56,15 +56,15 @@ def drawn_library(scenes: Sequence[Scene], show: Show = _quietly) -> Iterator[Dr
             with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
                 deque(pool.map(_draw, scenes, paths, chunksize=25), maxlen=0)
         settings = load_settings(data=Path(folder) / "data", model=DEMO, captioner=DEMO)
-        with Wiring(settings) as wiring:
+        with Container(settings) as container:
             with Signals() as signals:
-                runner = Runner(wiring, [str(pictures)], signals, show)
+                runner = Runner(container, [str(pictures)], signals, show)
                 source = runner.stores()[0].source
                 runner.sync()
             if signals.received:
                 raise KeyboardInterrupt
             ids = [point_id(source, path.name) for path in paths]
-            yield DrawnLibrary(wiring, dict(zip(ids, scenes, strict=True)))
+            yield DrawnLibrary(container, dict(zip(ids, scenes, strict=True)))
 
 
 def known(scenes: Mapping[str, Scene], questions: Mapping[str, Question]) -> GroundTruth:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
 from core.evaluation.evaluator import GroundTruth
@@ -21,20 +21,20 @@ COUNT = 500
 
 
 @contextmanager
-def made(count: int = COUNT) -> Iterator[tuple[Wiring, GroundTruth]]:
+def made(count: int = COUNT) -> Iterator[tuple[Container, GroundTruth]]:
     """A demo library of its own, gone afterwards."""
     with drawn_library([library_scene(number) for number in range(1, count + 1)], show) as library:
-        yield library.wiring, _ground_truth(library.scenes)
+        yield library.container, _ground_truth(library.scenes)
 
 
-def known_of(wiring: Wiring) -> GroundTruth | None:
+def known_of(container: Container) -> GroundTruth | None:
     """Of a library that `bucketlens demo` made; None of any other."""
-    if wiring.index.info.model != DEMO:
+    if container.index.info.model != DEMO:
         return None
-    source = wiring.sources.canonical_name(str(wiring.settings.data / PICTURES))
+    source = container.sources.canonical_name(str(container.settings.data / PICTURES))
     scenes = {
         record.id: library_scene(number)
-        for record in scroll_all(wiring.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
+        for record in scroll_all(container.index.scroll, INDEXED & Filter(all=(Match("source", (source,)),)))
         if (number := number_of(record.key)) is not None
     }
     return _ground_truth(scenes) if scenes else None

@@ -81,16 +81,16 @@ def weighings(steps: Sequence[float] = (0.05, 0.25)) -> dict[str, Weights]:
 def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping[str, Weights]) -> Measured:
     """At most so many questions of either sort, and so many cases of "X, not Y"."""
     dice = random.Random("fusion")
-    wiring, scenes = library.wiring, list(library.scenes.values())
-    gallery = EvaluationSet(wiring.index, len(scenes))
+    container, scenes = library.container, list(library.scenes.values())
+    gallery = EvaluationSet(container.index, len(scenes))
     asked = paraphrase_all(dice.sample(scenes, min(questions, len(scenes))), dice)
     captions, short = (
-        gallery.evaluate_texts(wiring.encoder, gallery.select_questions(known(library.scenes, some)), compared)
+        gallery.evaluate_texts(container.encoder, gallery.select_questions(known(library.scenes, some)), compared)
         for some in (asked, _short(scenes, questions, dice))
     )
     both = {name: captions[name].together(short[name]) for name in compared}
     pairs = _cases(scenes, cases, dice)
-    kept = sum(_keeps_out(wiring.search, library.scenes, *pair, dice) for pair in pairs)
+    kept = sum(_keeps_out(container.search, library.scenes, *pair, dice) for pair in pairs)
     return Measured(captions, short, both, len(pairs), kept / max(1, len(pairs)))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.vectors import Matrix
 from core.imaging.decoder import Pixels
 from core.imaging.tiling import tile_boxes
@@ -134,10 +134,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure how long pictures are best shown to a model.")
     parser.add_argument("--pictures", type=int, default=100, help="of every length (default 100)")
     given = parser.parse_args(arguments)
-    with TemporaryDirectory() as nowhere, Wiring(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as wiring:
+    with (
+        TemporaryDirectory() as nowhere,
+        Container(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as container,
+    ):
         for ratio in RATIOS:
             for within in (False, True):
-                found = measure(wiring.encoder, given.pictures, ratio, within=within)
+                found = measure(container.encoder, given.pictures, ratio, within=within)
                 told = "  ".join(f"{name} {area:.3f}" for name, area in found.items())
                 sys.stdout.write(f"{ratio} : 1, ends {'within' if within else 'between'} scenes: {told}\n")
                 sys.stdout.flush()

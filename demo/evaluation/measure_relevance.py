@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.vectors import Matrix, unit
 from core.search import relevance
 from core.search.relevance_scale import SAMPLE
@@ -80,8 +80,11 @@ def drawn_cases(count: int, each: int, seed: str = "strength") -> tuple[Case, Ma
     dice = random.Random(seed)
     scenes = evaluation_scenes(count)
     vectors = encode_pictures(load_clip(), [Image.fromarray(thumbnail(scene)) for scene in scenes])
-    with TemporaryDirectory() as nowhere, Wiring(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as wiring:
-        encoder = wiring.encoder
+    with (
+        TemporaryDirectory() as nowhere,
+        Container(load_settings(data=Path(nowhere), model=DEMO, device="cpu")) as container,
+    ):
+        encoder = container.encoder
     asked = [short_question(dice.choice(_answering(scenes, sort)), sort, dice) for sort in SORTS for _ in range(each)]
     texts = [word_question(question, dice) for question in asked]
     hidden = SceneTable.of(scenes).answers(asked)  # (N, Q)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from ingest.commands.options import captioner_options, store_options
 from ingest.jobs.runner import Runner
@@ -36,8 +36,11 @@ def caption(
     """
     from ingest.commands.progress import collect_remarks, show, summarize_captions
 
-    with wire(data=data, captioner=captioner, caption_beams=beams, **stores) as wiring, Signals() as signals:
-        report = Runner(wiring, (), signals, show, caption_all=caption_all).caption(redo=redo)
+    with (
+        open_container(data=data, captioner=captioner, caption_beams=beams, **stores) as container,
+        Signals() as signals,
+    ):
+        report = Runner(container, (), signals, show, caption_all=caption_all).caption(redo=redo)
     finish(
         report.to_dict(),
         summarize_captions(report),

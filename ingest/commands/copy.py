@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, json_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, note
 from core.errors import LibraryUnreachable, UsageError
 from core.ports.vector_index import VectorIndex
@@ -36,8 +36,10 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     folder (that of a server is --data). Pictures that are there already, and are the same, are skipped: the same
     command goes on after a stop or a kill. In the end both are compared: the number of pictures, and 500 of them whole.
     """
-    with wire(data=data) as given, ExitStack() as opened, Signals() as signals:
-        source, target = (opened.enter_context(Wiring(_settings_at(given.settings, place))) for place in (origin, goal))
+    with open_container(data=data) as given, ExitStack() as opened, Signals() as signals:
+        source, target = (
+            opened.enter_context(Container(_settings_at(given.settings, place))) for place in (origin, goal)
+        )
         if _location(source.settings) == _location(target.settings):
             raise UsageError("--from and --to are the same library: give two")
         target.write(until=signals.stop)
@@ -59,7 +61,7 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
     )
 
 
-def _lock(opened: ExitStack, *libraries: Wiring) -> None:
+def _lock(opened: ExitStack, *libraries: Container) -> None:
     """Keep others on this machine from writing the libraries meanwhile. Raises LibraryBusy."""
     for folder in {library.settings.data.resolve() for library in libraries}:
         lock = opened.enter_context(RunLock(folder))
@@ -102,7 +104,7 @@ def _location(settings: Settings) -> str:
     return settings.qdrant.url or str(settings.data.resolve())
 
 
-def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> int:
+def _copy_thumbnails(source: Container, target: Container, stop: threading.Event) -> int:
     """Copy thumbnails where the libraries keep them in two folders. Return how many were missing or different."""
     if source.settings.data.resolve() == target.settings.data.resolve():
         return 0
@@ -117,7 +119,7 @@ def _copy_thumbnails(source: Wiring, target: Wiring, stop: threading.Event) -> i
     return count
 
 
-def _copy_last_run(source: Wiring, target: Wiring) -> None:
+def _copy_last_run(source: Container, target: Container) -> None:
     for name, ended in source.files.last_run.sources().items():
         with suppress(OSError):
             target.files.last_run.write(ended, [name])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, json_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, print_note
 from core.errors import Notice, UsageError
 from core.text.sanitize import printable
@@ -27,37 +27,37 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
 
     SOURCE is named as for `bucketlens ingest`, or as `bucketlens status` lists it. It need not be there any more.
     """
-    with wire(data=data) as wiring, Signals() as signals:
+    with open_container(data=data) as container, Signals() as signals:
         if yes:
-            wiring.write(until=signals.stop)
-        index, lock = wiring.index, RunLock(wiring.settings.data)
+            container.write(until=signals.stop)
+        index, lock = container.index, RunLock(container.settings.data)
         lock.look()
-        found = forgetting.plan_forget(index, source, wiring.sources.canonical_name(source))
+        found = forgetting.plan_forget(index, source, container.sources.canonical_name(source))
         if yes:
             with lock:
-                for _ in forgetting.forget(index, wiring.thumbnails, found, signals.stop):
+                for _ in forgetting.forget(index, container.thumbnails, found, signals.stop):
                     pass
                 if not lock.unclean:
                     lock.ended_well()
             if found.done:
-                wiring.files.last_run.forget(found.source)
-            rebuild = found.removed and wiring.mirrors.exists()
-            if rebuild and (problem := wiring.mirrors.try_build(lambda: wiring.index, anew=True)):
+                container.files.last_run.forget(found.source)
+            rebuild = found.removed and container.mirrors.exists()
+            if rebuild and (problem := container.mirrors.try_build(lambda: container.index, anew=True)):
                 print_note(f"the library's copy still holds it ({printable(Notice.quoting(problem).reason)}): {_ERASE}")
         code = 0 if found.done else signals.exit_code(0)
-        finish(found.to_dict(), _lines(found, wiring), as_json=as_json, exit_code=code)
+        finish(found.to_dict(), _lines(found, container), as_json=as_json, exit_code=code)
         if not yes:
             raise UsageError("nothing was removed: run the same command again with --yes to remove them")
 
 
-def _lines(found: forgetting.ForgetPlan, wiring: Wiring) -> Iterator[str]:
+def _lines(found: forgetting.ForgetPlan, container: Container) -> Iterator[str]:
     """Say what has gone, or what would go."""
     source = printable(found.source)
     human = f", {found.human:,} of them with captions that a person wrote" if found.human else ""
     contents = f"{found.images:,} pictures{human}, and {found.failed:,} that failed"
     if found.removed:
         yield f"removed {found.removed:,} of {found.images + found.failed:,} from {source}: {contents}"
-        if found.source in map(wiring.sources.canonical_name, (each.name for each in wiring.settings.sources)):
+        if found.source in map(container.sources.canonical_name, (each.name for each in container.settings.sources)):
             yield "it is one of the `sources` of bucketlens.toml: the next ingest reads it again"
     else:
         yield f"from {source} the library holds {contents}:"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, note
 from core.errors import UsageError
 from ingest.jobs.runner import Runner
@@ -35,14 +35,14 @@ def import_vectors(
 
     if names is not None and len(files) > 1:
         raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
-    with wire(data=data, model=model) as wiring, Signals() as signals:
-        store_of = wiring.sources.naming(source)  # before anything is made
-        runner = Runner(wiring, [], signals, show)
+    with open_container(data=data, model=model) as container, Signals() as signals:
+        store_of = container.sources.naming(source)  # before anything is made
+        runner = Runner(container, [], signals, show)
         report = runner.import_vectors(
             lambda context, report: VectorImport(
                 context,
                 store_of,
-                lambda path: wiring.sources.vectors(path, names, context.index.info.dimension),
+                lambda path: container.sources.vectors(path, names, context.index.info.dimension),
                 report,
             ).run(files)
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, json_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, note, print_error, print_result
 from core.errors import BucketLensError, LibraryMissing, UsageError
 from core.text.sanitize import printable
@@ -85,8 +85,8 @@ def ingest(
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
     With --every, --cron or --watch it goes on until it is stopped, and tells of each run in a line.
     """
-    with wire(data=data, model=model, captioner=captioner, caption_beams=beams, **stores) as wiring:
-        sources = sources or tuple(source.name for source in wiring.settings.sources)
+    with open_container(data=data, model=model, captioner=captioner, caption_beams=beams, **stores) as container:
+        sources = sources or tuple(source.name for source in container.settings.sources)
         if not sources:
             raise UsageError(
                 'no source to ingest: name one, as in `bucketlens ingest ~/Pictures`, or put sources = ["~/Pictures"] '
@@ -106,18 +106,20 @@ def ingest(
         if dry_run and (going_on or metrics_port is not None):
             raise UsageError("--dry-run does nothing, so it goes with none of --every, --cron, --watch, --metrics-port")
         if dry_run:
-            _dry_run(wiring, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json)
+            _dry_run(container, sources, caption_files, retry_failed, confirm_deletes, as_json=as_json)
             return
-        observer = NULL_OBSERVER if metrics_port is None else _metrics(wiring, metrics_host, metrics_port)
+        observer = NULL_OBSERVER if metrics_port is None else _metrics(container, metrics_host, metrics_port)
         if going_on:
-            code = _keep_going(wiring, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json)
+            code = _keep_going(
+                container, sources, caption_files, every, cron, watch, choices, observer, as_json=as_json
+            )
         else:
-            code = ingest_sources(wiring, sources, caption_files, as_json=as_json, observer=observer, **choices)
+            code = ingest_sources(container, sources, caption_files, as_json=as_json, observer=observer, **choices)
         raise click.exceptions.Exit(code)
 
 
 def ingest_sources(
-    wiring: Wiring,
+    container: Container,
     sources: Sequence[str],
     caption_files: Sequence[Path] = (),
     *,
@@ -139,14 +141,14 @@ def ingest_sources(
     }
     with Signals() as signals:
         report = Runner(
-            wiring, sources, signals, show, caption_files=caption_files, observer=observer, **choices
+            container, sources, signals, show, caption_files=caption_files, observer=observer, **choices
         ).sync()
     print_result(report.to_dict(), summarize(report), collect_remarks(report), as_json=as_json)
     return signals.exit_code(report.exit_code)
 
 
 def _keep_going(
-    wiring: Wiring,
+    container: Container,
     sources: Sequence[str],
     caption_files: Sequence[Path],
     every: str | None,
@@ -175,26 +177,26 @@ def _keep_going(
 
     with Signals() as signals:
         runner = Runner(
-            wiring, sources, signals, show, caption_files=caption_files, observer=observer, preload=watch, **choices
+            container, sources, signals, show, caption_files=caption_files, observer=observer, preload=watch, **choices
         )
         stores = runner.stores()
-        watcher = FolderWatch(watchable(stores), [str(wiring.settings.data)]) if watch else None
+        watcher = FolderWatch(watchable(stores), [str(container.settings.data)]) if watch else None
         with watcher or nullcontext():
             daemon = Daemon(runner, watcher, stores, on_report=print_report, on_error=print_failure)
             schedule.run_schedule(times, daemon, SystemClock(), random.random)
     return signals.exit_code(0) if daemon.interrupted else 0
 
 
-def _metrics(wiring: Wiring, host: str, port: int) -> Observer:
+def _metrics(container: Container, host: str, port: int) -> Observer:
     from ingest.telemetry.metrics import PrometheusMetrics
 
-    metrics = PrometheusMetrics(wiring.files.last_run.latest())
+    metrics = PrometheusMetrics(container.files.last_run.latest())
     click.echo(f"metrics are at http://{host}:{metrics.serve(host, port)}/metrics", err=True)
     return metrics
 
 
 def _dry_run(
-    wiring: Wiring,
+    container: Container,
     sources: Sequence[str],
     caption_files: Sequence[Path],
     retry_failed: bool,
@@ -205,12 +207,12 @@ def _dry_run(
     from ingest.captions.caption_files import read_captions
     from ingest.commands.progress import print_table
 
-    stores = [wiring.sources.open(source) for source in sources]
-    own = (path for each in wiring.settings.sources if each.name in sources for path in each.caption_files)
+    stores = [container.sources.open(source) for source in sources]
+    own = (path for each in container.settings.sources if each.name in sources for path in each.caption_files)
     for path in (*caption_files, *own):
         read_captions(path)  # raises what a run would
     try:
-        index = wiring.index
+        index = container.index
     except LibraryMissing:
         index = None
     done = dry_run(stores, index, retry_failed=retry_failed, confirm_deletes=confirm_deletes)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from core.commands.options import data_option, json_option, wire
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.filters import INDEXED
 from core.errors import UsageError
@@ -32,12 +32,12 @@ def reindex(model: str, data: Path | None, as_json: bool, **stores: Any) -> None
     """
     from ingest.commands.progress import collect_remarks, show, summarize
 
-    with wire(data=data, **stores) as wiring, Signals() as signals:
-        old = wiring.index
-        RunLock(wiring.settings.data).look()
+    with open_container(data=data, **stores) as container, Signals() as signals:
+        old = container.index
+        RunLock(container.settings.data).look()
         sources = indexed_sources(old)
-        with signals.run_interruptible(lambda: wiring.beside(model)) as other:
-            old = wiring.index  # `beside` has it opened anew
+        with signals.run_interruptible(lambda: container.beside(model)) as other:
+            old = container.index  # `beside` has it opened anew
             if other.index.info.fingerprint == old.info.fingerprint:
                 raise UsageError(f"this library uses the model {old.info.model} already: nothing is to be made anew")
             readable = [source for source in sources if not source.startswith(_IMPORTED)]

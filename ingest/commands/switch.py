@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, json_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, print_note
 from core.domain.filters import INDEXED
 from core.errors import BucketLensError, Notice, UsageError
-from core.index_versions import other_edition, previous_edition
+from core.index_versions import other_version, previous_version
 from core.text.sanitize import printable
 from ingest.jobs.run_lock import RunLock
 
@@ -24,22 +24,24 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
     """Put to use what `bucketlens reindex` has made, at once. What was in use before stays; --back undoes it."""
     if back and model:
         raise UsageError("--back and --model exclude each other: give one of them")
-    with wire(data=data) as wiring:
-        wiring.write()
-        before = wiring.index.info
-        with RunLock(wiring.settings.data) as lock:
-            chosen = previous_edition(wiring.editions) if back else other_edition(wiring.editions, model)
-            with wiring.edition(chosen) as other:
+    with open_container(data=data) as container:
+        container.write()
+        before = container.index.info
+        with RunLock(container.settings.data) as lock:
+            chosen = (
+                previous_version(container.index_versions) if back else other_version(container.index_versions, model)
+            )
+            with container.at_version(chosen) as other:
                 now = other.index.info
                 if not (back or incomplete):
-                    _check_complete(wiring, other)
-            wiring.editions.use(chosen)
-            wiring.files.last_run.forget()  # it was the other's
-            wiring.files.recaption_checkpoint.delete()
-            problem = _rebuild_mirror(wiring)
+                    _check_complete(container, other)
+            container.index_versions.use(chosen)
+            container.files.last_run.forget()  # it was the other's
+            container.files.recaption_checkpoint.delete()
+            problem = _rebuild_mirror(container)
             if not lock.unclean:
                 lock.ended_well()
-        set_to = wiring.settings.model
+        set_to = container.settings.model
     line = (
         f"this library uses the model {printable(now.model)} from now on, {printable(before.model)} before; "
         "`bucketlens switch --back` undoes it"
@@ -51,17 +53,17 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
         print_note(f"the setting model is {set_to}; leave it away, or set it to {now.model}")
 
 
-def _rebuild_mirror(wiring: Wiring) -> BucketLensError | OSError | None:
+def _rebuild_mirror(container: Container) -> BucketLensError | OSError | None:
     """Make the library's copy from what is in use now. Return what went wrong, or None."""
-    if not wiring.settings.mirror.enabled:
+    if not container.settings.mirror.enabled:
         return None
-    with Wiring(wiring.settings) as now:
+    with Container(container.settings) as now:
         return now.mirrors.try_build(lambda: now.index)
 
 
-def _check_complete(wiring: Wiring, other: Wiring) -> None:
+def _check_complete(container: Container, other: Container) -> None:
     """Raise UsageError where the other library holds fewer pictures than the one in use."""
-    held, here = other.index.count(INDEXED), wiring.index.count(INDEXED)
+    held, here = other.index.count(INDEXED), container.index.count(INDEXED)
     if held < here:
         raise UsageError(
             f"the library for {other.index.info.model} holds {held:,} pictures, the one in use {here:,}: run "

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.errors import BucketLensError, LibraryUnreachable, ModelError, Notice
 from core.ports.image_store import ImageStore
 from ingest.captions.caption_files import CaptionFileCache
@@ -36,7 +36,7 @@ class Runner:
 
     def __init__(
         self,
-        wiring: Wiring,
+        container: Container,
         sources: Sequence[str],
         signals: Signals,
         show: Show,
@@ -49,8 +49,8 @@ class Runner:
         observer: Observer = NULL_OBSERVER,
         preload: bool = False,
     ) -> None:
-        wiring.write(until=signals.stop)
-        self._wiring = wiring
+        container.write(until=signals.stop)
+        self._container = container
         self._sources = sources
         self._signals = signals
         self._show = show
@@ -60,7 +60,7 @@ class Runner:
         self._caption_cache = CaptionFileCache()
         self._names: dict[str, str] = {}
         self._mirror_updated_at = time.monotonic()
-        settings = wiring.settings
+        settings = container.settings
         self._options = Options(
             batch_size=settings.batch_size,
             thumbnail_px=settings.decode.thumbnail_px,
@@ -78,7 +78,7 @@ class Runner:
 
     def stores(self) -> list[ImageStore]:
         """Open the stores of all sources. Raises SourceNotFound."""
-        stores = [self._wiring.sources.open(source) for source in self._sources]
+        stores = [self._container.sources.open(source) for source in self._sources]
         self._names = {store.source: name for name, store in zip(self._sources, stores, strict=True)}
         return stores
 
@@ -97,13 +97,15 @@ class Runner:
             if not report.incomplete_sources:
                 self._observer.sync_completed(ended)
             try:
-                self._wiring.files.last_run.write(ended, {store.source for store in stores} - report.incomplete_sources)
+                self._container.files.last_run.write(
+                    ended, {store.source for store in stores} - report.incomplete_sources
+                )
             except OSError as error:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
 
     def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
-        """Sync as `sync` does, into an edition that is not in use yet, and then `carry`. Raises BucketLensError."""
+        """Sync as `sync` does, into an index version not in use yet, and then `carry`. Raises BucketLensError."""
         report = Report()
         stores = self.stores()
         human_captions = self._read_caption_files()
@@ -133,7 +135,7 @@ class Runner:
     def caption(self, *, redo: bool) -> Report:
         """Caption what has no caption; with `redo` renew what a captioner wrote. Raises BucketLensError."""
         report = Report()
-        mark = RecaptionCheckpoint(self._wiring.files.recaption_checkpoint) if redo else None
+        mark = RecaptionCheckpoint(self._container.files.recaption_checkpoint) if redo else None
         self._run("caption", report, lambda context, _: run_captions(context, report, mark))
         return report
 
@@ -142,7 +144,7 @@ class Runner:
 
         A source inside another is read with it, so its captions are for the outer one. Raises InvalidCaptionFile.
         """
-        own = {source.name: source.caption_files for source in self._wiring.settings.sources}
+        own = {source.name: source.caption_files for source in self._container.settings.sources}
         sources_of: dict[Path, list[str]] = {}
         for source, name in self._names.items():
             around = next((other for other in self._names if is_inside(source, other)), source)
@@ -181,7 +183,7 @@ class Runner:
             _log.info("run_ended", kind=kind, outcome=outcome, **counts)
 
     def _run_locked(self, kind: str, report: Report, work: Callable[[RunContext, bool], Iterator[Progress]]) -> None:
-        lock = RunLock(self._wiring.settings.data)
+        lock = RunLock(self._container.settings.data)
         try:
             lock.look()  # before a model is loaded for nothing
             # may fail for want of a model: nothing is written before it
@@ -199,7 +201,7 @@ class Runner:
                         context.encoder()
                 self._observer.inspect_library(context.index)
         finally:
-            self._wiring.let_go()
+            self._container.let_go()
 
     def _report_progress(
         self, steps: Iterator[Progress], context: RunContext, kind: str, report: Report
@@ -211,20 +213,20 @@ class Runner:
                 self._update_mirror(context, kind, report)
 
     def _mirror_due(self) -> bool:
-        return time.monotonic() - self._mirror_updated_at > 60 * self._wiring.settings.mirror.minutes
+        return time.monotonic() - self._mirror_updated_at > 60 * self._container.settings.mirror.minutes
 
     def _update_mirror(self, context: RunContext, kind: str, report: Report) -> None:
         """Bring the library's copy up to date; after a watcher's runs only now and then.
 
         A copy that cannot be made does not fail the run, and neither does a signal meanwhile: the run itself is done.
         """
-        settings = self._wiring.settings
+        settings = self._container.settings
         if not settings.mirror.enabled or (kind == "watch" and not self._mirror_due()):
             return
         self._mirror_updated_at = time.monotonic()
 
         def build() -> None:
-            if problem := self._wiring.mirrors.try_build(lambda: self._wiring.index):
+            if problem := self._container.mirrors.try_build(lambda: self._container.index):
                 _log.warning("mirror_not_made", error=str(problem))
                 before = "the copy that answers while the library cannot was not made: "
                 report.notices.append(Notice.quoting(problem, before))
@@ -236,23 +238,23 @@ class Runner:
         """Measure the library for its searches, so that no search has to begin with it."""
         try:
             with suppress(Interrupted):
-                context.run_interruptible(self._wiring.calibrate)
+                context.run_interruptible(self._container.calibrate)
         except BucketLensError as error:
             _log.warning("library_not_measured", error=str(error))
 
     def _make_context(self, *, create: bool) -> RunContext:
-        wiring, signals = self._wiring, self._signals
-        index = signals.run_interruptible(wiring.create_index if create else lambda: wiring.index)
-        if wiring.settings.model not in (None, index.info.model):
+        container, signals = self._container, self._signals
+        index = signals.run_interruptible(container.create_index if create else lambda: container.index)
+        if container.settings.model not in (None, index.info.model):
             # raises ModelMismatch unless it is the library's model under another name
-            signals.run_interruptible(lambda: wiring.encoder)
+            signals.run_interruptible(lambda: container.encoder)
         return RunContext(
             index=index,
-            encoder=lambda: signals.run_interruptible(lambda: wiring.encoder),
-            captioner=lambda: signals.run_interruptible(lambda: wiring.captioner),
-            decoder=wiring.decoder,
-            thumbnails=wiring.thumbnails,
-            open_store=wiring.sources.open,
+            encoder=lambda: signals.run_interruptible(lambda: container.encoder),
+            captioner=lambda: signals.run_interruptible(lambda: container.captioner),
+            decoder=container.decoder,
+            thumbnails=container.thumbnails,
+            open_store=container.sources.open,
             options=self._options,
             stop=signals.stop,
             run_interruptible=signals.run_interruptible,

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, json_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
 from core.evaluation.evaluator import EvaluationSet
-from core.index_versions import other_edition
+from core.index_versions import other_version
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from core.text.sanitize import printable
@@ -37,44 +37,44 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
     none, captions or pictures of the library are, and found is how many of the first ten hits both have in common.
     """
     with ExitStack() as stack:
-        wiring = stack.enter_context(wire(data=data))
-        names = (wiring.editions.current(), other_edition(wiring.editions, model))
-        both = [stack.enter_context(wiring.edition(name)) for name in names]
+        container = stack.enter_context(open_container(data=data))
+        names = (container.index_versions.current(), other_version(container.index_versions, model))
+        both = [stack.enter_context(container.at_version(name)) for name in names]
         dice = random.Random(seed)
         found: dict[str, Any] = {"models": [one.index.info.model for one in both]}
         found |= _score(both, queries, dice) or _measure_overlap(both, queries, dice)
     finish(found, _lines(found), as_json=as_json)
 
 
-def _score(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any] | None:
+def _score(both: Sequence[Container], queries: int, dice: random.Random) -> dict[str, Any] | None:
     """Ask captions that people wrote. Returns None where no person captioned a picture that both hold."""
-    galleries = [EvaluationSet(wiring.index, MOST) for wiring in both]
+    galleries = [EvaluationSet(container.index, MOST) for container in both]
     asked = [{one.text: one for one in gallery.human_questions()} for gallery in galleries]
     texts = sorted(asked[0].keys() & asked[1].keys())
     if not texts:
         return None
     texts = dice.sample(texts, min(queries, len(texts)))
     figures = []
-    for wiring, gallery, known in zip(both, galleries, asked, strict=True):
-        weighed = {"as set": wiring.settings.ranking.weights}
+    for container, gallery, known in zip(both, galleries, asked, strict=True):
+        weighed = {"as set": container.settings.ranking.weights}
         figures.append(
-            gallery.evaluate_texts(wiring.encoder, [known[text] for text in texts], weighed)["as set"].to_dict()
+            gallery.evaluate_texts(container.encoder, [known[text] for text in texts], weighed)["as set"].to_dict()
         )
     return {"questions": len(texts), "figures": figures}
 
 
-def _measure_overlap(both: Sequence[Wiring], queries: int, dice: random.Random) -> dict[str, Any]:
+def _measure_overlap(both: Sequence[Container], queries: int, dice: random.Random) -> dict[str, Any]:
     """Return the mean share of common hits among the first ten."""
     questions = _draw_questions(both, queries, dice)
     shares = []
     for question in questions:
         asked = {term.id for term in question.terms if isinstance(term, LikeTerm)}
-        found = [{hit.record.id for hit in wiring.search.search(question).hits} - asked for wiring in both]
+        found = [{hit.record.id for hit in container.search.search(question).hits} - asked for container in both]
         shares.append(len(found[0] & found[1]) / max(map(len, found), default=1))
     return {"questions": len(questions), "overlap_at_10": sum(shares) / len(shares) if shares else None}
 
 
-def _draw_questions(both: Sequence[Wiring], queries: int, dice: random.Random) -> list[Query]:
+def _draw_questions(both: Sequence[Container], queries: int, dice: random.Random) -> list[Query]:
     records = _some(both[0].index, CAPTIONED)
     texts = sorted({record.caption for record in records if record.caption})
     if texts:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from core.commands.options import add_options, data_option, json_option, offline_option, wire
+from core.commands.options import add_options, data_option, json_option, offline_option, open_container
 from core.duplicates.finder import THRESHOLD, Duplicates, Group
 from core.text.sanitize import printable
 from search_ui.commands.filter_options import FilterInput, filter_options
@@ -35,8 +35,8 @@ def duplicates(threshold: float, offline: bool, data: Path | None, as_json: bool
     their cosine is T or more. Of every group the largest picture comes first, and all others are the same as it.
     """
     given = FilterInput.take_from(options)
-    with wire(data=data, offline=offline or None) as wiring:
-        found = Duplicates(wiring.searched, wiring.thumbnails.get, given.filter(wiring), threshold)
+    with open_container(data=data, offline=offline or None) as container:
+        found = Duplicates(container.searched, container.thumbnails.get, given.filter(container), threshold)
         looked = _look(found)
         if as_json:
             _print_json(found, looked)

@@ -10,8 +10,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from core.bootstrap import Wiring, load_plots
-from core.commands.options import data_option, json_option, model_option, wire
+from core.bootstrap import Container, load_plots
+from core.commands.options import data_option, json_option, model_option, open_container
 from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED
 from core.domain.query import Weights
@@ -29,8 +29,8 @@ _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 class Demo:
     """The library that is judged where there is none, and what is known of one that `bucketlens demo` made."""
 
-    made: Callable[[], AbstractContextManager[tuple[Wiring, GroundTruth]]]
-    known: Callable[[Wiring], GroundTruth | None]
+    made: Callable[[], AbstractContextManager[tuple[Container, GroundTruth]]]
+    known: Callable[[Container], GroundTruth | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +64,27 @@ def weighings(usual: Weights) -> dict[str, Weights]:
     return named | {_name(weights): weights for weights in grid if weights != usual}
 
 
-def evaluate(wiring: Wiring, known: GroundTruth | None, questions: int, seed: int) -> Evaluation:
+def evaluate(container: Container, known: GroundTruth | None, questions: int, seed: int) -> Evaluation:
     """Ask at most so many questions and as many pictures, drawn at random.
 
     `known`: what to ask where no person has captioned a picture of the library.
     Raises NothingKnown, ModelError, LibraryError.
     """
-    gallery = EvaluationSet(wiring.index, MOST)
+    gallery = EvaluationSet(container.index, MOST)
     asked = gallery.human_questions()
     if asked:
         known = None
     elif known is not None:
         asked = gallery.select_questions(known)
     if not asked:
-        raise NothingKnown(wiring.settings.data)
+        raise NothingKnown(container.settings.data)
     dice = random.Random(seed)
     asked = dice.sample(asked, min(questions, len(asked)))
     rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
-    compared = weighings(wiring.settings.ranking.weights)
-    text = gallery.evaluate_texts(wiring.encoder, asked, compared)
-    total = wiring.index.count(INDEXED)
-    library = str(wiring.settings.data)
+    compared = weighings(container.settings.ranking.weights)
+    text = gallery.evaluate_texts(container.encoder, asked, compared)
+    total = container.index.count(INDEXED)
+    library = str(container.settings.data)
     return Evaluation(library, len(gallery.records), total, compared, text, gallery.evaluate_pictures(rows, known))
 
 
@@ -116,23 +116,23 @@ def eval_command(demo: Demo) -> click.Command:
         Where there is no library and none is named with --data, one of drawn pictures is made for it.
         """
         with ExitStack() as stack:
-            wiring = stack.enter_context(wire(data=data, model=model))
+            container = stack.enter_context(open_container(data=data, model=model))
             if plot is not None:
                 _ = load_plots()  # raises PackageMissing before anything takes long
             try:
-                _ = wiring.index
-                known = demo.known(wiring)
+                _ = container.index
+                known = demo.known(container)
             except LibraryMissing:
                 if data is not None:
                     raise
-                click.echo(f"there is no library in {wiring.settings.data}: drawing the demo's", err=True)
-                wiring, known = stack.enter_context(demo.made())
-            found = evaluate(wiring, known, queries, seed)
+                click.echo(f"there is no library in {container.settings.data}: drawing the demo's", err=True)
+                container, known = stack.enter_context(demo.made())
+            found = evaluate(container, known, queries, seed)
             if not as_json:
                 _print_table(found)
             finish(found.to_dict(), _lines(found), _remarks(found), as_json=as_json)
             if plot is not None:
-                _draw(plot, found, wiring)
+                _draw(plot, found, container)
 
     return command
 
@@ -172,7 +172,7 @@ def _name(weights: Weights) -> str:
     return f"{weights.image:g}, {weights.caption:g}, {weights.words:g}"
 
 
-def _draw(path: Path, found: Evaluation, wiring: Wiring) -> None:
+def _draw(path: Path, found: Evaluation, container: Container) -> None:
     title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
     try:
         load_plots().evaluation(list(found.text.items()), title).savefig(path)

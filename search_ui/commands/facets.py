@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from core.commands.options import add_options, data_option, json_option, offline_option, wire
+from core.commands.options import add_options, data_option, json_option, offline_option, open_container
 from core.commands.output import finish
 from core.search.facets import FACETS, MAX_VALUES, FacetField, as_dict
 from core.search.request import build_query
@@ -30,9 +30,9 @@ def facets(
 
     Words and sources come with the commonest first, years with the latest.
     """
-    with wire(data=data, offline=offline or None) as wiring:
-        query = build_query(filter=FilterInput.take_from(options).filter(wiring))
-        found = wiring.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
+    with open_container(data=data, offline=offline or None) as container:
+        query = build_query(filter=FilterInput.take_from(options).filter(container))
+        found = container.search.facets(query, dict.fromkeys(fields or FACETS), limit=limit)
         finish({"facets": as_dict(found)}, _lines(found), as_json=as_json)
 
 

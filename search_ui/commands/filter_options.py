@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.options import Option
 from core.domain.filter_parser import FILTER_FIELDS, FilterField, parse_filter
 from core.domain.filters import Filter, caption_words
@@ -72,16 +72,16 @@ class FilterInput:
         rest = {name: options.pop(name) for name in cls.__dataclass_fields__ if name != "fields"}
         return cls(fields={name: value for name, value in given.items() if value not in (None, ())}, **rest)
 
-    def filter(self, wiring: Wiring) -> Filter:
+    def filter(self, container: Container) -> Filter:
         """Make the filter. Raises InvalidQuery, and LibraryError where a source has to be looked up."""
-        return caption_words(self.must, self.any_of, self.none_of) & self.without_words(wiring)
+        return caption_words(self.must, self.any_of, self.none_of) & self.without_words(container)
 
-    def without_words(self, wiring: Wiring) -> Filter:
+    def without_words(self, container: Container) -> Filter:
         """Make the filter of all options but those of caption words. Raises as `filter` does."""
         conditions: list[object] = []
         for name, value in self.fields.items():
             if name == "source":
-                conditions.append({name: _source_names(value, wiring)})
+                conditions.append({name: _source_names(value, container)})
             elif FILTER_FIELDS[name].option_joins == "all":
                 conditions += [{name: one} for one in value]
             else:
@@ -102,9 +102,9 @@ def _read_json(text: str) -> object:
         raise InvalidQuery("filter", text, f"JSON ({error})") from error
 
 
-def _source_names(given: Sequence[str], wiring: Wiring) -> list[str]:
+def _source_names(given: Sequence[str], container: Container) -> list[str]:
     """The library's names of sources as people name them: by URI, or by the path of a folder."""
-    counted = wiring.failover.ask(lambda index: index.facet("source", limit=MAX_LIMIT))[0]
+    counted = container.failover.ask(lambda index: index.facet("source", limit=MAX_LIMIT))[0]
     known = [source for source, _ in counted]
     return [_source_name(source, known) for source in given]
 

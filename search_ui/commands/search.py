@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.hints import make_library_command, render_message
-from core.commands.options import add_options, data_option, json_option, model_option, offline_option, wire
+from core.commands.options import add_options, data_option, json_option, model_option, offline_option, open_container
 from core.commands.output import finish, table_console
 from core.domain.filters import INDEXED, Filter
 from core.domain.query import Query
@@ -40,17 +40,17 @@ def search(
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
     """
     given = SearchInput.from_options(options)
-    with wire(data=data, model=model, offline=offline or None) as wiring:
-        query = given.query(wiring)
-        result = wiring.search.search(query)
+    with open_container(data=data, model=model, offline=offline or None) as container:
+        query = given.query(container)
+        result = container.search.search(query)
         if sheet is not None:
-            _draw(sheet, result, wiring, given.title, given.options.offset)
+            _draw(sheet, result, container, given.title, given.options.offset)
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
             return
         _print(result, given.options.offset)
         if not result.hits:
-            _explain(wiring, result, given, query)
+            _explain(container, result, given, query)
 
 
 def _print(result: SearchResult, offset: int) -> None:
@@ -91,11 +91,11 @@ def _print(result: SearchResult, offset: int) -> None:
     click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
-def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Query) -> None:
+def _explain(container: Container, result: SearchResult, given: SearchInput, query: Query) -> None:
     from search_ui.page.empty_result_help import drop_each_operator, explain_no_match
 
     def count(passing: Filter) -> int:
-        return wiring.failover.ask(lambda index: index.count(passing))[0]
+        return container.failover.ask(lambda index: index.count(passing))[0]
 
     if result.total:
         click.echo(f"nothing from there on: {result.total:,} pictures pass; use a smaller --offset", err=True)
@@ -107,7 +107,7 @@ def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Qu
     if count(INDEXED & query.filter):
         click.echo("  no caption holds any of these words; leave --words-only away to search the pictures", err=True)
     else:
-        chosen, operators = given.filter.without_words(wiring), query.interpretation.operators
+        chosen, operators = given.filter.without_words(container), query.interpretation.operators
         asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
         others = [(operator.typed, chosen & passing) for operator, passing in drop_each_operator(operators)]
         for reason in explain_no_match(
@@ -117,11 +117,11 @@ def _explain(wiring: Wiring, result: SearchResult, given: SearchInput, query: Qu
         if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
     if not count(INDEXED):
-        settings = wiring.settings
+        settings = container.settings
         click.echo(f"  add some: {make_library_command(settings.data, settings.qdrant.url)}", err=True)
 
 
-def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: int) -> None:
+def _draw(path: Path, result: SearchResult, container: Container, title: str, offset: int) -> None:
     from core.rendering.contact_sheet import draw_sheet, make_cells
 
     if len(result.hits) > _SHEET:
@@ -129,7 +129,7 @@ def _draw(path: Path, result: SearchResult, wiring: Wiring, title: str, offset: 
             f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
         )
         raise click.BadParameter(problem, param_hint="--sheet")
-    drawn = draw_sheet(make_cells(result.hits, wiring.thumbnails.get, offset + 1), title)
+    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.options import Option
 from core.domain.query import (
     OPTIONS,
@@ -127,14 +127,14 @@ class SearchInput:
         """What is searched for, in words."""
         return self.text or ", ".join(image.name for image in self.images) or ", ".join(self.likes) or "newest"
 
-    def query(self, wiring: Wiring) -> Query:
+    def query(self, container: Container) -> Query:
         """Make the Query. Raises InvalidQuery, ImageUnreadable, and LibraryError where a source is looked up."""
         return build_query(
-            self._terms(wiring.settings.decode.max_bytes),
-            self.filter.filter(wiring),
+            self._terms(container.settings.decode.max_bytes),
+            self.filter.filter(container),
             raw=self.raw,
             weights=self._weights(),
-            default_weights=wiring.settings.ranking.weights,
+            default_weights=container.settings.ranking.weights,
             options=self.options,
         )
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from core.bootstrap import Wiring
-from core.commands.options import data_option, model_option, offline_option, wire
+from core.bootstrap import Container
+from core.commands.options import data_option, model_option, offline_option, open_container
 
 DEFAULT_PORT = 8501
 
@@ -24,12 +24,12 @@ DEFAULT_PORT = 8501
 @data_option
 def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: str | None, data: Path | None) -> None:
     """Serve the search page."""
-    with wire(data=data, model=model, offline=offline or None) as wiring:
-        serve(wiring, host, port, allow_hosts=allow_host)
+    with open_container(data=data, model=model, offline=offline or None) as container:
+        serve(container, host, port, allow_hosts=allow_host)
 
 
 def serve(
-    wiring: Wiring, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, allow_hosts: tuple[str, ...] = ()
+    container: Container, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, allow_hosts: tuple[str, ...] = ()
 ) -> None:
     """Serve the page until interrupted, and print its address first.
 
@@ -38,4 +38,4 @@ def serve(
     """
     from search_ui.server.server import run
 
-    run(wiring, host, port, allow_hosts, announce=lambda url: click.echo(f"BucketLens is at {url} (Ctrl-C ends it)"))
+    run(container, host, port, allow_hosts, announce=lambda url: click.echo(f"BucketLens is at {url} (Ctrl-C ends it)"))

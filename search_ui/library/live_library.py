@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.errors import BucketLensError, LibraryBusy
 from search_ui.library.served_library import Library
 
@@ -20,9 +20,9 @@ class LiveLibrary:
     A Library keeps to its version and model. So one Library for all of a page or a request gives consistent answers.
     """
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._library = Library(wiring)
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._library = Library(container)
         self._version: str | None = None
         self._checked_at = 0.0
         self._checking = threading.Lock()
@@ -31,7 +31,7 @@ class LiveLibrary:
     def current(self) -> Library:
         """Return the library that is in use, at once; call it once a page or a request."""
         now = time.monotonic()
-        due = now - self._checked_at > _CHECK_INTERVAL_S and not self._closed and not self._wiring.settings.offline
+        due = now - self._checked_at > _CHECK_INTERVAL_S and not self._closed and not self._container.settings.offline
         if due and self._checking.acquire(blocking=False):
             self._checked_at = now
             threading.Thread(target=self._check, name="check-index-version", daemon=True).start()
@@ -41,11 +41,11 @@ class LiveLibrary:
         """Close the library that is in use, and everything that it was made of."""
         self._closed = True
         self._library.close()
-        self._wiring.close()
+        self._container.close()
 
     def _check(self) -> None:
         try:
-            version = self._wiring.editions.current()
+            version = self._container.index_versions.current()
             if version != self._version:
                 self._switch(version)
         except BucketLensError as error:
@@ -58,23 +58,23 @@ class LiveLibrary:
     def _switch(self, version: str) -> None:
         """Open a version, load its model, and let it replace the version before."""
         before = self._library
-        wiring = self._wiring.edition(version, mirrored=True)
+        container = self._container.at_version(version, mirrored=True)
         try:
-            if wiring.index.info.fingerprint == before.index.info.fingerprint:
-                wiring.close()
+            if container.index.info.fingerprint == before.index.info.fingerprint:
+                container.close()
                 self._version = version
                 return
-            library = Library(wiring)
+            library = Library(container)
             library.uploads = before.uploads
             _load_model(library)
         except BaseException:
-            wiring.close()
+            container.close()
             raise
         if self._closed:
             library.close()
             return
         self._library, self._version = library, version
-        _log.warning("another index version of the library is in use: model=%s", wiring.index.info.model)
+        _log.warning("another index version of the library is in use: model=%s", container.index.info.model)
         closing = threading.Timer(_GRACE_S, before.close)
         closing.daemon = True
         closing.start()

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch, Searcher
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.filters import FAILED, INDEXED
 from core.errors import (
     BucketLensError,
@@ -54,14 +54,14 @@ class Outline:
 
 
 class Library:
-    """Wiring for many threads: each adapter is made once, and the model is loaded in the background.
+    """Container for many threads: each adapter is made once, and the model is loaded in the background.
 
     `load_model` starts loading, and `model` says how far it is. A missing library is looked for at every use. So an
     open page finds it once the first ingest begins.
     """
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
+    def __init__(self, container: Container) -> None:
+        self._container = container
         self._making = threading.Lock()
         self._encoding = threading.Lock()
         self._loading = threading.Lock()
@@ -74,19 +74,19 @@ class Library:
     @property
     def settings(self) -> Settings:
         """The settings of the library."""
-        return self._wiring.settings
+        return self._container.settings
 
     @property
     def index(self) -> VectorIndex:
         """The index. Raises LibraryMissing, LibraryBusy."""
         with self._making:
-            return self._wiring.index
+            return self._container.index
 
     @property
     def searched(self) -> SearchableIndex:
         """The index, or offline its mirror. Raises LibraryMissing, LibraryBusy."""
         with self._making:
-            return self._wiring.searched
+            return self._container.searched
 
     @property
     def model(self) -> ModelState:
@@ -108,8 +108,8 @@ class Library:
                 self._encoder,
                 self._decoder,
                 self.settings.ranking.weights,
-                self._wiring.bank,
-                self._wiring.calibration,
+                self._container.bank,
+                self._container.calibration,
             ),
             exact=self.settings.search.exact,
             meter=self.recall,
@@ -118,12 +118,12 @@ class Library:
     @cached_property
     def recall(self) -> RecallMeter:
         """The meter of recall: the share of an exact search's matches that searches find."""
-        return self._wiring.recall_meter(lambda: self.index, self.failover.copy)
+        return self._container.recall_meter(lambda: self.index, self.failover.copy)
 
     @cached_property
     def failover(self) -> Failover:
         """The failover from the index to its mirror."""
-        return self._wiring.failing_over(lambda: self.index)
+        return self._container.failing_over(lambda: self.index)
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> T:
         """Call `work` with the index, or with its mirror where the index does not answer. Raises LibraryError."""
@@ -165,13 +165,13 @@ class Library:
     def thumbnail(self, image_id: str) -> bytes | None:
         """Read the JPEG thumbnail of an image; return None where there is none."""
         with self._making:
-            thumbnails = self._wiring.thumbnails
+            thumbnails = self._container.thumbnails
         return thumbnails.get(image_id)
 
     def original(self, image_id: str) -> bytes:
         """Read the bytes of an indexed image from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
         record = self.service.image(image_id)
-        return self._wiring.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
+        return self._container.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
     def add_upload(self, data: bytes) -> Upload:
         """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""
@@ -184,7 +184,7 @@ class Library:
         self.duplicates.stop()
         self.recall.close()
         self.failover.close()
-        self._wiring.close()
+        self._container.close()
 
     def _encoder(self) -> Encoder:
         if self._model_error is not None:
@@ -192,19 +192,19 @@ class Library:
         try:
             _ = self.searched  # before the long lock, so that nobody waits for the model to read the index
         except LibraryError:
-            if not self._wiring.mirrors.exists():
+            if not self._container.mirrors.exists():
                 raise
         with self._encoding:
-            return self._wiring.encoder
+            return self._container.encoder
 
     def _decoder(self) -> Decoder:
         with self._making:
-            return self._wiring.decoder
+            return self._container.decoder
 
     def _load_model(self) -> None:
         self.failover.warm()
         try:
-            self._wiring.bank(self._encoder())
+            self._container.bank(self._encoder())
         except (LibraryMissing, LibraryBusy, LibraryUnreachable, MirrorMissing):
             self._model = "asleep"
         except BucketLensError as error:
@@ -220,7 +220,7 @@ class Library:
     def _calibrate(self) -> None:
         """Measure the library for strengths. Until that succeeds, searches use a sample of the library."""
         try:
-            self._wiring.calibration.renew(self.searched, lambda: self._wiring.bank(self._encoder()))
+            self._container.calibration.renew(self.searched, lambda: self._container.bank(self._encoder()))
         except BucketLensError as error:
             log.info("library not measured: %s", error)
 

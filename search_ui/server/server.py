@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.errors import InvalidSetting
 from core.errors.hints import Configure
 from core.settings import Settings
@@ -23,7 +23,9 @@ _MESSAGE = 4 * 2**20  # what a browser may send at once; pictures come another w
 _EVERYWHERE = {"0.0.0.0", "::", ""}
 
 
-def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]) -> None:
+def run(
+    container: Container, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]
+) -> None:
     """Serve until interrupted. Raises InvalidSetting.
 
     `announce` is called with the address once the socket listens. `allow_hosts`: further names to answer under.
@@ -31,12 +33,12 @@ def run(wiring: Wiring, host: str, port: int, allow_hosts: tuple[str, ...], anno
     listening = listen(host, port)
     with listening:
         port = listening.getsockname()[1]
-        configure(wiring.settings, host, port)
+        configure(container.settings, host, port)
         import uvicorn
 
         from search_ui.server.app import make_app
 
-        library = LiveLibrary(wiring)
+        library = LiveLibrary(container)
         app = make_app(library, list_allowed_hosts(host, allow_hosts))
         config = uvicorn.Config(
             app,

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.vectors import unit
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
@@ -42,8 +42,8 @@ def build(data: Path) -> None:
     """Pictures crowd around what their captions say, as CLIP's do; all vectors are the demo model's size."""
     random_ = np.random.default_rng(3)
     told = _captions()
-    with Wiring(load_settings(data=data, model="demo")) as wiring:
-        encoder, index = wiring.encoder, wiring.create_index()
+    with Container(load_settings(data=data, model="demo")) as container:
+        encoder, index = container.encoder, container.create_index()
         assert index.info == IndexInfo(encoder.name, encoder.fingerprint, encoder.dimension)
         meant = encoder.encode_texts(told).vectors
         for start in range(0, IMAGES, ENCODED):
@@ -58,8 +58,8 @@ def build(data: Path) -> None:
 
 
 def optimize(data: Path) -> None:
-    with Wiring(load_settings(data=data)) as wiring:
-        wiring.index.optimize()
+    with Container(load_settings(data=data)) as container:
+        container.index.optimize()
 
 
 def texts(count: int) -> list[str]:

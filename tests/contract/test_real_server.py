@@ -139,11 +139,11 @@ def test_a_key_that_may_only_read_reads_everything_and_writes_nothing(name: str)
 
 
 def test_an_alias_moves_under_load_and_nobody_sees_two_models_or_none(name: str) -> None:
-    editions = ServerLibrary(real_server.server, name, Layout())
-    editions.create(INFO)
-    first, second = editions.current(), editions.beside(OTHER)
-    for edition, seed in ((first, 0), (second, 500)):
-        with closing(editions.open(edition)) as index:
+    index_versions = ServerLibrary(real_server.server, name, Layout())
+    index_versions.create(INFO)
+    first, second = index_versions.current(), index_versions.beside(OTHER)
+    for version, seed in ((first, 0), (second, 500)):
+        with closing(index_versions.open(version)) as index:
             index.upsert([Point(record(n), vector(seed + n)) for n in range(50)])
     right = {
         info.model: [n for n, _ in _best(np.stack([vector(seed + n) for n in range(50)]))]
@@ -154,7 +154,7 @@ def test_an_alias_moves_under_load_and_nobody_sees_two_models_or_none(name: str)
     def search(number: int) -> None:
         while not stop.is_set():
             try:
-                with closing(editions.open()) as index:
+                with closing(index_versions.open()) as index:
                     found = [int(hit.record.key[:-4]) for hit in nearest(index, vector(3), limit=10, exact=True)]
                     if found != right[index.info.model]:
                         wrong.append((index.info.model, found))
@@ -166,14 +166,14 @@ def test_an_alias_moves_under_load_and_nobody_sees_two_models_or_none(name: str)
     for thread in threads:
         thread.start()
     for _ in range(10):
-        editions.use(second if editions.current() == first else first)
-        assert editions.previous() != editions.current()
+        index_versions.use(second if index_versions.current() == first else first)
+        assert index_versions.previous() != index_versions.current()
         stop.wait(0.2)
     stop.set()
     for thread in threads:
         thread.join()
     assert wrong == [] and min(asked) > 0
-    assert editions.all().keys() == {first, second}
+    assert index_versions.all().keys() == {first, second}
 
 
 def _best(vectors: np.ndarray) -> list[tuple[int, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.imaging.decoder import Decoded, DecodeRequest, decode
@@ -50,9 +50,9 @@ def build(folder: Path, count: int) -> SmallLibrary:
     for name, number in numbers.items():
         _write(library.pictures / name, number)
     settings = load_settings(data=library.data, model="demo")
-    with Wiring(settings) as wiring:
-        index, encoder = wiring.create_index(), wiring.encoder
-        store = wiring.sources.open(str(library.pictures))
+    with Container(settings) as container:
+        index, encoder = container.create_index(), container.encoder
+        store = container.sources.open(str(library.pictures))
         request = DecodeRequest(encoder.pixels, thumbnail=settings.decode.thumbnail_px)
         records, pixels = [], []
         for ref in store.list():
@@ -62,7 +62,7 @@ def build(folder: Path, count: int) -> SmallLibrary:
             told = _caption(number, library_scene(number))
             record = _record(ref, told, index.info, decoded)
             library.ids[number], library.captions[record.id] = record.id, told
-            wiring.thumbnails.put(record.id, decoded.thumbnail)
+            container.thumbnails.put(record.id, decoded.thumbnail)
             records.append(record)
             pixels.append(decoded.pixels)
         vectors = encoder.encode_images(np.stack(pixels))
@@ -72,8 +72,8 @@ def build(folder: Path, count: int) -> SmallLibrary:
 
 def take_for_copies(library: SmallLibrary, *numbers: int) -> None:
     """Put on record that these scenes have the bytes of the first."""
-    with Wiring(load_settings(data=library.data)) as wiring:
-        index, ids = wiring.index, [library.id_of(number) for number in numbers]
+    with Container(load_settings(data=library.data)) as container:
+        index, ids = container.index, [library.id_of(number) for number in numbers]
         records, vectors = index.fetch(ids), index.vectors(ids)
         same = records[ids[0]].content_hash
         index.upsert([Point(replace(records[i], content_hash=same), vectors[i]) for i in ids])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.settings import load_settings
 from tests.support.small_library import SmallLibrary
 from tests.ui.conftest import Opener, health, serving, until
@@ -75,8 +75,8 @@ def test_the_page_tells_how_well_searches_find_and_warns_where_they_miss_much(
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(library.data, data)
-    with Wiring(load_settings(data=data)) as wiring:
-        wiring.files.recall_log.write(wiring.index.info.fingerprint, [0.9] * 30)
+    with Container(load_settings(data=data)) as container:
+        container.files.recall_log.write(container.index.info.fingerprint, [0.9] * 30)
     with serving(data) as url:
         page = open_page(url)
         expect(page.locator(".bl-outcome")).to_contain_text("recall 0.90")

@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from core.adapters.local.library_lock import LibraryLock
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.settings import load_settings
 from tests.support.small_library import build
 from tests.ui.conftest import Opener, health, serving, until
@@ -16,8 +16,8 @@ COUNT = 6
 
 def test_the_page_answers_from_the_copy_and_says_so(open_page: Opener, tmp_path: Path) -> None:
     library = build(tmp_path, COUNT)
-    with Wiring(load_settings(data=library.data)) as wiring:
-        wiring.mirrors.build(wiring.index)
+    with Container(load_settings(data=library.data)) as container:
+        container.mirrors.build(container.index)
     with serving(library.data) as url:
         until(lambda: health(url)["model"] == "ready", 60)
         page = open_page(url)

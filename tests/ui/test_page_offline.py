@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.settings import load_settings
 from tests.support.processes.commands import bucketlens
 from tests.support.small_library import SmallLibrary, build, take_for_copies
@@ -28,8 +28,8 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """What a copy holds that was taken from a library whose pictures are somewhere else."""
     library = build(tmp_path_factory.mktemp("home"), COUNT)
     take_for_copies(library, 10, 11)
-    with Wiring(load_settings(data=library.data)) as wiring:
-        wiring.mirrors.build(wiring.index)
+    with Container(load_settings(data=library.data)) as container:
+        container.mirrors.build(container.index)
     away = tmp_path_factory.mktemp("away")
     packed = bucketlens("mirror", "export", away / "copy.tar", "--thumbnails", "--data", library.data, cwd=away)
     taken = bucketlens("mirror", "import", "copy.tar", "--data", "data", cwd=away)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import BucketLensError, UsageError
+from core.errors.hints import Configure
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
-from core.ports.vector_index import Editions, VectorIndex
+from core.ports.vector_index import IndexVersions, VectorIndex
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Mirrors:
 
         return export(self._generations(), path, thumbnails)
 
-    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: Editions) -> "ArchiveSummary":
+    def take_in(self, path: Path, thumbnails: ThumbnailStore, library: IndexVersions) -> "ArchiveSummary":
         """Have the copy that a file holds, where no library is: its copy would answer for another one.
 
         Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
@@ -71,11 +72,14 @@ class Mirrors:
         from core.adapters.faiss_mirror.archive.transfer import import_file
 
         if self._settings.qdrant.url is not None:
-            raise UsageError("a copy cannot be taken in beside a library on a server: leave out the setting qdrant.url")
+            raise UsageError(
+                "a copy cannot be taken in beside a library on a server",
+                Configure("leave {} out", ("qdrant_url",)),
+            )
         if library.all():
             raise UsageError(
-                f"{self._settings.data} holds a library of its own, for which another one's copy must not answer: give "
-                "--data another folder, such as a new one"
+                f"{self._settings.data} holds a library of its own, for which another one's copy must not answer",
+                Configure("give {} another folder, such as a new one", ("data",)),
             )
         return import_file(path, self._generations(), thumbnails)
 

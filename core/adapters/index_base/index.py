@@ -3,13 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 from uuid import UUID
+
+import numpy as np
 
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
-from core.adapters.index_base.point_codec import check_vector, valid_ids
 from core.domain.conditions import Keyword
 from core.domain.filters import EVERYTHING, Filter
+from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
@@ -104,6 +107,21 @@ class IndexBase(ABC):
     def _check(self, probe: Probe) -> Probe:
         """Have the vector as (D,) float32. Raises ValueError for one that is not a unit vector of this index."""
         return probe if probe.vector is None else Probe(probe.list, check_vector(probe.vector, self.info.dimension))
+
+
+def check_vector(vector: Vector, dimension: int) -> Any:
+    """(D,) float32. Raises ValueError for any other shape and for what is no finite unit vector."""
+    array = np.asarray(vector, np.float32)
+    if array.shape != (dimension,):
+        raise ValueError(f"a vector of shape {array.shape}, where this index takes ({dimension},)")
+    if not abs(float(array @ array) - 1) < 1e-2:  # also refuses NaN
+        raise ValueError("a vector that is not a finite unit vector")
+    return array
+
+
+def valid_ids(ids: Sequence[str]) -> list[Any]:
+    """Keep the ids that are UUIDs, each once: nothing else can be in an index."""
+    return list(dict.fromkeys(image_id for image_id in ids if POINT_ID.fullmatch(image_id)))
 
 
 def _clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:

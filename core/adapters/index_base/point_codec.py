@@ -1,14 +1,11 @@
 """What every index takes and refuses: ids, vectors, texts."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from core.adapters.index_base.index import check_vector
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRef, to_payload
-from core.domain.vectors import Vector
 from core.ports.vector_index import CaptionUpdate, Point
 from core.text import analysis
 
@@ -52,21 +49,6 @@ def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
     payload = {"etag": ref.etag, "bytes": ref.bytes, "modified_at": ref.modified_at.isoformat(), VERSION: new_version()}
     _check_text(image_id, payload)
     return payload
-
-
-def check_vector(vector: Vector, dimension: int) -> Any:
-    """(D,) float32. Raises ValueError for any other shape and for what is no finite unit vector."""
-    array = np.asarray(vector, np.float32)
-    if array.shape != (dimension,):
-        raise ValueError(f"a vector of shape {array.shape}, where this index takes ({dimension},)")
-    if not abs(float(array @ array) - 1) < 1e-2:  # also refuses NaN
-        raise ValueError("a vector that is not a finite unit vector")
-    return array
-
-
-def valid_ids(ids: Sequence[str]) -> list[Any]:
-    """Keep the ids that are UUIDs, each once: nothing else can be in an index."""
-    return list(dict.fromkeys(image_id for image_id in ids if POINT_ID.fullmatch(image_id)))
 
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:

@@ -11,21 +11,28 @@ from core.errors import BucketLensError, LibraryBusy, LibraryError, disk_fault
 
 @contextmanager
 def translate_errors(folder: Path) -> Iterator[None]:
-    """Raise what the engine and the file system raise as LibraryErrors.
-
-    The engine raises bare `Exception`s with a text, and panics, which are no `Exception`. Its ValueErrors and
-    TypeErrors are faults of the caller, and pass through.
-    """
+    """Raise what the engine and the file system raise as LibraryErrors."""
     try:
         yield
-    except BucketLensError:
-        raise
-    except OSError as error:
-        raise disk_fault(folder, error) from error
     except BaseException as error:
-        if type(error) is Exception or type(error).__name__ == "PanicException":
-            raise _from_engine(folder, str(error)) from error
+        if translated := as_library_error(folder, error):
+            raise translated from error
         raise
+
+
+def as_library_error(folder: Path, error: BaseException) -> LibraryError | None:
+    """Return what the engine or the file system raised as a LibraryError, or None for all other errors.
+
+    The engine raises bare `Exception`s with a text, and panics, which are no `Exception`. Its ValueErrors and
+    TypeErrors are faults of the caller.
+    """
+    if isinstance(error, BucketLensError):
+        return None
+    if isinstance(error, OSError):
+        return disk_fault(folder, error)
+    if type(error) is Exception or type(error).__name__ == "PanicException":
+        return _from_engine(folder, str(error))
+    return None
 
 
 def _from_engine(folder: Path, message: str) -> LibraryError:

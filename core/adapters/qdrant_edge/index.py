@@ -9,8 +9,8 @@ from typing import Any
 
 import qdrant_edge as edge
 
-from core.adapters.index_base.index import IndexBase
-from core.adapters.index_base.point_codec import VERSION, caption_payload, check_vector, ref_payload, valid_ids
+from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
+from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.engine_errors import translate_errors

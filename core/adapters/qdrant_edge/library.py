@@ -13,9 +13,9 @@ FIRST = "index"
 
 
 class FolderLibrary:
-    """The Editions of a data folder. An edition's name is that of its index's folder; the first is `index`.
+    """The IndexVersions of a data folder. An index version's name is that of its index's folder; the first is `index`.
 
-    `edition.json` is replaced whole or not at all. Where there is none, the first edition is in use.
+    `edition.json` is replaced whole or not at all. Where there is none, the first index version is in use.
     """
 
     def __init__(self, data: Path, wait_s: float = 2.0) -> None:
@@ -23,8 +23,8 @@ class FolderLibrary:
         self._pointer_file = JsonFile(data / "edition.json")
         self._wait_s = wait_s
 
-    def open(self, edition: str | None = None) -> EdgeIndex:
-        folder = self._data / (edition or self.current())
+    def open(self, version: str | None = None) -> EdgeIndex:
+        folder = self._data / (version or self.current())
         if not EdgeIndex.exists(folder):
             raise LibraryMissing(self._data)
         return EdgeIndex.open(folder, wait_s=self._wait_s)
@@ -49,8 +49,8 @@ class FolderLibrary:
     def previous(self) -> str | None:
         return self._pointer().get("previous")
 
-    def use(self, edition: str) -> None:
-        pointer = {"index": edition, "previous": self.current()}
+    def use(self, version: str) -> None:
+        pointer = {"index": version, "previous": self.current()}
         try:
             self._pointer_file.write(pointer)
         except OSError as error:

@@ -19,7 +19,7 @@ import qdrant_edge as edge
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.disk_space import make_loadable, stay_loadable
-from core.adapters.qdrant_edge.engine_errors import translate_errors
+from core.adapters.qdrant_edge.engine_errors import as_library_error, translate_errors
 from core.adapters.qdrant_edge.files import (
     Manifest,
     Tally,
@@ -79,14 +79,16 @@ class SharedShard:
         shard = self._enter(wait_s)
         broken = False
         try:
-            with translate_errors(self._folder):
-                if info is not None and (self._info is None or info.fingerprint != self._info.fingerprint):
-                    raise LibraryError(
-                        f"the library {self._folder} was made anew with another model while it was in use", TryAgain()
-                    )
-                yield shard
-        except LibraryError:
-            broken = True
+            if info is not None and (self._info is None or info.fingerprint != self._info.fingerprint):
+                raise LibraryError(
+                    f"the library {self._folder} was made anew with another model while it was in use", TryAgain()
+                )
+            yield shard
+        except BaseException as error:
+            translated = as_library_error(self._folder, error)
+            broken = translated is not None or isinstance(error, LibraryError)
+            if translated is not None:
+                raise translated from error
             raise
         finally:
             self._leave(broken)

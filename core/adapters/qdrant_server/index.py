@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient, models
 
-from core.adapters.index_base.index import IndexBase
-from core.adapters.index_base.point_codec import VERSION, caption_payload, check_vector, ref_payload, valid_ids
+from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
+from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
 from core.adapters.qdrant_server.filters import FIELDS

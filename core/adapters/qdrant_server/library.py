@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class ServerLibrary:
-    """The Editions of a name on a server. An edition's name is that of its collection.
+    """The IndexVersions of a name on a server. An index version's name is that of its collection.
 
-    A second alias leads to the edition that was in use before; both are moved in one step.
+    A second alias leads to the index version that was in use before; both are moved in one step.
     """
 
     def __init__(self, connect: Callable[[], Server], name: str, layout: Layout) -> None:
@@ -27,10 +27,10 @@ class ServerLibrary:
         self._before = f"{name}-previous"
         self._layout = layout
 
-    def open(self, edition: str | None = None) -> QdrantIndex:
+    def open(self, version: str | None = None) -> QdrantIndex:
         server = self._connect()
         try:
-            return QdrantIndex.open(server, edition or self._name)
+            return QdrantIndex.open(server, version or self._name)
         except BaseException:
             server.close()
             raise
@@ -61,11 +61,11 @@ class ServerLibrary:
 
         return self._ask(read)
 
-    def use(self, edition: str) -> None:
+    def use(self, version: str) -> None:
         before = self.current()
         actions: list[models.AliasOperations] = [
             models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._name)),
-            alias_to(self._name, edition),
+            alias_to(self._name, version),
         ]
         if self.previous() is not None:
             delete = models.DeleteAlias(alias_name=self._before)

@@ -254,5 +254,5 @@ def _address(endpoint: str | None) -> str:
     except ValueError:
         plain = None
     if not plain:
-        raise InvalidSetting("s3.endpoint_url", endpoint.rpartition("@")[2], "http(s)://HOST[:PORT], no password in it")
+        raise InvalidSetting("s3_endpoint_url", endpoint.rpartition("@")[2], "http(s)://HOST[:PORT], no password in it")
     return endpoint

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
 from core.settings import load_settings
@@ -53,8 +53,8 @@ def report_of(run: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 def check(folder: Path, files: list[str], rows: int) -> None:
     """Every row is one point with its own vector."""
-    with Wiring(load_settings(data=folder / "data")) as wiring:
-        index = wiring.index
+    with Container(load_settings(data=folder / "data")) as container:
+        index = container.index
         assert index.count(INDEXED) == index.count() == len(files) * rows
         for n, file in enumerate(files):
             vectors = np.load(folder / file).astype(np.float32)
@@ -66,8 +66,8 @@ def check(folder: Path, files: list[str], rows: int) -> None:
 def stopped_and_continued(folder: Path, count: int, rows: int) -> None:
     files = batches(folder, count, rows)
     killed_at(folder, files, 9)
-    with Wiring(load_settings(data=folder / "data")) as wiring:
-        assert wiring.index.count() == 9 * rows
+    with Container(load_settings(data=folder / "data")) as container:
+        assert container.index.count() == 9 * rows
     run = bucketlens("import", *files, "--model", "demo", "--json", cwd=folder)
     assert run.returncode == 0, run.stderr
     report = report_of(run)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bucketlens import Library
 from core.adapters.local.plots import MatplotlibPlots
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.conditions import Match
 from core.domain.filters import Filter
 from core.domain.query import Weights
@@ -115,8 +115,8 @@ def test_errors_are_typed(library: Library, small: SmallLibrary, tmp_path: Path)
 def test_offline_the_copy_is_read(small: SmallLibrary, tmp_path: Path) -> None:
     with pytest.raises(MirrorMissing), Library.open(tmp_path, offline=True) as nothing:
         len(nothing)
-    with Wiring(load_settings(data=small.data)) as wiring:
-        wiring.mirrors.build(wiring.index)
+    with Container(load_settings(data=small.data)) as container:
+        container.mirrors.build(container.index)
     shutil.copytree(small.data / "mirror", tmp_path / "mirror")
     with Library.open(tmp_path, offline=True) as library:
         assert len(library) == COUNT
@@ -143,7 +143,7 @@ def test_a_notebook_shows_pictures_and_runs_nothing(library: Library, small: Sma
 def test_a_picture_without_a_thumbnail_has_an_empty_place(small: SmallLibrary, tmp_path: Path) -> None:
     with Library.open(build(tmp_path, 2).data) as library:
         found = library.search()
-        library._wiring.thumbnails.delete([found[0].record.id])
+        library._container.thumbnails.delete([found[0].record.id])
         assert found.thumbnail(found[0]) is None
         assert found._repr_html_().count("<img") == 1
         assert found.figure() is not None

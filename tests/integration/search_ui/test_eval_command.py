@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.query import Query, TextTerm, Weights
 from core.errors import LibraryMissing, NothingKnown
 from core.evaluation.evaluator import EvaluationSet
@@ -38,10 +38,10 @@ def drawn() -> Iterator[DrawnLibrary]:
 def captioned(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     """Six pictures, of which people captioned two."""
     library = build(tmp_path_factory.mktemp("captioned"), 6)
-    with Wiring(load_settings(data=library.data)) as wiring:
+    with Container(load_settings(data=library.data)) as container:
         told = ("three red umbrellas", "a night with umbrellas"), ("<script>our boat</script>", "a dog")
-        vectors = [wiring.encoder.encode_texts(texts).vectors[0] for texts in told]
-        wiring.index.set_captions(
+        vectors = [container.encoder.encode_texts(texts).vectors[0] for texts in told]
+        container.index.set_captions(
             [
                 CaptionUpdate(library.id_of(n), texts[0], "human", None, None, vector, texts)
                 for n, texts, vector in zip((1, 2), told, vectors, strict=True)
@@ -59,14 +59,14 @@ def _run(*arguments: str, demo: Demo | None = None) -> "tuple[int, str, str]":
 
 
 def test_it_ranks_as_a_search_of_the_same_library_does(drawn: DrawnLibrary) -> None:
-    gallery = EvaluationSet(drawn.wiring.index, 1000)
+    gallery = EvaluationSet(drawn.container.index, 1000)
     asked = gallery.select_questions(
         known(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1)))
     )
     compared = [Weights(), Weights(1, 1, 1), Weights(0, 1, 0), Weights(0, 0, 1)]
-    for one, found in zip(asked, gallery.rank(drawn.wiring.encoder, asked, compared), strict=True):
+    for one, found in zip(asked, gallery.rank(drawn.container.encoder, asked, compared), strict=True):
         for weights, rows in zip(compared, found, strict=True):
-            hits = drawn.wiring.search.search(Query((TextTerm(one.text),), limit=10, weights=weights)).hits
+            hits = drawn.container.search.search(Query((TextTerm(one.text),), limit=10, weights=weights)).hits
             ids = [gallery.records[row].id for row in rows[:10]]
             assert len(ids) > 0 and ids == [hit.record.id for hit in hits], (one.text, weights)
 
@@ -100,8 +100,8 @@ def test_the_same_seed_asks_the_same(captioned: SmallLibrary) -> None:
 
 
 def test_a_library_without_captions_of_people_says_what_to_do(drawn: DrawnLibrary, tmp_path: Path) -> None:
-    data = drawn.wiring.settings.data
-    drawn.wiring.let_go()
+    data = drawn.container.settings.data
+    drawn.container.let_go()
     with pytest.raises(NothingKnown, match="a file of captions"):
         _run("--data", str(data))
     with pytest.raises(LibraryMissing):

@@ -9,7 +9,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import ingest.commands.ingest
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.vectors import Matrix
 from core.errors import BucketLensError
 from tests.support.fakes import ColourCaptioner, ColourEncoder
@@ -22,8 +22,8 @@ class UnhurriedEncoder(ColourEncoder):
 
 
 def main() -> None:
-    Wiring.encoder = UnhurriedEncoder()  # type: ignore[assignment]
-    Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
+    Container.encoder = UnhurriedEncoder()  # type: ignore[assignment]
+    Container.captioner = ColourCaptioner()  # type: ignore[assignment]
     try:
         ingest.commands.ingest.ingest(sys.argv[1:])
     except BucketLensError as error:

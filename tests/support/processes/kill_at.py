@@ -70,10 +70,10 @@ def plant(owner: Any, method: str, moment: str, count: int) -> None:
 if __name__ == "__main__":
     point, moment, count, models, *sys.argv[1:] = sys.argv[1:]
     if models == "colours":
-        from core.bootstrap import Wiring
+        from core.bootstrap import Container
 
-        Wiring.encoder = ColourEncoder()  # type: ignore[assignment]
-        Wiring.captioner = ColourCaptioner()  # type: ignore[assignment]
+        Container.encoder = ColourEncoder()  # type: ignore[assignment]
+        Container.captioner = ColourCaptioner()  # type: ignore[assignment]
     plant(*points(models)[point], moment, int(count))
     import bucketlens.cli
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.domain.filters import caption_words
 from core.domain.query import MAX_LIMIT, ImageTerm, LikeTerm, Query, TextTerm
 from core.errors import InvalidQuery
-from core.query_language.parser import AWAY, MAX_OPERATORS, parse
+from core.query_language.parser import MAX_OPERATORS, parse
+from core.search.request import AWAY
 from search_ui.page.page_state import PAGE, PageState, from_params, split_caption_words, to_params
 
 ID = str(uuid.UUID(int=7))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.local.recall_log import RecallFile
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.settings import load_settings
 from tests.support.api_client import Served, ready, served
 from tests.support.processes.commands import bucketlens
@@ -21,8 +21,8 @@ COUNT = 24
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     made = build(tmp_path_factory.mktemp("measured"), COUNT)
-    with Wiring(load_settings(data=made.data)) as wiring:
-        wiring.mirrors.build(wiring.index)
+    with Container(load_settings(data=made.data)) as container:
+        container.mirrors.build(container.index)
     return made
 
 
@@ -52,9 +52,9 @@ def test_searches_that_the_library_answers_are_compared_with_its_copy(library: S
 
 
 def test_status_warns_where_it_is_low_and_passes_over_another_models(library: SmallLibrary, tmp_path: Path) -> None:
-    with Wiring(load_settings(data=library.data)) as wiring:
-        fingerprint = wiring.index.info.fingerprint
-        wiring.files.recall_log.write(fingerprint, [0.9] * 30)
+    with Container(load_settings(data=library.data)) as container:
+        fingerprint = container.index.info.fingerprint
+        container.files.recall_log.write(fingerprint, [0.9] * 30)
     status = bucketlens("status", "--data", library.data, cwd=tmp_path).stdout
     assert "recall@10 0.900 in the last 30" in status and "under 0.95" in status
     told = json.loads(bucketlens("status", "--data", library.data, "--json", cwd=tmp_path).stdout)["recall"]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import core.duplicates.finder
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.filters import EVERYTHING, caption_words
 from core.domain.ids import point_id
 from core.domain.vectors import Vector
@@ -87,9 +87,9 @@ def _photographs(each: int) -> Iterator[tuple[str, bytes]]:
             yield f"photo{n}-{k}.jpg", changed(image, 7 * n + k)
 
 
-def _fill(wiring: Wiring, files: Iterator[tuple[str, bytes]]) -> int:
+def _fill(container: Container, files: Iterator[tuple[str, bytes]]) -> int:
     """How many duplicates there are among them."""
-    index, encoder = wiring.create_index(), wiring.encoder
+    index, encoder = container.create_index(), container.encoder
     batch: list[tuple[str, bytes]] = []
     duplicates = 0
 
@@ -103,7 +103,7 @@ def _fill(wiring: Wiring, files: Iterator[tuple[str, bytes]]) -> int:
                 content_hash=one.content_hash, width=one.width, height=one.height, bytes=len(data),
             )  # fmt: skip
             assert one.thumbnail is not None
-            wiring.thumbnails.put(made.id, one.thumbnail)
+            container.thumbnails.put(made.id, one.thumbnail)
             points.append(Point(made, vector))
         index.upsert(points)
         batch.clear()
@@ -158,9 +158,9 @@ def _alike(count: int, seed: int) -> list[tuple[str, bytes]]:
 
 
 def test_hidden_duplicates_are_found_and_nothing_else(tmp_path: Path) -> None:
-    with Wiring(load_settings(data=tmp_path, model="demo")) as wiring:
-        hidden = _fill(wiring, _files(150, 30))
-        found, wrong = _judge(Duplicates(wiring.index, wiring.thumbnails.get, EVERYTHING), hidden)
+    with Container(load_settings(data=tmp_path, model="demo")) as container:
+        hidden = _fill(container, _files(150, 30))
+        found, wrong = _judge(Duplicates(container.index, container.thumbnails.get, EVERYTHING), hidden)
         assert found >= 0.95 and not wrong
     result = CliRunner().invoke(duplicates, ["--data", str(tmp_path), "--json", "--key", "[0-2]*"])
     told = json.loads(result.stdout)
@@ -233,9 +233,9 @@ def test_copies_of_photographs_are_found() -> None:
 
 @pytest.mark.soak
 def test_500_among_5000(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Wiring(load_settings(data=tmp_path, model="demo")) as wiring:
-        hidden = _fill(wiring, _files(5000, 500))
-        found, wrong = _judge(Duplicates(wiring.index, wiring.thumbnails.get, EVERYTHING), hidden)
+    with Container(load_settings(data=tmp_path, model="demo")) as container:
+        hidden = _fill(container, _files(5000, 500))
+        found, wrong = _judge(Duplicates(container.index, container.thumbnails.get, EVERYTHING), hidden)
     with capsys.disabled():
         print(f"found {found:.3f}, wrong {wrong}")  # noqa: T201
     assert found >= 0.95 and not wrong
@@ -251,9 +251,9 @@ def test_25_of_each_kind_that_is_alike(seed: int) -> None:
 @pytest.mark.soak
 @pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="the photographs are not at hand")
 def test_six_copies_of_every_photograph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Wiring(load_settings(data=tmp_path, model="demo")) as wiring:
-        hidden = _fill(wiring, _photographs(6))
-        found, wrong = _judge(Duplicates(wiring.index, wiring.thumbnails.get, EVERYTHING), hidden)
+    with Container(load_settings(data=tmp_path, model="demo")) as container:
+        hidden = _fill(container, _photographs(6))
+        found, wrong = _judge(Duplicates(container.index, container.thumbnails.get, EVERYTHING), hidden)
     with capsys.disabled():
         print(f"found {found:.3f} of {hidden}, wrong {wrong}")  # noqa: T201
     assert found >= 0.95 and not wrong

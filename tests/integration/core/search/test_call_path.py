@@ -10,13 +10,13 @@ from types import CodeType, FrameType
 import pytest
 
 from bucketlens import Library
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.settings import load_settings
 from tests.support.small_library import build
 
 ROOT = Path(__file__).resolve().parents[4]
 FUNCTIONS = 90
-FILES = 22
+FILES = 20
 TEXT = "a red umbrella"
 ASKING = ("MainThread", "ask-library")  # the threads that a question runs in
 
@@ -51,8 +51,8 @@ def test_a_warm_question_passes_few_functions_and_starts_no_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = build(tmp_path, 30)
-    with Wiring(load_settings(data=made.data)) as wiring:
-        wiring.mirrors.build(wiring.index)  # with a mirror, a question has a deadline and runs in a worker
+    with Container(load_settings(data=made.data)) as container:
+        container.mirrors.build(container.index)  # with a mirror, a question has a deadline and runs in a worker
     recorder, started = CallRecorder(), []
     with profiled(recorder), Library.open(made.data, device="cpu") as library:
         expected = [hit.record.id for hit in library.search(TEXT)]

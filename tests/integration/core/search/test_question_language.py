@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import core.adapters.models.clip_encoder as encoders
 from bucketlens import Library
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.ports.vector_index import Point
 from core.settings import load_settings
 from search_ui.commands.search import search
@@ -47,8 +47,8 @@ Ask = Callable[[str, bool], Answer]
 def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     """Some of its pictures have other names, and say when they were taken."""
     made = build(tmp_path_factory.mktemp("asked"), COUNT)
-    with Wiring(load_settings(data=made.data)) as wiring:
-        index = wiring.index
+    with Container(load_settings(data=made.data)) as container:
+        index = container.index
         numbers = KEYS.keys() | TAKEN.keys()
         ids = {number: made.id_of(number) for number in numbers}
         records, vectors = index.fetch(list(ids.values())), index.vectors(list(ids.values()))

@@ -14,7 +14,7 @@ import bucketlens.cli
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.ids import point_id
 from core.errors import LibraryBusy, LibraryMissing, UsageError
 from core.ports.vector_index import IndexInfo, Point
@@ -82,8 +82,8 @@ def test_with_yes_the_source_goes_whole_and_the_others_stay(data: Path) -> None:
 
 
 def test_what_is_forgotten_is_in_no_copy_any_more(data: Path) -> None:
-    with Wiring(load_settings(data=data)) as wiring:
-        wiring.mirrors.build(wiring.index)
+    with Container(load_settings(data=data)) as container:
+        container.mirrors.build(container.index)
     assert any(b"old bucket" in path.read_bytes() for path in (data / "mirror").rglob("*.arrow"))
     assert forget(BUCKET, "--yes", "--data", str(data)).exit_code == 0
     files = [path for path in (data / "mirror").rglob("*") if path.is_file()]

@@ -14,7 +14,7 @@ from PIL import Image
 
 import bucketlens.cli
 from core.adapters.models import clip_encoder
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.filters import CAPTIONED, INDEXED
 from core.domain.query import Query, TextTerm
 from core.domain.result import SearchResult
@@ -89,8 +89,8 @@ def told(result: SearchResult) -> list[tuple[str, float | None]]:
 
 
 def answer() -> list[tuple[str, float | None]]:
-    with Wiring(load_settings()) as wiring:
-        return told(wiring.search.search(RED))
+    with Container(load_settings()) as container:
+        return told(container.search.search(RED))
 
 
 def test_another_model_is_made_beside_compared_switched_to_and_back(place: Path) -> None:
@@ -118,16 +118,16 @@ def test_another_model_is_made_beside_compared_switched_to_and_back(place: Path)
 
 
 def test_what_is_not_complete_is_not_put_to_use(place: Path) -> None:
-    with Wiring(load_settings()) as wiring, wiring.beside("turned") as other:
-        ids = [record.id for record in wiring.index.scroll(CAPTIONED)]
+    with Container(load_settings()) as container, container.beside("turned") as other:
+        ids = [record.id for record in container.index.scroll(CAPTIONED)]
         assert other.index.count() == 0 and len(ids) == 22
     with pytest.raises(UsageError, match="holds 0 pictures"):
         run("switch")
     assert run("status")["model"] == "colours"
     assert run("reindex", "--model", "turned")["added"] == 22
     run("switch")
-    with Wiring(load_settings()) as wiring:
-        captions = {record.key: record.caption for record in wiring.index.scroll(INDEXED)}
+    with Container(load_settings()) as container:
+        captions = {record.key: record.caption for record in container.index.scroll(INDEXED)}
     assert captions["00.png"] == "red number 0" and len(captions) == 22
 
 
@@ -160,7 +160,7 @@ def switched_under_load(clients: int, switches: int, monkeypatch: pytest.MonkeyP
     right = answer()
     wrong: list[object] = []
     asked = [0] * clients
-    served = LiveLibrary(Wiring(load_settings()))
+    served = LiveLibrary(Container(load_settings()))
     stop = threading.Event()
     seen: set[str] = set()
 

@@ -13,7 +13,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.models import clip_encoder
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.domain.filters import FAILED
 from core.domain.vectors import Matrix
 from core.errors import LibraryUnreachable
@@ -155,8 +155,8 @@ def test_a_run_that_is_stopped_while_its_server_is_away_has_been_interrupted(
     encoder.first = lambda: (proxy.set(refuse=True), threading.Timer(0.5, signals.stop.set).start())
     (tmp_path / "red.png").write_bytes(picture("red", 40))
     settings = load_settings(data=tmp_path / "data", qdrant_url=proxy.endpoint, qdrant_grpc=False)
-    with Wiring(settings) as wiring:
-        report = Runner(wiring, [str(tmp_path)], signals, lambda steps: [*steps] and None, captions=False).sync()
+    with Container(settings) as container:
+        report = Runner(container, [str(tmp_path)], signals, lambda steps: [*steps] and None, captions=False).sync()
     assert (report.interrupted, report.failed, report.added) == (True, 0, 0)
 
 

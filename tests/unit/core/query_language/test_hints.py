@@ -9,7 +9,7 @@ from core.domain.query import Query, TextTerm
 from core.ports.vector_index import IndexInfo
 from core.query_language import hints
 from core.query_language.hints import write_hints
-from core.query_language.parser import compile_terms
+from core.search.request import compile_terms
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import failed_point, point
 

@@ -10,7 +10,8 @@ from core.domain.conditions import Phrase
 from core.domain.filters import Filter, caption_words
 from core.domain.query import MAX_TEXT, LikeTerm, Query, TextTerm
 from core.errors import InvalidQuery
-from core.query_language.parser import AWAY, MAX_OPERATORS, compile_terms, parse
+from core.query_language.parser import MAX_OPERATORS, parse
+from core.search.request import AWAY, compile_terms
 from tests.support.made_up_images import image_id
 from tests.support.question_cases import CASES, Case
 

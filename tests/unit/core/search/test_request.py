@@ -7,8 +7,8 @@ import pytest
 from core.domain.filters import caption_words
 from core.domain.query import OPTIONS, LikeTerm, OptionSpec, Query, QueryKeywords, QueryOptions, TextTerm, Weights
 from core.errors import InvalidQuery
-from core.query_language.parser import AWAY, parse
-from core.search.request import build_query
+from core.query_language.parser import parse
+from core.search.request import AWAY, build_query
 
 ID = "00000000-0000-5000-8000-000000000001"
 
@@ -36,7 +36,8 @@ def test_a_query_is_built_of_terms_a_filter_and_options() -> None:
     options = QueryOptions(limit=3, offset=1, fold=False)
     query = build_query([TextTerm("star -red"), LikeTerm(ID)], {"word": "blue"}, options=options)
     understood = parse("star -red")
-    assert query.terms == (TextTerm("star"), LikeTerm(ID), TextTerm("red", AWAY))
+    away = [TextTerm(text, AWAY) for text in understood.avoided]
+    assert away and query.terms == (TextTerm("star"), LikeTerm(ID), *away)
     assert query.filter.matches({"words": ["blue"]}) and not query.filter.matches({"words": ["blue", "red"]})
     assert (query.limit, query.offset, query.fold, query.weights) == (3, 1, False, None)
     assert query.interpretation == understood.interpretation

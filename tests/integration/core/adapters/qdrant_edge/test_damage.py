@@ -14,9 +14,10 @@ import qdrant_edge as edge
 
 from core.adapters.local import free_space
 from core.adapters.qdrant_edge import index as qdrant_edge
+from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.adapters.qdrant_edge.shard import shared_shard, translate_errors
+from core.adapters.qdrant_edge.shard import shared_shard
 from core.domain.filters import EVERYTHING, oriented
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo

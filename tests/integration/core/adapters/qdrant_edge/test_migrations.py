@@ -194,14 +194,14 @@ def _upgrading(folder: Path, pause: float) -> "subprocess.Popen[bytes]":
     program = f"""
 import sys, time
 from pathlib import Path
-from core.adapters import qdrant_edge_renewal as renewal
+from core.adapters.qdrant_edge import word_migration
 from core.adapters.qdrant_edge.index import EdgeIndex
-renewal._PAGE, renewal._FLUSH = 16, 2
-page = renewal._migrate_page
+word_migration._PAGE, word_migration._FLUSH = 16, 2
+page = word_migration._migrate_page
 def slowly(shard, found):
     time.sleep({pause})
     page(shard, found)
-renewal._migrate_page = slowly
+word_migration._migrate_page = slowly
 print("ready", flush=True)
 EdgeIndex.open(Path({str(folder)!r})).count()
 """

@@ -12,7 +12,7 @@ import bucketlens.cli
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.collection import Layout
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.bootstrap import Wiring
+from core.bootstrap import Container
 from core.commands.hints import render_message
 from core.errors import (
     BucketLensError,
@@ -97,15 +97,15 @@ def test_keys_are_for_what_they_allow() -> None:
         library(url, "may-write").upsert([point(1)])
         keys = {"qdrant_url": url, "qdrant_grpc": False, "index_wait": 0}
         with pytest.raises(LibraryRefused, match="qdrant_api_key") as refused:
-            _ = Wiring(load_settings(**keys, qdrant_api_key="no such")).index
+            _ = Container(load_settings(**keys, qdrant_api_key="no such")).index
         assert not isinstance(refused.value, LibraryReadOnly) and "no such" not in str(refused.value)
-        with Wiring(load_settings(**keys, qdrant_read_api_key="may-read", qdrant_api_key="no such")) as reader:
+        with Container(load_settings(**keys, qdrant_read_api_key="may-read", qdrant_api_key="no such")) as reader:
             assert reader.index.count() == 1
-        with Wiring(load_settings(**keys, qdrant_read_api_key="may-read")) as reader:
+        with Container(load_settings(**keys, qdrant_read_api_key="may-read")) as reader:
             reader.write()
             with pytest.raises(LibraryReadOnly, match="may write"):
                 reader.index.upsert([point(2)])
-        with Wiring(load_settings(**keys, qdrant_read_api_key="may-read", qdrant_api_key="may-write")) as both:
+        with Container(load_settings(**keys, qdrant_read_api_key="may-read", qdrant_api_key="may-write")) as both:
             assert both.index.count() == 1
             both.write()
             both.index.upsert([point(2)])
@@ -128,9 +128,9 @@ def test_a_new_library_is_laid_out_as_the_settings_say(stub: QdrantStub, url: st
 def test_who_writes_waits_for_the_server_and_stops_waiting_when_told(url: str) -> None:
     library(url)
     stop = threading.Event()
-    with Wiring(load_settings(qdrant_url=url, qdrant_grpc=False, qdrant_patience=60)) as wiring:
-        wiring.write(until=stop)
-        index = wiring.index
+    with Container(load_settings(qdrant_url=url, qdrant_grpc=False, qdrant_patience=60)) as container:
+        container.write(until=stop)
+        index = container.index
         index.upsert([point(1)])
     away = connect("http://127.0.0.1:1", prefer_grpc=False, patience_s=60, stop=stop)
     threading.Timer(0.3, stop.set).start()
