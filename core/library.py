@@ -11,7 +11,7 @@ from core.domain.filter_parser import parse_filter
 from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.query import ImageTerm, LikeTerm, Query, QueryKeywords, QueryOptions, Term, TextTerm, Weights
 from core.domain.result import Hit, SearchResult
-from core.imaging.query_image import picture_bytes
+from core.imaging.query_image import read_picture
 from core.ports.vector_index import SearchableIndex
 from core.rendering.html_grid import html_grid
 from core.rendering.plots import Drawing
@@ -107,7 +107,7 @@ class Library:
         max_bytes = self._container.settings.decode.max_bytes
         pictures = [image] if isinstance(image, str | Path | bytes | Image.Image) else image
         terms: list[Term] = [] if text is None else [TextTerm(text)]
-        terms += [ImageTerm(picture_bytes(picture, max_bytes)) for picture in pictures]
+        terms += [ImageTerm(read_picture(picture, max_bytes)) for picture in pictures]
         terms += [LikeTerm(image_id) for image_id in _several(like)]
         terms += [TextTerm(unwanted, -1.0) for unwanted in _several(avoid)]
         parsed = filter if isinstance(filter, Filter) else parse_filter(filter)

@@ -1,4 +1,4 @@
-"""Fetch the models of the settings, and load them once: what is in the cache afterwards works without a network."""
+"""Fetch the models of the settings into the cache, and load them once. They then work without a network."""
 
 import sys
 
@@ -10,6 +10,7 @@ from core.errors import BucketLensError
 
 
 def main() -> None:
+    """Fetch and load both models; exit with the error's code where one cannot be had."""
     with open_container() as container:
         try:
             click.echo(f"encoder {container.encoder.name} is here")

@@ -1,6 +1,6 @@
-"""Write what the settings are restated in: docs/reference/configuration.md, .env.example and compose.yaml.
+"""Generate what restates the settings: docs/reference/configuration.md, .env.example and compose.yaml.
 
-The page is generated as a whole. In the two others it is the blocks between the lines `# begin NAME` and `# end NAME`.
+The page is generated as a whole. In the other two files, only blocks between `# begin NAME` and `# end NAME` are.
 """
 
 import json
@@ -65,43 +65,55 @@ are the keys without a table, such as `qdrant_url`, now `url` in the table `[qdr
 """
 
 
-def configuration_page() -> str:
-    """Return docs/reference/configuration.md: a table for each group."""
+def render_page() -> str:
+    """Render docs/reference/configuration.md: a table for each group of settings."""
     parts = [_INTRODUCTION]
     for group, names in groupby(_FIELDS, key=lambda name: name.group):
         heading = f"`[{group}]`" if group else "Top level"
         place = "" if group else " In `bucketlens.toml` they stand above the first table."
-        parts.append(f"## {heading}\n\n{_group_introduction(group)}.{place}\n")
+        parts.append(f"## {heading}\n\n{_introduce_group(group)}.{place}\n")
         rows = [
-            (f"`{name.field}`", f"`{name.environment}`", _default_cell(field), _accepted(field), _sentence(field))
+            (
+                f"`{name.field}`",
+                f"`{name.environment}`",
+                _format_default_cell(field),
+                _describe_values(field),
+                _capitalise_description(field),
+            )
             for name in names
             for field in [_FIELDS[name]]
         ]
-        parts.append(_table(("Name", "Environment variable", "Default", "Takes", "What it does"), rows))
+        parts.append(_render_table(("Name", "Environment variable", "Default", "Takes", "What it does"), rows))
     renamed = [
         (f"`{old}`", f"`{_BY_KEYWORD[new].toml}`", f"`{_BY_KEYWORD[new].environment}`") for old, new in RENAMED.items()
     ]
-    parts += [_OLD_NAMES, _table(("Old name", "New name", "New environment variable"), renamed)]
+    parts += [_OLD_NAMES, _render_table(("Old name", "New name", "New environment variable"), renamed)]
     return "\n".join(parts)
 
 
-def environment_example(present: str) -> str:
-    """Return .env.example with its block `settings` anew: the settings that are not explained outside of it."""
+def render_environment_example(present: str) -> str:
+    """Return .env.example with its block `settings` renewed: the settings that nothing outside of it explains."""
     elsewhere = set(re.findall(r"^#?([A-Z_0-9]+)=", replace_block(present, "settings", []), re.M))
     lines: list[str] = []
     for group, names in groupby(_FIELDS, key=lambda name: name.group):
         shown = [name for name in names if name.environment not in elsewhere and name.keyword not in _SET_BY_COMPOSE]
         if shown:
-            lines += ["", f"# --- {_group_introduction(group)} ".ljust(_WIDTH, "-"), ""]
+            lines += ["", f"# --- {_introduce_group(group)} ".ljust(_WIDTH, "-"), ""]
         for name in shown:
             field = _FIELDS[name]
-            choices = f" Takes {_accepted(field)}." if _is_literal(field) else ""
-            lines += [*_comment(f"{_sentence(field)}.{choices}"), f"#{name.environment}={_default(field)}"]
+            choices = f" Takes {_describe_values(field)}." if _is_literal(field) else ""
+            lines += [
+                *_wrap_comment(f"{_capitalise_description(field)}.{choices}"),
+                f"#{name.environment}={_format_default(field)}",
+            ]
     return replace_block(present, "settings", [*lines, ""])
 
 
-def compose_file(present: str) -> str:
-    """Return compose.yaml with its blocks of settings anew: of all containers, under old names, and of the page."""
+def render_compose_file(present: str) -> str:
+    """Return compose.yaml with its three blocks of settings renewed.
+
+    They are those of all containers, those under old names, and those of the page.
+    """
     shared = [name for name in _FIELDS if name.keyword not in _SET_BY_COMPOSE and name.group != _PAGE_ONLY]
     own = [name for name in _FIELDS if name.group == _PAGE_ONLY]
     present = replace_block(present, "settings", [f"{name.environment}:" for name in shared])
@@ -110,16 +122,16 @@ def compose_file(present: str) -> str:
 
 
 OUTPUTS: dict[Path, Callable[[str], str]] = {
-    PAGE: lambda _: configuration_page(),
-    EXAMPLE: environment_example,
-    COMPOSE: compose_file,
+    PAGE: lambda _: render_page(),
+    EXAMPLE: render_environment_example,
+    COMPOSE: render_compose_file,
 }
 
 
 def replace_block(text: str, name: str, lines: Iterable[str]) -> str:
-    """Return the text with these lines between `# begin NAME` and `# end NAME`, indented as the markers are.
+    """Replace the lines between `# begin NAME` and `# end NAME`, indented as the markers are.
 
-    Raises ValueError where the markers are not there once.
+    Raises ValueError unless the markers are there exactly once.
     """
     pattern = re.compile(rf"^( *)# begin {name}$\n.*?^ *# end {name}$\n", re.M | re.S)
     if len(pattern.findall(text)) != 1:
@@ -132,7 +144,7 @@ def replace_block(text: str, name: str, lines: Iterable[str]) -> str:
     return pattern.sub(replacement, text)
 
 
-def _group_introduction(group: str | None) -> str:
+def _introduce_group(group: str | None) -> str:
     """Return what a group is about, without the full stop at its end."""
     if group is None:
         return _TOP_LEVEL
@@ -140,14 +152,14 @@ def _group_introduction(group: str | None) -> str:
     return (model.__doc__ or "").strip().removesuffix(".")
 
 
-def _sentence(field: FieldInfo) -> str:
+def _capitalise_description(field: FieldInfo) -> str:
     """Return the description of a field, with a capital."""
-    told = field.description or ""
-    return told[:1].upper() + told[1:]
+    description = field.description or ""
+    return description[:1].upper() + description[1:]
 
 
-def _default(field: FieldInfo) -> str:
-    """Return the default as an environment variable holds it; nothing where there is none."""
+def _format_default(field: FieldInfo) -> str:
+    """Format the default as an environment variable holds it; "" where there is none."""
     value: Any = field.default
     if value is None:
         return ""
@@ -156,12 +168,12 @@ def _default(field: FieldInfo) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _default_cell(field: FieldInfo) -> str:
-    return f"`{_default(field)}`" if _default(field) else "–"
+def _format_default_cell(field: FieldInfo) -> str:
+    return f"`{_format_default(field)}`" if _format_default(field) else "–"
 
 
-def _type(field: FieldInfo) -> Any:
-    """Return the type of a setting's values, without the None of one that need not be set."""
+def _value_type(field: FieldInfo) -> Any:
+    """Return the type of a setting's values, without the None of an optional one."""
     if get_origin(field.annotation) is UnionType:
         (only,) = (kind for kind in get_args(field.annotation) if kind is not NoneType)
         return only
@@ -169,25 +181,25 @@ def _type(field: FieldInfo) -> Any:
 
 
 def _is_literal(field: FieldInfo) -> bool:
-    return get_origin(_type(field)) is Literal
+    return get_origin(_value_type(field)) is Literal
 
 
-def _accepted(field: FieldInfo) -> str:
-    """Return the values that a setting takes, in words."""
-    kind = _type(field)
+def _describe_values(field: FieldInfo) -> str:
+    """Describe the values that a setting takes."""
+    kind = _value_type(field)
     if _is_literal(field):
         *others, last = get_args(kind)
         return f"{', '.join(others)} or {last}"
     if kind is bool:
         return "true or false"
     if kind in (int, float):
-        return " ".join(("a whole number" if kind is int else "a number", *_limits(field)))
+        return " ".join(("a whole number" if kind is int else "a number", *_describe_limits(field)))
     if kind is SecretStr:
         return "a secret"
     return "a list" if get_origin(kind) is tuple else "a folder" if kind is Path else "text"
 
 
-def _limits(field: FieldInfo) -> list[str]:
+def _describe_limits(field: FieldInfo) -> list[str]:
     return [
         f"{word} {getattr(limit, name):,.15g}"
         for limit in field.metadata
@@ -196,13 +208,13 @@ def _limits(field: FieldInfo) -> list[str]:
     ]
 
 
-def _comment(text: str) -> list[str]:
-    """Return a text as lines of comment, of at most 120 characters each."""
+def _wrap_comment(text: str) -> list[str]:
+    """Wrap a text to comment lines of at most 120 characters."""
     return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Return a table in Markdown."""
+def _render_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Render a table in Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

@@ -12,7 +12,7 @@ import simplemma
 import wordfreq
 
 from core.text.analysis import STOPWORDS
-from core.text.inflections import VARIANTS, by_rule, compound, readings, regular_bases
+from core.text.inflections import VARIANTS, look_up_readings, regular_bases, select_lemmas, singularise_compound
 
 TABLE = Path("core/text/lemmas.txt")
 COMMON = 2.0  # zipf: the base 10 logarithm of how often a word is said in a billion
@@ -104,10 +104,12 @@ _COARSE = re.compile(
 )
 
 
-def rows() -> Iterator[tuple[str, ...]]:
-    """A form and what it stands for; the form alone where it stands for itself."""
+def make_rows() -> Iterator[tuple[str, ...]]:
+    """Yield rows of a form and its lemmas; a form alone is its own lemma."""
     forms = [word for word in wordfreq.top_n_list("en", 200_000) if _is_common(word)]
-    yield from sorted({*_corrected(forms), *((name,) for name in [*NAMES, *ADDED]), *_added(forms)})
+    yield from sorted(
+        {*_correct_dictionary(forms), *((name,) for name in [*NAMES, *ADDED]), *_find_missing_words(forms)}
+    )
 
 
 def _is_common(word: str) -> bool:
@@ -116,23 +118,30 @@ def _is_common(word: str) -> bool:
 
 
 def zipf(word: str) -> float:
+    """Look up how common a word is, as log10 of its occurrences in a billion words."""
     return wordfreq.zipf_frequency(word, "en")
 
 
-def _corrected(forms: list[str]) -> Iterator[tuple[str, ...]]:
-    """Of what the dictionary knows: all that stands for several lemmas, and what its rule alone gets wrong."""
+def _correct_dictionary(forms: list[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the forms that stand for several lemmas, or for others than `select_lemmas` gives."""
     for form in forms:
-        meant = tuple(BY_HAND[form].split()) if form in BY_HAND else _meant(form)
-        if form not in NAMES and (len(meant) > 1 or meant != (by_rule(form) or compound(form) or (form,))):
-            yield (form,) if meant == (form,) else (form, *meant)
+        lemmas = tuple(BY_HAND[form].split()) if form in BY_HAND else _choose_lemmas(form)
+        if form not in NAMES and (
+            len(lemmas) > 1 or lemmas != (select_lemmas(form) or singularise_compound(form) or (form,))
+        ):
+            yield (form,) if lemmas == (form,) else (form, *lemmas)
 
 
-def _meant(form: str) -> tuple[str, ...]:
-    if not (found := readings(form)):
-        return next(((form,) for lemma in compound(form) if zipf(lemma) < _SAID), compound(form) or (form,))
+def _choose_lemmas(form: str) -> tuple[str, ...]:
+    """Choose the lemmas of a form by how common they are, the one that is displayed first."""
+    if not (found := look_up_readings(form)):
+        return next(
+            ((form,) for lemma in singularise_compound(form) if zipf(lemma) < _SAID),
+            singularise_compound(form) or (form,),
+        )
     participle = form.endswith(("ed", "ing"))
-    least = max((zipf(lemma) for lemma in found if lemma != form), default=0) if participle else zipf(form)
-    plausible = {lemma for lemma in found if zipf(lemma) >= least - _RARER} or set(found)
+    threshold = max((zipf(lemma) for lemma in found if lemma != form), default=0) if participle else zipf(form)
+    plausible = {lemma for lemma in found if zipf(lemma) >= threshold - _RARER} or set(found)
     plausible = {lemma for lemma in plausible if VARIANTS.get(lemma) not in plausible}
     others = sorted(plausible - {form}, key=lambda lemma: (-zipf(lemma), lemma))
     if others and zipf(others[0]) < _SAID:
@@ -144,41 +153,42 @@ def _meant(form: str) -> tuple[str, ...]:
     ahead = zipf(form) - zipf(others[0])
     if participle and ahead > _RARER:
         return (form, *others)
-    if form not in by_rule(form):
+    if form not in select_lemmas(form):
         return (*others,)
     is_noun = form.endswith("er") and zipf(form + "s") >= zipf(form) - _PLURAL and ahead >= -_CLEARLY
     return (form, *others) if is_noun or ahead >= _CLEARLY else (*others, form)
 
 
-def _added(forms: list[str]) -> Iterator[tuple[str, ...]]:
-    """Words that the dictionary lacks, with an inflection that is said and that simplemma reduces to them."""
+def _find_missing_words(forms: list[str]) -> Iterator[tuple[str, ...]]:
+    """Yield words that the dictionary lacks, though simplemma reduces a common inflection to them."""
     for form in forms:
-        if not readings(form) and form not in NAMES and form not in BY_HAND:
+        if not look_up_readings(form) and form not in NAMES and form not in BY_HAND:
             base = str(simplemma.lemmatize(form, lang="en"))
             if base not in regular_bases(form) and form.endswith(("ans", "ims", "ists")):  # of "Americans": a name
                 base = form[:-1] if zipf(form[:-1]) >= zipf(form) + _CLEARLY else ""
-            if base in regular_bases(form) and _is_word(base) and not readings(base):
+            if base in regular_bases(form) and _is_word(base) and not look_up_readings(base):
                 yield (base,)
 
 
 def _is_word(base: str) -> bool:
-    least = COMMON if len(base) > 3 else _COMMON_SHORT
-    return _is_common(base) and len(base) > 2 and zipf(base) >= least and not _COARSE.search(base)
+    threshold = COMMON if len(base) > 3 else _COMMON_SHORT
+    return _is_common(base) and len(base) > 2 and zipf(base) >= threshold and not _COARSE.search(base)
 
 
-def table() -> str:
-    """The text of the file."""
+def render_table() -> str:
+    """Render the text of lemmas.txt."""
     lines = [
         "# Forms and the lemmas that they stand for; words that stand for themselves. By infra/make_lemmas.py from",
         "# lemminflect (MIT; SPECIALIST Lexicon of the National Library of Medicine), simplemma (MIT) and wordfreq",
         "# (Apache-2.0; data CC BY-SA 4.0).",
-        *(" ".join(row) for row in rows()),
+        *(" ".join(row) for row in make_rows()),
     ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    TABLE.write_text(table(), "utf-8")
+    """Write lemmas.txt."""
+    TABLE.write_text(render_table(), "utf-8")
 
 
 if __name__ == "__main__":

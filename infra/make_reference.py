@@ -1,6 +1,6 @@
-"""Write docs/reference: the command line, the errors, the HTTP API and Python, as the code defines them.
+"""Generate docs/reference from the code: the command line, the errors, the HTTP API and Python.
 
-`make reference` runs it from the top of the repository. A test fails where a page is not what the code says.
+`make reference` runs it from the top of the repository. A test fails where a page differs from the code.
 """
 
 from pathlib import Path
@@ -11,19 +11,20 @@ FOLDER = Path("docs/reference")
 _MADE = "<!-- made by `make reference`: change the code, not this page -->\n"
 
 
-def pages() -> dict[Path, str]:
-    """The text of every page, by its path from the top of the repository."""
-    made = {
+def render_pages() -> dict[Path, str]:
+    """Render every page as Markdown, by its path from the top of the repository."""
+    texts = {
         "cli": cli.page(),
         "errors": errors.page(),
         "http-api": http_api.page(),
         "python": python.page(),
     }
-    return {FOLDER / f"{name}.md": f"{_MADE}\n{text.strip()}\n" for name, text in made.items()}
+    return {FOLDER / f"{name}.md": f"{_MADE}\n{text.strip()}\n" for name, text in texts.items()}
 
 
 def main() -> None:
-    for path, text in pages().items():
+    """Write every page."""
+    for path, text in render_pages().items():
         path.write_text(text, encoding="utf-8")
 
 

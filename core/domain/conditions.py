@@ -134,7 +134,7 @@ class Phrase:
     def __post_init__(self) -> None:
         takes = "words as a caption says them, such as a dog on the beach"
         _check_text("phrase", self.text, takes)
-        if not analysis.tokens(self.text):
+        if not analysis.tokenize(self.text):
             raise InvalidQuery("phrase", self.text, takes)
 
 
@@ -163,7 +163,7 @@ def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
             return fits(pattern, str(payload.get("key", "")))
         case Phrase(text):
             told = (payload.get("caption"), *payload.get("captions", ()), payload.get("generated"))
-            return any(_says(analysis.tokens(one), analysis.tokens(text)) for one in told if one)
+            return any(_says(analysis.tokenize(one), analysis.tokenize(text)) for one in told if one)
 
 
 def _says(told: Sequence[str], phrase: Sequence[str]) -> bool:

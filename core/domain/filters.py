@@ -102,7 +102,7 @@ def caption_words(must: Sequence[str] = (), any_of: Sequence[str] = (), none_of:
 
 
 def _parse_entry(field: str, entry: str) -> Condition:
-    asked = analysis.asked_words(entry)
+    asked = analysis.expand_query(entry)
     if not asked:
         raise InvalidQuery(field, entry, "a word that captions can hold (not blank, not only words like 'the')")
     matches = tuple(Match("words", forms) for forms in asked)

@@ -190,7 +190,7 @@ def _read_with_vectors(
 
 
 def _normalize(text: str) -> str:
-    return " ".join(analysis.tokens(text))
+    return " ".join(analysis.tokenize(text))
 
 
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:

@@ -17,9 +17,9 @@ _BITS_PER_SAMPLE = 258
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Convert a loaded picture of any mode to RGB: by its colour profile, 16 bits scaled, white where transparent.
+    """Convert a loaded picture of any mode to 8-bit RGB over white.
 
-    A profile that is damaged, or does not fit the picture, counts as none.
+    Colours follow its profile; one that is damaged, or does not fit the picture, counts as none.
     """
     profile = image.info.get("icc_profile")
     if image.mode == "RGB" and "transparency" not in image.info and not profile:
@@ -63,9 +63,9 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit and float grey to L (LA where one value is transparent), without clipping.
+    """Scale 16-bit, 32-bit and float grey to L without clipping, or to LA where one value is transparent.
 
-    The full scale is that of the samples for up to 16 bits, and otherwise the smallest of 1 (floats), 255, 65535 and
+    Samples of up to 16 bits have their own full scale. For others, it is the smallest of 1 (floats), 255, 65535 and
     the largest value present.
     """
     values = np.asarray(image)

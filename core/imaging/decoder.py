@@ -1,7 +1,4 @@
-"""Image bytes -> upright RGB under limits, model input and thumbnail. Knows Pillow and no model.
-
-Call `decode` in a worker that may be killed: a hostile file can still crash, hang or swell inside a codec.
-"""
+"""Image bytes -> upright RGB under limits: model input and thumbnail. Knows Pillow and no model."""
 
 import hashlib
 import io
@@ -33,10 +30,10 @@ Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were as
 
 @dataclass(frozen=True, slots=True)
 class PixelSpec:
-    """The square input of a model: side in pixels, how a picture is fitted to it, and the Pillow resampling filter.
+    """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
 
-    `crop` scales the shorter side to `size` and cuts the centre; `squash` scales both sides. What is longer than
-    2 : 1 is never cropped: it is squashed, or shown as tiles (core.imaging.tiling).
+    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. A picture longer than
+    2 : 1 is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
     """
 
     size: int
@@ -46,7 +43,7 @@ class PixelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What one image may cost. Over it the image fails, and nothing else does."""
+    """The limits on one image: bytes, pixels, seconds and memory. An image over them fails by itself."""
 
     max_bytes: int = 50 * 2**20
     max_pixels: int = 50_000_000
@@ -58,7 +55,7 @@ class ImageLimits:
 class DecodeRequest:
     """What to make of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both.
 
-    `tiles`: the model input as squares that show all of a long picture undistorted (imaging.tiling), of others as one.
+    `tiles`: cut a long picture into squares that show all of it undistorted (core.imaging.tiling). Others are one tile.
     """
 
     pixels: PixelSpec | None = None
@@ -68,10 +65,12 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`pixels` is (S, S, 3) uint8 RGB, `thumbnail` a JPEG; width and height are the upright picture's, in pixels.
+    """A decoded image. Width and height are those of the upright picture, in pixels.
 
-    Where tiles were asked for, `pixels` is (T, S, S, 3), T being core.imaging.tiling.tile_count of the upright picture.
-    `taken_at` is the EXIF time (read as UTC where EXIF has no offset); `content_hash` the SHA-256 of the bytes, hex.
+    `pixels` is (S, S, 3) uint8 RGB. Where tiles were asked for, it is (T, S, S, 3), T being
+    core.imaging.tiling.tile_count of the upright picture. `thumbnail` is a JPEG.
+    `taken_at` is the EXIF time, read as UTC where EXIF has no offset.
+    `content_hash` is the SHA-256 of the bytes in hex.
     """
 
     width: int
@@ -86,12 +85,12 @@ _pillow = threading.Lock()
 
 
 def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
-    """Decode what `request` asks for from an image file: its first frame, upright, over white where transparent.
+    """Decode what `request` asks for: the file's first frame, upright, over white where transparent.
 
-    16-bit and floating-point grey is scaled to 8 bits, and colours are turned into sRGB by the profile that the file
-    holds. A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 that leaves twice the model input and the thumbnail
-    whole. Byte and pixel limits are checked before any pixel is decoded; `seconds` and `memory_bytes` are the caller's
-    to enforce.
+    Grey of 16 bits or floating point is scaled to 8 bits. Colours are converted to sRGB by the file's profile.
+    A JPEG is decoded at the smallest scale of 1, 1/2, 1/4 and 1/8 that keeps twice the model input and the whole
+    thumbnail.
+    Byte and pixel limits are checked before any pixel is decoded. The caller enforces `seconds` and `memory_bytes`.
     Raises ImageTooLarge and ImageUnreadable, and nothing else.
     """
     if not data:
@@ -115,7 +114,7 @@ def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
 
 @contextmanager
 def _limit_pillow(max_pixels: int) -> Iterator[None]:
-    """Set Pillow's own limit, a global, to ours: it raises over twice its value and would warn below that."""
+    """Set Pillow's global pixel limit to ours. Pillow raises over twice its value, and would warn below that."""
     with _pillow, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
@@ -172,7 +171,7 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
 
 
 def _find_fault(file: Image.Image, data: bytes) -> str | None:
-    """Say what is missing or wrong of the picture that Pillow would not complain of."""
+    """Find a fault of the picture that Pillow would not complain of."""
     if isinstance(file, PngImageFile):
         return png.find_fault(data)
     if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
@@ -181,7 +180,7 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
 
 
 def _draft_size(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
-    """Return the least size to decode a JPEG at: twice the model input across, or the whole thumbnail."""
+    """Compute the least size to decode a JPEG at: twice the model input across, or the whole thumbnail."""
     share = 0.0
     if request.pixels is not None:
         share = 2 * request.pixels.size / min(width, height)
@@ -192,7 +191,7 @@ def _draft_size(width: int, height: int, request: DecodeRequest) -> tuple[int, i
 
 
 def _resize_to_input(image: Image.Image, size: tuple[int, int], request: DecodeRequest) -> Pixels | None:
-    """Make the model input that is asked for; `size` is the picture's before any draft decoding."""
+    """Make the model input that is asked for; `size` is that of the picture before any draft decoding."""
     if request.pixels is None:
         return None
     if request.tiles:
@@ -201,7 +200,10 @@ def _resize_to_input(image: Image.Image, size: tuple[int, int], request: DecodeR
 
 
 def _cut_tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """Return (T, S, S, 3), each tile scaled from its own part, so that no long picture is blown up as a whole."""
+    """Cut a picture into tiles: (T, S, S, 3), each scaled from its own part.
+
+    So a long picture is never enlarged as a whole.
+    """
     if not is_long(*size):
         return _fit_square(image, size, spec)[np.newaxis]
     x, y = image.width / size[0], image.height / size[1]
@@ -214,7 +216,7 @@ def _cut_tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pi
 
 
 def _fit_square(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """Return (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
+    """Resize to (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
     side = spec.size
     resample = Image.Resampling(spec.resample)
     if spec.fit == "squash" or is_long(*size):

@@ -1,4 +1,4 @@
-"""EXIF data of a picture: how it is turned, and when it was taken."""
+"""EXIF data of a picture: its orientation, and when it was taken."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 
 def read_exif(file: Image.Image) -> tuple[int, datetime | None]:
-    """Read the orientation, 1 where there is none, and the time taken in UTC. Damaged EXIF data counts as none."""
+    """Read the orientation (1 where there is none) and the time taken in UTC. Damaged EXIF data counts as none."""
     try:
         exif = file.getexif()
         orientation = exif.get(_ORIENTATION, 1)

@@ -1,4 +1,4 @@
-"""The formats that are read, and words for what is none of them or is damaged."""
+"""The formats that are read, and descriptions of files that cannot be read."""
 
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -42,7 +42,7 @@ register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, dec
 
 
 def describe_unidentified(data: bytes) -> str:
-    """Say why no reader takes these bytes: damaged, of a foreign format, or no image."""
+    """Describe why no reader takes these bytes: damaged, of a foreign format, or no image."""
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return f"damaged: starts like {name} but its header cannot be read"
@@ -55,7 +55,7 @@ def describe_unidentified(data: bytes) -> str:
 
 
 def describe_failure(error: Exception) -> str:
-    """Say in one printable line, of at most 200 characters, what a codec raised."""
+    """Describe in one printable line, of at most 200 characters, what a codec raised."""
     text = " ".join(str(error).split()) or type(error).__name__
     foreign = isinstance(error, NotImplementedError) or "unsupported" in text.lower()
     text = f"{'of a kind that cannot be read' if foreign else 'damaged'}: {text}"

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: whether those of the picture are whole, and the picture without the others."""
+"""The chunks of a PNG: find damaged ones, and strip those that are not of the picture."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _LOOKS = (b"tRNS", b"eXIf")  # without these the picture would look otherwise
 
 
 def find_fault(data: bytes) -> str | None:
-    """Say what is wrong with the critical chunks: Pillow reads past some wrong checksums and ends."""
+    """Find what is wrong with the critical chunks. Pillow overlooks some wrong checksums and ends."""
     last = b""
     for last, chunk in _chunks(data):
         if last in _PICTURE and not _is_whole(chunk):
@@ -19,9 +19,9 @@ def find_fault(data: bytes) -> str | None:
 
 
 def strip_ancillary(data: bytes) -> bytes | None:
-    """Leave texts, colour profile and animation away; return None where there are none of these.
+    """Strip texts, colour profile and animation; return None where there are none of these.
 
-    A PNG is to be shown though what stands beside the picture in it is damaged (https://www.w3.org/TR/png-3/, 13.2).
+    A decoder is to show the picture even if such chunks are damaged (https://www.w3.org/TR/png-3/, 13.2).
     """
     kept = [SIGNATURE]
     total = 0
@@ -33,7 +33,7 @@ def strip_ancillary(data: bytes) -> bytes | None:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the name and the whole of each chunk, up to IEND or to where the data ends."""
+    """Yield the name and the whole of each chunk, up to IEND or the end of the data."""
     view = memoryview(data)
     start, name = len(SIGNATURE), b""
     while name != b"IEND" and start + 12 <= len(data):

@@ -1,4 +1,4 @@
-"""A picture to search by, as programs and people give it -> the bytes of an image file."""
+"""Pictures to search by, as programs and people give them -> the bytes of an image file."""
 
 import io
 from pathlib import Path
@@ -8,20 +8,20 @@ from PIL import Image, ImageOps
 from core.errors import ImageUnreadable
 
 
-def picture_bytes(given: str | Path | bytes | Image.Image, limit: int) -> bytes:
-    """From the path of a file of at most `limit` bytes, from its bytes, or from a picture that is open already.
+def read_picture(picture: str | Path | bytes | Image.Image, limit: int) -> bytes:
+    """Read a picture from the path of a file, from its bytes, or from an open PIL image.
 
-    Raises ImageUnreadable.
+    A file may have at most `limit` bytes. Raises ImageUnreadable.
     """
-    if isinstance(given, bytes):
-        return given
-    if isinstance(given, Image.Image):
-        upright = ImageOps.exif_transpose(given)
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, Image.Image):
+        upright = ImageOps.exif_transpose(picture)
         upright = upright if upright.mode in ("L", "LA", "RGB", "RGBA") else upright.convert("RGB")
         out = io.BytesIO()
         upright.save(out, "PNG", compress_level=1)
         return out.getvalue()
-    path = Path(given).expanduser()
+    path = Path(picture).expanduser()
     try:
         size = path.stat().st_size
         if size > limit:

@@ -1,4 +1,4 @@
-"""Long pictures, of which a model's square input shows one part only: the squares ("tiles") that show all of them.
+"""Tiles of long pictures: squares that show all of a picture of which a model's square input shows one part.
 
 The usual preparation for CLIP scales the shorter side and cuts the middle square. Up to 2 : 1 that keeps half of a
 picture or more, and stays as it is. Of longer ones several squares are encoded, each overlapping the next by a quarter.
@@ -21,9 +21,9 @@ of photographs, stitched by averaging, "a frisbee" and the like:
     mean               0.81         0.76         0.74         0.70
 
 The mean of unlike vectors is nearer to every text than a picture is. So with real vectors, long pictures of unlike
-parts come up too often. Where they are 5 % of a library, they take a third of the first ten hits at 2 : 1, half at 3 :
-1. Those of alike parts take a sixth and a quarter. Taking that away again, half or whole, lost more right hits than
-wrong ones (2 : 1, unlike parts):
+parts come up too often. Where they are 5 % of a library, they take a third of the first ten hits at 2 : 1. At 3 : 1
+they take half. Those of alike parts take a sixth and a quarter. Taking that away again, half or whole, lost more right
+hits than wrong ones (2 : 1, unlike parts):
 
     as it is                  average precision 0.302
     half taken away                             0.284
@@ -42,11 +42,12 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
 
 def is_long(width: int, height: int) -> bool:
+    """Tell whether a picture is longer than 2 : 1."""
     return max(width, height) > LONG * min(width, height)
 
 
 def tile_count(width: int, height: int) -> int:
-    """Return how many tiles a picture of this size has; 1 where it is not long."""
+    """Count the tiles of a picture of this size; 1 where it is not long."""
     if not is_long(width, height):
         return 1
     over = max(width, height) / min(width, height) - 1
@@ -54,7 +55,10 @@ def tile_count(width: int, height: int) -> int:
 
 
 def tile_boxes(width: int, height: int) -> list[Box]:
-    """Cut from left to right or from top to bottom, all as large, the first and the last at the picture's ends."""
+    """Compute the boxes of the tiles, from left to right or from top to bottom.
+
+    They are equally large. The first and the last reach the picture's ends.
+    """
     longer, shorter = max(width, height), min(width, height)
     count = tile_count(width, height)
     if count == 1:

@@ -1,1 +1,1 @@
-"""The small language that people type questions in."""
+"""The query language: what people type in the search bar."""

@@ -1,4 +1,7 @@
-"""Words of a question that may be meant as a file's name or as a date. Nothing is asked of them; people are told."""
+"""Words of a question that may be meant as a file's name or as a date.
+
+Guesses restrict nothing: people are only told of them.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from core.domain.query import Guess
 from core.errors import InvalidQuery
 from core.query_language import operators
 
-MOST = 3
+MAX_GUESSES = 3
 
 _LONGEST = 255  # characters, as of a file's name
 _AROUND = "\"'()[]{}<>,;:!?.\u201c\u201d\u2018\u2019\u00ab\u00bb"
@@ -25,26 +28,29 @@ _PATTERN = re.compile(r"(?=.*[^\W_].*[^\W_])[^\s*]*\*\S*")
 
 
 def find_guesses(text: str, *, alone: bool) -> tuple[Guess, ...]:
-    """Find the first few guesses, at most one a word. `alone`: a single word is all that was asked."""
-    tokens = dict.fromkeys(map(_bare, text.split()))
-    found = (guess for token in tokens if 0 < len(token) <= _LONGEST for guess in _guess(token, alone))
-    return tuple(islice(found, MOST))
+    """Find at most MAX_GUESSES guesses, at most one a word.
+
+    `alone`: the question is a single word, which makes a file's name likelier.
+    """
+    tokens = dict.fromkeys(map(_strip_punctuation, text.split()))
+    found = (guess for token in tokens if 0 < len(token) <= _LONGEST for guess in _read_guess(token, alone))
+    return tuple(islice(found, MAX_GUESSES))
 
 
-def _bare(token: str) -> str:
-    """Without the punctuation around it; two dots are a part of a range."""
-    bare = token.strip(_AROUND)
-    before, _, after = token.partition(bare) if bare else (token, "", "")
-    return (".." if before.endswith("..") else "") + bare + (".." if after.startswith("..") else "")
+def _strip_punctuation(token: str) -> str:
+    """Strip the punctuation around a token, but keep two dots, which are part of a range."""
+    stripped = token.strip(_AROUND)
+    before, _, after = token.partition(stripped) if stripped else (token, "", "")
+    return (".." if before.endswith("..") else "") + stripped + (".." if after.startswith("..") else "")
 
 
-def _guess(token: str, alone: bool) -> Iterator[Guess]:
+def _read_guess(token: str, alone: bool) -> Iterator[Guess]:
     sign, date = ("-", token[1:]) if token.startswith("-") else ("", token)
     try:
         if _DATES.fullmatch(date):
             value = operators.normalise_years(date)
             yield Guess(token, operators.require_taken(f"{sign}taken:{value}", value, bool(sign)), True)
-        elif name := _name(token):
+        elif name := _extract_name(token):
             typed = f'file:"{name}"' if re.search(r"\s", name) else f"file:{name}"
             sure = alone or any(shape.fullmatch(name) for shape in (_PICTURE, _NUMBERED))
             yield Guess(token, operators.require_file(typed, name, False), sure)
@@ -52,8 +58,11 @@ def _guess(token: str, alone: bool) -> Iterator[Guess]:
         return  # such as 2019-02-31
 
 
-def _name(token: str) -> str | None:
-    """The token itself where it is like a file's name or path, of a path from elsewhere the last part."""
+def _extract_name(token: str) -> str | None:
+    """Return the token if it is like a file's name or path, or None.
+
+    Of a URL or an absolute path, return the last part.
+    """
     elsewhere = "://" in token or "\\" in token or token.startswith(("/", "~"))
     if ":" in token and not elsewhere:
         return None

@@ -1,4 +1,4 @@
-"""Sentences for the person who asked: how the question was understood, and what else may have been meant."""
+"""Sentences for the person who searches: how the question was understood, and what else may have been meant."""
 
 from collections.abc import Iterator
 
@@ -7,28 +7,31 @@ from core.domain.query import Guess, Operator, Query
 from core.ports.vector_index import SearchableIndex
 from core.query_language.operators import quote
 
-COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
+MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
 
 def write_hints(query: Query, index: SearchableIndex, total: int) -> list[str]:
-    """Tell what was understood, and count what guesses would find unless that takes long. Raises LibraryError."""
+    """Tell how the question was understood, and count what its guesses would find.
+
+    Guesses at files are not counted in libraries of more than MAX_COUNTED pictures. Raises LibraryError.
+    """
     understood = query.interpretation
     if not understood:
         return []
-    told = [_read(understood.operators)] if understood.operators else []
-    told += understood.remarks
+    sentences = [_describe_operators(understood.operators)] if understood.operators else []
+    sentences += understood.remarks
     if understood.operators and not total and not index.count(INDEXED & query.filter):
-        told += _nothing(understood.operators, index)
+        sentences += _explain_no_match(understood.operators, index)
     for guess in understood.guesses:
-        told += _guessed(guess, query, index)
-    return told
+        sentences += _describe_guess(guess, query, index)
+    return sentences
 
 
-def _read(operators: tuple[Operator, ...]) -> str:
-    return f"read as: {', '.join(map(_meaning, operators))} (raw, the very words are searched)"
+def _describe_operators(operators: tuple[Operator, ...]) -> str:
+    return f"read as: {', '.join(map(_describe_operator, operators))} (raw, the very words are searched)"
 
 
-def _meaning(operator: Operator) -> str:
+def _describe_operator(operator: Operator) -> str:
     value, without = quote(operator.value), operator.leaves_out
     match operator.kind:
         case "word":
@@ -41,16 +44,16 @@ def _meaning(operator: Operator) -> str:
             return f"not taken {operator.value}" if without else f"only pictures taken {operator.value}"
 
 
-def _nothing(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
+def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
     alone = [operator for operator in operators if not index.count(INDEXED & operator.filter)]
     for operator in alone:
-        yield _lacking(operator)
+        yield _explain_operator(operator)
     if not alone:
         yield "no picture passes all of that together"
 
 
-def _lacking(operator: Operator) -> str:
-    """Of an operator that lets nothing pass."""
+def _explain_operator(operator: Operator) -> str:
+    """Explain that an operator lets nothing pass."""
     if operator.leaves_out:
         return f"{quote(operator.typed)} leaves out every picture"
     return {
@@ -60,22 +63,22 @@ def _lacking(operator: Operator) -> str:
     }[operator.kind]
 
 
-def _guessed(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:
+def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:
     searched = f"{quote(guess.typed)} is searched as words"
     asks = guess.operator.typed
-    if guess.operator.kind == "file" and index.count(INDEXED) > COUNTED:
+    if guess.operator.kind == "file" and index.count(INDEXED) > MAX_COUNTED:
         if guess.sure:
             yield f"{searched}; {asks} finds files that are called so"
         return
     if count := index.count(INDEXED & query.filter & guess.operator.filter):
-        yield f"{searched}; {asks} finds {_pictures(count)}"
+        yield f"{searched}; {asks} finds {_format_count(count)}"
     elif query.filter and (count := index.count(INDEXED & guess.operator.filter)):
-        yield f"{searched}; {asks} finds {_pictures(count)}, none of which passes the filters"
+        yield f"{searched}; {asks} finds {_format_count(count)}, none of which passes the filters"
     elif guess.sure and guess.operator.kind == "file":
         yield f"{searched}, and no file is called so"
     elif guess.sure:
         yield f"{searched}; {asks} finds nothing: no picture is known to be taken then"
 
 
-def _pictures(count: int) -> str:
+def _format_count(count: int) -> str:
     return "1 picture" if count == 1 else f"{count:,} pictures"

@@ -1,4 +1,4 @@
-"""Each operator of a question as a condition. All raise InvalidQuery for what cannot be one."""
+"""The operators of a question, each as a condition."""
 
 import re
 
@@ -14,26 +14,30 @@ _DECADE = re.compile(r"(\d{3})0s", re.IGNORECASE)
 
 
 def quote(text: str) -> str:
-    """Put into quotes for people, without the end of what is very long."""
+    """Put the text into quotes for people; a long one is cut to 80 characters."""
     return f"“{text}”" if len(text) <= _SHOWN else f"“{text[: _SHOWN - 1]}…”"
 
 
 def exclude_word(typed: str, value: str) -> Operator:
-    """Leave out captions that hold the word, in any inflection; of what is hyphenated, all of its words at once."""
+    """Leave out captions that hold the word, in any inflection. Raises InvalidQuery.
+
+    Of a hyphenated word, a caption has to hold all parts to be left out.
+    """
     if "://" in value:
         raise InvalidQuery("text", value, "a word")
     return Operator(typed, "word", value, caption_words(none_of=[value]), leaves_out=True)
 
 
 def require_phrase(typed: str, value: str, leaves_out: bool) -> Operator:
-    """Ask for captions that say this, word by word, or leave them out."""
-    return _operator(typed, "phrase", value, Phrase(value), leaves_out)
+    """Require captions that say the phrase word by word, or leave them out. Raises InvalidQuery."""
+    return _make_operator(typed, "phrase", value, Phrase(value), leaves_out)
 
 
 def require_file(typed: str, value: str, leaves_out: bool) -> Operator:
-    """Take a pattern (* and ?) of the last parts of the path, from a / on; without one, any part of the path.
+    """Require files whose path matches the value, or leave them out. Raises InvalidQuery.
 
-    A leading / begins with the first part: the path within the source.
+    A value with * or ? is a pattern of the path's end, which begins after a slash. Any other matches any part of the
+    path. A leading slash stands for the beginning of the path within the source.
     """
     if value.startswith("//"):
         raise InvalidQuery("file", value, "the name of a file, or a pattern such as IMG_12*")
@@ -44,20 +48,23 @@ def require_file(typed: str, value: str, leaves_out: bool) -> Operator:
         literal = pattern.replace("[", "[[]")
         patterns = [f"{literal}*" if rooted else f"*{literal}*", *(patterns if "[" in pattern else ())]
     globs = tuple(KeyGlob(one) for one in patterns)
-    return _operator(typed, "file", value, globs[0] if len(globs) == 1 else Filter(any=globs), leaves_out)
+    return _make_operator(typed, "file", value, globs[0] if len(globs) == 1 else Filter(any=globs), leaves_out)
 
 
 def require_taken(typed: str, value: str, leaves_out: bool) -> Operator:
-    """Take what `parse_time_range` does, and what `normalise_years` reads."""
+    """Require a time taken, or leave it out. Raises InvalidQuery.
+
+    `value`: what `parse_time_range` takes, or what `normalise_years` rewrites.
+    """
     value = normalise_years(value)
-    return _operator(typed, "taken", value, parse_time_range("taken_at", value), leaves_out)
+    return _make_operator(typed, "taken", value, parse_time_range("taken_at", value), leaves_out)
 
 
 def normalise_years(value: str) -> str:
-    """Write years as people have them, 2019-2021 or 1990s, as a range."""
+    """Rewrite years as people write them, 2019-2021 or 1990s, as a range."""
     return _HYPHENATED.sub(r"\1..\2", _DECADE.sub(r"\g<1>0..\g<1>9", value))
 
 
-def _operator(typed: str, kind: OperatorKind, value: str, condition: Condition, leaves_out: bool) -> Operator:
+def _make_operator(typed: str, kind: OperatorKind, value: str, condition: Condition, leaves_out: bool) -> Operator:
     passing = Filter(none=(condition,)) if leaves_out else Filter(all=(condition,))
     return Operator(typed, kind, value, passing, leaves_out)

@@ -1,12 +1,12 @@
-"""The small language of questions: what people type -> words to look for, words to keep away from, and a filter.
+"""The parser of the query language: what people type -> words to look for, words to avoid, and a filter.
 
-    -word  -"a phrase"        pictures whose captions say so are left out, and what shows it comes last
-    "a phrase"                a caption says exactly this, word by word
-    file:IMG_12*  -file:raw/  the path is so: a pattern with * and ?, or else any part of it; case does not count
-    taken:2019..2021          taken then, as a range of years, months or days
+    -word  -"a phrase"        leave out pictures whose captions say so, and rank last what shows it
+    "a phrase"                require a caption that says exactly this, word by word
+    file:IMG_12*  -file:raw/  require or leave out a path: a pattern with * and ?, or any part of it, in any case
+    taken:2019..2021          require a time taken, as a range of years, months or days
 
-An operator begins a word. Everything else is text exactly as it was typed, and so is what a backslash precedes. A year
-or a file's name without an operator is text too, and a guess is made of it (query_language.hints tells people of it).
+An operator begins a word. Everything else is text exactly as it was typed, and so is what a backslash precedes.
+A year or a file's name without an operator is text too. It becomes a guess, which query_language.hints tells.
 """
 
 import re
@@ -45,7 +45,10 @@ _TRAILING = ".,;:!?)]}'" + _QUOTES
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """`text` is what is looked for, "" where that is nothing; `avoided` is what is pushed away from."""
+    """A question, parsed.
+
+    `text` is what is looked for, "" where that is nothing. `avoided` holds the texts to rank away from.
+    """
 
     text: str
     avoided: tuple[str, ...] = ()
@@ -55,14 +58,14 @@ class Parsed:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Parsed:
-    """Read what a question means. Raises InvalidQuery for more than MAX_OPERATORS operators."""
+    """Parse a question. Raises InvalidQuery for more than MAX_OPERATORS operators."""
     reader = _Reader(text)
     for match in _OPERATOR.finditer(text):
         reader.take(match)
         if len(reader.operators) > MAX_OPERATORS:
             takes = f"at most {MAX_OPERATORS} (raw, it is searched as it was typed)"
             raise InvalidQuery("text", f"more than {MAX_OPERATORS} operators", takes)
-    return reader.parsed()
+    return reader.result()
 
 
 class _Reader:
@@ -76,7 +79,7 @@ class _Reader:
         self._remarks: list[str] = []
 
     def take(self, match: re.Match[str]) -> None:
-        """Reads one operator. What only looks like one stays in the text."""
+        """Read one operator. What only looks like one stays in the text."""
         found = match.groupdict()
         typed, out = match[0], bool(found["out"] or found["without"])
         phrase = next((found[name] for name in _PAIRS if found[name]), None)
@@ -85,41 +88,42 @@ class _Reader:
                 self._cut(match.start(), match.end())
             elif found["word"]:
                 word = found["word"].rstrip(_TRAILING)
-                self._operator(match, operators.exclude_word(typed, word), avoided=word)
+                self._add_operator(match, operators.exclude_word(typed, word), avoided=word)
             elif phrase is None:
                 value = found["quoted"] or found["bare"].rstrip(",;")
                 make = operators.require_taken if found["name"].lower() == "taken" else operators.require_file
-                self._operator(match, make(typed, value, out))
+                self._add_operator(match, make(typed, value, out))
             elif out:
-                self._operator(match, operators.require_phrase(typed, phrase.strip(), out), avoided=phrase.strip())
+                self._add_operator(match, operators.require_phrase(typed, phrase.strip(), out), avoided=phrase.strip())
             else:
-                self._operator(match, operators.require_phrase(typed, phrase.strip(), out), stays=phrase.strip())
+                self._add_operator(match, operators.require_phrase(typed, phrase.strip(), out), stays=phrase.strip())
         except InvalidQuery as error:
             if found["name"] and error.field == "taken":
                 self._remarks.append(f"{operators.quote(typed)} is searched as words: taken: takes {error.takes}")
 
-    def parsed(self) -> Parsed:
-        self._keep(len(self._typed))
+    def result(self) -> Parsed:
+        """Return the parsed question."""
+        self._copy_until(len(self._typed))
         text = "".join(self._text)
         guesses = find_guesses("".join(self._loose), alone=len(self._typed.split()) == 1)
-        told = Interpretation(tuple(self.operators), guesses, tuple(self._remarks))
+        interpretation = Interpretation(tuple(self.operators), guesses, tuple(self._remarks))
         passing = Filter(all=tuple(operator.filter for operator in self.operators))
-        return Parsed(text.strip() if self.operators else text, tuple(self._avoided), passing, told)
+        return Parsed(text.strip() if self.operators else text, tuple(self._avoided), passing, interpretation)
 
-    def _operator(self, match: re.Match[str], operator: Operator, *, avoided: str = "", stays: str = "") -> None:
+    def _add_operator(self, match: re.Match[str], operator: Operator, *, avoided: str = "", stays: str = "") -> None:
         self.operators.append(operator)
         self._avoided += [avoided] if avoided else []
         self._cut(match.start(), match.end(), stays)
 
     def _cut(self, start: int, end: int, instead: str = "") -> None:
-        """Takes this out of the text; of the spaces around what leaves nothing, those before it stay."""
-        self._keep(start)
+        """Cut this range out of the text. Of the spaces around it, those before it stay."""
+        self._copy_until(start)
         self._text.append(instead)
         self._at = end
         if not instead and (start == 0 or self._typed[start - 1].isspace()):
             self._at += len(self._typed[end:]) - len(self._typed[end:].lstrip())
 
-    def _keep(self, end: int) -> None:
+    def _copy_until(self, end: int) -> None:
         self._text.append(self._typed[self._at : end])
         self._loose.append(self._typed[self._at : end])
         self._at = end

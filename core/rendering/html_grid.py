@@ -1,4 +1,4 @@
-"""A search's answer as HTML that shows itself: pictures within the text, no script, nothing from elsewhere."""
+"""Search results as self-contained HTML: pictures as data URLs, no script, nothing to fetch."""
 
 import base64
 from collections.abc import Callable
@@ -13,33 +13,36 @@ _FAINT = "opacity:.65;font-size:85%;overflow-wrap:anywhere"
 
 
 def html_grid(result: SearchResult, thumbnail: Callable[[Hit], bytes | None]) -> str:
-    """The hits in a grid; captions and names of files are text, whatever they hold."""
+    """Render the hits as a grid. Captions and names of files are escaped.
+
+    `thumbnail` gives the JPEG of a hit, or None.
+    """
     shown = sum(hit.copies for hit in result.hits)
     head = f"{shown:,} of {result.total:,} pictures" if result.hits else "Nothing found"
     if result.hits and result.verdict is not None:
         head += ": " + ", ".join(result.headline)
-    notes = "".join(f'<p style="margin:0 0 6px;{_FAINT}">{_text(notice)}</p>' for notice in result.notices)
-    cells = "".join(_cell(rank, hit, thumbnail(hit)) for rank, hit in enumerate(result.hits, 1))
-    return f'<div><p style="margin:0 0 6px">{_text(head)}</p>{notes}<div style="{_GRID}">{cells}</div></div>'
+    notes = "".join(f'<p style="margin:0 0 6px;{_FAINT}">{_escape_text(notice)}</p>' for notice in result.notices)
+    cells = "".join(_render_cell(rank, hit, thumbnail(hit)) for rank, hit in enumerate(result.hits, 1))
+    return f'<div><p style="margin:0 0 6px">{_escape_text(head)}</p>{notes}<div style="{_GRID}">{cells}</div></div>'
 
 
-def label(hit: Hit) -> str:
-    """What ranks a hit, for people: its strength, and how many it stands for."""
+def format_label(hit: Hit) -> str:
+    """Format what ranks a hit, for people: its strength, and how many copies it stands for."""
     strength = [] if hit.strength is None else [f"strength {hit.strength:.2f}"]
     return " · ".join([*strength, *([f"{hit.copies} copies"] if hit.copies > 1 else [])])
 
 
-def _cell(rank: int, hit: Hit, jpeg: bytes | None) -> str:
-    said = _text(hit.record.caption or "")
+def _render_cell(rank: int, hit: Hit, jpeg: bytes | None) -> str:
+    caption = _escape_text(hit.record.caption or "")
     picture = f'<div style="{_PICTURE}"></div>'
     if jpeg is not None:
         data = base64.b64encode(jpeg).decode("ascii")
-        picture = f'<img src="data:image/jpeg;base64,{data}" alt="{said}" style="{_PICTURE}">'
-    ranked = " · ".join(part for part in (str(rank), label(hit)) if part)
-    told = f"<div>{said}</div>" if said else ""
-    named = f'<div style="{_FAINT}" title="{_text(hit.record.uri)}">{_text(hit.record.name)}</div>'
-    return f'<div>{picture}<div style="{_FAINT}">{_text(ranked)}</div>{told}{named}</div>'
+        picture = f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" style="{_PICTURE}">'
+    heading = " · ".join(part for part in (str(rank), format_label(hit)) if part)
+    caption_line = f"<div>{caption}</div>" if caption else ""
+    name_line = f'<div style="{_FAINT}" title="{_escape_text(hit.record.uri)}">{_escape_text(hit.record.name)}</div>'
+    return f'<div>{picture}<div style="{_FAINT}">{_escape_text(heading)}</div>{caption_line}{name_line}</div>'
 
 
-def _text(text: str) -> str:
+def _escape_text(text: str) -> str:
     return escape(plain(text))

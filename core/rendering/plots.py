@@ -1,4 +1,4 @@
-"""What draws figures, as Protocols."""
+"""Protocols of what draws plots."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,18 +9,23 @@ from core.evaluation.metrics import Figures
 
 
 class Drawing(Protocol):
-    """A figure of matplotlib's."""
+    """A figure of matplotlib."""
 
     def savefig(self, fname: str | Path) -> None:
-        """In the format that the name ends with. Raises OSError, and ValueError where that is none."""
+        """Save the figure in the format that the name's ending says.
+
+        Raises OSError, and ValueError for an unknown ending.
+        """
         ...
 
 
 class Plots(Protocol):
+    """What draws search results and evaluations."""
+
     def pictures(self, hits: Sequence[tuple[Hit, bytes | None]], columns: int) -> Drawing:
-        """Hits with their thumbnails, in a grid."""
+        """Draw hits with their thumbnails (JPEG or None) in a grid."""
         ...
 
     def evaluation(self, rows: Sequence[tuple[str, Figures]], title: str) -> Drawing:
-        """How well each of several ways to search finds what it should."""
+        """Draw how well each of several ways to search finds what it should."""
         ...

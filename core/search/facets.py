@@ -58,13 +58,13 @@ def as_dict(found: dict[FacetField, Facet]) -> dict[str, list[dict[str, str | in
 
 def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
     """Count words, less those that captions hold mostly as another reading of a form: "grind" of "ground"."""
-    found = index.facet("words", passing, limit=limit + inflections.hidden_at_most())
+    found = index.facet("words", passing, limit=limit + inflections.count_hidden_lemmas())
     counts = dict(found)
     shown: Facet = []
     for word, count in found:
         if len(shown) == limit:
             break
-        instead = inflections.shown_instead(word)
+        instead = inflections.find_displayed_lemmas(word)
         alone = count - sum(counts.get(other, 0) for other in instead)
         if 2 * alone < count:
             holding = Filter(all=(Match("words", (word,)),), none=(Match("words", instead),))

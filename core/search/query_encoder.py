@@ -162,7 +162,7 @@ def seeks_text(texts: Sequence[TextTerm]) -> bool:
 
 def wanted_words(texts: Sequence[TextTerm]) -> tuple[tuple[str, ...], ...]:
     """Give the words that are looked for, each as the forms of which a caption has to hold one."""
-    words = (forms for term in texts if term.weight > 0 for forms in analysis.asked_words(term.text))
+    words = (forms for term in texts if term.weight > 0 for forms in analysis.expand_query(term.text))
     return tuple(dict.fromkeys(words))
 
 

@@ -26,7 +26,7 @@ _Scores = Mapping[ListName, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query ready for the index. `words` are those wanted in captions (core.text.analysis.asked_words).
+    """A query ready for the index. `words` are those wanted in captions (core.text.analysis.expand_query).
 
     `main` is the list that orders what is on no shortlist, and that decides what can be found at all: `passing`.
     """

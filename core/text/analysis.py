@@ -1,7 +1,8 @@
 """Caption -> words: the one analyser that index, filters, mirror and facets share.
 
-Lower-case, Unicode-folded (NFKD without marks), stopword-free, reduced to dictionary forms (text.inflections). A token
-that may be a form of several words is indexed under each of them. A query's word asks for any that it may mean.
+Words are lower-cased, Unicode-folded (NFKD without marks) and reduced to dictionary forms (text.inflections).
+Stopwords are dropped. A token that may be a form of several words is indexed under each of them.
+A query's word asks for any that it may mean.
 """
 
 import hashlib
@@ -38,8 +39,8 @@ _ASKING = frozenset(
 )
 
 
-def tokens(text: str) -> list[str]:
-    """Every word of the text as written, lower-cased and folded, stopwords included, in order."""
+def tokenize(text: str) -> list[str]:
+    """Split the text into words as written, in order: lower-cased, folded, stopwords included."""
     folded = text.casefold()
     if not folded.isascii():  # decomposed twice: what is folded may decompose anew
         folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
@@ -48,14 +49,20 @@ def tokens(text: str) -> list[str]:
 
 
 def has_content(text: str) -> bool:
-    """Whether a question says anything of a picture: "a dog", "夜", "🐶", and not "the", "." or "show me a picture"."""
+    """Tell whether a question says anything of a picture.
+
+    "a dog", "夜" and "🐶" do; "the", "." and "show me a picture" do not.
+    """
     if any(unicodedata.category(character) == "So" for character in text):
         return True
-    return any(token not in STOPWORDS and token not in _ASKING for token in tokens(text))
+    return any(token not in STOPWORDS and token not in _ASKING for token in tokenize(text))
 
 
 def is_unicode(text: str) -> bool:
-    """False of text with lone surrogates, as bytes that are no UTF-8 become: models and indexes take none."""
+    """Tell whether the text can be encoded as UTF-8.
+
+    Text with lone surrogates cannot. Bytes that are not UTF-8 decode to such text, and models and indexes refuse it.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -64,45 +71,51 @@ def is_unicode(text: str) -> bool:
 
 
 def dictionary_form(token: str) -> str:
-    """For example "umbrellas" -> "umbrella", "mice" -> "mouse"; an unknown token stays as it is.
+    """Reduce a token to one dictionary form: "umbrellas" -> "umbrella", "mice" -> "mouse".
 
-    Of several words that the token may be a form of, the one that it is shown as: "leaf" of "leaves".
+    An unknown token stays as it is. Where several words share the form, the result is the one that is displayed:
+    "leaf" for "leaves".
     """
-    return inflections.lemmas(_bare(token))[0]
+    return inflections.lemmas(_strip_clitic(token))[0]
 
 
-def sequence(text: str) -> list[str]:
-    """Dictionary forms in order, repeats kept, stopwords left out ("it's" and "doing" are some, too).
+def lemmatize(text: str) -> list[str]:
+    """Reduce the text to dictionary forms, in order and with repeats, without stopwords.
 
-    A token that may be a form of several words gives all of them: "leaves" gives "leaf" and "leave".
+    "it's" and "doing" count as stopwords. A token that may be a form of several words gives all of them:
+    "leaves" gives "leaf" and "leave".
     """
-    return [form for _, forms in _content(text) for form in forms]
+    return [form for _, forms in _content_words(text) for form in forms]
 
 
 def analyse(*texts: str) -> tuple[str, ...]:
-    """Dictionary forms, each once, in order of appearance: what the payload's `words` holds."""
-    return tuple(dict.fromkeys(form for text in texts for form in sequence(text)))
+    """Collect the dictionary forms of all texts, each once, in order of appearance.
 
-
-def asked_words(text: str) -> tuple[tuple[str, ...], ...]:
-    """The words of a query, each as the forms of which a caption has to hold one: the values of a Match.
-
-    A token that is shown as it is written means that alone ("left" is not "leave"); any other, all it may stand for.
+    This is what the payload's `words` holds.
     """
-    asked: dict[tuple[str, ...], None] = {}
+    return tuple(dict.fromkeys(form for text in texts for form in lemmatize(text)))
+
+
+def expand_query(text: str) -> tuple[tuple[str, ...], ...]:
+    """Expand each word of a query to its alternative dictionary forms: the values of a Match.
+
+    A caption matches a word when it holds one of its forms. A token that is its own first form means that alone
+    ("left" is not "leave"). Any other token means all that it may stand for.
+    """
+    alternatives: dict[tuple[str, ...], None] = {}
     last = ""
-    for token, forms in _content(text):
+    for token, forms in _content_words(text):
         if last != _T:  # "t-shirt" asks for no other shirt
-            asked[forms[:1] if forms[0] == token else forms] = None
+            alternatives[forms[:1] if forms[0] == token else forms] = None
         last = token
-    return tuple(asked)
+    return tuple(alternatives)
 
 
-def _content(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each token that is no stopword, without its clitic, and the forms that it is found by."""
-    written = tokens(text)
+def _content_words(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each token that is no stopword, without its clitic, and the forms that it is indexed by."""
+    written = tokenize(text)
     for token, after in zip(written, [*written[1:], ""], strict=False):
-        bare, forms = _found_by(token)
+        bare, forms = _index_forms(token)
         if bare == _T and after in ("shirt", "shirts"):
             yield bare, ("t-shirt",)
         elif forms:
@@ -110,29 +123,32 @@ def _content(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 @lru_cache(maxsize=65536)
-def _found_by(token: str) -> tuple[str, tuple[str, ...]]:
-    """The token without its clitic, and its forms; none of a stopword, as "don't" is."""
-    bare = _bare(token)
+def _index_forms(token: str) -> tuple[str, tuple[str, ...]]:
+    """Return the token without its clitic, and its forms. A stopword ("don't" is one) has no forms."""
+    bare = _strip_clitic(token)
     if not bare or bare in STOPWORDS:
         return bare, ()
     return bare, tuple(form for form in inflections.lemmas(bare) if form not in STOPWORDS)
 
 
-def _bare(token: str) -> str:
-    """Without "'s" and its like; nothing of "don't" and its like."""
+def _strip_clitic(token: str) -> str:
+    """Strip "'s" and its like. Return "" for negated verbs such as "don't"."""
     return "" if _NEGATED.search(token) else _CLITIC.sub("", token)
 
 
 def term_hash(word: str) -> int:
-    """The first 32 bits of its BLAKE2b hash: a word's dimension in vectors of the first scoring."""
+    """Hash a word to the first 32 bits of its BLAKE2b digest.
+
+    This is the word's dimension in vectors of scoring version 1.
+    """
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "big")
 
 
 def term_id(word: str) -> int:
-    """A word's dimension in the vectors of core.text.bm25: the first 31 bits of that hash."""
+    """Hash a word to its dimension in the vectors of core.text.bm25: the first 31 bits of `term_hash`."""
     return term_hash(word) >> 1
 
 
 def query_weights(text: str) -> dict[str, float]:
-    """Each form that a question asks for once, with weight 1."""
-    return {word: 1.0 for forms in asked_words(text) for word in forms}
+    """Map each dictionary form that a question asks for to weight 1."""
+    return {word: 1.0 for forms in expand_query(text) for word in forms}

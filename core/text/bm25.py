@@ -34,7 +34,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from core.text.analysis import query_weights, sequence, term_id
+from core.text.analysis import lemmatize, query_weights, term_id
 
 # Has to grow whenever the same captions get another vector: libraries keep them, and are brought up to it.
 # 1 was BM25 of all captions together, with the engine's inverse document frequency.
@@ -56,31 +56,34 @@ _QUERY_STEP = 1 / 64
 
 
 def document_weights(*texts: str) -> dict[int, float]:
-    """The sparse vector of a picture's captions: dimension -> weight over 0. Captions without words count as said."""
-    said = [(text, terms) for text in texts if (terms := sequence(text))]
-    told: dict[int, float] = defaultdict(float)
-    beside: dict[int, float] = {}
-    for text, terms in said:
+    """Compute the sparse vector of a picture's captions: dimension -> weight, all above 0.
+
+    Captions in which no word is left after analysis do not count.
+    """
+    captions = [(text, terms) for text in texts if (terms := lemmatize(text))]
+    words: dict[int, float] = defaultdict(float)
+    extras: dict[int, float] = {}
+    for text, terms in captions:
         length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
         ids = {term: term_id(term) for term in terms}
         for term, count in Counter(terms).items():
-            told[ids[term]] += count * (_K1 + 1) / (count + _K1 * length)
-        together = (_K1 + 1) / (1 + _K1 * length)
-        for one, other in _near(terms):
+            words[ids[term]] += count * (_K1 + 1) / (count + _K1 * length)
+        weight = (_K1 + 1) / (1 + _K1 * length)
+        for one, other in _neighbour_pairs(terms):
             pair = pair_id(ids[one], ids[other])
-            beside[pair] = max(beside.get(pair, 0.0), together)
-        asked = query_weights(text)
-        if len(asked) >= _WHOLE_FROM:
-            beside[_whole_id(map(term_id, asked))] = 1.0
-    root = {dimension: math.sqrt(total / len(said)) for dimension, total in told.items()}
-    return {dimension: _stepped(weight, _DOCUMENT_STEP) for dimension, weight in (root | beside).items()}
+            extras[pair] = max(extras.get(pair, 0.0), weight)
+        query = query_weights(text)
+        if len(query) >= _WHOLE_FROM:
+            extras[_caption_id(map(term_id, query))] = 1.0
+    root = {dimension: math.sqrt(total / len(captions)) for dimension, total in words.items()}
+    return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in (root | extras).items()}
 
 
 def query_vector(wanted: Mapping[str, float], total: int, holding: Mapping[str, int]) -> dict[int, float]:
-    """The sparse vector to multiply with documents: dimension -> weight, below 0 for what is not wanted.
+    """Compute the sparse vector to multiply with documents: dimension -> weight.
 
-    `wanted`: words with their weights (query_weights). `total`: pictures that have words at all; `holding`:
-    how many of them hold each word.
+    Unwanted words have weights below 0. `wanted`: words with their weights (query_weights). `total`: how many pictures
+    have words at all. `holding`: how many of them hold each word.
     """
     rare = {term: weight * inverse_document_frequency(total, holding.get(term, 0)) for term, weight in wanted.items()}
     vector = {term_id(term): weight for term, weight in rare.items() if weight}
@@ -88,38 +91,41 @@ def query_vector(wanted: Mapping[str, float], total: int, holding: Mapping[str, 
     for (one, first), (other, second) in combinations(seeking[:_PAIRED], 2):
         vector[pair_id(first, second)] = _PAIR * (one + other) / 2
     if len(seeking) >= _WHOLE_FROM:
-        vector[_whole_id(dimension for _, dimension in seeking)] = _WHOLE * sum(weight for weight, _ in seeking)
-    return {dimension: _stepped(weight, _QUERY_STEP) for dimension, weight in vector.items()}
+        vector[_caption_id(dimension for _, dimension in seeking)] = _WHOLE * sum(weight for weight, _ in seeking)
+    return {dimension: _quantise(weight, _QUERY_STEP) for dimension, weight in vector.items()}
 
 
 def inverse_document_frequency(total: int, holding: int) -> float:
-    """Over 0, also of what more than half of all hold."""
+    """Compute the inverse document frequency of a word that `holding` of `total` pictures hold.
+
+    It is above 0 even for words that more than half of them hold.
+    """
     return math.log((total - holding + 0.5) / (holding + 0.5) + 1)
 
 
 def pair_id(one: int, other: int) -> int:
-    """The dimension of two words that one caption holds, by theirs, in either order (Fibonacci hashing)."""
+    """Hash the dimensions of two words to that of their pair, in either order (Fibonacci hashing)."""
     low, high = sorted((one, other))
     return _PAIRS | ((low << 31 | high) * 0x9E3779B97F4A7C15 % 2**64) >> 33
 
 
-def _whole_id(terms: Iterable[int]) -> int:
-    """The dimension of a caption that asks for these words and no others, had it been the question."""
-    held = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
-    return _PAIRS | int.from_bytes(hashlib.blake2b(held, digest_size=4).digest(), "big")
+def _caption_id(terms: Iterable[int]) -> int:
+    """Hash the dimensions of a set of words to that of a caption with just these words."""
+    encoded = b"".join(term.to_bytes(4, "big") for term in sorted(set(terms)))
+    return _PAIRS | int.from_bytes(hashlib.blake2b(encoded, digest_size=4).digest(), "big")
 
 
-def _near(terms: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of other words, at most _NEAR apart."""
+def _neighbour_pairs(terms: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of different words that are at most _NEAR apart."""
     for place, one in enumerate(terms):
         for other in terms[place + 1 : place + 1 + _NEAR]:
             if other != one:
                 yield one, other
 
 
-def _stepped(weight: float, step: float) -> float:
-    """The nearest multiple of the step over 0; below 0 half a step further, so that sums are hardly ever 0.
+def _quantise(weight: float, step: float) -> float:
+    """Round a weight to a multiple of the step, never to 0, as engines do not find what scores 0.
 
-    Engines do not find what scores 0.
+    Negative weights go half a step further below 0, so that sums are hardly ever 0.
     """
     return max(1, round(weight / step)) * step if weight > 0 else (round(weight / step) - 0.5) * step

@@ -1,7 +1,8 @@
 """Token -> the dictionary forms that it may stand for: lemminflect's dictionary, corrected by `lemmas.txt`.
 
-The dictionary (that of lemminflect, from the NLM's SPECIALIST Lexicon) knows every reading of a form and not how common
-it is. `lemmas.txt` says so for common forms, and names words that the dictionary lacks: `python -m infra.make_lemmas`.
+The dictionary comes from the NLM's SPECIALIST Lexicon. It knows every reading of a form, but not how common each is.
+`lemmas.txt` adds that for common forms, and names words that the dictionary lacks. `python -m infra.make_lemmas`
+writes it.
 
 Measured on 8,126 common pairs of base and inflection, and on 12,800 pairs of common words that share a lemma:
 
@@ -37,32 +38,38 @@ _LEAST_PREFIX, _LEAST_SUFFIX = 3, 5  # letters of a compound's parts: shorter on
 
 
 def lemmas(token: str) -> tuple[str, ...]:
-    """("leaf", "leave") of "leaves"; first what the token is shown as. An unknown token stands for itself.
+    """Return the lemmas of a token, the one that is displayed first: ("leaf", "leave") for "leaves".
 
-    `token`: one word in lower case without an apostrophe.
+    An unknown token stands for itself. `token`: one word in lower case without an apostrophe.
     """
-    known = _known(token) or _regular(token) or compound(token) or (token,)
-    settled = [one for lemma in known for one in _settled(lemma)]
-    return tuple(dict.fromkeys(VARIANTS.get(lemma, lemma) for lemma in settled))
+    found = _look_up(token) or _match_regular_base(token) or singularise_compound(token) or (token,)
+    reduced = [one for lemma in found for one in _reduce(lemma)]
+    return tuple(dict.fromkeys(VARIANTS.get(lemma, lemma) for lemma in reduced))
 
 
-def hidden_at_most() -> int:
-    """Of how many lemmas `shown_instead` knows anything."""
-    return len(_shown_instead())
+def count_hidden_lemmas() -> int:
+    """Count the lemmas for which `find_displayed_lemmas` returns any."""
+    return len(_displayed_lemmas())
 
 
-def shown_instead(lemma: str) -> tuple[str, ...]:
-    """What tokens are shown as that may stand for this lemma too: ("ground",) of "grind"."""
-    return _shown_instead().get(lemma, ())
+def find_displayed_lemmas(lemma: str) -> tuple[str, ...]:
+    """Find the lemmas that are displayed in place of this one: ("ground",) for "grind".
+
+    They are the first lemmas of tokens that may stand for this one too.
+    """
+    return _displayed_lemmas().get(lemma, ())
 
 
-def shown(found: Sequence[str]) -> list[str]:
-    """The lemmas of a caption without those that another of them is shown instead of."""
-    return [lemma for lemma in found if not set(shown_instead(lemma)) & set(found)]
+def drop_hidden_lemmas(found: Sequence[str]) -> list[str]:
+    """Drop the lemmas of a caption that another of its lemmas is displayed in place of."""
+    return [lemma for lemma in found if not set(find_displayed_lemmas(lemma)) & set(found)]
 
 
-def readings(token: str) -> dict[str, set[str]]:
-    """What the dictionary alone says: its lemmas, each with its parts of speech ("NOUN", "VERB", "ADJ", "ADV")."""
+def look_up_readings(token: str) -> dict[str, set[str]]:
+    """Look up the lemmas that the dictionary alone gives, each with its parts of speech.
+
+    Parts of speech are "NOUN", "VERB", "ADJ" and "ADV".
+    """
     found: dict[str, set[str]] = {}
     for part, of_part in lemminflect.getAllLemmas(token).items() if token.isascii() and token.isalpha() else ():
         for lemma in of_part:
@@ -71,9 +78,12 @@ def readings(token: str) -> dict[str, set[str]]:
     return found
 
 
-def by_rule(token: str) -> tuple[str, ...]:
-    """The dictionary's lemmas, less the form itself where it is a plural, participle or comparative of another."""
-    found = readings(token)
+def select_lemmas(token: str) -> tuple[str, ...]:
+    """Select the dictionary's lemmas that a token most likely stands for.
+
+    The form itself is dropped where it is a plural, participle or comparative of another word.
+    """
+    found = look_up_readings(token)
     others = tuple(lemma for lemma in found if lemma != token)
     if token not in found or not others:
         return tuple(found)
@@ -84,7 +94,10 @@ def by_rule(token: str) -> tuple[str, ...]:
 
 
 def regular_bases(token: str) -> Iterator[str]:
-    """What the token may be a regular inflection of, the likeliest first: "galleries" -> "gallery", "gallerie"."""
+    """Yield the words that the token may be a regular inflection of, the likeliest first.
+
+    "galleries" gives "gallery" and "gallerie".
+    """
     if token.endswith("ies"):
         yield token[:-3] + "y"
     if token.endswith("s") and not token.endswith("ss"):
@@ -104,34 +117,37 @@ def regular_bases(token: str) -> Iterator[str]:
         yield token[:-2] + "an"
 
 
-def compound(token: str) -> tuple[str, ...]:
-    """The singular of two known words in one: "dirtbikes" -> "dirtbike"."""
+def singularise_compound(token: str) -> tuple[str, ...]:
+    """Return the singular of a closed compound of two known words: "dirtbikes" -> ("dirtbike",)."""
     for cut in range(_LEAST_PREFIX, len(token) - _LEAST_SUFFIX + 1) if token.endswith(("s", "men")) else ():
-        nouns = [lemma for lemma, parts in readings(token[cut:]).items() if "NOUN" in parts]
-        if nouns and token[cut:] not in nouns and readings(token[:cut]):
+        nouns = [lemma for lemma, parts in look_up_readings(token[cut:]).items() if "NOUN" in parts]
+        if nouns and token[cut:] not in nouns and look_up_readings(token[:cut]):
             return (token[:cut] + nouns[0],)
     return ()
 
 
-def _known(token: str) -> tuple[str, ...]:
-    return _table().get(token) or by_rule(token)
+def _look_up(token: str) -> tuple[str, ...]:
+    return _table().get(token) or select_lemmas(token)
 
 
-def _settled(lemma: str) -> tuple[str, ...]:
-    """A lemma that is itself a form of others, as "sitting" of "sittings" is of "sit", gives way to them."""
-    further = _known(lemma)
+def _reduce(lemma: str) -> tuple[str, ...]:
+    """Replace a lemma that is itself a form of other words by these: "sitting" of "sittings" by "sit"."""
+    further = _look_up(lemma)
     return further if further and lemma not in further else (lemma,)
 
 
-def _regular(token: str) -> tuple[str, ...]:
-    """By the words that the table adds to the dictionary, which lists the inflections of its own."""
+def _match_regular_base(token: str) -> tuple[str, ...]:
+    """Find a regular base among the words that the table adds to the dictionary.
+
+    The dictionary lists the inflections of its own words.
+    """
     words = (base for base in regular_bases(token) if _table().get(base) == (base,) or base in VARIANTS)
     return next(((base,) for base in words), ())
 
 
 @cache
 def _table() -> dict[str, tuple[str, ...]]:
-    """A line is a form and what it stands for, or one word that stands for itself."""
+    """Read the table of lemmas: a line is a form and its lemmas, or one word that is its own lemma."""
     table = {}
     for line in _TABLE.read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -141,10 +157,10 @@ def _table() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _shown_instead() -> dict[str, tuple[str, ...]]:
+def _displayed_lemmas() -> dict[str, tuple[str, ...]]:
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for form in _table():
-        shown, *others = lemmas(form)
+        displayed, *others = lemmas(form)
         for other in others:
-            found[other][shown] = None
-    return {lemma: tuple(shown) for lemma, shown in found.items()}
+            found[other][displayed] = None
+    return {lemma: tuple(displayed) for lemma, displayed in found.items()}

@@ -8,13 +8,13 @@ _HARMLESS = {"\u00ad", "\u200c", "\u200d"}  # soft hyphen; the joiners that scri
 
 
 def plain(text: str) -> str:
-    """Make one line of the text for people: line ends become blanks, and what is unsafe becomes U+FFFD."""
+    """Make one line of text for people: line ends become blanks, unsafe characters become U+FFFD."""
     spaced = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     return "".join("\ufffd" if _is_unsafe(c) else c for c in spaced)
 
 
 def printable(text: str) -> str:
-    """Make one line of the text for a terminal: what is unsafe is escaped, so that the text can still be told."""
+    """Make one line of text for a terminal: unsafe characters are escaped, so that they can still be read."""
     return "".join(c.encode("unicode_escape").decode("ascii") if _is_unsafe(c) else c for c in text)
 
 
@@ -24,7 +24,7 @@ def printable_lines(text: str) -> str:
 
 
 def _is_unsafe(character: str) -> bool:
-    """Tell whether a terminal or a page may act on the character, or show nothing for it."""
+    """Tell whether a terminal or a page may act on the character, or display nothing for it."""
     if character.isprintable():  # most are, and this is fast
         return False
     return character not in _HARMLESS and unicodedata.category(character) in _UNSAFE

@@ -1,12 +1,12 @@
-"""What readers of tables have in common: lists of pictures, and captions that people wrote."""
+"""Cells of tables: what readers of URL lists and of caption files share."""
 
 DELIMITERS = "\t,;|"
 
 
-def unquoted(cell: str) -> str:
-    """A cell of TSV without blanks around it and, where it is quoted as a whole as spreadsheets do it, without quotes.
+def unquote_cell(cell: str) -> str:
+    """Strip a cell of TSV of blanks, and of quotes where it is quoted as a whole, as spreadsheets do it.
 
-    Other quotation marks of TSV are part of the text, as published files have it.
+    Other quotation marks of TSV are part of the text, as in published files.
     """
     cell = cell.strip()
     if len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', ""):

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from core.errors import InvalidCaptionFile
 from core.text.analysis import is_unicode
-from core.text.table_cells import DELIMITERS, unquoted
+from core.text.table_cells import DELIMITERS, unquote_cell
 
 MAX_LINE = 2**20  # bytes
 MAX_JSON = 512 * 2**20  # bytes
@@ -227,7 +227,7 @@ def _texts(path: Path, where: str, layout: _Layout, cells: list[str]) -> Iterato
         cells = [*cells[:last], layout.delimiter.join(cells[last:])]
     if len(cells) <= max(layout.name, layout.texts[0]):
         _refuse(path, where, f"it has {len(cells)} of {layout.columns} columns")
-    name = unquoted(cells[layout.name])
+    name = unquote_cell(cells[layout.name])
     if layout.tokens:
         match = _TOKEN.fullmatch(name)
         if match is None:
@@ -235,7 +235,7 @@ def _texts(path: Path, where: str, layout: _Layout, cells: list[str]) -> Iterato
         name = match[1]
     for column in layout.texts:
         if column < len(cells) and (column == layout.texts[0] or cells[column].strip()):
-            yield where, name, unquoted(cells[column])
+            yield where, name, unquote_cell(cells[column])
 
 
 class _Lines:

@@ -92,7 +92,7 @@ def _print(result: SearchResult, offset: int) -> None:
 
 
 def _explain(container: Container, result: SearchResult, given: SearchInput, query: Query) -> None:
-    from search_ui.page.empty_result_help import why_nothing, without_one
+    from search_ui.page.empty_result_help import drop_each_operator, explain_no_match
 
     def count(passing: Filter) -> int:
         return container.failover.ask(lambda index: index.count(passing))[0]
@@ -109,8 +109,10 @@ def _explain(container: Container, result: SearchResult, given: SearchInput, que
     else:
         chosen, operators = given.filter.without_words(container), query.interpretation.operators
         asked = chosen & Filter(all=tuple(operator.filter for operator in operators))
-        others = [(operator.typed, chosen & passing) for operator, passing in without_one(operators)]
-        for reason in why_nothing(count, given.filter.must, given.filter.any_of, given.filter.none_of, asked, others):
+        others = [(operator.typed, chosen & passing) for operator, passing in drop_each_operator(operators)]
+        for reason in explain_no_match(
+            count, given.filter.must, given.filter.any_of, given.filter.none_of, asked, others
+        ):
             click.echo(f"  {printable(reason)}", err=True)
         if chosen and count(INDEXED) and not count(INDEXED & chosen):
             click.echo("  no picture passes the filters other than caption words", err=True)
@@ -120,14 +122,14 @@ def _explain(container: Container, result: SearchResult, given: SearchInput, que
 
 
 def _draw(path: Path, result: SearchResult, container: Container, title: str, offset: int) -> None:
-    from core.rendering.contact_sheet import cells_of, draw_sheet
+    from core.rendering.contact_sheet import draw_sheet, make_cells
 
     if len(result.hits) > _SHEET:
         problem = (
             f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
         )
         raise click.BadParameter(problem, param_hint="--sheet")
-    drawn = draw_sheet(cells_of(result.hits, container.thumbnails.get, offset + 1), title)
+    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, offset + 1), title)
     try:
         drawn.save(path, format="PNG")
     except OSError as error:

@@ -20,7 +20,7 @@ from core.domain.query import (
     Weights,
 )
 from core.errors import InvalidQuery
-from core.imaging.query_image import picture_bytes
+from core.imaging.query_image import read_picture
 from core.search.request import build_query
 from search_ui.commands.filter_options import FilterInput, filter_options, repeatable
 
@@ -140,10 +140,10 @@ class SearchInput:
 
     def _terms(self, max_bytes: int) -> tuple[Term, ...]:
         terms: list[Term] = [] if self.text is None else [TextTerm(self.text, self.text_weight)]
-        terms += [ImageTerm(picture_bytes(image, max_bytes), self.image_weight) for image in self.images]
+        terms += [ImageTerm(read_picture(image, max_bytes), self.image_weight) for image in self.images]
         terms += [LikeTerm(image_id, self.image_weight) for image_id in self.likes]
         terms += [TextTerm(text, -1.0) for text in self.avoided]
-        terms += [ImageTerm(picture_bytes(image, max_bytes), -1.0) for image in self.avoided_images]
+        terms += [ImageTerm(read_picture(image, max_bytes), -1.0) for image in self.avoided_images]
         terms += [LikeTerm(image_id, -1.0) for image_id in self.unlikes]
         return tuple(terms)
 

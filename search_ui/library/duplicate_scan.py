@@ -1,4 +1,4 @@
-"""The look for duplicates of a serving process: in the background, once for every session."""
+"""The search for duplicates in a serving process: in the background, once for all sessions."""
 
 import logging
 import threading
@@ -20,9 +20,9 @@ _ENDING = 5.0  # seconds that the end waits for the picture that is being compar
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What one scan found: so many groups and pictures in them, among so many; `ended` is a monotonic time in seconds.
+    """What one scan found: the number of groups and of pictures in them, among all that were compared.
 
-    `unseen` had no thumbnail and were compared by their bytes alone.
+    `unseen` pictures had no thumbnail and were compared by their bytes alone. `ended` is monotonic time in seconds.
     """
 
     found: Duplicates
@@ -34,13 +34,16 @@ class ScanResult:
 
 
 class DuplicateSearch:
-    """`progress` is how many pictures have been compared, of how many; `error` why the last look failed."""
+    """A background search for duplicates.
+
+    `progress`: how many pictures have been compared, of how many. `error`: why the last scan failed.
+    """
 
     def __init__(self, index: Callable[[], SearchableIndex], thumbnail: Callable[[str], bytes | None]) -> None:
         self._index = index
         self._thumbnail = thumbnail
         self._starting = threading.Lock()
-        self._looking: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self.progress = (0, 0)
         self.error: BucketLensError | None = None
@@ -48,29 +51,30 @@ class DuplicateSearch:
 
     @property
     def running(self) -> bool:
-        return self._looking is not None and self._looking.is_alive()
+        """Whether a scan is going on."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self, *, again: bool = False) -> None:
-        """Begin unless it is going on, or has been done; returns at once."""
+        """Start a scan unless one is going on or done, and return at once. `again`: even where one is done."""
         with self._starting:
             if self._ended.is_set() or self.running or (not again and (self.last or self.error) is not None):
                 return
             self.progress, self.error = (0, 0), None
-            self._looking = threading.Thread(target=self._look, name="duplicates", daemon=True)
-            self._looking.start()
+            self._thread = threading.Thread(target=self._scan, name="duplicates", daemon=True)
+            self._thread.start()
 
     def groups(self, limit: int) -> list[Group]:
         """Read the largest groups of the last scan, as they are now. Raises LibraryError."""
         return [] if self.last is None else list(islice(self.last.found.groups(), limit))
 
     def stop(self) -> None:
-        """For good; returns when nothing is read any more."""
+        """Stop for good; return once no thumbnail is read any more, or after five seconds."""
         with self._starting:
             self._ended.set()
-        if self._looking is not None:
-            self._looking.join(_ENDING)
+        if self._thread is not None:
+            self._thread.join(_ENDING)
 
-    def _look(self) -> None:
+    def _scan(self) -> None:
         try:
             found = Duplicates(self._index(), self._read_thumbnail, EVERYTHING)
             for self.progress in found.look():
@@ -91,7 +95,7 @@ class DuplicateSearch:
             )
 
     def _read_thumbnail(self, image_id: str) -> bytes | None:
-        """Read the thumbnail of a picture that is compared, unless the scan is to end."""
+        """Read the thumbnail of a picture that is compared. Raises _Ended once the search is stopped."""
         if self._ended.is_set():
             raise _Ended
         return self._thumbnail(image_id)

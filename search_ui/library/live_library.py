@@ -14,10 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class LiveLibrary:
-    """Gives the Library of the index version that is in use, and checks in the background whether another one is.
+    """The Library of the index version that is in use.
 
-    The other one takes its place when its model has been loaded. A Library keeps to its version, with the model of it:
-    who takes one Library for all of a page or a request gets no answer that is made of two.
+    It checks in the background whether another version is in use. That one takes over once its model has been loaded.
+    A Library keeps to its version and model. So one Library for all of a page or a request gives consistent answers.
     """
 
     def __init__(self, container: Container) -> None:
@@ -29,7 +29,7 @@ class LiveLibrary:
         self._closed = False
 
     def current(self) -> Library:
-        """Give the library that is in use; take it once a page or a request. Returns at once."""
+        """Return the library that is in use, at once; call it once a page or a request."""
         now = time.monotonic()
         due = now - self._checked_at > _CHECK_INTERVAL_S and not self._closed and not self._container.settings.offline
         if due and self._checking.acquire(blocking=False):
@@ -56,7 +56,7 @@ class LiveLibrary:
             self._checking.release()
 
     def _switch(self, version: str) -> None:
-        """Open a version and load its model, and let it take the place of the one before."""
+        """Open a version, load its model, and let it replace the version before."""
         before = self._library
         container = self._container.at_version(version, mirrored=True)
         try:
@@ -65,7 +65,7 @@ class LiveLibrary:
                 self._version = version
                 return
             library = Library(container)
-            library.pictures = before.pictures
+            library.uploads = before.uploads
             _load_model(library)
         except BaseException:
             container.close()
@@ -81,7 +81,7 @@ class LiveLibrary:
 
 
 def _load_model(library: Library) -> None:
-    """Wait until its model is there. Raises what keeps it from that."""
+    """Load the library's model and wait for it. Raises BucketLensError where it cannot be loaded."""
     library.load_model()
     while library.model == "loading":
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The one library of a serving process, shared by every session and thread of it."""
+"""The library of a serving process, shared by all its sessions and threads."""
 
 import logging
 import threading
@@ -29,7 +29,7 @@ from core.ports.vector_index import SearchableIndex, VectorIndex
 from core.search.service import SearchService
 from core.settings import Settings
 from search_ui.library.duplicate_scan import DuplicateSearch
-from search_ui.library.uploads import Picture, Pictures
+from search_ui.library.uploads import Upload, UploadCache
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _WORDS_OFFERED = 300
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What the page says of the library as a whole; `words` are its commonest caption words."""
+    """A summary of the library for the page; `words` are its commonest caption words."""
 
     images: int
     failed: int
@@ -56,8 +56,8 @@ class Outline:
 class Library:
     """Container for many threads: each adapter is made once, and the model is loaded in the background.
 
-    `load_model` begins, `model` says how far it is. A missing library is looked for anew at every use, so that
-    a page that is open while the first ingest begins finds it.
+    `load_model` starts loading, and `model` says how far it is. A missing library is looked for at every use. So an
+    open page finds it once the first ingest begins.
     """
 
     def __init__(self, container: Container) -> None:
@@ -68,37 +68,39 @@ class Library:
         self._model: ModelState = "asleep"
         self._model_error: BucketLensError | None = None
         self._outline: tuple[float, Outline] | None = None
-        self.pictures = Pictures()
+        self.uploads = UploadCache()
         self.duplicates = DuplicateSearch(lambda: self.searched, self.thumbnail)
 
     @property
     def settings(self) -> Settings:
+        """The settings of the library."""
         return self._container.settings
 
     @property
     def index(self) -> VectorIndex:
-        """Raises LibraryMissing, LibraryBusy."""
+        """The index. Raises LibraryMissing, LibraryBusy."""
         with self._making:
             return self._container.index
 
     @property
     def searched(self) -> SearchableIndex:
-        """The library, or offline its mirror. Raises LibraryMissing, LibraryBusy."""
+        """The index, or offline its mirror. Raises LibraryMissing, LibraryBusy."""
         with self._making:
             return self._container.searched
 
     @property
     def model(self) -> ModelState:
+        """The state of the model: asleep, loading, ready or failed."""
         return self._model
 
     @property
     def model_error(self) -> BucketLensError | None:
-        """Why the model is `failed`."""
+        """Why the model is `failed`, else None."""
         return self._model_error
 
     @cached_property
     def service(self) -> Searcher:
-        """`search` raises what kept the model from loading."""
+        """The search service. Its `search` raises what kept the model from loading."""
         return ResilientSearch(
             self.failover,
             lambda index: SearchService(
@@ -115,19 +117,20 @@ class Library:
 
     @cached_property
     def recall(self) -> RecallMeter:
-        """How much of what an exact search would find is found."""
+        """The meter of recall: the share of an exact search's matches that searches find."""
         return self._container.recall_meter(lambda: self.index, self.failover.copy)
 
     @cached_property
     def failover(self) -> Failover:
+        """The failover from the index to its mirror."""
         return self._container.failing_over(lambda: self.index)
 
     def ask(self, work: Callable[[SearchableIndex], T]) -> T:
-        """Have `work` ask the library, or its mirror where that does not answer. Raises LibraryError."""
+        """Call `work` with the index, or with its mirror where the index does not answer. Raises LibraryError."""
         return self.failover.ask(work)[0]
 
     def load_model(self) -> None:
-        """Begin loading the library's model unless that has begun; returns at once."""
+        """Start loading the library's model unless that has begun, and return at once."""
         with self._loading:
             if self._model != "asleep":
                 return
@@ -135,14 +138,14 @@ class Library:
         threading.Thread(target=self._load_model, name="load-model", daemon=True).start()
 
     def load_model_again(self) -> None:
-        """Begin loading as `load_model` does, after a failure too."""
+        """Start loading as `load_model` does, even after a failure."""
         with self._loading:
             if self._model == "failed":
                 self._model = "asleep"
         self.load_model()
 
     def outline(self) -> Outline:
-        """Give the outline, some seconds old at most, or older while the library is busy.
+        """Return the outline, at most ten seconds old, or older while the library is busy.
 
         Raises LibraryMissing, LibraryBusy.
         """
@@ -160,6 +163,7 @@ class Library:
         return outline
 
     def thumbnail(self, image_id: str) -> bytes | None:
+        """Read the JPEG thumbnail of an image; return None where there is none."""
         with self._making:
             thumbnails = self._container.thumbnails
         return thumbnails.get(image_id)
@@ -169,13 +173,14 @@ class Library:
         record = self.service.image(image_id)
         return self._container.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
-    def take_picture(self, data: bytes) -> Picture:
+    def add_upload(self, data: bytes) -> Upload:
         """Keep an uploaded picture under a name that a link can carry. Raises ImageError."""
         preview = self._decoder().submit(data, DecodeRequest(thumbnail=_PREVIEW)).result().thumbnail
         assert preview is not None
-        return self.pictures.keep(data, preview)
+        return self.uploads.add(data, preview)
 
     def close(self) -> None:
+        """Stop what runs in the background, and close the index and its mirror."""
         self.duplicates.stop()
         self.recall.close()
         self.failover.close()
@@ -213,7 +218,7 @@ class Library:
             self._calibrate()
 
     def _calibrate(self) -> None:
-        """Where it cannot be done now, searches make do with a sample of the library."""
+        """Measure the library for strengths. Until that succeeds, searches use a sample of the library."""
         try:
             self._container.calibration.renew(self.searched, lambda: self._container.bank(self._encoder()))
         except BucketLensError as error:

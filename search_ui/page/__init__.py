@@ -1,1 +1,1 @@
-"""The search page, a Streamlit script and its parts."""
+"""The search page: a Streamlit script and its parts."""

@@ -8,24 +8,24 @@ import streamlit as st
 from core.domain.query import MAX_LIMIT
 from core.errors import BucketLensError
 from search_ui.library.current_library import get_library
-from search_ui.page.page_state import PAGE, PageState, from_params, searchable, to_params
+from search_ui.page.page_state import PAGE, PageState, from_params, split_caption_words, to_params
 
 _FIELDS = {"must": "must", "any": "any_of", "not": "none_of"}
 
 
 def follow_address() -> PageState:
-    """Read the state from the address; widgets follow it when it was not this page that changed it."""
+    """Read the state from the address. Where something else changed the address, set the widgets to it."""
     state = from_params({name: st.query_params.get_all(name) for name in st.query_params})
     if state != st.session_state.get("state"):
         st.session_state["state"] = state
         _set_widgets(state)
     for key, value in _widgets(state).items():
-        seed(key, value)
+        set_default(key, value)
     return state
 
 
-def _go(state: PageState) -> None:
-    """Make this the page's state: address, widgets and all."""
+def _set_state(state: PageState) -> None:
+    """Make this the page's state: set session, widgets and address."""
     state = from_params(to_params(state))
     st.session_state["state"] = state
     _set_widgets(state)
@@ -33,43 +33,50 @@ def _go(state: PageState) -> None:
 
 
 def change(**changes: Any) -> None:
-    """Ask something else: the state with these changes, from its first page."""
-    _go(st.session_state["state"].asking(**changes))
+    """Change the question: the state with these changes, from its first page."""
+    _set_state(st.session_state["state"].change_question(**changes))
 
 
 def on_text() -> None:
+    """Search for the text that was typed."""
     change(text=st.session_state["q"])
 
 
 def on_balance() -> None:
+    """Weigh words and picture as the slider says."""
     change(balance=st.session_state["balance"])
 
 
-def on_least_strength() -> None:
-    change(least=st.session_state["least"])
+def on_min_strength() -> None:
+    """Show no matches below the strength that the slider says."""
+    change(min_strength=st.session_state["least"])
 
 
-def on_variety() -> None:
-    change(variety=st.session_state["variety"])
+def on_diversity() -> None:
+    """Diversify the first matches as the slider says."""
+    change(diversity=st.session_state["variety"])
 
 
 def on_raw() -> None:
+    """Search the text as it was typed, or as a question again."""
     change(raw=st.session_state["raw"])
 
 
 def on_caption_words(key: str) -> None:
-    good, useless = searchable(st.session_state[key])
+    """Filter by the words of a caption field, and note those that no caption can hold."""
+    good, useless = split_caption_words(st.session_state[key])
     st.session_state["useless"] = f"captions cannot be searched for {', '.join(useless)}" if useless else None
     change(**{_FIELDS[key]: good})
 
 
 def on_upload(key: str) -> None:
+    """Search by the uploaded picture, or note why it cannot be used."""
     file = st.session_state[key]
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # a new, empty drop zone
     if file is None:
         return
     try:
-        picture = get_library().take_picture(file.getvalue())
+        picture = get_library().add_upload(file.getvalue())
     except BucketLensError as error:
         st.session_state["upload_problem"] = f"{file.name}: {error.reason}"
     else:
@@ -78,7 +85,7 @@ def on_upload(key: str) -> None:
 
 
 def on_gallery_action() -> None:
-    """Act on what was done in the gallery; see gallery.js for what it sends."""
+    """Act on what was done in the gallery; gallery.js documents what it sends."""
     act = st.session_state["gallery"]["act"]
     if not isinstance(act, dict):
         return
@@ -90,7 +97,7 @@ def on_gallery_action() -> None:
     image_id, word = act.get("id"), act.get("word")
     match act.get("kind"):
         case "view":
-            _go(replace(state, view=image_id))
+            _set_state(replace(state, view=image_id))
         case "like":
             change(like=image_id, text="", upload=None)
         case "word" if isinstance(word, str):
@@ -98,17 +105,17 @@ def on_gallery_action() -> None:
         case "copies":
             change(copies=act.get("hash"))
         case "more":
-            _go(replace(state, limit=min(state.limit + PAGE, MAX_LIMIT), view=None))
+            _set_state(replace(state, limit=min(state.limit + PAGE, MAX_LIMIT), view=None))
 
 
 def on_facet_action() -> None:
-    """Choose a value of a facet or leave it out; see facets.js. Drop what was chosen before."""
+    """Require a value of a facet or leave it out, or drop it; facets.js documents what it sends."""
     act = st.session_state["facets"]["act"]
     if not isinstance(act, dict):
         return
     state: PageState = st.session_state["state"]
     pick = (str(act.get("field")), str(act.get("value")))
-    rest = state.unpicked(pick)
+    rest = state.drop_pick(pick)
     match act.get("kind"):
         case "only" if pick not in state.only:
             rest = replace(rest, only=(*rest.only, pick))
@@ -122,16 +129,17 @@ def _widgets(state: PageState) -> dict[str, Any]:
 
 
 def _set_widgets(state: PageState) -> None:
-    sliders = {"balance": state.balance, "least": state.least, "variety": state.variety, "raw": state.raw}
+    sliders = {"balance": state.balance, "least": state.min_strength, "variety": state.diversity, "raw": state.raw}
     for key, value in (_widgets(state) | sliders).items():
         st.session_state[key] = value
 
 
-def show(key: str, value: Any) -> None:
-    """Tell a widget its value in every run: what is folded away misses the one that set it."""
+def set_widget(key: str, value: Any) -> None:
+    """Set a widget's value, in every run: a folded widget misses the run that changed it."""
     st.session_state[key] = value
 
 
-def seed(key: str, value: Any) -> None:
+def set_default(key: str, value: Any) -> None:
+    """Set a widget's value unless it has one."""
     if key not in st.session_state:
         st.session_state[key] = value

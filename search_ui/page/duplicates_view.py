@@ -1,4 +1,4 @@
-"""What is there more than once, on the page."""
+"""The duplicates of the library, as a page."""
 
 import time
 from html import escape
@@ -9,61 +9,61 @@ from core.duplicates.finder import Group
 from core.text.sanitize import plain
 from search_ui.library.duplicate_scan import DuplicateSearch, ScanResult
 from search_ui.page import panels
-from search_ui.page.gallery_items import file_size
+from search_ui.page.gallery_items import format_size
 from search_ui.page.page_state import PAGE
 
 
 def show(search: DuplicateSearch, limit: int) -> None:
-    """The largest `limit` groups. Raises LibraryError."""
+    """Show the largest `limit` groups, or how far the scan is. Raises LibraryError."""
     if search.error is not None:
         panels.failure("Duplicates cannot be looked for now", search.error)
-        _look_again(search)
+        _show_rescan(search)
         return
     search.start()
     if search.running:
         done, total = search.progress
-        told = f"{done:,} of {total:,} pictures compared." if total else "Comparing the first pictures."
-        panels.waiting("Looking for duplicates …", f"{told} Searching works meanwhile.")
-        panels.again_in(1.0)
+        progress = f"{done:,} of {total:,} pictures compared." if total else "Comparing the first pictures."
+        panels.waiting("Looking for duplicates …", f"{progress} Searching works meanwhile.")
+        panels.rerun_in(1.0)
     elif search.last is not None:
-        _found(search, search.last, limit)
+        _show_groups(search, search.last, limit)
 
 
-def _found(search: DuplicateSearch, look: ScanResult, limit: int) -> None:
+def _show_groups(search: DuplicateSearch, scan: ScanResult, limit: int) -> None:
     groups = search.groups(limit + 1)
     parts = [
-        f"<b>{look.groups:,}</b> group{'' if look.groups == 1 else 's'} of {look.pictures:,} pictures",
-        f"among {look.among:,}",
-        f"compared {_ago(time.monotonic() - look.ended)}",
+        f"<b>{scan.groups:,}</b> group{'' if scan.groups == 1 else 's'} of {scan.pictures:,} pictures",
+        f"among {scan.among:,}",
+        f"compared {_format_age(time.monotonic() - scan.ended)}",
         '<a href="/" target="_self">all pictures</a>',
     ]
     st.html(f'<div class="bl-outcome" role="status"><p>{" · ".join(parts)}</p></div>')
-    if look.unseen:
-        panels.remark(f"{look.unseen:,} have no thumbnail.", "They were compared by their bytes alone.")
+    if scan.unseen:
+        panels.remark(f"{scan.unseen:,} have no thumbnail.", "They were compared by their bytes alone.")
     if groups:
-        st.html(f'<div class="bl-groups">{"".join(map(_group, groups[:limit]))}</div>')
+        st.html(f'<div class="bl-groups">{"".join(map(_render_group, groups[:limit]))}</div>')
     else:
-        told = "No two are of the same bytes, or the same but for encoding, size or a small crop."
-        panels.message("No picture is there twice", told, "Turned, mirrored or recoloured ones are not told.")
+        explanation = "No two are of the same bytes, or the same but for encoding, size or a small crop."
+        panels.message("No picture is there twice", explanation, "Turned, mirrored or recoloured ones are not told.")
     if len(groups) > limit:
         further = f'<a href="/?show=duplicates&amp;n={limit + PAGE}" target="_self">Show more</a>'
         st.html(f'<p class="bl-further">{further}</p>')
-    _look_again(search)
+    _show_rescan(search)
 
 
-def _look_again(search: DuplicateSearch) -> None:
+def _show_rescan(search: DuplicateSearch) -> None:
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
         st.button("Look again", on_click=search.start, kwargs={"again": True}, icon=":material/refresh:")
 
 
-def _ago(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     minutes = int(seconds // 60)
     if minutes < 1:
         return "just now"
     return f"{minutes} min ago" if minutes < 90 else f"{minutes // 60} h ago"
 
 
-def _group(group: Group) -> str:
+def _render_group(group: Group) -> str:
     kind = "the same bytes" if group.exact else "nearly the same"
     pictures = []
     for record in group.records:
@@ -71,6 +71,6 @@ def _group(group: Group) -> str:
         pictures.append(
             f'<li><a href="/?view={record.id}" target="_self"><img src="/thumbnails/{record.id}.jpg" loading="lazy" '
             f'alt="{escape(plain(record.caption or record.name))}"></a>{escape(plain(record.key))}'
-            f"<span>{size}{file_size(record.bytes)}</span></li>"
+            f"<span>{size}{format_size(record.bytes)}</span></li>"
         )
     return f"<section><h3>{len(group.records):,} pictures, {kind}</h3><ul>{''.join(pictures)}</ul></section>"

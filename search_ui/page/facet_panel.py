@@ -1,4 +1,4 @@
-"""What the pictures found have in common, each value to be chosen or left out with a click."""
+"""The facet panel: values that the pictures found have in common, to require or to leave out."""
 
 import time
 from dataclasses import replace
@@ -25,8 +25,8 @@ _VALUES = 20
 _LASTS = 10.0  # seconds
 
 
-def narrow(library: Library, state: PageState) -> None:
-    """The door to the facets. They are counted only while it is open. Raises LibraryBusy."""
+def show_facets(library: Library, state: PageState) -> None:
+    """Show the facets in a popover; they are counted only while it is open. Raises LibraryBusy."""
     door = st.popover("Narrow down", icon=":material/filter_alt:", key="narrow", on_change="rerun")
     if not door.open:
         return
@@ -35,30 +35,30 @@ def narrow(library: Library, state: PageState) -> None:
             query = replace(state, like=None, upload=None).query(None)  # pictures narrow nothing down
         except InvalidQuery:
             return  # the answer says so
-        found = _facets(library, query)
-        shown = [_face(field, values, state) for field, values in found.items() if values]
+        found = _count_facets(library, query)
+        shown = [_make_facet(field, values, state) for field, values in found.items() if values]
         if shown:
             panels.facets(shown, callbacks.on_facet_action)
         else:
             st.html('<p class="bl-hint">Nothing is found that could be narrowed down.</p>')
 
 
-def spoken(field: str, value: str) -> str:
-    """A value of a facet as the chip of a filter says it."""
+def describe_value(field: str, value: str) -> str:
+    """Describe a value of a facet as the chip of a filter does."""
     return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, value)
 
 
-def _facets(library: Library, query: Query) -> dict[FacetField, Facet]:
-    """At most some seconds old."""
-    asked = replace(query, limit=1)
-    held, since, found = st.session_state.get("facets_found", (None, 0.0, {}))
-    if held != asked or time.monotonic() - since > _LASTS:
-        found = library.service.facets(asked, FACETS, limit=_VALUES)
-        st.session_state["facets_found"] = asked, time.monotonic(), found
+def _count_facets(library: Library, query: Query) -> dict[FacetField, Facet]:
+    """Count the facets of a question, or return counts that are less than ten seconds old."""
+    question = replace(query, limit=1)
+    counted, since, found = st.session_state.get("facets_found", (None, 0.0, {}))
+    if counted != question or time.monotonic() - since > _LASTS:
+        found = library.service.facets(question, FACETS, limit=_VALUES)
+        st.session_state["facets_found"] = question, time.monotonic(), found
     return dict(found)
 
 
-def _face(field: FacetField, values: Facet, state: PageState) -> dict[str, Any]:
+def _make_facet(field: FacetField, values: Facet, state: PageState) -> dict[str, Any]:
     rows = [
         {"value": value, "shown": plain(value), "count": count, "chosen": (field, value) in state.only}
         for value, count in values

@@ -1,11 +1,11 @@
-"""Hits as the gallery component takes them: JSON of plain text, nothing that is markup."""
+"""Hits as items of the gallery component: JSON of plain text, never markup."""
 
 from datetime import datetime, tzinfo
 from typing import Any
 
 from core.domain.image import ImageRecord
 from core.domain.result import Hit
-from core.text.inflections import shown
+from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
 STRENGTH = "How well it matches, from 0 to 1: some match from 0.5, a strong one from 0.8. It is no percentage."
@@ -13,7 +13,8 @@ COSINE = "Cosine of question and picture, from -1 to 1. It is no percentage."
 CAPTION_COSINE = "Cosine of caption and picture, from -1 to 1. It is no percentage."
 
 
-def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
+def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
+    """Make the JSON object of a hit that gallery.js shows; times are in `zone`."""
     record = hit.record
     return {
         "id": record.id,
@@ -21,7 +22,7 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "original": f"/originals/{record.id}",
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
-        "words": [plain(word) for word in shown(record.words)],
+        "words": [plain(word) for word in drop_hidden_lemmas(record.words)],
         "width": record.width,
         "height": record.height,
         "copies": hit.copies,
@@ -30,24 +31,24 @@ def card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "strength": None if hit.strength is None else round(hit.strength, 2),
         "facts": [
             [name, plain(value), note]
-            for name, value, note in [*facts(record, hit.score, zone, hit.copies), *_judged(hit)]
+            for name, value, note in [*list_facts(record, hit.score, zone, hit.copies), *_list_strength(hit)]
         ],
     }
 
 
-def facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 1) -> list[tuple[str, str, str]]:
-    """Rows of (name, value, remark) that a person may want to know of an image."""
+def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 1) -> list[tuple[str, str, str]]:
+    """List what a person may want to know of an image, as rows of (name, value, remark)."""
     rows = [("File", record.name, ""), ("Address", record.uri, "")]
     size = f"{record.width:,} × {record.height:,} pixels, " if record.width and record.height else ""
-    rows.append(("Size", size + file_size(record.bytes), ""))
+    rows.append(("Size", size + format_size(record.bytes), ""))
     if record.framing == "tiles":
         rows.append(("Compared by", "the mean of several squares, for it is longer than 2 : 1", ""))
     if copies > 1:
         rows.append(("Copies", f"{copies:,} files of the same bytes", ""))
     if record.taken_at is not None:
-        rows.append(("Taken", _when(record.taken_at, zone), ""))
-    rows.append(("Changed", _when(record.modified_at, zone), ""))
-    rows.append(("Indexed", _when(record.indexed_at, zone), ""))
+        rows.append(("Taken", _format_time(record.taken_at, zone), ""))
+    rows.append(("Changed", _format_time(record.modified_at, zone), ""))
+    rows.append(("Indexed", _format_time(record.indexed_at, zone), ""))
     if record.caption_origin is not None:
         by = "a person" if record.caption_origin == "human" else f"the model {record.captioner or 'of this library'}"
         rows.append(("Caption by", by, ""))
@@ -59,12 +60,12 @@ def facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 
     return rows
 
 
-def _judged(hit: Hit) -> list[tuple[str, str, str]]:
+def _list_strength(hit: Hit) -> list[tuple[str, str, str]]:
     return [] if hit.strength is None else [("Strength", f"{hit.strength:.2f}", STRENGTH)]
 
 
-def file_size(count: int) -> str:
-    """Bytes in decimal units, as file managers show them."""
+def format_size(count: int) -> str:
+    """Format a number of bytes in decimal units, as file managers do."""
     size = float(count)
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
@@ -73,5 +74,5 @@ def file_size(count: int) -> str:
     return f"{size:.1f} GB"
 
 
-def _when(moment: datetime, zone: tzinfo) -> str:
+def _format_time(moment: datetime, zone: tzinfo) -> str:
     return moment.astimezone(zone).strftime("%d %B %Y, %H:%M").lstrip("0")

@@ -1,4 +1,4 @@
-"""Hints as the page tells them: to who looks at it, and who may be the one that serves it."""
+"""Hints as the page words them, for the visitor and for whoever serves the page."""
 
 from typing import assert_never
 
@@ -7,20 +7,20 @@ from core.errors import BucketLensError, hints, message
 from core.errors.hints import Hint
 
 
-def render_message(told: BucketLensError | str) -> str:
-    """Say an error or a notice in full; a plain text is left as it is."""
-    return message(told, render_hint)
+def render_message(problem: BucketLensError | str) -> str:
+    """Render an error or a notice with its hint; a plain text is left as it is."""
+    return message(problem, render_hint)
 
 
 def render_hint(hint: Hint) -> str:
-    """Say what to do on the page, and which commands to run on the machine that serves it."""
+    """Render a hint: what to do on the page, or which commands to run on the machine that serves it."""
     match hint:
         case hints.Advice() | hints.Configure():
             return str(hint)
         case hints.TryAgain():
             return hint.with_verb("load this page again")
         case hints.ChooseModel():
-            return _three_ways_out(f"--{hint.setting}")
+            return _describe_model_choices(f"--{hint.setting}")
         case hints.KeepModel():
             return (
                 f"serve this page without another model, to use {hint.current}, or change the library's: "
@@ -44,7 +44,7 @@ def render_hint(hint: Hint) -> str:
             assert_never(hint)
 
 
-def _three_ways_out(option: str) -> str:
+def _describe_model_choices(option: str) -> str:
     return (
         "Three ways out:\n"
         "1. with a network: “Try again” where huggingface.co (or the mirror that HF_ENDPOINT names) can be reached "

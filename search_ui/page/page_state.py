@@ -1,4 +1,4 @@
-"""The state of the page as a value: to and from the query parameters of its address, and on to a Query."""
+"""The state of the page as a value: read from and written to the address's query parameters, and made into a Query."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from core.search.facets import holding
 from core.search.request import build_query
 
 PAGE = 60
-EVEN = 50
+EVEN_BALANCE = 50
 MAX_CHIPS = 20
 MAX_CHIP = 100
 MAX_PICK = 2000
@@ -89,15 +89,18 @@ def _flag_param(name: str, value: str) -> Any:
 class PageState:
     """Everything that a link to the page carries.
 
-    `only` and `without` are values of facets, as (field, value): words that captions hold or do not hold, and sources,
-    years and orientations, of each of which one has to be true and none may be. `copies` is a content hash: only files
-    of these bytes, each for itself. `like` is the id of an image of the library, `upload` the name of an uploaded
-    picture (which only the process that received it knows). `balance` is the picture's share of the question in per
-    cent, the rest being the words'; it counts only where both are given. `least` is the strength in hundredths below
-    which nothing is shown, `variety` in hundredths how unlike each other the first matches are to be, both where there
-    is anything to compare with. `limit` is how many pictures are shown, `view` the id of the one shown large.
-    `duplicates`: what is there twice is shown instead of an answer, `limit` groups of it. `raw`: the text is searched
-    as it was typed; otherwise it is a question of core.query_language.parser.
+    `text`: what was typed, a question of core.query_language.parser. `raw`: search it as it was typed instead.
+    `must`, `any_of`, `none_of`: words that captions hold all of, one of, or none of.
+    `only`, `without`: values of facets to require or to leave out, as (field, value). Of the words in `only`, all are
+    required; of its sources, years and orientations, one of each kind.
+    `copies`: a content hash; only files of these bytes are shown, each by itself.
+    `like`: the id of a library's image to compare with.
+    `upload`: the name of an uploaded picture to compare with. Only the process that received it knows it.
+    `balance`: the picture's share of the question in per cent; the words have the rest. It counts where both are given.
+    `min_strength`: hundredths of strength below which nothing is shown.
+    `diversity`: hundredths, how unlike each other the first matches are to be. Both count where `asks` holds.
+    `limit`: how many pictures are shown. `view`: the id of the one that is shown large.
+    `duplicates`: show `limit` groups of duplicates instead of an answer.
     """
 
     text: str = _text_param("q")
@@ -108,9 +111,9 @@ class PageState:
     without: tuple[Pick, ...] = _picks_param("without")
     like: str | None = _id_param("like", POINT_ID)
     upload: str | None = _id_param("picture", _UPLOAD)
-    balance: int = _number_param("w", EVEN, 0, 100)
-    least: int = _number_param("s", 0, 0, 100)
-    variety: int = _number_param("v", 0, 0, 100)
+    balance: int = _number_param("w", EVEN_BALANCE, 0, 100)
+    min_strength: int = _number_param("s", 0, 0, 100)
+    diversity: int = _number_param("v", 0, 0, 100)
     limit: int = _number_param("n", PAGE, PAGE, MAX_LIMIT)
     view: str | None = _id_param("view", POINT_ID)
     copies: str | None = _id_param("copies", _HASH)
@@ -119,44 +122,45 @@ class PageState:
 
     @property
     def parsed(self) -> Parsed:
-        """The text as it is understood. One that cannot be asked is but text here; the query says why."""
+        """The parsed text. A text that cannot be parsed is plain text here; `query` raises the reason."""
         try:
             return Parsed(self.text) if self.raw else parse(self.text)
         except InvalidQuery:
             return Parsed(self.text)
 
     @property
-    def looks_for(self) -> bool:
+    def has_text(self) -> bool:
         """Whether the text says what to look for, beside what its operators restrict."""
         return bool(self.parsed.text.strip())
 
     @property
-    def worded(self) -> bool:
-        """Whether `raw` counts."""
+    def is_raw(self) -> bool:
+        """Whether there is a text that is searched as it was typed."""
         return bool(self.raw and self.text)
 
     @property
     def asks(self) -> bool:
         """Whether there is anything to compare with; otherwise the page browses."""
-        return bool(self.looks_for or self.like or self.upload)
+        return bool(self.has_text or self.like or self.upload)
 
     @property
     def filters(self) -> bool:
+        """Whether any filter is on, beside the operators of the text."""
         return bool(self.must or self.any_of or self.none_of or self.only or self.without or self.copies)
 
     @property
     def filter(self) -> Filter:
-        """Everything a picture has to pass."""
+        """The filter that every picture shown has to pass."""
         return caption_words(self.must, self.any_of, self.none_of) & self.rest
 
     @property
     def rest(self) -> Filter:
-        """The filter beside the caption words: what was chosen, and the operators of the text."""
-        return self.chosen & self.parsed.filter
+        """The filter without the caption words: facets, copies and the operators of the text."""
+        return self.facet_filter & self.parsed.filter
 
     @property
-    def chosen(self) -> Filter:
-        """`only`, `without` and `copies`."""
+    def facet_filter(self) -> Filter:
+        """The filter of `only`, `without` and `copies`."""
         alike: dict[str, list[Condition]] = {}
         for name, value in self.only:
             alike.setdefault(name, []).append(holding(name, value))
@@ -170,33 +174,44 @@ class PageState:
     @property
     def blends(self) -> bool:
         """Whether words and a picture are both given, so that `balance` counts."""
-        return bool(self.looks_for and (self.like or self.upload))
+        return bool(self.has_text and (self.like or self.upload))
 
     @property
-    def weakest(self) -> int:
-        """The `least` that counts."""
-        return self.least if self.asks else 0
+    def effective_min_strength(self) -> int:
+        """`min_strength`, or 0 where there is nothing to compare with."""
+        return self.min_strength if self.asks else 0
 
     @property
-    def varied(self) -> int:
-        """The `variety` that counts."""
-        return self.variety if self.asks else 0
+    def effective_diversity(self) -> int:
+        """`diversity`, or 0 where there is nothing to compare with."""
+        return self.diversity if self.asks else 0
 
-    def asking(self, **changes: object) -> "PageState":
-        """The state after a change of the question: from the first page, with nothing opened."""
+    def change_question(self, **changes: object) -> "PageState":
+        """Return the state with these changes, from the first page and with no picture opened."""
         return replace(self, **({"limit": PAGE, "view": None, "duplicates": False} | changes))  # type: ignore[arg-type]
 
     def question(self) -> "PageState":
-        """The part that decides the answer: two states with the same question show the same pictures."""
-        balance = self.balance if self.blends else EVEN
-        return replace(self, view=None, balance=balance, least=self.weakest, variety=self.varied, raw=self.worded)
+        """Reduce the state to what decides the answer: states with the same question show the same pictures."""
+        balance = self.balance if self.blends else EVEN_BALANCE
+        return replace(
+            self,
+            view=None,
+            balance=balance,
+            min_strength=self.effective_min_strength,
+            diversity=self.effective_diversity,
+            raw=self.is_raw,
+        )
 
-    def unpicked(self, pick: Pick) -> "PageState":
+    def drop_pick(self, pick: Pick) -> "PageState":
+        """Return the state without this value of a facet in `only` and `without`."""
         only, without = (tuple(one for one in picks if one != pick) for picks in (self.only, self.without))
         return replace(self, only=only, without=without)
 
     def query(self, picture: bytes | None) -> Query:
-        """Build the query; `picture` is the uploaded one's bytes, None leaves it out. Raises InvalidQuery."""
+        """Build the query. Raises InvalidQuery.
+
+        `picture`: the bytes of the uploaded picture; None leaves it out.
+        """
         share = self.balance / 100 if self.blends else 1.0
         text_share = 1 - share if self.blends else 1.0
         terms: list[Term] = [TextTerm(self.text, text_share or 1.0)] if self.text else []
@@ -206,36 +221,41 @@ class PageState:
             terms.append(ImageTerm(picture, share))
         query = build_query(
             terms,
-            caption_words(self.must, self.any_of, self.none_of) & self.chosen,
+            caption_words(self.must, self.any_of, self.none_of) & self.facet_filter,
             raw=self.raw,
             options=QueryOptions(limit=self.limit),
         )
         kept = tuple(term for term in query.terms if text_share or not isinstance(term, TextTerm))
         if not kept:
             return replace(query, terms=())
-        return replace(query, terms=kept, min_strength=self.weakest / 100, diversity=self.varied / 100)
+        return replace(
+            query, terms=kept, min_strength=self.effective_min_strength / 100, diversity=self.effective_diversity / 100
+        )
 
-    def browsing(self) -> Query:
-        """The newest that pass every filter. Raises InvalidQuery."""
+    def browse_query(self) -> Query:
+        """Build the query for the newest pictures that pass every filter. Raises InvalidQuery."""
         return replace(self.query(None), terms=(), min_strength=0.0, diversity=0.0)
 
 
 def from_params(params: Mapping[str, Sequence[str]]) -> PageState:
-    """Read what makes sense: any other parameter counts as absent, so an old or mangled link still opens."""
+    """Read the state from query parameters, where they make sense.
+
+    Any other parameter counts as absent, so that an old or mangled link still opens.
+    """
     read = {one.name: one.metadata["read"](params.get(one.metadata["param"], ())) for one in fields(PageState)}
     return PageState(**read)
 
 
 def to_params(state: PageState) -> dict[str, list[str]]:
-    """Write what differs from an untouched page, so that addresses stay short."""
+    """Write the query parameters of what differs from an untouched page, so that addresses stay short."""
     values = {one: getattr(state, one.name) for one in fields(PageState)}
     return {
         one.metadata["param"]: one.metadata["write"](value) for one, value in values.items() if value != one.default
     }
 
 
-def searchable(chips: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Split what was typed into a caption field: what captions can hold, and what they cannot ("the", "!")."""
+def split_caption_words(chips: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split the entries of a caption field into those that captions can hold and the useless ("the", "!")."""
     good: list[str] = []
     useless: list[str] = []
     for chip in _read_chips(chips):

@@ -1,4 +1,4 @@
-"""The parts of the page. Text of unknown origin goes in escaped, never as Markdown."""
+"""The panels of the page. Text of unknown origin is escaped, never rendered as Markdown."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ from core.domain.image import ImageRecord
 from core.domain.result import SearchResult
 from core.errors import BucketLensError
 from core.text.sanitize import plain
-from search_ui.library.uploads import Picture
+from search_ui.library.uploads import Upload
 from search_ui.page.hints import render_message
 from search_ui.page.page_state import PageState
 
@@ -41,10 +41,12 @@ def _facets() -> Callable[..., Any]:
 
 
 def style() -> None:
+    """Add the page's style sheet."""
     st.html(f"<style>{_asset('page.css')}</style>")
 
 
 def brand(count: int | None) -> None:
+    """Show the name of the service and, where it is known, the number of pictures."""
     library = f"<span>{count:,} picture{'' if count == 1 else 's'}</span>" if count is not None else ""
     st.html(
         f'<div class="bl-brand"><a href="/" target="_self" title="Start over">Bucket<b>Lens</b></a>{library}</div>',
@@ -52,9 +54,9 @@ def brand(count: int | None) -> None:
     )
 
 
-def reference(label: str, picture: Picture | ImageRecord) -> None:
-    """The picture that the search starts from, small."""
-    if isinstance(picture, Picture):
+def reference(label: str, picture: Upload | ImageRecord) -> None:
+    """Show the picture that the search starts from, small."""
+    if isinstance(picture, Upload):
         source = "data:image/jpeg;base64," + base64.b64encode(picture.preview).decode()
         caption = "uploaded picture"
     else:
@@ -67,25 +69,30 @@ def reference(label: str, picture: Picture | ImageRecord) -> None:
 
 
 def outcome(state: PageState, result: SearchResult, notices: Sequence[str], recall: Recall | None = None) -> None:
-    """How many, how long, and what a person should know of this answer; where nothing is asked, how well that works."""
+    """Show how many pictures were found, how fast, and the notices of this answer.
+
+    Where nothing is asked, show the measured recall too.
+    """
     found, *weaker = result.headline
     parts = [f"<b>{found}</b>", *weaker]
     if state.asks:
-        parts.append("good matches that differ first" if state.varied else "best match first")
+        parts.append("good matches that differ first" if state.effective_diversity else "best match first")
     else:
         parts.append("newest first")
         parts.append('<a href="/?show=duplicates" target="_self">find duplicates</a>')
         if recall is not None:
-            told = f"Of the ten best pictures of an exact search, the last {recall.count:,} compared found this share."
-            parts.append(f'<span title="{escape(told)}">recall {recall.mean:.2f}</span>')
+            explanation = (
+                f"Of the ten best pictures of an exact search, the last {recall.count:,} compared found this share."
+            )
+            parts.append(f'<span title="{escape(explanation)}">recall {recall.mean:.2f}</span>')
     if "total" in result.timings_ms:
         parts.append(f"{result.timings_ms['total']:.0f} ms")
     if result.degraded:
         parts.append(f"answered by {escape(result.backend)}")
-    said = "".join(f"<li>{escape(plain(render_message(notice)))}</li>" for notice in notices)
+    items = "".join(f"<li>{escape(plain(render_message(notice)))}</li>" for notice in notices)
     st.html(
         f'<div class="bl-outcome" role="status"><p>{" · ".join(parts)}</p>'
-        + (f'<ul class="bl-notices">{said}</ul>' if said else "")
+        + (f'<ul class="bl-notices">{items}</ul>' if items else "")
         + "</div>"
     )
 
@@ -100,68 +107,71 @@ def gallery(
     turn: int,
     on_act: Callable[[], None],
 ) -> None:
-    """The grid and the large view; another `question` is shown from its top.
+    """Show the grid and the large view. A change of `question` scrolls to the top.
 
-    `left` pictures can still be shown; `detail` is a card that is not among the `cards`; `turn` the last act seen.
+    `cards`: items of gallery_items.make_card. `left`: how many more pictures can be shown. `detail`: the card of a
+    picture that is viewed and not among the `cards`. `turn`: the last action that was handled.
     """
     data = {"question": question, "items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
     _gallery()(key="gallery", data=data, on_act_change=on_act)
 
 
 def facets(found: Sequence[Mapping[str, Any]], on_act: Callable[[], None]) -> None:
-    """Groups of values with their counts: {field, label, values: [{value, shown, count, chosen}]}."""
+    """Show groups of values: {field, label, values: [{value, shown, count, chosen}]}."""
     _facets()(key="facets", data={"facets": list(found)}, on_act_change=on_act)
 
 
 def message(title: str, *paragraphs: str, commands: Sequence[str] = ()) -> None:
-    """A page-wide message: what happened, why, and what to do next; commands are shown to be copied."""
-    told = "".join(f"<p>{escape(plain(paragraph))}</p>" for paragraph in paragraphs)
-    typed = "".join(f"<pre><code>{escape(plain(command))}</code></pre>" for command in commands)
-    st.html(f'<section class="bl-message" role="status"><h2>{escape(title)}</h2>{told}{typed}</section>')
+    """Show a page-wide message: what happened, why, and what to do next, with commands to copy."""
+    body = "".join(f"<p>{escape(plain(paragraph))}</p>" for paragraph in paragraphs)
+    code = "".join(f"<pre><code>{escape(plain(command))}</code></pre>" for command in commands)
+    st.html(f'<section class="bl-message" role="status"><h2>{escape(title)}</h2>{body}{code}</section>')
 
 
-def remark(said: str, more: str) -> None:
-    """A calm line above the pictures."""
-    st.html(f'<p class="bl-remark" role="status"><b>{escape(said)}</b> {escape(more)}</p>')
+def remark(lead: str, more: str) -> None:
+    """Show a calm line above the pictures."""
+    st.html(f'<p class="bl-remark" role="status"><b>{escape(lead)}</b> {escape(more)}</p>')
 
 
 def note(text: str) -> None:
-    """A remark beside the field that it is about."""
+    """Show a remark beside the field that it is about."""
     st.html(f'<p class="bl-note" role="alert">{escape(plain(text))}</p>')
 
 
 def failure(title: str, error: BucketLensError) -> None:
-    """Show an error in its own words, line by line, and what to do about it."""
-    said = "\n".join(plain(" ".join(line.split())) for line in render_message(error).splitlines())
+    """Show an error line by line, and what to do about it."""
+    text = "\n".join(plain(" ".join(line.split())) for line in render_message(error).splitlines())
     st.html(
         f'<section class="bl-message bl-sorry" role="alert"><h2>{escape(title)}</h2>'
-        f'<p class="bl-said">{escape(said)}</p></section>'
+        f'<p class="bl-said">{escape(text)}</p></section>'
     )
 
 
 def chip(text: str, key: str, on_click: Callable[..., None], changes: Mapping[str, Any]) -> None:
-    st.button(_literal(plain(text)), key=key, icon=":material/close:", on_click=on_click, kwargs=dict(changes))
+    """Show a chip that applies `changes` when it is clicked."""
+    st.button(_escape_markdown(plain(text)), key=key, icon=":material/close:", on_click=on_click, kwargs=dict(changes))
 
 
-def _literal(text: str) -> str:
-    """Markdown that shows exactly this text: labels of Streamlit's widgets are Markdown."""
+def _escape_markdown(text: str) -> str:
+    """Escape the text as Markdown, which labels of Streamlit's widgets are."""
     return _MARKS.sub(r"\\\g<0>", text)
 
 
 def waiting(title: str, note: str) -> None:
+    """Show what is being waited for, over a skeleton of the gallery."""
     st.html(
         f'<section class="bl-message bl-waiting" role="status"><h2>{escape(title)}</h2><p>{escape(note)}</p></section>'
         '<div class="bl-skeleton" aria-hidden="true">' + "<i></i>" * 12 + "</div>"
     )
 
 
-def again_in(seconds: float) -> None:
-    """Run the page again by itself after so many seconds."""
-    asked = time.monotonic()
+def rerun_in(seconds: float) -> None:
+    """Run the page again after this many seconds."""
+    started = time.monotonic()
 
     @st.fragment(run_every=seconds)
     def rerun_later() -> None:
-        if time.monotonic() - asked > 0.8 * seconds:
+        if time.monotonic() - started > 0.8 * seconds:
             st.rerun()
 
     rerun_later()

@@ -23,16 +23,17 @@ from core.errors import (
 from search_ui.library.current_library import get_library
 from search_ui.library.served_library import Library, Outline
 from search_ui.page import callbacks, duplicates_view, facet_panel, panels
-from search_ui.page.empty_result_help import why_nothing, without_one
-from search_ui.page.gallery_items import card
+from search_ui.page.empty_result_help import drop_each_operator, explain_no_match
+from search_ui.page.gallery_items import make_card
 from search_ui.page.page_state import PAGE, PageState
-from search_ui.page.search_bar import ask, record
+from search_ui.page.search_bar import find_record, show_search_bar
 
 _LOW_RECALL = "searches miss more of the best pictures than usual: `bucketlens status` tells more"
 _UNFILTERED = dict.fromkeys(("must", "any_of", "none_of", "only", "without"), ()) | {"copies": None}
 
 
 def show() -> None:
+    """Show the page."""
     st.set_page_config(page_title="BucketLens", page_icon=str(panels.ICON), layout="wide")
     panels.style()
     library = get_library()
@@ -41,33 +42,33 @@ def show() -> None:
         outline = library.outline()
     except BucketLensError as error:
         panels.brand(None)
-        _closed(library, error)
+        _show_unavailable(library, error)
         return
     library.load_model()
     try:
-        state = ask(library, outline, state)
+        state = show_search_bar(library, outline, state)
         if state.duplicates:
             duplicates_view.show(library.duplicates, state.limit)
         elif outline.images:
-            _answer(library, state)
+            _show_answer(library, state)
         else:
-            _empty(library, outline)
+            _show_empty_library(library, outline)
     except LibraryBusy as error:
-        _closed(library, error)
+        _show_unavailable(library, error)
 
 
 # ---- the answer
 
 
-def _answer(library: Library, state: PageState) -> None:
+def _show_answer(library: Library, state: PageState) -> None:
     notices = list(st.session_state["gone"])
     try:
-        result = _result(library, state)
+        result = _search_once(library, state)
     except LibraryBusy:
         raise
     except _ModelLoading:
         panels.waiting("Loading the model …", "Your search runs as soon as it is there. Browsing works meanwhile.")
-        panels.again_in(1.0)
+        panels.rerun_in(1.0)
         return
     except ModelError as error:
         fits = not isinstance(error, ModelMismatch)
@@ -75,7 +76,7 @@ def _answer(library: Library, state: PageState) -> None:
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
             st.button("Try again", on_click=library.load_model_again, icon=":material/refresh:")
         notices.append("without the model, these are the newest pictures that pass the filters")
-        result = library.service.search(state.browsing())
+        result = library.service.search(state.browse_query())
         state = replace(state, text="", upload=None, like=None)
     except InvalidQuery as error:
         panels.message("That cannot be asked", error.reason)
@@ -87,21 +88,21 @@ def _answer(library: Library, state: PageState) -> None:
         notices.append(_LOW_RECALL)
     panels.outcome(state, result, [*notices, *result.notices], library.recall.figure)
     if not result.hits:
-        _nothing(library, state)
+        _show_no_match(library, state)
     elif result.verdict == "none":
         panels.remark("Nothing here matches well.", "These are merely the nearest pictures.")
-    _gallery(library, state, result)
+    _show_gallery(library, state, result)
 
 
-def _result(library: Library, state: PageState) -> SearchResult:
-    """The answer to the question, asked once: opening a picture leaves the ones around it as they are."""
+def _search_once(library: Library, state: PageState) -> SearchResult:
+    """Search, unless the session holds the answer: opening a picture leaves the others as they are."""
     question = state.question()
-    held_question, result = st.session_state.get("answer", (None, None))
-    if held_question == question and isinstance(result, SearchResult):
+    answered, result = st.session_state.get("answer", (None, None))
+    if answered == question and isinstance(result, SearchResult):
         return result
-    if (state.looks_for or state.upload) and library.model == "loading":
+    if (state.has_text or state.upload) and library.model == "loading":
         raise _ModelLoading
-    picture = library.pictures.get(state.upload) if state.upload else None
+    picture = library.uploads.get(state.upload) if state.upload else None
     result = library.service.search(state.query(picture.data if picture else None))
     if not result.degraded or library.settings.offline:  # else the library may be back at any moment
         st.session_state["answer"] = (question, result)
@@ -112,16 +113,16 @@ class _ModelLoading(Exception):
     pass
 
 
-def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
-    zone = _zone()
+def _show_gallery(library: Library, state: PageState, result: SearchResult) -> None:
+    zone = _get_timezone()
     detail = None
     if state.view and all(hit.record.id != state.view for hit in result.hits):
-        found = record(library, state.view)
-        detail = card(Hit(found, None), zone) if found else None
+        found = find_record(library, state.view)
+        detail = make_card(Hit(found, None), zone) if found else None
     panels.gallery(
-        [card(hit, zone) for hit in result.hits],
+        [make_card(hit, zone) for hit in result.hits],
         question=repr(replace(state.question(), limit=PAGE)),
-        left=_left(result),
+        left=_count_remaining(result),
         view=state.view,
         detail=detail,
         turn=st.session_state.get("turn", 0),
@@ -129,12 +130,12 @@ def _gallery(library: Library, state: PageState, result: SearchResult) -> None:
     )
 
 
-def _left(result: SearchResult) -> int:
-    """How many pictures can still be shown."""
+def _count_remaining(result: SearchResult) -> int:
+    """Count the pictures that can still be shown."""
     return max(0, min(result.total - sum(hit.copies for hit in result.hits), MAX_LIMIT - len(result.hits)))
 
 
-def _zone() -> tzinfo:
+def _get_timezone() -> tzinfo:
     try:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -144,23 +145,23 @@ def _zone() -> tzinfo:
 # ---- helpful pages
 
 
-def _closed(library: Library, error: BucketLensError) -> None:
+def _show_unavailable(library: Library, error: BucketLensError) -> None:
     if isinstance(error, LibraryMissing):
-        _no_library(library)
+        _show_library_missing(library)
     elif isinstance(error, LibraryBusy):
         panels.waiting("The library is busy", "Another process is writing to it. This page tries again by itself.")
-        panels.again_in(2.0)
+        panels.rerun_in(2.0)
     elif isinstance(error, LibraryUnreachable):
         panels.failure("The server does not answer", error)
-        panels.again_in(5.0)
+        panels.rerun_in(5.0)
     elif isinstance(error, MirrorMissing):
         panels.failure("There is no copy of a library here yet", error)
-        panels.again_in(3.0)
+        panels.rerun_in(3.0)
     else:
         panels.failure("The library cannot be opened", error)
 
 
-def _no_library(library: Library) -> None:
+def _show_library_missing(library: Library) -> None:
     settings = library.settings
     options = library_options(settings.data, settings.qdrant.url)
     where = f"for {settings.qdrant.collection} on {settings.qdrant.url}" if settings.qdrant.url else ""
@@ -175,10 +176,10 @@ def _no_library(library: Library) -> None:
         "A thousand drawn sample pictures, with small models that need no network:",
         commands=[f"bucketlens demo --no-ui {options}"],
     )
-    panels.again_in(3.0)
+    panels.rerun_in(3.0)
 
 
-def _empty(library: Library, outline: Outline) -> None:
+def _show_empty_library(library: Library, outline: Outline) -> None:
     place = library.settings.data, library.settings.qdrant.url
     failed = (
         f"{outline.failed:,} files could not be indexed: `bucketlens failures {library_options(*place)}` tells why."
@@ -189,23 +190,25 @@ def _empty(library: Library, outline: Outline) -> None:
         "Add pictures; this page shows them as soon as they are there:",
         commands=[make_library_command(*place)],
     )
-    panels.again_in(3.0)
+    panels.rerun_in(3.0)
 
 
-def _nothing(library: Library, state: PageState) -> None:
+def _show_no_match(library: Library, state: PageState) -> None:
     def count(passing: Filter) -> int:
         return library.ask(lambda index: index.count(passing))
 
-    if state.weakest and count(INDEXED & state.filter):
-        panels.message("No picture matches that well", f"None has a strength of {state.weakest / 100:.2f} or more.")
+    if state.effective_min_strength and count(INDEXED & state.filter):
+        panels.message(
+            "No picture matches that well", f"None has a strength of {state.effective_min_strength / 100:.2f} or more."
+        )
         with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
-            st.button("Show weaker matches too", on_click=callbacks.change, kwargs={"least": 0})
+            st.button("Show weaker matches too", on_click=callbacks.change, kwargs={"min_strength": 0})
         return
-    others = [(facet_panel.spoken(*pick), state.unpicked(pick).rest) for pick in (*state.only, *state.without)]
+    others = [(facet_panel.describe_value(*pick), state.drop_pick(pick).rest) for pick in (*state.only, *state.without)]
     others += [("copies of one picture", replace(state, copies=None).rest)] if state.copies else []
     operators = state.parsed.interpretation.operators
-    others += [(one.typed, state.chosen & passing) for one, passing in without_one(operators)]
-    reasons = why_nothing(count, state.must, state.any_of, state.none_of, state.rest, others)
+    others += [(one.typed, state.facet_filter & passing) for one, passing in drop_each_operator(operators)]
+    reasons = explain_no_match(count, state.must, state.any_of, state.none_of, state.rest, others)
     panels.message("No picture passes these filters", *[f"{reason[0].upper()}{reason[1:]}." for reason in reasons])
     with st.container(key="remedy", horizontal=True, horizontal_alignment="center"):
         if state.filters:

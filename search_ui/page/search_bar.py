@@ -1,4 +1,4 @@
-"""The question as the page shows it: search bar, filters, pictures to compare with."""
+"""The search bar: text, filters, facets and pictures to compare with."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ _PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", 
 _CROSS = ":material/close:"
 
 
-def ask(library: Library, outline: Outline, state: PageState) -> PageState:
-    """Draws the search bar; returns the state without a reference picture that is gone."""
+def show_search_bar(library: Library, outline: Outline, state: PageState) -> PageState:
+    """Show the search bar; return the state without reference pictures that are gone."""
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
         panels.brand(outline.images)
         st.text_input(
@@ -23,21 +23,21 @@ def ask(library: Library, outline: Outline, state: PageState) -> PageState:
             label_visibility="collapsed", icon=":material/search:",
         )  # fmt: skip
         with st.container(key="tools", horizontal=True, width="content", gap="small"):
-            _filters(outline, state)
-            facet_panel.narrow(library, state)
-            _upload()
-    _active_filters(state)
-    return _references(library, state)
+            _show_filters(outline, state)
+            facet_panel.show_facets(library, state)
+            _show_upload()
+    _show_active_filters(state)
+    return _show_references(library, state)
 
 
-def _filters(outline: Outline, state: PageState) -> None:
+def _show_filters(outline: Outline, state: PageState) -> None:
     count = (
         len(state.must)
         + len(state.any_of)
         + len(state.none_of)
-        + bool(state.weakest)
-        + bool(state.varied)
-        + state.worded
+        + bool(state.effective_min_strength)
+        + bool(state.effective_diversity)
+        + state.is_raw
     )
     with st.popover(f"Filters · {count}" if count else "Filters", icon=":material/filter_list:", key="filters"):
         st.html('<p class="bl-hint">Words of the caption, in any inflection. Type one and press Enter.</p>')
@@ -46,7 +46,7 @@ def _filters(outline: Outline, state: PageState) -> None:
             ("any", "At least one of these", state.any_of),
             ("not", "None of these", state.none_of),
         ):
-            callbacks.show(key, list(chosen))
+            callbacks.set_widget(key, list(chosen))
             st.multiselect(
                 label, list(dict.fromkeys([*outline.words, *chosen])), key=key, on_change=callbacks.on_caption_words,
                 args=(key,), accept_new_options=True, select_all=False, placeholder="word",
@@ -54,31 +54,31 @@ def _filters(outline: Outline, state: PageState) -> None:
         if problem := st.session_state.get("useless"):
             panels.note(problem)
         if state.text:
-            callbacks.show("raw", state.raw)
+            callbacks.set_widget("raw", state.raw)
             st.toggle(
                 "Search the very words", key="raw", on_change=callbacks.on_raw,
                 help='Without it, -word, "a phrase", file: and taken: are operators.',
             )  # fmt: skip
         if state.asks:
-            callbacks.show("least", state.least)
-            steps = sorted({*range(0, 100, 10), state.least})
+            callbacks.set_widget("least", state.min_strength)
+            steps = sorted({*range(0, 100, 10), state.min_strength})
             st.select_slider(
                 "At least this strong a match",
                 steps,
                 key="least",
-                format_func=_label_strength,
-                on_change=callbacks.on_least_strength,
+                format_func=_format_min_strength,
+                on_change=callbacks.on_min_strength,
             )
-            callbacks.show("variety", state.variety)
-            steps = sorted({*range(0, 101, 10), state.variety})
+            callbacks.set_widget("variety", state.diversity)
+            steps = sorted({*range(0, 101, 10), state.diversity})
             st.select_slider(
-                "Variety", steps, key="variety", format_func=_label_variety, on_change=callbacks.on_variety
+                "Variety", steps, key="variety", format_func=_format_diversity, on_change=callbacks.on_diversity
             )
 
 
-def _active_filters(state: PageState) -> None:
-    """A chip for every filter that is on; choosing it drops the filter."""
-    if not (state.filters or state.weakest or state.varied or state.worded):
+def _show_active_filters(state: PageState) -> None:
+    """Show a chip for every filter that is on; clicking it drops the filter."""
+    if not (state.filters or state.effective_min_strength or state.effective_diversity or state.is_raw):
         return
     with st.container(key="active", horizontal=True, gap="small"):
         for field, sign, chips in (
@@ -89,21 +89,30 @@ def _active_filters(state: PageState) -> None:
             for n, chip in enumerate(chips):
                 rest = chips[:n] + chips[n + 1 :]
                 panels.chip(f"{sign}{chip}", f"{field}-{n}", callbacks.change, {field: rest})
-        if state.worded:
+        if state.is_raw:
             panels.chip("the very words", "raw-chip", callbacks.change, {"raw": False})
-        if state.weakest:
-            panels.chip(f"strength {_label_strength(state.weakest)}", "least-chip", callbacks.change, {"least": 0})
-        if state.varied:
-            panels.chip(f"variety {state.varied / 100:g}", "variety-chip", callbacks.change, {"variety": 0})
+        if state.effective_min_strength:
+            panels.chip(
+                f"strength {_format_min_strength(state.effective_min_strength)}",
+                "least-chip",
+                callbacks.change,
+                {"min_strength": 0},
+            )
+        if state.effective_diversity:
+            panels.chip(
+                f"variety {state.effective_diversity / 100:g}", "variety-chip", callbacks.change, {"diversity": 0}
+            )
         if state.copies:
             panels.chip("copies of one picture", "copies-0", callbacks.change, {"copies": None})
         for kind, sign, picks in (("only", "", state.only), ("without", "not ", state.without)):
             for n, (field, value) in enumerate(picks):
                 left = picks[:n] + picks[n + 1 :]
-                panels.chip(f"{sign}{facet_panel.spoken(field, value)}", f"{kind}-{n}", callbacks.change, {kind: left})
+                panels.chip(
+                    f"{sign}{facet_panel.describe_value(field, value)}", f"{kind}-{n}", callbacks.change, {kind: left}
+                )
 
 
-def _upload() -> None:
+def _show_upload() -> None:
     key = f"upload-{st.session_state.get('uploads', 0)}"
     with st.popover("Picture", icon=":material/add_photo_alternate:", key="picture"):
         st.file_uploader(
@@ -114,9 +123,9 @@ def _upload() -> None:
         st.html('<p class="bl-hint">It is used for this search and forgotten when the service ends.</p>')
 
 
-def _references(library: Library, state: PageState) -> PageState:
-    like = record(library, state.like)
-    picture = library.pictures.get(state.upload) if state.upload else None
+def _show_references(library: Library, state: PageState) -> PageState:
+    like = find_record(library, state.like)
+    picture = library.uploads.get(state.upload) if state.upload else None
     gone = []
     if state.like and like is None:
         gone.append("the picture to compare with is not in the library any more")
@@ -134,28 +143,28 @@ def _references(library: Library, state: PageState) -> PageState:
             panels.reference("similar to", picture)
             st.button("Remove", key="drop_upload", icon=_CROSS, on_click=callbacks.change, kwargs={"upload": None})
         if state.blends:
-            callbacks.seed("balance", state.balance)
+            callbacks.set_default("balance", state.balance)
             shares = sorted({*range(0, 101, 10), state.balance})
             st.select_slider(
-                "Words or picture", shares, key="balance", format_func=_label_balance, on_change=callbacks.on_balance
+                "Words or picture", shares, key="balance", format_func=_format_balance, on_change=callbacks.on_balance
             )
     return state
 
 
-def _label_strength(least: int) -> str:
-    return f"{least / 100:.2f} and over" if least else "any"
+def _format_min_strength(min_strength: int) -> str:
+    return f"{min_strength / 100:.2f} and over" if min_strength else "any"
 
 
-def _label_variety(variety: int) -> str:
-    return {0: "best match first", 100: "as unlike as can be"}.get(variety, f"{variety / 100:g}")
+def _format_diversity(diversity: int) -> str:
+    return {0: "best match first", 100: "as unlike as can be"}.get(diversity, f"{diversity / 100:g}")
 
 
-def _label_balance(balance: int) -> str:
+def _format_balance(balance: int) -> str:
     return {0: "words only", 50: "evenly", 100: "picture only"}.get(balance, f"{100 - balance} : {balance}")
 
 
-def record(library: Library, image_id: str | None) -> ImageRecord | None:
-    """The image of that id, None where it is not in the library. Raises LibraryBusy."""
+def find_record(library: Library, image_id: str | None) -> ImageRecord | None:
+    """Find the image with that id; return None where it is not in the library. Raises LibraryBusy."""
     if image_id is None:
         return None
     try:

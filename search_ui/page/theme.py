@@ -1,4 +1,4 @@
-"""Streamlit's theme options for the page: warm greys and one green, by day and by night."""
+"""Streamlit's theme options for the page: warm greys and one green, in light and dark."""
 
 THEME: dict[str, object] = {
     "theme.light.primaryColor": "#0f766e",

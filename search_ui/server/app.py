@@ -1,4 +1,4 @@
-"""The ASGI app: the page, and beside it the API, the pictures and a health check, in one process."""
+"""The ASGI app: the page, the HTTP API, the pictures and a health check, in one process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from search_ui.api.etag import respond_with_etag
 from search_ui.library import current_library
 from search_ui.library.live_library import LiveLibrary
 from search_ui.library.served_library import Library
-from search_ui.server.security_headers import SecurityHeaders, content_policy
+from search_ui.server.security_headers import SecurityHeaders, write_content_policy
 
 PAGE_SCRIPT = Path(__file__).parent.parent / "page" / "script.py"
 
@@ -27,16 +27,16 @@ _NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect wid
 
 
 def make_app(live: LiveLibrary, allowed_hosts: list[str]) -> st.App:
-    """`allowed_hosts` are the names under which the app answers; ["*"] for any."""
+    """Make the app. It answers under the names in `allowed_hosts`; ["*"] allows any."""
     api = Api(live)
     routes = [
         *api.routes(),
-        Route("/thumbnails/{image_id:uuid}.jpg", partial(_thumbnail, live)),
-        Route("/originals/{image_id:uuid}", partial(_original, live)),
-        Route("/healthz", partial(_health, live)),
+        Route("/thumbnails/{image_id:uuid}.jpg", partial(_serve_thumbnail, live)),
+        Route("/originals/{image_id:uuid}", partial(_serve_original, live)),
+        Route("/healthz", partial(_serve_health, live)),
     ]
     middleware = [
-        Middleware(SecurityHeaders, policy=content_policy(), hosts=frozenset(allowed_hosts)),
+        Middleware(SecurityHeaders, policy=write_content_policy(), hosts=frozenset(allowed_hosts)),
     ]
     return st.App(PAGE_SCRIPT, lifespan=partial(_lifespan, live, api), routes=routes, middleware=middleware)
 
@@ -52,21 +52,22 @@ async def _lifespan(live: LiveLibrary, api: Api, app: Any) -> AsyncIterator[None
         current_library.set_library(None)
 
 
-def _thumbnail(live: LiveLibrary, request: Request) -> Response:
-    return _thumbnail_of(live.current(), str(request.path_params["image_id"]), request)
+def _serve_thumbnail(live: LiveLibrary, request: Request) -> Response:
+    return _send_thumbnail(live.current(), str(request.path_params["image_id"]), request)
 
 
-def _thumbnail_of(library: Library, image_id: str, request: Request) -> Response:
+def _send_thumbnail(library: Library, image_id: str, request: Request) -> Response:
     jpeg = library.thumbnail(image_id)
     if jpeg is None:
         return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")
     return respond_with_etag(jpeg, "image/jpeg", request)
 
 
-def _original(live: LiveLibrary, request: Request) -> Response:
-    """The picture itself where a browser can show it, else its thumbnail. Only the id is taken from the request.
+def _serve_original(live: LiveLibrary, request: Request) -> Response:
+    """Serve the picture itself where a browser can show it, else its thumbnail. Only the id comes from the request.
 
-    `?whole`: no thumbnail in its place, but 404 where it cannot be had, 415 where a browser cannot show it.
+    `?whole` never serves the thumbnail. It answers 404 where the picture cannot be had, and 415 where browsers cannot
+    show it.
     """
     library = live.current()
     image_id = str(request.path_params["image_id"])
@@ -78,19 +79,22 @@ def _original(live: LiveLibrary, request: Request) -> Response:
     except (LibraryBusy, LibraryUnreachable):
         return Response(status_code=503, headers={"Retry-After": "2"})
     except BucketLensError:
-        return Response(status_code=404, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
-    kind = shown_by_browsers(data)
-    if kind is None:
-        return Response(status_code=415, headers=_FRESH) if whole else _thumbnail_of(library, image_id, request)
-    return respond_with_etag(data, kind, request)
+        return Response(status_code=404, headers=_FRESH) if whole else _send_thumbnail(library, image_id, request)
+    media_type = detect_browser_type(data)
+    if media_type is None:
+        return Response(status_code=415, headers=_FRESH) if whole else _send_thumbnail(library, image_id, request)
+    return respond_with_etag(data, media_type, request)
 
 
-def _health(live: LiveLibrary, request: Request) -> Response:
+def _serve_health(live: LiveLibrary, request: Request) -> Response:
     return JSONResponse({"status": "ok", "model": live.current().model}, headers=_FRESH)
 
 
-def shown_by_browsers(data: bytes) -> str | None:
-    """The media type by the first bytes, if it is one that every browser shows and that cannot hold scripts."""
+def detect_browser_type(data: bytes) -> str | None:
+    """Detect the media type by the first bytes, or return None.
+
+    Only types count that every browser shows and that cannot hold scripts.
+    """
     if data.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -1,4 +1,4 @@
-"""Security headers for everything that is served, and no way in to what nobody needs."""
+"""Security headers for every response, and a block on Streamlit's paths that nobody needs."""
 
 import base64
 import hashlib
@@ -15,10 +15,10 @@ _PORT = re.compile(r":[0-9]*$")
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def content_policy() -> str:
-    """Write a Content-Security-Policy under which Streamlit's page works and nothing from elsewhere is loaded or run.
+def write_content_policy() -> str:
+    """Write a Content-Security-Policy that lets Streamlit's page work, but loads and runs nothing from elsewhere.
 
-    Inline scripts of its page are allowed by their hashes; "blob:" is how Streamlit runs the scripts of components.
+    Inline scripts of its page are allowed by their hashes. Streamlit runs the scripts of components from "blob:".
     """
     page = Path(streamlit.__file__).parent / "static" / "index.html"
     scripts = _INLINE.findall(page.read_text(encoding="utf-8"))
@@ -41,9 +41,10 @@ def content_policy() -> str:
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds headers, answers under the `hosts` alone ("*": any), closes Streamlit's own paths.
+    """ASGI middleware that adds headers, checks the host name and closes Streamlit's own paths.
 
-    The check of hosts keeps foreign sites from reading a local library under a name of theirs (DNS rebinding).
+    It answers under the `hosts` alone ("*": any). So no foreign site can read a local library under a name of its own
+    (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, policy: str, hosts: frozenset[str]) -> None:
@@ -59,6 +60,7 @@ class SecurityHeaders:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or pass it on and add the headers to the response."""
         if scope["type"] == "lifespan" or (scope["type"] == "websocket" and self._is_allowed(scope)):
             await self._app(scope, receive, send)
             return

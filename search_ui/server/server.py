@@ -1,4 +1,4 @@
-"""Runs the app under uvicorn: one process, one socket, one library."""
+"""The server: runs the app under uvicorn, with one process, one socket and one library."""
 
 import errno
 import ipaddress
@@ -26,7 +26,10 @@ _EVERYWHERE = {"0.0.0.0", "::", ""}
 def run(
     container: Container, host: str, port: int, allow_hosts: tuple[str, ...], announce: Callable[[str], object]
 ) -> None:
-    """Serve until interrupted; `announce` gets the address once the socket listens. Raises InvalidSetting."""
+    """Serve until interrupted. Raises InvalidSetting.
+
+    `announce` is called with the address once the socket listens. `allow_hosts`: further names to answer under.
+    """
     listening = listen(host, port)
     with listening:
         port = listening.getsockname()[1]
@@ -36,7 +39,7 @@ def run(
         from search_ui.server.app import make_app
 
         library = LiveLibrary(container)
-        app = make_app(library, allowed_hosts(host, allow_hosts))
+        app = make_app(library, list_allowed_hosts(host, allow_hosts))
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -54,7 +57,7 @@ def run(
 
 @contextmanager
 def _stop_on_signals(server: "uvicorn.Server") -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the server in good order, from before it runs its own handlers until after."""
+    """Let SIGINT and SIGTERM stop the server, from before its own handlers run until after."""
 
     def end(*_: object) -> None:
         server.should_exit = True
@@ -67,19 +70,24 @@ def _stop_on_signals(server: "uvicorn.Server") -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
-    """Names the app answers to. On a loopback address only those, so that no site can reach it by a name of its own."""
+def list_allowed_hosts(host: str, further: tuple[str, ...]) -> list[str]:
+    """List the names that the app answers under.
+
+    On a loopback address these are only its own and `further`, so that no site can reach it by a name of its own.
+    On other addresses without `further`, any name is allowed.
+    """
     return [*LOOPBACK_NAMES, *(name.lower() for name in further)] if _is_loopback(host) or further else ["*"]
 
 
 def configure(settings: Settings, host: str, port: int) -> None:
-    """Set Streamlit's configuration over its own files and environment. Call it before the app is made."""
+    """Set Streamlit's configuration, over its own files and environment. Call it before the app is made."""
     from streamlit.web.bootstrap import load_config_options
 
     load_config_options(streamlit_options(settings, host, port))
 
 
 def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, object]:
+    """Map Streamlit's options to their values for this service."""
     return {
         "server.address": host,
         "server.port": port,
@@ -106,7 +114,7 @@ def streamlit_options(settings: Settings, host: str, port: int) -> dict[str, obj
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a socket that listens there; port 0 is any free one. Raises InvalidSetting."""
+    """Open a socket that listens on this address; port 0 takes any free one. Raises InvalidSetting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Told that it is TCP, asyncio sends at once; else an answer's body waits 40 ms for its head to be acknowledged.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -150,7 +150,7 @@ class Answer:
 
 def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
     """Of pictures with one caption: words, two of one caption, and a caption that is the question."""
-    told = {point.record.id: analysis.sequence(point.record.caption or "") for point in points}
+    told = {point.record.id: analysis.lemmatize(point.record.caption or "") for point in points}
     told = {i: terms for i, terms in told.items() if terms}
     rarity = {}
     for word, weight in asked.items():
@@ -192,11 +192,11 @@ def _expected(points: list[Point], query: Query) -> Answer:
 
     asked: Counter[str] = Counter()
     for term in texts:
-        for word in chain(*analysis.asked_words(term.text)):
+        for word in chain(*analysis.expand_query(term.text)):
             asked[word] += term.weight
     most = max((abs(weight) for weight in asked.values()), default=1.0)
     asked_words = {word: weight / most for word, weight in asked.items() if weight}
-    wanted = {word for term in texts if term.weight > 0 for word in chain(*analysis.asked_words(term.text))}
+    wanted = {word for term in texts if term.weight > 0 for word in chain(*analysis.expand_query(term.text))}
 
     passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
     if not weights.image and spoken and weights.caption:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings, load_settings, setting_fields
-from infra.make_configuration_reference import OUTPUTS, PAGE, ROOT, configuration_page, replace_block
+from infra.make_configuration_reference import OUTPUTS, PAGE, ROOT, render_page, replace_block
 
 
 @pytest.mark.parametrize("path", OUTPUTS, ids=str)
@@ -26,7 +26,7 @@ def test_the_page_has_a_row_for_every_setting() -> None:
 
 def test_the_file_on_the_page_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    example = configuration_page().partition("```toml\n")[2].partition("```")[0]
+    example = render_page().partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "bucketlens.toml").write_text(example)
     settings = load_settings()
     assert settings.qdrant.url == "http://localhost:6333" and len(settings.sources) == 2

@@ -10,11 +10,11 @@ import pytest
 import bucketlens
 from core import errors
 from infra.make_configuration_reference import PAGE
-from infra.make_reference import pages
+from infra.make_reference import render_pages
 from infra.reference import cli, python
 from tests.support.pages import REFERENCE, ROOT
 
-MADE = pages()
+MADE = render_pages()
 COMMANDS = dict(cli.named_commands())
 
 

@@ -14,7 +14,7 @@ except ImportError as error:
 
 from core.domain.result import Hit
 from core.evaluation.metrics import Figures
-from core.rendering.html_grid import label
+from core.rendering.html_grid import format_label
 from core.text.sanitize import plain
 
 _CELL = 2.6  # inches
@@ -35,7 +35,7 @@ class MatplotlibPlots:
                 axes.imshow(Image.open(io.BytesIO(jpeg), formats=["JPEG"]).convert("RGB"))
             said = plain(hit.record.caption or hit.record.name)
             said = said if len(said) <= _LETTERS else said[: _LETTERS - 1] + "…"
-            axes.set_title(f"{said}\n{label(hit)}", fontsize=8, parse_math=False)
+            axes.set_title(f"{said}\n{format_label(hit)}", fontsize=8, parse_math=False)
         return figure
 
     def evaluation(self, rows: Sequence[tuple[str, Figures]], title: str) -> Figure:

@@ -11,7 +11,7 @@ from typing import Any
 from core.adapters.url_list.columns import Columns, detect_columns
 from core.errors import StoreError
 from core.errors.hints import Advice
-from core.text.table_cells import DELIMITERS, unquoted
+from core.text.table_cells import DELIMITERS, unquote_cell
 
 _SAMPLE = 100
 _BATCH = 1000
@@ -92,7 +92,7 @@ def _read_cells(path: Path, reader: Any, tabs: bool) -> Iterator[tuple[int, list
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield reader.line_num, [unquoted(cell) for cell in cells] if tabs else cells
+            yield reader.line_num, [unquote_cell(cell) for cell in cells] if tabs else cells
 
 
 def _make_row(number: int, cells: list[str], columns: Columns) -> Row:

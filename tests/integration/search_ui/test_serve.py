@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import load_settings
-from search_ui.server.server import allowed_hosts, listen, streamlit_options
+from search_ui.server.server import list_allowed_hosts, listen, streamlit_options
 from tests.support.processes.commands import BUCKETLENS, ROOT, bucketlens, environment
 
 STREAMLITS_OWN = (
@@ -78,7 +78,7 @@ def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
     ],
 )
 def test_on_loopback_only_its_own_names_are_answered(host: str, further: tuple[str, ...], names: list[str]) -> None:
-    assert allowed_hosts(host, further) == names
+    assert list_allowed_hosts(host, further) == names
 
 
 def test_streamlit_is_told_to_keep_to_itself() -> None:

@@ -23,8 +23,8 @@ def index() -> MemoryIndex:
 
 def _look(search: DuplicateSearch, *, again: bool = False) -> None:
     search.start(again=again)
-    assert search._looking is not None
-    search._looking.join(30)
+    assert search._thread is not None
+    search._thread.join(30)
     assert not search.running
 
 

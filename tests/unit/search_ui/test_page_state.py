@@ -12,7 +12,7 @@ from core.domain.query import MAX_LIMIT, ImageTerm, LikeTerm, Query, TextTerm
 from core.errors import InvalidQuery
 from core.query_language.parser import MAX_OPERATORS, parse
 from core.search.request import AWAY
-from search_ui.page.page_state import PAGE, PageState, from_params, searchable, to_params
+from search_ui.page.page_state import PAGE, PageState, from_params, split_caption_words, to_params
 
 ID = str(uuid.UUID(int=7))
 PICTURE = "0123456789abcdef" * 2
@@ -39,8 +39,8 @@ states = st.builds(
     like=ids,
     upload=st.none() | st.uuids().map(lambda value: value.hex),
     balance=st.integers(0, 100),
-    least=st.integers(0, 100),
-    variety=st.integers(0, 100),
+    min_strength=st.integers(0, 100),
+    diversity=st.integers(0, 100),
     limit=st.integers(PAGE, MAX_LIMIT),
     view=ids,
     copies=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
@@ -118,12 +118,12 @@ def test_the_operators_of_a_question_narrow_down_beside_the_picks() -> None:
         assert filter.matches(seen)
         for change in ({"words": ["red", "blue"]}, {"caption": "night"}, {"key": "1.jpg"}, {"taken_at": None}):
             assert not filter.matches(seen | change)
-    assert state.browsing().terms == () and state.browsing().filter == query.filter
+    assert state.browse_query().terms == () and state.browse_query().filter == query.filter
 
 
 def test_a_question_of_operators_alone_browses() -> None:
-    state = PageState(text="file:IMG* -red", least=50, variety=50)
-    assert not state.asks and not state.looks_for
+    state = PageState(text="file:IMG* -red", min_strength=50, diversity=50)
+    assert not state.asks and not state.has_text
     query = state.query(None)
     assert query.terms == () and query.filter and query.min_strength == query.diversity == 0
     like = replace(state, like=ID)
@@ -140,8 +140,8 @@ def test_a_picture_alone_counts_and_the_operators_of_the_words_still_do() -> Non
 def test_raw_the_very_words_are_asked() -> None:
     state = PageState(text="star -red file:IMG*", raw=True)
     assert state.query(None) == Query((TextTerm("star -red file:IMG*"),), limit=PAGE)
-    assert state.asks and state.worded and state.question() != replace(state, raw=False).question()
-    assert not PageState(raw=True).worded and PageState(raw=True).question() == PageState()
+    assert state.asks and state.is_raw and state.question() != replace(state, raw=False).question()
+    assert not PageState(raw=True).is_raw and PageState(raw=True).question() == PageState()
 
 
 def test_a_question_that_cannot_be_asked_says_so_only_when_it_is_asked() -> None:
@@ -162,7 +162,7 @@ def test_picks_narrow_down() -> None:
     assert passing.matches(seen)
     for change in ({"words": ["red", "blue"]}, {"taken_at": "2025-01-01T00:00:00+00:00"}, {"aspect": 1.0}):
         assert not passing.matches(seen | change)
-    assert picked.unpicked(("word", "dog")).only == (("word", "red"), ("taken", "2023"), ("taken", "2024"))
+    assert picked.drop_pick(("word", "dog")).only == (("word", "red"), ("taken", "2023"), ("taken", "2024"))
 
 
 def test_nothing_asked_browses() -> None:
@@ -174,7 +174,7 @@ def test_nothing_asked_browses() -> None:
 def test_opening_a_picture_asks_nothing_new_and_asking_closes_it() -> None:
     state = PageState(text="car", view=ID, limit=3 * PAGE)
     assert state.question() == PageState(text="car", limit=3 * PAGE)
-    assert state.asking(must=("red",)) == PageState(text="car", must=("red",))
+    assert state.change_question(must=("red",)) == PageState(text="car", must=("red",))
 
 
 def test_balance_is_no_part_of_a_question_that_does_not_blend() -> None:
@@ -185,7 +185,7 @@ def test_balance_is_no_part_of_a_question_that_does_not_blend() -> None:
 
 
 def test_chips_that_no_caption_can_hold_are_told_apart() -> None:
-    assert searchable(["dog", "the", "!?", "red car", "dog"]) == (("dog", "red car"), ("the", "!?"))
+    assert split_caption_words(["dog", "the", "!?", "red car", "dog"]) == (("dog", "red car"), ("the", "!?"))
 
 
 def test_a_link_with_a_useless_chip_says_so() -> None:
@@ -194,18 +194,18 @@ def test_a_link_with_a_useless_chip_says_so() -> None:
 
 
 def test_a_least_strength_counts_where_there_is_something_to_compare_with() -> None:
-    assert PageState(text="a dog", least=50).query(None).min_strength == 0.5
-    assert PageState(least=50).query(None).min_strength == 0
-    assert PageState(upload=PICTURE, least=50).query(None).min_strength == 0
-    assert PageState(least=50).question() == PageState().question()
-    assert from_params({"s": ["150"]}).least == 100
+    assert PageState(text="a dog", min_strength=50).query(None).min_strength == 0.5
+    assert PageState(min_strength=50).query(None).min_strength == 0
+    assert PageState(upload=PICTURE, min_strength=50).query(None).min_strength == 0
+    assert PageState(min_strength=50).question() == PageState().question()
+    assert from_params({"s": ["150"]}).min_strength == 100
 
 
 def test_variety_counts_where_there_is_something_to_compare_with() -> None:
-    assert PageState(text="a dog", variety=70).query(None).diversity == 0.7
-    assert PageState(variety=70).query(None).diversity == 0
-    assert PageState(upload=PICTURE, variety=70).query(None).diversity == 0
-    assert PageState(variety=70).question() == PageState().question()
-    assert PageState(text="a dog", variety=70).question() != PageState(text="a dog").question()
-    assert PageState(text="a dog", variety=70).asking(text="a cat").variety == 70
-    assert from_params({"v": ["150"]}).variety == 100
+    assert PageState(text="a dog", diversity=70).query(None).diversity == 0.7
+    assert PageState(diversity=70).query(None).diversity == 0
+    assert PageState(upload=PICTURE, diversity=70).query(None).diversity == 0
+    assert PageState(diversity=70).question() == PageState().question()
+    assert PageState(text="a dog", diversity=70).question() != PageState(text="a dog").question()
+    assert PageState(text="a dog", diversity=70).change_question(text="a cat").diversity == 70
+    assert from_params({"v": ["150"]}).diversity == 100

@@ -22,7 +22,7 @@ import wordfreq
 
 from core.domain.filters import caption_words
 from core.text import analysis
-from infra.make_lemmas import TABLE, table
+from infra.make_lemmas import TABLE, render_table
 from tests.support.inflection_tables import every_inflection, joined, pairs, parted, said_often, wrongly
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -64,7 +64,7 @@ def test_every_form_of_a_form_asks_for_itself_and_what_is_shown_is_a_word() -> N
 
 @pytest.mark.soak
 def test_the_table_is_what_its_script_writes() -> None:
-    assert (ROOT / TABLE).read_text("utf-8") == table()
+    assert (ROOT / TABLE).read_text("utf-8") == render_table()
 
 
 @pytest.mark.skipif(not (SHARED / "clip_vectors").is_dir(), reason="needs the shared data")
@@ -75,7 +75,7 @@ def test_a_caption_word_finds_what_a_plain_search_for_its_inflections_finds() ->
     kimono, donut.
     """
     told = _captions()
-    tokens = [{token for text in texts for token in analysis.tokens(text)} for texts in told]
+    tokens = [{token for text in texts for token in analysis.tokenize(text)} for texts in told]
     held = [{"words": analysis.analyse(*texts)} for texts in told]
     said = Counter(analysis.dictionary_form(token) for one in tokens for token in one if analysis.analyse(token))
     differ = set()

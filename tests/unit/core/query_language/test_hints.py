@@ -7,7 +7,7 @@ import pytest
 from core.domain.filters import Filter
 from core.domain.query import Query, TextTerm
 from core.ports.vector_index import IndexInfo
-from core.query_language import hints as told_by
+from core.query_language import hints
 from core.query_language.hints import write_hints
 from core.search.request import compile_terms
 from tests.support.fakes import MemoryIndex
@@ -84,7 +84,7 @@ def test_guesses_are_counted_among_what_the_filter_lets_pass(index: MemoryIndex)
 
 
 def test_of_too_many_pictures_names_are_not_counted(index: MemoryIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(told_by, "COUNTED", 5)
+    monkeypatch.setattr(hints, "MAX_COUNTED", 5)
     assert told("IMG_0003", index) == ["“IMG_0003” is searched as words; file:IMG_0003 finds files that are called so"]
     assert told("a dog boeing-747", index) == []
 

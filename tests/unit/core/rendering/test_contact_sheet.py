@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageFont
 from core.domain.image import ImageRecord
 from core.domain.result import Hit
 from core.rendering import contact_sheet
-from core.rendering.contact_sheet import Cell, cells_of, draw_sheet
+from core.rendering.contact_sheet import Cell, draw_sheet, make_cells
 from core.text.sanitize import plain
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_a_damaged_thumbnail_leaves_a_grey_field(damaged: bytes) -> None:
     ],
 )
 def test_any_caption_can_be_drawn(caption: str) -> None:
-    cells = cells_of([hit(caption)], lambda _: None)
+    cells = make_cells([hit(caption)], lambda _: None)
     assert draw_sheet(cells, title=caption).size == draw_sheet([Cell(None, "1", "x")], title="x").size or not caption
 
 
@@ -83,7 +83,7 @@ def test_no_line_is_wider_than_its_cell() -> None:
         "x" * 300,
         "wide " * 3,
     ):
-        lines = contact_sheet._fit(text, font, 256, 3)
+        lines = contact_sheet._wrap(text, font, 256, 3)
         assert 1 <= len(lines) <= 3
         assert all(font.getlength(line) <= 256 for line in lines)
     assert lines == ["wide wide wide"]
@@ -91,11 +91,11 @@ def test_no_line_is_wider_than_its_cell() -> None:
 
 def test_what_does_not_fit_ends_in_an_ellipsis() -> None:
     font = ImageFont.load_default(17)
-    assert contact_sheet._fit("word " * 100, font, 256, 3)[-1].endswith("…")
+    assert contact_sheet._wrap("word " * 100, font, 256, 3)[-1].endswith("…")
 
 
 def test_cells_tell_rank_score_and_caption_or_name() -> None:
-    cells = cells_of(
+    cells = make_cells(
         [hit("a red car"), hit(None, None, "album/no-caption.jpg")], {"ialbum/a.jpg": b"j"}.get, first_rank=21
     )
     assert cells == [Cell(b"j", "21 · 0.312", "a red car"), Cell(None, "22", "no-caption.jpg")]

@@ -22,7 +22,7 @@ from core.text import analysis
     ],
 )
 def test_tokens_are_lower_cased_and_folded(text: str, expected: list[str]) -> None:
-    assert analysis.tokens(text) == expected
+    assert analysis.tokenize(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_analyse_gives_dictionary_forms_once_each_without_stopwords(text: str, e
 @pytest.mark.parametrize("word", ["no", "not", "above", "under", "left", "right", "over", "one", "red"])
 def test_words_that_tell_pictures_apart_are_kept(word: str) -> None:
     assert analysis.analyse(word)[0] == word
-    assert analysis.asked_words(word) == ((word,),)
+    assert analysis.expand_query(word) == ((word,),)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_words_that_tell_pictures_apart_are_kept(word: str) -> None:
 def test_a_word_that_is_asked_means_all_that_it_may_be_a_form_of(
     text: str, expected: tuple[tuple[str, ...], ...]
 ) -> None:
-    assert analysis.asked_words(text) == expected
+    assert analysis.expand_query(text) == expected
 
 
 @given(st.text(max_size=60))
@@ -81,8 +81,8 @@ def test_any_text_can_be_analysed(text: str) -> None:
     forms = analysis.analyse(text)
     assert len(set(forms)) == len(forms)
     assert all(form and not set(form) & set(" \t\n") for form in forms)
-    assert all(any(form in asked for asked in analysis.asked_words(form)) for form in forms)
-    assert all(set(asked) <= set(forms) for asked in analysis.asked_words(text))
+    assert all(any(form in asked for asked in analysis.expand_query(form)) for form in forms)
+    assert all(set(asked) <= set(forms) for asked in analysis.expand_query(text))
 
 
 @given(st.lists(st.sampled_from("dog cat tree house red night umbrella".split()), min_size=1, max_size=8))

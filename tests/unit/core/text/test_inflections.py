@@ -59,16 +59,16 @@ def test_families_are_one_word(family: str) -> None:
 
 
 def test_a_lemma_is_shown_unless_another_is_shown_instead() -> None:
-    assert inflections.shown_instead("grind") == ("ground",)
-    assert inflections.shown_instead("dog") == ()
-    assert inflections.shown(["man", "ground", "grind"]) == ["man", "ground"]
-    assert inflections.shown(["man", "grind"]) == ["man", "grind"]
+    assert inflections.find_displayed_lemmas("grind") == ("ground",)
+    assert inflections.find_displayed_lemmas("dog") == ()
+    assert inflections.drop_hidden_lemmas(["man", "ground", "grind"]) == ["man", "ground"]
+    assert inflections.drop_hidden_lemmas(["man", "grind"]) == ["man", "grind"]
 
 
 def test_what_is_decided_by_hand_holds() -> None:
     for form, meant in BY_HAND.items():
         assert inflections.lemmas(form) == tuple(meant.split())
     for thing in THINGS:
-        assert analysis.asked_words(thing) == ((thing,),)
+        assert analysis.expand_query(thing) == ((thing,),)
     for name in NAMES:
         assert inflections.lemmas(name) == (name,)

@@ -13,7 +13,7 @@ from core.adapters.faiss_mirror.manifest import read_manifest
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.ports.vector_index import IndexInfo
-from core.text.analysis import query_weights, sequence, term_hash
+from core.text.analysis import lemmatize, query_weights, term_hash
 from core.text.bm25 import document_weights
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
@@ -41,7 +41,7 @@ def old(library: MemoryIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patched:
         patched.setattr(
             "core.adapters.faiss_mirror.postings.document_weights",
-            lambda *texts: {term_hash(word): 1.0 for text in texts for word in sequence(text)},
+            lambda *texts: {term_hash(word): 1.0 for text in texts for word in lemmatize(text)},
         )
         manifest = build(stale, MirrorFolder(tmp_path / "mirror"), "float32", rows=20)
     generation = tmp_path / "mirror" / manifest.name
