@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 
 import click
 
+from core.bootstrap import Container
 from core.evaluation.evaluator import GroundTruth
 from search_ui.commands.eval import Demo, eval_command
 

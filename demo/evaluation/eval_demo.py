@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from core.bootstrap import Container
 from core.domain.conditions import Match
 from core.domain.filters import INDEXED, Filter
 from core.evaluation.evaluator import GroundTruth

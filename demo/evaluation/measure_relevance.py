@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.bootstrap import Container
 from core.domain.vectors import Matrix, unit
 from core.search import relevance
 from core.search.relevance_scale import SAMPLE
