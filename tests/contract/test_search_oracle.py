@@ -133,7 +133,7 @@ QUERIES = st.builds(
     Query,
     _terms.map(tuple),
     FILTERS,
-    st.just(10_000),
+    limit=st.just(10_000),
     weights=_weights,
     fold=st.just(False),
     diversity=st.sampled_from([0.0, 0.0, 0.2, 0.5, 0.8, 1.0]),

@@ -36,7 +36,7 @@ def points(models: str) -> dict[str, tuple[Any, str]]:
         "thumbnail": (ThumbnailFiles, "put"),
         "encode": (encoder, "encode_images"),
         "upsert": (EdgeIndex, "upsert"),
-        "written": (SharedShard, "wrote"),
+        "written": (SharedShard, "count_written"),
         "tally": (SharedShard, "_set_tally"),
         "delete": (EdgeIndex, "delete"),
         "thumbnails deleted": (ThumbnailFiles, "delete"),

@@ -29,7 +29,7 @@ SAID: list[tuple[BucketLensError | str, str]] = [
     (errors.NothingKnown(Path("d")), "`bucketlens ingest SOURCE --captions FILE --data d`"),
     (errors.PackageMissing("matplotlib", "a plot", "plots"), "`pip install 'bucketlens[plots]'`"),
     (errors.LibraryUnreachable("http://q", "refused"), "then run the same command again"),
-    (errors.LibraryRefused("http://q", "403"), "the setting qdrant_api_key (BUCKETLENS_QDRANT_API_KEY)"),
+    (errors.LibraryRefused("http://q", "403"), "the setting qdrant.api_key (BUCKETLENS_QDRANT_API_KEY)"),
     (errors.DiskFull(Path("d"), 0, 1), "then run the same command again"),
     (errors.InvalidSetting("every", "1x", "a time"), "setting every (--every): got '1x', takes a time"),
     (errors.InvalidSetting("batch_size", 0, "more"), "setting batch_size: got 0, takes more"),

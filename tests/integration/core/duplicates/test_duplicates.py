@@ -266,14 +266,14 @@ def test_copies_are_groups_however_many_and_need_no_thumbnail() -> None:
     index.upsert(
         [
             Point(record(n, "red" if n % 2 else None, content_hash="ab" if n % 3 else f"{n:064x}"), red)
-            for n in range(900)
+            for n in range(1300)
         ]
     )
     found = Duplicates(index, MemoryThumbnails().get, EVERYTHING)
-    assert [step[0] for step in found.look()] == [500, 900]
+    assert [step[0] for step in found.look()] == [1000, 1300]
     (group,) = found.groups()
-    assert group.exact and {one.id for one in group.records} == {image_id(n) for n in range(900) if n % 3}
-    assert found.unseen == 301
+    assert group.exact and {one.id for one in group.records} == {image_id(n) for n in range(1300) if n % 3}
+    assert found.unseen == 435
     narrow = Duplicates(index, MemoryThumbnails().get, caption_words(must=["red"]), 1.0)
     assert list(narrow.look())[-1][0] == 450
     assert {len(group.records) for group in narrow.groups()} == {300}

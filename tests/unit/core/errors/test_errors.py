@@ -10,7 +10,7 @@ import pytest
 from core import errors
 from core.errors import BucketLensError, Notice, hints, message
 from core.errors.hints import Advice, TryAgain
-from core.settings import Settings
+from core.settings import Settings, setting_fields
 from tests.support.errors import COMMAND, every_error, every_hint, every_name, every_notice
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -57,7 +57,8 @@ def test_what_takes_several_lines_is_not_joined_in_one() -> None:
 
 
 def test_hints_name_settings_that_there_are() -> None:
-    assert {name for name in every_name() if name not in Settings.model_fields} == _ARGUMENTS
+    settings = {name.keyword for name in setting_fields(Settings)}
+    assert {name for name in every_name() if name not in settings} == _ARGUMENTS
     for hint in every_hint():
         for name in re.findall(r"`(\w+)`", str(hint)):
             assert name in every_name()

@@ -67,7 +67,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, thumbnails: MemoryThumbna
 
 
 @pytest.fixture
-def pack_ids(tmp_path: Path, original: bytes) -> Path:
+def packed(tmp_path: Path, original: bytes) -> Path:
     (tmp_path / "copy.tar").write_bytes(original)
     return tmp_path / "copy.tar"
 
