@@ -63,7 +63,7 @@ class Library:
     """Reads one library; its model is loaded by the first search that needs it. Close it, or use it in a `with`."""
 
     def __init__(self, container: Container) -> None:
-        """Offline (a setting) the library's copy is read. Raises LibraryMissing, LibraryBusy."""
+        """Offline (a setting) the mirror is read. Raises LibraryMissing, LibraryBusy."""
         self._container = container
         self._index: SearchableIndex = container.searched
 

@@ -17,7 +17,7 @@ class Degraded:
         """The same as a sentence for people."""
         age = _format_age((datetime.now(UTC) - self.as_of).total_seconds())
         lacks = f", which lacks {self.lacking:,} pictures" if self.lacking else ""
-        return f"{self.reason}: this is the answer of its copy of {age} ago{lacks}"
+        return f"{self.reason}: this is the answer of its mirror of {age} ago{lacks}"
 
 
 def _format_age(seconds: float) -> str:

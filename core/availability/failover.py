@@ -94,7 +94,7 @@ class Failover:
                 self._lose(error)
         return self._ask_mirror(work, problem)
 
-    def copy(self) -> Mirror | None:
+    def find_mirror(self) -> Mirror | None:
         """Give the mirror; None where there is none to ask, or where it is known to be of another model."""
         if not self._has_mirror():
             return None
@@ -145,7 +145,7 @@ class Failover:
 
     def _ask_mirror(self, work: Callable[[SearchableIndex], T], problem: LibraryError) -> tuple[T, Degraded | None]:
         """Ask the mirror; where it cannot answer, and the library is only slow, the library without a deadline."""
-        mirror = self.copy()
+        mirror = self.find_mirror()
         if mirror is not None:
             fingerprint = mirror.info.fingerprint
             try:

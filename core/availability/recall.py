@@ -52,17 +52,17 @@ def measure_recall(
     query: Query,
     answer: SearchResult,
     library: SearchableIndex,
-    copy: SearchableIndex,
+    mirror: SearchableIndex,
     ask: Callable[[SearchableIndex, Query], SearchResult],
 ) -> float | None:
-    """Compute the recall@10 of an answer of the library by an exact one of its copy, over what both have alike.
+    """Compute the recall@10 of an answer of the library by an exact one of its mirror, over what both have alike.
 
     `ask` searches an index. None where that cannot be told: too much differs. Raises what `ask` does, and LibraryError.
     """
     name = _name_of_content if query.folds else _name_of_image
-    apart = {name(hit.record) for hit in _find_differing(answer.hits, copy)}
+    apart = {name(hit.record) for hit in _find_differing(answer.hits, mirror)}
     limit = min(MAX_LIMIT, 2 * TOP + len(apart))
-    exact = ask(ExactIndex(copy), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
+    exact = ask(ExactIndex(mirror), replace(query, limit=limit, exact=False, interpretation=AS_TYPED))
     apart |= {name(hit.record) for hit in _find_differing(exact.hits, library)}
     ours = [name(hit.record) for hit in answer.hits if name(hit.record) not in apart]
     theirs = [(name(hit.record), hit.match or 0.0) for hit in exact.hits if name(hit.record) not in apart]

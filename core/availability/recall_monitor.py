@@ -18,7 +18,7 @@ from core.ports.vector_index import SearchableIndex
 WINDOW = 200
 _WRITE_EVERY = 60.0  # seconds
 _ENDING = 5.0  # seconds that the end waits for what is being compared
-_LAGGING = 0.01  # of the library: with more missing, or gone, the copy ranks otherwise
+_LAGGING = 0.01  # of the library: with more missing, or gone, the mirror ranks otherwise
 
 Ask = Callable[[SearchableIndex, Query], SearchResult]
 
@@ -35,7 +35,7 @@ class RecallMeter:
     def __init__(
         self,
         library: Callable[[], SearchableIndex],
-        copy: Callable[[], Mirror | None],
+        mirror: Callable[[], Mirror | None],
         log: RecallLog,
         *,
         share: float,
@@ -43,7 +43,7 @@ class RecallMeter:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._library = library
-        self._copy = copy
+        self._mirror = mirror
         self._log = log
         self._share = share
         self._warning = warning
@@ -79,7 +79,7 @@ class RecallMeter:
             self._comparing.start()
 
     def close(self) -> None:
-        """Compare nothing any more: library and copy can be closed after that."""
+        """Compare nothing any more: library and mirror can be closed after that."""
         with self._guard:
             self._ended = True
             comparing = self._comparing
@@ -103,17 +103,17 @@ class RecallMeter:
             self._write()
 
     def _measure(self, query: Query, answer: SearchResult, ask: Ask) -> float | None:
-        copy = self._copy()
-        if copy is None:
+        mirror = self._mirror()
+        if mirror is None:
             return None
         library = self._library()
         fingerprint = library.info.fingerprint
-        if copy.info.fingerprint != fingerprint or _lags(library, copy):
+        if mirror.info.fingerprint != fingerprint or _lags(library, mirror):
             return None
         if fingerprint != self._fingerprint:
             self._samples.clear()
             self._fingerprint = fingerprint
-        return measure_recall(query, answer, library, copy, ask)
+        return measure_recall(query, answer, library, mirror, ask)
 
     def _warn_if_low(self) -> None:
         """Warn once, until the recall is well again."""
@@ -132,6 +132,6 @@ class RecallMeter:
         self._written, self._unwritten = time.monotonic(), False
 
 
-def _lags(library: SearchableIndex, copy: Mirror) -> bool:
+def _lags(library: SearchableIndex, mirror: Mirror) -> bool:
     count = library.count()
-    return abs(count - copy.summary().points) > _LAGGING * count
+    return abs(count - mirror.summary().points) > _LAGGING * count

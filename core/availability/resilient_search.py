@@ -16,7 +16,7 @@ from core.ports.vector_index import SearchableIndex
 from core.search.facets import Facet, FacetField
 from core.search.service import SearchService
 
-_NO_COPY = Notice("there is no copy of the library to compare exactly with", BuildMirror())
+_NO_MIRROR = Notice("there is no mirror of the library to compare exactly with", BuildMirror())
 
 
 class Searcher(Protocol):
@@ -54,17 +54,17 @@ class ResilientSearch:
 
     def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult:
         """Answer as SearchService.search does."""
-        copy = self._failover.copy() if self._exact or query.exact else None
+        mirror = self._failover.find_mirror() if self._exact or query.exact else None
 
         def ask(index: SearchableIndex) -> SearchResult:
-            whole = copy is None or index is copy or copy.info.fingerprint != index.info.fingerprint
-            return self._over(index if copy is None or whole else RerankedIndex(index, copy)).search(query, going)
+            whole = mirror is None or index is mirror or mirror.info.fingerprint != index.info.fingerprint
+            return self._over(index if mirror is None or whole else RerankedIndex(index, mirror)).search(query, going)
 
         result, degraded = self._failover.ask(ask)
         if degraded is None and self._meter is not None:
             self._meter.offer(query, result, lambda index, offered: self._over(index).search(offered))
-        if degraded is None and query.exact and copy is None:
-            return replace(result, notices=(*result.notices, _NO_COPY))
+        if degraded is None and query.exact and mirror is None:
+            return replace(result, notices=(*result.notices, _NO_MIRROR))
         if degraded is None:
             return result
         notices = (*result.notices, degraded.notice)

@@ -157,10 +157,10 @@ class Container:
             None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search.deadline
         )
 
-    def recall_meter(self, library: Callable[[], SearchableIndex], copy: Callable[[], Mirror | None]) -> RecallMeter:
+    def recall_meter(self, library: Callable[[], SearchableIndex], mirror: Callable[[], Mirror | None]) -> RecallMeter:
         """Return the meter of recall, which measures the library's answers against its mirror."""
         given = self.settings.recall
-        return RecallMeter(library, copy, self.files.recall_log, share=given.share, warning=given.warning)
+        return RecallMeter(library, mirror, self.files.recall_log, share=given.share, warning=given.warning)
 
     @cached_property
     def mirrors(self) -> "Mirrors":

@@ -1,4 +1,4 @@
-"""The command `mirror`: the library's copy, which answers while the library cannot."""
+"""The command `mirror`: the mirror, which answers while the library cannot."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,15 +21,15 @@ from core.text.sanitize import printable
 
 @click.group()
 def mirror() -> None:
-    """Make and check the library's copy, which answers searches while the library cannot."""
+    """Make and check the mirror, which answers searches while the library cannot."""
 
 
 @mirror.command()
-@click.option("--anew", is_flag=True, help="Take nothing over from the copies before, and keep none of them.")
+@click.option("--anew", is_flag=True, help="Take nothing over from earlier generations, and keep none of them.")
 @data_option
 @json_option
 def build(anew: bool, data: Path | None, as_json: bool) -> None:
-    """Make the copy equal to the library, as each ingest does; only what was written since the last time is read."""
+    """Make the mirror equal to the library, as each ingest does; only what was written since the last time is read."""
     with open_container(data=data) as container:
         container.mirrors.build(container.index, anew=anew)
         _finish_with_summary(container, as_json)
@@ -39,7 +39,7 @@ def build(anew: bool, data: Path | None, as_json: bool) -> None:
 @data_option
 @json_option
 def status(data: Path | None, as_json: bool) -> None:
-    """Tell how old the copy is, what it holds, and whether it is sound."""
+    """Tell how old the mirror is, what it holds, and whether it is sound."""
     with open_container(data=data) as container:
         _finish_with_summary(container, as_json)
 
@@ -48,7 +48,7 @@ def status(data: Path | None, as_json: bool) -> None:
 @data_option
 @json_option
 def verify(data: Path | None, as_json: bool) -> None:
-    """Read every file of the copy, and of the one before it, and compare them with what was written."""
+    """Read every file of the mirror, and of the generation before it, and compare them with what was written."""
     with open_container(data=data) as container:
         found = container.mirrors.verify()
     damaged = any(problem for _, problem in found)
@@ -68,7 +68,7 @@ def verify(data: Path | None, as_json: bool) -> None:
 @data_option
 @json_option
 def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as_json: bool) -> None:
-    """Pack the copy into one FILE, for a machine without a network.
+    """Pack the mirror into one FILE, for a machine without a network.
 
     There, `bucketlens mirror import` takes it in, and `search`, `facets`, `duplicates` and `ui` answer from it.
     """
@@ -90,7 +90,7 @@ def export_copy(file: Path, thumbnails: bool, force: bool, data: Path | None, as
 @data_option
 @json_option
 def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
-    """Take in a copy that `bucketlens mirror export` packed, into a folder without a library of its own.
+    """Take in a mirror that `bucketlens mirror export` packed, into a folder without a library of its own.
 
     All of FILE is checked before it is used; one that is not whole changes nothing. Take files only from who may show
     you pictures: what they hold is shown as it is.
@@ -113,13 +113,13 @@ def import_copy(file: Path, data: Path | None, as_json: bool) -> None:
 
 
 def _finish_with_summary(container: Container, as_json: bool) -> None:
-    """Print how old the copy is and what it holds. Raises MirrorMissing, MirrorDamaged."""
-    copy = container.mirror
-    found = asdict(copy.summary()) | {
-        "as_of": copy.as_of.isoformat(),
-        "bytes": copy.size_bytes(),
-        "model": copy.info.model,
-        "problem": copy.health,
+    """Print how old the mirror is and what it holds. Raises MirrorMissing, MirrorDamaged."""
+    mirror = container.mirror
+    found = asdict(mirror.summary()) | {
+        "as_of": mirror.as_of.isoformat(),
+        "bytes": mirror.size_bytes(),
+        "model": mirror.info.model,
+        "problem": mirror.health,
     }
     finish(found, _lines(found), as_json=as_json)
 
@@ -131,4 +131,4 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['bytes'] / 1e6:,.1f} MB; model {printable(found['model'])}"
     if found["problem"]:
         problem = f"{found['problem']}; {render_hint(BuildMirror())}"
-        yield f"the newest copy cannot be used, this is the one before: {printable(problem)}"
+        yield f"the newest generation cannot be used, this is the one before: {printable(problem)}"

@@ -50,9 +50,7 @@ def json_option(command: F) -> F:
 
 def offline_option(command: F) -> F:
     """Add --offline."""
-    return click.option("--offline", is_flag=True, help="Ask the library's copy alone (see `bucketlens mirror`).")(
-        command
-    )
+    return click.option("--offline", is_flag=True, help="Ask the mirror alone (see `bucketlens mirror`).")(command)
 
 
 def model_option(command: F) -> F:

@@ -111,15 +111,15 @@ def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
 
 def _describe_mirror(mirror: dict[str, Any] | None) -> str:
     if mirror is None:
-        return "no copy answers while the library cannot (`bucketlens mirror build` makes one)"
+        return "no mirror answers while the library cannot (`bucketlens mirror build` makes one)"
     if "points" not in mirror:
-        return f"its copy cannot be used: {printable(mirror['problem'])}"
+        return f"its mirror cannot be used: {printable(mirror['problem'])}"
     remark = f"; {printable(mirror['problem'])}; {render_hint(BuildMirror())}" if mirror["problem"] else ""
-    return f"copy of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
+    return f"mirror of {mirror['points']:,} entries as of {mirror['as_of'][:19]}{remark}"
 
 
 def _describe_recall(recall: dict[str, Any]) -> str:
     line = f"recall@10 {recall['mean']:.3f} in the last {recall['count']:,} searches of the page that were compared"
     if recall["low"]:
-        line += f": under {recall['warning']:g}; `exact = true` in the settings has the copy rerank what is found"
+        line += f": under {recall['warning']:g}; `exact = true` in the settings has the mirror rerank what is found"
     return line

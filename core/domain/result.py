@@ -49,7 +49,7 @@ class SearchResult:
     """The answer to one query; `notices` are sentences for the person who asked.
 
     `verdict` says what the best matches are worth, whichever page of them this is; None where that is not known.
-    `degraded`: a copy of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
+    `degraded`: the mirror of the library answered, which was last equal to it at `as_of` (UTC) and now lacks `lacking`
     pictures; None where that is not known. `total` counts pictures, every copy of one too: the `copies` of all hits of
     all pages add up to it. `matches` says how many of the best 200 are good matches (a strength of 0.5 or more),
     copies counted; None where nothing was compared, or no strength is known. `more_matches`: those behind them, which

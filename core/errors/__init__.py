@@ -35,7 +35,7 @@
         ├── LibraryBusy         (exit 75)
         ├── LibraryDamaged
         ├── ImageNotIndexed
-        ├── MirrorMissing       there is no copy to answer from
+        ├── MirrorMissing       there is no mirror to answer from
         ├── MirrorDamaged
         └── DiskFull
 

@@ -104,7 +104,7 @@ class MirrorMissing(LibraryError):
     """There is no mirror in this folder."""
 
     def __init__(self, folder: Path, cause: str = "none was made yet") -> None:
-        super().__init__(f"there is no copy of the library in {folder} ({cause})", ProvideMirror())
+        super().__init__(f"there is no mirror of the library in {folder} ({cause})", ProvideMirror())
         self.folder = folder
         self.cause = cause
 
@@ -113,7 +113,7 @@ class MirrorDamaged(LibraryError):
     """A generation of the mirror is not what was written; the one before it may be."""
 
     def __init__(self, generation: Path, what: str, hint: Hint | None = None) -> None:
-        super().__init__(f"the copy {generation} is damaged ({what})", hint or BuildMirror())
+        super().__init__(f"the mirror {generation} is damaged ({what})", hint or BuildMirror())
         self.generation = generation
         self.what = what
 

@@ -43,7 +43,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
                 container.files.last_run.forget(found.source)
             rebuild = found.removed and container.mirrors.exists()
             if rebuild and (problem := container.mirrors.try_build(lambda: container.index, anew=True)):
-                print_note(f"the library's copy still holds it ({printable(Notice.quoting(problem).reason)}): {_ERASE}")
+                print_note(f"the mirror still holds it ({printable(Notice.quoting(problem).reason)}): {_ERASE}")
         code = 0 if found.done else signals.exit_code(0)
         finish(found.to_dict(), _lines(found, container), as_json=as_json, exit_code=code)
         if not yes:

@@ -48,13 +48,13 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
     )
     finish({"model": now.model, "before": before.model}, [line], as_json=as_json)
     if problem:
-        print_note(Notice.quoting(problem, "the copy that answers while the library cannot was not made: "))
+        print_note(Notice.quoting(problem, "the mirror that answers while the library cannot was not made: "))
     if set_to not in (None, now.model):
         print_note(f"the setting model is {set_to}; leave it away, or set it to {now.model}")
 
 
 def _rebuild_mirror(container: Container) -> BucketLensError | OSError | None:
-    """Make the library's copy from what is in use now. Return what went wrong, or None."""
+    """Make the mirror from what is in use now. Return what went wrong, or None."""
     if not container.settings.mirror.enabled:
         return None
     with Container(container.settings) as now:

@@ -216,7 +216,7 @@ class Runner:
         return time.monotonic() - self._mirror_updated_at > 60 * self._container.settings.mirror.minutes
 
     def _update_mirror(self, context: RunContext, kind: str, report: Report) -> None:
-        """Bring the library's copy up to date; after a watcher's runs only now and then.
+        """Bring the mirror up to date; after a watcher's runs only now and then.
 
         A copy that cannot be made does not fail the run, and neither does a signal meanwhile: the run itself is done.
         """
@@ -228,7 +228,7 @@ class Runner:
         def build() -> None:
             if problem := self._container.mirrors.try_build(lambda: self._container.index):
                 _log.warning("mirror_not_made", error=str(problem))
-                before = "the copy that answers while the library cannot was not made: "
+                before = "the mirror that answers while the library cannot was not made: "
                 report.notices.append(Notice.quoting(problem, before))
 
         with suppress(Interrupted):

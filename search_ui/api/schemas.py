@@ -188,8 +188,8 @@ class SearchAnswer(BaseModel):
     more_matches: bool = Field(description="whether there may be more of them behind those 200")
     verdict: Verdict | None = Field(description="what the best matches are worth; null where that is not known")
     backend: str
-    degraded: bool = Field(description="a copy of the library answered, because that did not")
-    as_of: str | None = Field(description="when that copy was last known to be equal to the library")
+    degraded: bool = Field(description="the mirror answered, because the library did not")
+    as_of: str | None = Field(description="when the mirror was last known to be equal to the library")
     lacking: int | None = Field(description="pictures that it lacks; null where that is not known")
     notices: list[str] = Field(description="for the person who asked")
     timings_ms: dict[str, float] = Field(description="milliseconds of every part, and of all: total")

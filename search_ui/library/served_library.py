@@ -118,7 +118,7 @@ class Library:
     @cached_property
     def recall(self) -> RecallMeter:
         """The meter of recall: the share of an exact search's matches that searches find."""
-        return self._container.recall_meter(lambda: self.index, self.failover.copy)
+        return self._container.recall_meter(lambda: self.index, self.failover.find_mirror)
 
     @cached_property
     def failover(self) -> Failover:

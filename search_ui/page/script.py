@@ -155,7 +155,7 @@ def _show_unavailable(library: Library, error: BucketLensError) -> None:
         panels.failure("The server does not answer", error)
         panels.rerun_in(5.0)
     elif isinstance(error, MirrorMissing):
-        panels.failure("There is no copy of a library here yet", error)
+        panels.failure("There is no mirror of a library here yet", error)
         panels.rerun_in(3.0)
     else:
         panels.failure("The library cannot be opened", error)

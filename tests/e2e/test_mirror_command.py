@@ -1,4 +1,4 @@
-"""The library's copy through the command line: made by an ingest, it answers while the library cannot."""
+"""The mirror through the command line: made by an ingest, it answers while the library cannot."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def held(folder: Path) -> Iterator[None]:
 def test_an_ingest_leaves_a_copy_that_status_tells_of(home: Path) -> None:
     told = json.loads(bucketlens("status", "--data", "data", "--json", cwd=home).stdout)["mirror"]
     assert (told["points"], told["storage"], told["problem"]) == (12, "float32", None)
-    assert "copy of 12 entries as of 20" in bucketlens("status", "--data", "data", cwd=home).stdout
+    assert "mirror of 12 entries as of 20" in bucketlens("status", "--data", "data", cwd=home).stdout
     again = bucketlens("ingest", "pictures", "--data", "data", cwd=home)
     assert again.returncode == 0
     assert (
@@ -56,7 +56,7 @@ def test_while_another_process_keeps_the_library_the_copy_answers(home: Path) ->
     assert found["as_of"] and not usual["degraded"]
     assert [hit["id"] for hit in found["hits"]] == [hit["id"] for hit in usual["hits"]]
     assert [hit["match"] for hit in found["hits"]] == pytest.approx([hit["match"] for hit in usual["hits"]], abs=1e-4)
-    assert "in use by another process" in plain.stderr and "the answer of its copy" in plain.stderr
+    assert "in use by another process" in plain.stderr and "the answer of its mirror" in plain.stderr
 
 
 def test_offline_the_copy_alone_is_asked_and_no_library_is_needed(home: Path, tmp_path: Path) -> None:

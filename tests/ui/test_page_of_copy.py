@@ -27,7 +27,7 @@ def test_the_page_answers_from_the_copy_and_says_so(open_page: Opener, tmp_path:
         try:
             ask(page, "a red car")
             expect(outcome(page)).to_contain_text("answered by mirror")
-            expect(page.locator(".bl-notices")).to_contain_text("this is the answer of its copy")
+            expect(page.locator(".bl-notices")).to_contain_text("this is the answer of its mirror")
             expect(cards(page)).to_have_count(COUNT)
         finally:
             lock.release()

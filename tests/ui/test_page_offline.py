@@ -52,7 +52,7 @@ def test_all_pictures_are_there_with_their_thumbnails(open_page: Opener, laptop:
     assert len(cards(page)) == COUNT - 1  # two of them have the same bytes
     expect(page.locator(".card .copies")).to_have_text("2 copies")
     until(lambda: page.locator(".card img").first.evaluate("image => image.naturalWidth > 100"))
-    expect(page.locator(".bl-notices")).to_contain_text("the answer of its copy")
+    expect(page.locator(".bl-notices")).to_contain_text("the answer of its mirror")
     assert page.locator(".open.missing").count() == 0
 
 

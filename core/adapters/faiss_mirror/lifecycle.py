@@ -34,7 +34,7 @@ class Mirrors:
         return FaissMirror(self.folder, self._settings.mirror.threads)
 
     def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = lambda: None) -> None:
-        """Make the copy equal to the library. Raises LibraryError, and OSError.
+        """Make the mirror equal to the library. Raises LibraryError, and OSError.
 
         `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
         then, and ends it by raising: the copy is then what it was.
@@ -44,7 +44,7 @@ class Mirrors:
         build(index, self._generations(), self._settings.mirror.storage, anew=anew, going=going)
 
     def try_build(self, index: Callable[[], VectorIndex], *, anew: bool = False) -> BucketLensError | OSError | None:
-        """Make the copy equal to the library, as `build` does. Return what went wrong, or None."""
+        """Make the mirror equal to the library, as `build` does. Return what went wrong, or None."""
         try:
             self.build(index(), anew=anew)
         except (BucketLensError, OSError) as error:
@@ -73,12 +73,12 @@ class Mirrors:
 
         if self._settings.qdrant.url is not None:
             raise UsageError(
-                "a copy cannot be taken in beside a library on a server",
+                "a mirror cannot be imported beside a library on a server",
                 Configure("leave {} out", ("qdrant_url",)),
             )
         if library.all():
             raise UsageError(
-                f"{self._settings.data} holds a library of its own, for which another one's copy must not answer",
+                f"{self._settings.data} holds a library of its own, for which another one's mirror must not answer",
                 Configure("give {} another folder, such as a new one", ("data",)),
             )
         return import_file(path, self._generations(), thumbnails)

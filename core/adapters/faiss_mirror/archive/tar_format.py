@@ -154,7 +154,7 @@ class _ArchiveChecker:
     def _read(self, tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], name: str) -> bytes:
         info = next(members, None)
         if info is None or info.name != name or info.size > _MAX_TOLD:
-            raise TravelFileRefused(self._path, "holds no copy of a library", ExportMirror())
+            raise TravelFileRefused(self._path, "holds no mirror of a library", ExportMirror())
         found = tar.extractfile(info)
         assert found is not None
         return found.read()
@@ -180,7 +180,7 @@ class _ArchiveChecker:
         try:
             _check_names(manifest)
         except (ValueError, TypeError, AttributeError) as error:
-            raise self._refused(f"tells of files that a copy does not have ({error})") from error
+            raise self._refused(f"tells of files that a mirror does not have ({error})") from error
         return manifest
 
     def _refused(self, problem: str) -> TravelFileRefused:
@@ -227,7 +227,7 @@ def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, "r:") as tar:
             yield tar
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise TravelFileRefused(path, f"holds no copy of a library, or a damaged one ({error})", _CUT) from error
+        raise TravelFileRefused(path, f"holds no mirror of a library, or a damaged one ({error})", _CUT) from error
 
 
 class _HashingFile:

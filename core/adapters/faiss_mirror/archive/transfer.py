@@ -90,7 +90,7 @@ def _pack(packing: ArchiveWriter, generation: Path, name: str, entry: object) ->
     try:
         packed = packing.add_file(name, generation / name)
     except FileNotFoundError as error:
-        raise MirrorDamaged(generation, f"{name} went away, perhaps as newer copies were made", TryAgain()) from error
+        raise MirrorDamaged(generation, f"{name} went away, perhaps as newer ones were made", TryAgain()) from error
     if packed != entry:
         raise MirrorDamaged(generation, f"{name} is not what was written")
 
@@ -135,9 +135,9 @@ class _Unpacker:
             segments = open_segments(self.into, self.manifest)
             loads = [(segment.columns.rows, int(np.count_nonzero(segment.live))) for segment in segments]
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise TravelFileRefused(self.path, f"holds a copy that cannot be opened ({error!r})") from error
+            raise TravelFileRefused(self.path, f"holds a mirror that cannot be opened ({error!r})") from error
         if loads != [(entry.rows, entry.live) for entry in self.manifest.segments]:
-            raise TravelFileRefused(self.path, "holds a copy with other pictures than it tells of")
+            raise TravelFileRefused(self.path, "holds a mirror with other pictures than it tells of")
         tar_format.unpack(self.path, lambda *_: None, self._thumbnail)
 
     def _file(self, name: str, found: BinaryIO) -> None:

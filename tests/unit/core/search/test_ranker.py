@@ -108,7 +108,7 @@ def test_captions_alone_find_what_has_one(index: MemoryIndex) -> None:
         ((LikeTerm(image_id(1)), TextTerm("red", -1)), Weights(0, 1, 1)),
     ],
 )
-def test_lists_that_a_query_cannot_be_compared_with_are_refuse(
+def test_lists_that_a_query_cannot_be_compared_with_are_refused(
     index: MemoryIndex, terms: tuple[object, ...], weights: Weights
 ) -> None:
     with pytest.raises(InvalidQuery, match="compared"):

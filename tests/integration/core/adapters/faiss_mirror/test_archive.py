@@ -254,7 +254,7 @@ def test_names_in_the_manifest_do_not_lead_outside(packed: Path, elsewhere: Mirr
     told["files"][evil] = {"size": 1, "sha256": "0" * 64}
     told["segments"].append({"name": evil, "rows": 1, "live": 1})
     members[1] = (members[1][0], json.dumps(told | {"sha256": _digest(told)}).encode())
-    _refused(packed, members, elsewhere, "files that a copy does not have")
+    _refused(packed, members, elsewhere, "files that a mirror does not have")
 
 
 def test_a_file_that_is_not_what_the_manifest_tells_is_refused(packed: Path, elsewhere: MirrorFolder) -> None:
