@@ -277,7 +277,7 @@ def test_copies_are_groups_however_many_and_need_no_thumbnail() -> None:
     narrow = Duplicates(index, MemoryThumbnails().get, caption_words(must=["red"]), 1.0)
     assert list(narrow.look())[-1][0] == 650
     assert {len(group.records) for group in narrow.groups()} == {433}
-    index.delete([image_id(n) for n in range(2, 900)])
+    index.delete([image_id(n) for n in range(2, 1300)])
     assert list(narrow.groups()) == []
 
 
