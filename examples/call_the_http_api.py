@@ -3,7 +3,7 @@
     bucketlens ui --data ./data
     python examples/call_the_http_api.py http://localhost:8501 "a dog on the beach" --thumbnails ./found
 
-Where the server asks for a token (its setting `api_token`), BUCKETLENS_API_TOKEN holds it.
+Where the server asks for a token (its setting `api.token`), BUCKETLENS_API_TOKEN holds it.
 """
 
 import argparse

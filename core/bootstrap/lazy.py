@@ -1,5 +1,6 @@
 """A value that is made when it is first needed."""
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Generic, TypeVar
@@ -8,26 +9,37 @@ T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """One value: made at its first use, shared from then on, and made anew after it was taken away."""
+    """One value: made at its first use, shared from then on, and made anew after it was taken away.
+
+    Threads that ask for it at the same time get the same value.
+    """
 
     get: Callable[[], T]
     """Return the value, made now if need be. Raises what making it raises."""
 
     def __init__(self, make: Callable[[], T], value: T | None = None) -> None:
-        """`value` is given where it has been made already."""
-        given = [] if value is None else [value]
-        self._cached = cache(lambda: given.pop() if given else make())
+        """Wrap a factory; `value` is one that has been made already."""
+        self._make = make
+        self._making = threading.RLock()
+        self._value = value
+        self._cached = cache(self._make_once)
         self.get = self._cached
-        if given:
-            self.get()
 
     @property
     def is_made(self) -> bool:
         """Whether the value is there."""
-        return self._cached.cache_info().currsize > 0
+        return self._value is not None
 
     def take(self) -> T | None:
         """Return the value where it is made, and forget it."""
-        value = self.get() if self.is_made else None
-        self._cached.cache_clear()
+        with self._making:
+            value, self._value = self._value, None
+            self._cached.cache_clear()
         return value
+
+    def _make_once(self) -> T:
+        """Make the value, while other threads that need it wait."""
+        with self._making:
+            if self._value is None:
+                self._value = self._make()
+            return self._value

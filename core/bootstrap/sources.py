@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from core.errors import UsageError
 from core.ports.image_store import ImageStore, Nameable, VectorRows
 from core.settings import Settings
 
@@ -33,14 +34,15 @@ class Sources:
     def naming(self, source: str | None) -> Callable[[Path], Nameable]:
         """Return a function from a file of vectors to the store that names them, by default one of its own.
 
-        Raises SourceNotFound.
+        Raises SourceNotFound, and UsageError for a source whose images cannot be named without reading it.
         """
         from core.adapters.stores.imported import ImportedStore
 
         if source is None:
             return ImportedStore.of
         store = self.open(source)
-        assert isinstance(store, Nameable)
+        if not isinstance(store, Nameable):
+            raise UsageError(f"{store.source} does not name images by itself, so vectors cannot be of it")
         return lambda _: store
 
     def vectors(self, path: Path, names: Path | None, dimension: int) -> Iterator[VectorRows]:

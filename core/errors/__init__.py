@@ -6,7 +6,7 @@
     │   ├── InvalidVectors
     │   ├── InvalidSetting
     │   ├── InvalidCaptionFile
-    │   └── TravelFileRefused
+    │   └── ArchiveRefused
     ├── ImageError              one image is at fault; recorded as its failure, never fatal
     │   ├── ImageUnreadable
     │   ├── ImageTooLarge
@@ -79,17 +79,18 @@ from core.errors.library import (
 )
 from core.errors.models import ModelError, ModelMismatch, ModelUnavailable
 from core.errors.usage import (
+    ArchiveRefused,
     InvalidCaptionFile,
     InvalidQuery,
     InvalidSetting,
     InvalidVectors,
     NothingKnown,
     PackageMissing,
-    TravelFileRefused,
     UsageError,
 )
 
 __all__ = [
+    "ArchiveRefused",
     "BucketLensError",
     "DecoderCrashed",
     "DecoderTimeout",
@@ -128,7 +129,6 @@ __all__ = [
     "ServerLibraryMissing",
     "SourceNotFound",
     "StoreError",
-    "TravelFileRefused",
     "UsageError",
     "disk_fault",
     "message",

@@ -51,7 +51,7 @@ class InvalidVectors(UsageError):
         self.problem = problem
 
 
-class TravelFileRefused(UsageError):
+class ArchiveRefused(UsageError):
     """A file that the mirror of a library cannot be exported to, or imported from."""
 
     def __init__(self, path: Path, problem: str, hint: Hint | None = None) -> None:

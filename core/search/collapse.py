@@ -1,4 +1,4 @@
-"""Copies, pictures that are byte for byte the same, found once: the first of them in an order stands for all."""
+"""Collapse pictures of the same bytes into one hit: the first in an order stands for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

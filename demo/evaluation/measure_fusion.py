@@ -19,7 +19,7 @@ The same of 800 scenes, with words scored by pairs too (text.bm25):
     image alone       0.99863
     1, 0.05, 0.05     0.99867
     1, 0.05, 0.2      0.99874
-    1, 0.05, 0.5      0.99877      as set since; photographs want it as high, see core.search.fusion.fused
+    1, 0.05, 0.5      0.99877      as set since; photographs want it as high, see core.search.fusion.fuse
     1, 0.05, 0.7      0.99798
     1, 0.05, 1        0.99802
 

@@ -42,7 +42,7 @@ from ingest.telemetry.report import Report
     "list_recheck",
     is_flag=True,
     default=None,
-    help="Ask for every picture of a list again, unless it is unchanged.",
+    help="Ask for every picture of a list again, and fetch those that changed.",
 )
 @click.option("--every", metavar="TIME", help="Go on, with a run every 30s, 15m, 2h or 1d.")
 @click.option("--cron", metavar="FIELDS", help='Go on, with a run at these times: "0 3 * * *" is every night at three.')

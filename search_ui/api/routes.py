@@ -21,7 +21,7 @@ from search_ui.api.guarded_route import GuardedRoute
 from search_ui.api.request_pool import Going
 from search_ui.api.schemas import FacetsAnswer, FacetsBody, ImageAnswer, SearchAnswer, SearchBody
 from search_ui.api.services import LibraryOf, ServicesOf
-from search_ui.library.served_library import Library
+from search_ui.library.served_library import ServedLibrary
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -129,7 +129,7 @@ async def metrics(request: Request, services: ServicesOf, library: LibraryOf) ->
     return Response(services.metrics.render(), headers={**_NO_STORE, "Content-Type": _PROMETHEUS})
 
 
-def _require_model(library: Library, query: Query) -> None:
+def _require_model(library: ServedLibrary, query: Query) -> None:
     """Refuse a search while its model is being loaded: nobody waits for that. Raises Refusal."""
     library.load_model()
     weights = query.weights or library.settings.ranking.weights

@@ -8,7 +8,7 @@ from search_ui.api.api_metrics import ApiMetrics
 from search_ui.api.guard import Guard
 from search_ui.api.request_pool import RequestPool
 from search_ui.library.live_library import LiveLibrary
-from search_ui.library.served_library import Library
+from search_ui.library.served_library import ServedLibrary
 
 
 class Services:
@@ -30,10 +30,10 @@ async def get_services(request: Request) -> Services:
     return found
 
 
-async def get_library(services: Annotated[Services, Depends(get_services)]) -> Library:
+async def get_library(services: Annotated[Services, Depends(get_services)]) -> ServedLibrary:
     """The library that answers one request, from its beginning to its end."""
     return services.live.current()
 
 
 ServicesOf = Annotated[Services, Depends(get_services)]
-LibraryOf = Annotated[Library, Depends(get_library)]
+LibraryOf = Annotated[ServedLibrary, Depends(get_library)]

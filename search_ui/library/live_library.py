@@ -6,7 +6,7 @@ import time
 
 from core.bootstrap import Container
 from core.errors import BucketLensError, LibraryBusy
-from search_ui.library.served_library import Library
+from search_ui.library.served_library import ServedLibrary
 
 _CHECK_INTERVAL_S = 1.0  # while somebody asks
 _GRACE_S = 30.0  # for those who still search what was in use before
@@ -22,13 +22,13 @@ class LiveLibrary:
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        self._library = Library(container)
+        self._library = ServedLibrary(container)
         self._version: str | None = None
         self._checked_at = 0.0
         self._checking = threading.Lock()
         self._closed = False
 
-    def current(self) -> Library:
+    def current(self) -> ServedLibrary:
         """Return the library that is in use, at once; call it once a page or a request."""
         now = time.monotonic()
         due = now - self._checked_at > _CHECK_INTERVAL_S and not self._closed and not self._container.settings.offline
@@ -64,7 +64,7 @@ class LiveLibrary:
                 container.close()
                 self._version = version
                 return
-            library = Library(container)
+            library = ServedLibrary(container)
             library.uploads = before.uploads
             _load_model(library)
         except BaseException:
@@ -80,7 +80,7 @@ class LiveLibrary:
         closing.start()
 
 
-def _load_model(library: Library) -> None:
+def _load_model(library: ServedLibrary) -> None:
     """Load the library's model and wait for it. Raises BucketLensError where it cannot be loaded."""
     library.load_model()
     while library.model == "loading":

@@ -53,8 +53,8 @@ class Outline:
     words: tuple[str, ...]
 
 
-class Library:
-    """Container for many threads: each adapter is made once, and the model is loaded in the background.
+class ServedLibrary:
+    """One container for many threads: each adapter is made once, and the model is loaded in the background.
 
     `load_model` starts loading, and `model` says how far it is. A missing library is looked for at every use. So an
     open page finds it once the first ingest begins.

@@ -10,7 +10,7 @@ from core.domain.query import Query
 from core.errors import InvalidQuery
 from core.search.facets import FACETS, Facet, FacetField
 from core.text.sanitize import plain
-from search_ui.library.served_library import Library
+from search_ui.library.served_library import ServedLibrary
 from search_ui.page import callbacks, panels
 from search_ui.page.page_state import PageState
 
@@ -25,7 +25,7 @@ _VALUES = 20
 _LASTS = 10.0  # seconds
 
 
-def show_facets(library: Library, state: PageState) -> None:
+def show_facets(library: ServedLibrary, state: PageState) -> None:
     """Show the facets in a popover; they are counted only while it is open. Raises LibraryBusy."""
     door = st.popover("Narrow down", icon=":material/filter_alt:", key="narrow", on_change="rerun")
     if not door.open:
@@ -48,7 +48,7 @@ def describe_value(field: str, value: str) -> str:
     return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, value)
 
 
-def _count_facets(library: Library, query: Query) -> dict[FacetField, Facet]:
+def _count_facets(library: ServedLibrary, query: Query) -> dict[FacetField, Facet]:
     """Count the facets of a question, or return counts that are less than ten seconds old."""
     question = replace(query, limit=1)
     counted, since, found = st.session_state.get("facets_found", (None, 0.0, {}))

@@ -21,7 +21,7 @@ from core.errors import (
     ModelMismatch,
 )
 from search_ui.library.current_library import get_library
-from search_ui.library.served_library import Library, Outline
+from search_ui.library.served_library import Outline, ServedLibrary
 from search_ui.page import callbacks, duplicates_view, facet_panel, panels
 from search_ui.page.empty_result_help import drop_each_operator, explain_no_match
 from search_ui.page.gallery_items import make_card
@@ -60,7 +60,7 @@ def show() -> None:
 # ---- the answer
 
 
-def _show_answer(library: Library, state: PageState) -> None:
+def _show_answer(library: ServedLibrary, state: PageState) -> None:
     notices = list(st.session_state["gone"])
     try:
         result = _search_once(library, state)
@@ -94,7 +94,7 @@ def _show_answer(library: Library, state: PageState) -> None:
     _show_gallery(library, state, result)
 
 
-def _search_once(library: Library, state: PageState) -> SearchResult:
+def _search_once(library: ServedLibrary, state: PageState) -> SearchResult:
     """Search, unless the session holds the answer: opening a picture leaves the others as they are."""
     question = state.question()
     answered, result = st.session_state.get("answer", (None, None))
@@ -113,7 +113,7 @@ class _ModelLoading(Exception):
     pass
 
 
-def _show_gallery(library: Library, state: PageState, result: SearchResult) -> None:
+def _show_gallery(library: ServedLibrary, state: PageState, result: SearchResult) -> None:
     zone = _get_timezone()
     detail = None
     if state.view and all(hit.record.id != state.view for hit in result.hits):
@@ -145,7 +145,7 @@ def _get_timezone() -> tzinfo:
 # ---- helpful pages
 
 
-def _show_unavailable(library: Library, error: BucketLensError) -> None:
+def _show_unavailable(library: ServedLibrary, error: BucketLensError) -> None:
     if isinstance(error, LibraryMissing):
         _show_library_missing(library)
     elif isinstance(error, LibraryBusy):
@@ -161,7 +161,7 @@ def _show_unavailable(library: Library, error: BucketLensError) -> None:
         panels.failure("The library cannot be opened", error)
 
 
-def _show_library_missing(library: Library) -> None:
+def _show_library_missing(library: ServedLibrary) -> None:
     settings = library.settings
     options = library_options(settings.data, settings.qdrant.url)
     where = f"for {settings.qdrant.collection} on {settings.qdrant.url}" if settings.qdrant.url else ""
@@ -179,7 +179,7 @@ def _show_library_missing(library: Library) -> None:
     panels.rerun_in(3.0)
 
 
-def _show_empty_library(library: Library, outline: Outline) -> None:
+def _show_empty_library(library: ServedLibrary, outline: Outline) -> None:
     place = library.settings.data, library.settings.qdrant.url
     failed = (
         f"{outline.failed:,} files could not be indexed: `bucketlens failures {library_options(*place)}` tells why."
@@ -193,7 +193,7 @@ def _show_empty_library(library: Library, outline: Outline) -> None:
     panels.rerun_in(3.0)
 
 
-def _show_no_match(library: Library, state: PageState) -> None:
+def _show_no_match(library: ServedLibrary, state: PageState) -> None:
     def count(passing: Filter) -> int:
         return library.ask(lambda index: index.count(passing))
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.domain.image import ImageRecord
 from core.errors import ImageNotIndexed
-from search_ui.library.served_library import Library, Outline
+from search_ui.library.served_library import Outline, ServedLibrary
 from search_ui.page import callbacks, facet_panel, panels
 from search_ui.page.page_state import PageState
 
@@ -14,7 +14,7 @@ _PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", 
 _CROSS = ":material/close:"
 
 
-def show_search_bar(library: Library, outline: Outline, state: PageState) -> PageState:
+def show_search_bar(library: ServedLibrary, outline: Outline, state: PageState) -> PageState:
     """Show the search bar; return the state without reference pictures that are gone."""
     with st.container(key="bar", horizontal=True, vertical_alignment="center", gap="small"):
         panels.brand(outline.images)
@@ -123,7 +123,7 @@ def _show_upload() -> None:
         st.html('<p class="bl-hint">It is used for this search and forgotten when the service ends.</p>')
 
 
-def _show_references(library: Library, state: PageState) -> PageState:
+def _show_references(library: ServedLibrary, state: PageState) -> PageState:
     like = find_record(library, state.like)
     picture = library.uploads.get(state.upload) if state.upload else None
     gone = []
@@ -163,7 +163,7 @@ def _format_balance(balance: int) -> str:
     return {0: "words only", 50: "evenly", 100: "picture only"}.get(balance, f"{100 - balance} : {balance}")
 
 
-def find_record(library: Library, image_id: str | None) -> ImageRecord | None:
+def find_record(library: ServedLibrary, image_id: str | None) -> ImageRecord | None:
     """Find the image with that id; return None where it is not in the library. Raises LibraryBusy."""
     if image_id is None:
         return None

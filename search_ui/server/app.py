@@ -17,7 +17,7 @@ from search_ui.api.app import Api
 from search_ui.api.etag import respond_with_etag
 from search_ui.library import current_library
 from search_ui.library.live_library import LiveLibrary
-from search_ui.library.served_library import Library
+from search_ui.library.served_library import ServedLibrary
 from search_ui.server.security_headers import SecurityHeaders, write_content_policy
 
 PAGE_SCRIPT = Path(__file__).parent.parent / "page" / "script.py"
@@ -56,7 +56,7 @@ def _serve_thumbnail(live: LiveLibrary, request: Request) -> Response:
     return _send_thumbnail(live.current(), str(request.path_params["image_id"]), request)
 
 
-def _send_thumbnail(library: Library, image_id: str, request: Request) -> Response:
+def _send_thumbnail(library: ServedLibrary, image_id: str, request: Request) -> Response:
     jpeg = library.thumbnail(image_id)
     if jpeg is None:
         return Response(_NOTHING, 404, _FRESH, media_type="image/svg+xml")

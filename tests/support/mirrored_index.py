@@ -1,6 +1,7 @@
 """A library whose questions are answered by its mirror, which is built anew after every write."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,21 @@ from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.index_base.point_codec import caption_payload, dense_vectors, point_payload
+from core.availability.delegating_index import DelegatingIndex
 from core.domain.image import ImageRef
-from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
+from core.ports.vector_index import CaptionUpdate, IndexInfo, Point, SearchableIndex
 from tests.support.fakes import MemoryIndex
 
 _ROWS = 7  # in a segment, so that small libraries have several
 
 
-class MirroredIndex:
+class MirroredIndex(DelegatingIndex):
     """Writes into memory, reads from a mirror. A VectorIndex, which takes what every index takes."""
-
-    backend = "mirror"
 
     def __init__(self, folder: Path, info: IndexInfo, storage: Storage = "float32") -> None:
         self.library = MemoryIndex(info)
         self.mirror = FaissMirror(folder, threads=2)
+        super().__init__(self.mirror)
         self._folder = folder
         self._storage = storage
         self._stale = True
@@ -54,11 +55,12 @@ class MirroredIndex:
     def close(self) -> None:
         self.mirror.close()
 
-    def __getattr__(self, name: str) -> Any:
+    @contextmanager
+    def _calling(self) -> Iterator[SearchableIndex]:
         if self._stale:
             build(self.library, MirrorFolder(self._folder), self._storage, rows=_ROWS)
             self._stale = False
-        return getattr(self.mirror, name)
+        yield self.mirror
 
     def _write(self, name: str, written: Sequence[Any]) -> None:
         getattr(self.library, name)(written)

@@ -1,4 +1,4 @@
-"""Everything that is done with a library's copy, by its folder. FAISS is imported for what needs it alone."""
+"""Everything that is done with a library's mirror, by its folder. FAISS is imported for what needs it alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Mirrors:
-    """Builds, checks and moves the copies in one folder."""
+    """Builds, checks and moves the mirror in one folder."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
@@ -28,7 +28,7 @@ class Mirrors:
         return self._settings.offline or (self._settings.mirror.enabled and (self.folder / "current").is_file())
 
     def open(self) -> Mirror:
-        """The copy, which opens nothing until it is asked."""
+        """The mirror, which opens nothing until it is asked."""
         from core.adapters.faiss_mirror.index import FaissMirror
 
         return FaissMirror(self.folder, self._settings.mirror.threads)
@@ -36,8 +36,8 @@ class Mirrors:
     def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = lambda: None) -> None:
         """Make the mirror equal to the library. Raises LibraryError, and OSError.
 
-        `anew`: whatever was deleted from the library is then in no file of any copy here. `going` is called now and
-        then, and ends it by raising: the copy is then what it was.
+        `anew`: whatever was deleted from the library is then in no file of any generation here. `going` is called
+        now and then, and ends it by raising: the mirror is then what it was.
         """
         from core.adapters.faiss_mirror.builder import build
 
@@ -52,22 +52,22 @@ class Mirrors:
         return None
 
     def verify(self) -> list[tuple[str, str | None]]:
-        """Every generation of the copy, the latest first, with what is wrong with it. Raises MirrorMissing."""
+        """Every generation of the mirror, the latest first, with what is wrong with it. Raises MirrorMissing."""
         return self._generations().verify()
 
     def export(self, path: Path, thumbnails: ThumbnailStore | None) -> "ArchiveSummary":
-        """Pack the copy into a file, which is replaced where there is one.
+        """Pack the mirror into a file, which is replaced where there is one.
 
-        Raises MirrorMissing, MirrorDamaged, TravelFileRefused, DiskFull.
+        Raises MirrorMissing, MirrorDamaged, ArchiveRefused, DiskFull.
         """
         from core.adapters.faiss_mirror.archive.transfer import export
 
         return export(self._generations(), path, thumbnails)
 
     def take_in(self, path: Path, thumbnails: ThumbnailStore, library: IndexVersions) -> "ArchiveSummary":
-        """Have the copy that a file holds, where no library is: its copy would answer for another one.
+        """Import the mirror from a file. Refused beside a library, since it would answer for that one.
 
-        Raises UsageError, TravelFileRefused, DiskFull, LibraryBusy, OSError.
+        Raises UsageError, ArchiveRefused, DiskFull, LibraryBusy, OSError.
         """
         from core.adapters.faiss_mirror.archive.transfer import import_file
 

@@ -20,7 +20,7 @@ class FolderLibrary:
 
     def __init__(self, data: Path, wait_s: float = 2.0) -> None:
         self._data = data
-        self._pointer_file = JsonFile(data / "edition.json")
+        self._pointer_file = JsonFile(data / "edition.json")  # the name that 0.1 gave it
         self._wait_s = wait_s
 
     def open(self, version: str | None = None) -> EdgeIndex:

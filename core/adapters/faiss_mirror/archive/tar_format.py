@@ -1,7 +1,7 @@
-"""A copy of the library in one file, to be carried to where there is no network: a tar of plain files, in this order.
+"""A mirror in one file, to be carried to where there is no network: a tar of plain files, in this order.
 
-    travel.json               what this is, and when the copy was equal to its library
-    mirror/manifest.json      what the copy holds; then its files, with sizes and digests as told there
+    travel.json               what this is, and when the mirror was equal to its library
+    mirror/manifest.json      what the mirror holds; then its files, with sizes and digests as told there
     thumbnails/<id>.jpg       in ascending order of id, where they were wanted
     seal                      the SHA-256 of every byte before it
 
@@ -24,7 +24,7 @@ from typing import IO, BinaryIO, cast
 
 from core.adapters.faiss_mirror.manifest import MANIFEST, FileEntry, Manifest, decode_manifest
 from core.domain.ids import POINT_ID
-from core.errors import BucketLensError, TravelFileRefused
+from core.errors import ArchiveRefused, BucketLensError
 from core.errors.hints import Advice, ExportMirror
 
 FORMAT = 1
@@ -53,7 +53,7 @@ class ArchiveWriter:
         self._add(_MIRROR + MANIFEST, manifest.encode())
 
     def add_file(self, name: str, path: Path) -> FileEntry:
-        """A file of the copy; how it was when it was read."""
+        """A file of the mirror; how it was when it was read."""
         with path.open("rb") as file:
             read = _HashingFile(file)
             info = tarfile.TarInfo(_MIRROR + name)
@@ -86,9 +86,9 @@ class ArchiveSummary:
 
 
 def check(path: Path) -> ArchiveSummary:
-    """Reads it from end to end. Raises TravelFileRefused unless it is whole and holds nothing but what belongs there.
+    """Reads it from end to end. Raises ArchiveRefused unless it is whole and holds nothing but what belongs there.
 
-    The digests of the copy's own files are left to who unpacks them.
+    The digests of the mirror's own files are left to who unpacks them.
     """
     with _open_tar(path) as tar:
         packed, ends = _ArchiveChecker(path).run(tar)
@@ -101,9 +101,9 @@ def check(path: Path) -> ArchiveSummary:
         sealed, behind = file.read(tarfile.BLOCKSIZE), file.read(2 * tarfile.RECORDSIZE)
         size = file.seek(0, os.SEEK_END)
     if sealed.rstrip(b"\0") != digest.hexdigest().encode():
-        raise TravelFileRefused(path, "is not what was written", _CUT)
+        raise ArchiveRefused(path, "is not what was written", _CUT)
     if behind.strip(b"\0") or size != _whole_size(ends):
-        raise TravelFileRefused(path, "does not end where it should", _CUT)
+        raise ArchiveRefused(path, "does not end where it should", _CUT)
     return packed
 
 
@@ -113,7 +113,7 @@ def _whole_size(ends: int) -> int:
 
 
 def unpack(path: Path, file: Callable[[str, BinaryIO], None], thumbnail: Callable[[str, bytes], None]) -> None:
-    """Hands out what is in a file that `check` let pass. Raises TravelFileRefused, OSError."""
+    """Hands out what is in a file that `check` let pass. Raises ArchiveRefused, OSError."""
     with _open_tar(path) as tar:
         for info in _members(tar):
             found = tar.extractfile(info)
@@ -154,7 +154,7 @@ class _ArchiveChecker:
     def _read(self, tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], name: str) -> bytes:
         info = next(members, None)
         if info is None or info.name != name or info.size > _MAX_TOLD:
-            raise TravelFileRefused(self._path, "holds no mirror of a library", ExportMirror())
+            raise ArchiveRefused(self._path, "holds no mirror of a library", ExportMirror())
         found = tar.extractfile(info)
         assert found is not None
         return found.read()
@@ -165,7 +165,7 @@ class _ArchiveChecker:
             if told["kind"] != "bucketlens-mirror":
                 raise ValueError(told["kind"])
             if told["format"] > FORMAT:
-                raise TravelFileRefused(
+                raise ArchiveRefused(
                     self._path, "was made by a newer BucketLens", Advice("update BucketLens to take it in")
                 )
             return datetime.fromisoformat(told["as_of"]).astimezone(UTC)
@@ -183,8 +183,8 @@ class _ArchiveChecker:
             raise self._refused(f"tells of files that a mirror does not have ({error})") from error
         return manifest
 
-    def _refused(self, problem: str) -> TravelFileRefused:
-        return TravelFileRefused(self._path, problem, _CUT)
+    def _refused(self, problem: str) -> ArchiveRefused:
+        return ArchiveRefused(self._path, problem, _CUT)
 
 
 def _check_names(manifest: Manifest) -> None:
@@ -227,7 +227,7 @@ def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, "r:") as tar:
             yield tar
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise TravelFileRefused(path, f"holds no mirror of a library, or a damaged one ({error})", _CUT) from error
+        raise ArchiveRefused(path, f"holds no mirror of a library, or a damaged one ({error})", _CUT) from error
 
 
 class _HashingFile:

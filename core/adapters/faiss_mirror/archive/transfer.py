@@ -21,7 +21,7 @@ from core.adapters.faiss_mirror.segment import Segment, open_segments
 from core.adapters.faiss_mirror.segment_rewrite import migrate_words
 from core.adapters.local.atomic_write import replacing
 from core.adapters.local.free_space import check_free_space
-from core.errors import BucketLensError, DiskFull, MirrorDamaged, TravelFileRefused
+from core.errors import ArchiveRefused, BucketLensError, DiskFull, MirrorDamaged
 from core.errors.hints import Advice, TryAgain
 from core.ports.local_files import ThumbnailStore
 
@@ -36,7 +36,7 @@ def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) 
     """Packs the generation in use, and the thumbnails of its pictures that are in `thumbnails`, into `path`.
 
     What is at `path` is replaced once the new file is whole. Raises MirrorMissing, MirrorDamaged, DiskFull,
-    TravelFileRefused.
+    ArchiveRefused.
     """
     generation, manifest = _in_use(folder)
     as_of = folder.as_of(manifest)
@@ -57,14 +57,14 @@ def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) 
 def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wait_s: float = 30.0) -> ArchiveSummary:
     """Unpacks such a file as the generation that is in use from then on, under the next name that is free.
 
-    Everything is checked before it is published; where it is refused, what was there stays. Raises TravelFileRefused,
+    Everything is checked before it is published; where it is refused, what was there stays. Raises ArchiveRefused,
     DiskFull, LibraryBusy, and OSError.
     """
     try:
         size = path.stat().st_size
         packed = tar_format.check(path)
     except OSError as error:
-        raise TravelFileRefused(path, f"cannot be read: {error.strerror or error}") from error
+        raise ArchiveRefused(path, f"cannot be read: {error.strerror or error}") from error
     check_free_space(_existing_parent(folder.folder), size)
     with folder.building(wait_s) as unfinished:
         _Unpacker(path, unfinished, packed.manifest, thumbnails).run()
@@ -135,9 +135,9 @@ class _Unpacker:
             segments = open_segments(self.into, self.manifest)
             loads = [(segment.columns.rows, int(np.count_nonzero(segment.live))) for segment in segments]
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise TravelFileRefused(self.path, f"holds a mirror that cannot be opened ({error!r})") from error
+            raise ArchiveRefused(self.path, f"holds a mirror that cannot be opened ({error!r})") from error
         if loads != [(entry.rows, entry.live) for entry in self.manifest.segments]:
-            raise TravelFileRefused(self.path, "holds a mirror with other pictures than it tells of")
+            raise ArchiveRefused(self.path, "holds a mirror with other pictures than it tells of")
         tar_format.unpack(self.path, lambda *_: None, self._thumbnail)
 
     def _file(self, name: str, found: BinaryIO) -> None:
@@ -147,7 +147,7 @@ class _Unpacker:
                 digest.update(piece)
                 file.write(piece)
         if digest.hexdigest() != self.manifest.files[name].sha256:
-            raise TravelFileRefused(
+            raise ArchiveRefused(
                 self.path, f"holds {name}, which is not what was written", Advice("make the file anew")
             )
 
@@ -163,7 +163,7 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(path.parent, shutil.disk_usage(path.parent).free, _LOOK_EVERY) from error
-        raise TravelFileRefused(path, f"cannot be written: {error.strerror or error}") from error
+        raise ArchiveRefused(path, f"cannot be written: {error.strerror or error}") from error
 
 
 def _existing_parent(folder: Path) -> Path:

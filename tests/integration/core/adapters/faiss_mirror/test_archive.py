@@ -14,7 +14,7 @@ from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
-from core.errors import DiskFull, LibraryError, MirrorDamaged, MirrorMissing, TravelFileRefused
+from core.errors import ArchiveRefused, DiskFull, LibraryError, MirrorDamaged, MirrorMissing
 from core.ports.vector_index import IndexInfo
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
 from tests.support.index_queries import nearest
@@ -212,7 +212,7 @@ def test_whatever_is_changed_on_the_way_it_is_refused_and_what_was_there_stays(
     before = there()
     packed.write_bytes(MUTATIONS[n](original, random.Random(n)))
     assert packed.read_bytes() != original
-    with pytest.raises(TravelFileRefused, match=r"carry it over again|export the mirror"):
+    with pytest.raises(ArchiveRefused, match=r"carry it over again|export the mirror"):
         import_file(packed, folder, store)
     assert there() == before
     assert folder.verify() == [("generation-00000001", None)]
@@ -276,7 +276,7 @@ def test_one_of_a_later_version_is_refused_with_what_to_do(packed: Path, elsewhe
 def _refused(path: Path, members: list[tuple[tarfile.TarInfo, bytes]], folder: MirrorFolder, why: str) -> None:
     _sealed(path, members)
     store = MemoryThumbnails()
-    with pytest.raises(TravelFileRefused, match=why):
+    with pytest.raises(ArchiveRefused, match=why):
         import_file(path, folder, store)
     assert not list(store.ids()) and not folder.candidates()
     assert not list(folder.folder.glob(".building"))
@@ -304,10 +304,10 @@ def test_room_is_looked_for_first(
 
 
 def test_where_it_cannot_be_written_or_read_is_said(folder: MirrorFolder, tmp_path: Path) -> None:
-    with pytest.raises(TravelFileRefused, match="cannot be written"):
+    with pytest.raises(ArchiveRefused, match="cannot be written"):
         export(folder, tmp_path / "no" / "such" / "folder.tar", None)
     for place in (tmp_path / "none.tar", tmp_path):
-        with pytest.raises(TravelFileRefused, match="cannot be read"):
+        with pytest.raises(ArchiveRefused, match="cannot be read"):
             import_file(place, MirrorFolder(tmp_path / "there"), MemoryThumbnails())
 
 
