@@ -121,7 +121,5 @@ def _describe_mirror(mirror: dict[str, Any] | None) -> str:
 def _describe_recall(recall: dict[str, Any]) -> str:
     line = f"recall@10 {recall['mean']:.3f} in the last {recall['count']:,} searches of the page that were compared"
     if recall["low"]:
-        line += (
-            f": under {recall['warning']:g}; the setting `search.exact` has the mirror rerank what is found"
-        )
+        line += f": under {recall['warning']:g}; the setting `search.exact` has the mirror rerank what is found"
     return line
