@@ -1,6 +1,7 @@
 """A value that is made once, also where several threads need it at once."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,7 @@ def test_threads_that_come_together_get_the_same_value() -> None:
     together = threading.Barrier(4)
 
     def make() -> object:
+        time.sleep(0.05)  # the others come meanwhile
         made.append(object())
         return made[-1]
 
