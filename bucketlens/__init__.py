@@ -78,18 +78,18 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-    from core.domain.filter_parser import parse_filter
-    from core.domain.filters import Filter, caption_words, oriented
+    from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+    from core.domain.filtering.filters import Filter, caption_words, oriented
+    from core.domain.filtering.parser import parse_filter
     from core.domain.image import ImageRecord
     from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
     from core.domain.result import Hit, SearchResult
     from core.library import Found, Library
 else:
     _MODULES = {
-        "core.domain.conditions": ("Between", "During", "KeyGlob", "KeyPrefix", "Match", "Missing", "Phrase"),
-        "core.domain.filter_parser": ("parse_filter",),
-        "core.domain.filters": ("Filter", "caption_words", "oriented"),
+        "core.domain.filtering.conditions": ("Between", "During", "KeyGlob", "KeyPrefix", "Match", "Missing", "Phrase"),
+        "core.domain.filtering.parser": ("parse_filter",),
+        "core.domain.filtering.filters": ("Filter", "caption_words", "oriented"),
         "core.domain.image": ("ImageRecord",),
         "core.domain.query": ("ImageTerm", "LikeTerm", "Query", "TextTerm", "Weights"),
         "core.domain.result": ("Hit", "SearchResult"),

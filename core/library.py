@@ -7,8 +7,8 @@ from typing import Any, Unpack, overload
 from PIL import Image
 
 from core.bootstrap import Container, load_plots
-from core.domain.filter_parser import parse_filter
-from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
+from core.domain.filtering.filters import EVERYTHING, INDEXED, Filter, caption_words
+from core.domain.filtering.parser import parse_filter
 from core.domain.query import ImageTerm, LikeTerm, Query, QueryKeywords, QueryOptions, Term, TextTerm, Weights
 from core.domain.result import Hit, SearchResult
 from core.imaging.query_image import read_picture

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from core.domain.conditions import Keyword
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Keyword
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from core.availability.delegating_index import DelegatingIndex
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.ports.mirror import Mirror
 from core.ports.rank_lists import Probe, Shortlist, by_score

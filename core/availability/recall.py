@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from core.availability.delegating_index import DelegatingIndex
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import AS_TYPED, MAX_LIMIT, Query
 from core.domain.result import Hit, SearchResult

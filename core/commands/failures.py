@@ -9,7 +9,7 @@ import click
 from core.commands.hints import render_message
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filters import FAILED
+from core.domain.filtering.filters import FAILED
 from core.domain.image import ImageRecord
 from core.ports.scrolling import scroll_all
 from core.text.sanitize import printable

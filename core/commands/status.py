@@ -12,7 +12,7 @@ from core.bootstrap import Container
 from core.commands.hints import render_hint, render_message
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
 from core.errors import BucketLensError
 from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex

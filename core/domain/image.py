@@ -1,9 +1,11 @@
 """What is known of an image, from listing to hit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+from core.domain.metadata import FileText, Precision
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human"]
@@ -20,7 +22,8 @@ class ImageRef:
 
     Where the listing cannot tell, the etag is UNTOLD_ETAG: what was read once is taken to be what is there, unless it
     is to be read `again`. `withheld`: why its bytes cannot be had although it is there, such as an archive that has to
-    be asked first. `captions` are what people wrote of it, where the listing says so.
+    be asked first. `captions` are what people wrote of it, where the listing says so. `sidecars` are the keys of files
+    beside it that tell of it. `pair` is the key of the same picture as RAW or as JPEG.
     """
 
     source: str
@@ -32,6 +35,8 @@ class ImageRef:
     withheld: str | None = None
     captions: tuple[str, ...] = ()
     again: bool = False
+    sidecars: tuple[str, ...] = ()
+    pair: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,11 @@ class ImageRecord:
     appearance. `caption_score` is the cosine of caption vector and image vector. `framing` says what the image vector
     was made of: None of one square of the picture, "tiles" of several (tiling), "imported" of what is not known. A
     failed image has `error` and no vector.
+
+    `incomplete` is the share of the picture that is there, over 0 and under 1; None where it is whole.
+    `taken_at` is what the clock showed where it was taken, labelled UTC. `taken_instant` is the moment, where
+    the offset is known. `taken_from`, `taken_precision` and the values below them are those of core.domain.metadata.
+    `file_texts` is what its file, and the files beside it, say of it. `pair` is that of ImageRef.
     """
 
     id: str
@@ -68,6 +78,19 @@ class ImageRecord:
     captions: tuple[str, ...] = ()
     generated: str | None = None
     framing: Framing | None = None
+    incomplete: float | None = None
+    taken_instant: datetime | None = None
+    taken_from: str | None = None
+    taken_precision: Precision | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    rating: int | None = None
+    file_texts: tuple[FileText, ...] = ()
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    pair: str | None = None
 
     @property
     def ref(self) -> ImageRef:
@@ -90,18 +113,20 @@ def all_texts(caption: str | None, captions: tuple[str, ...], generated: str | N
     return tuple(dict.fromkeys(text for text in (caption, *captions, generated) if text))
 
 
-_TIMES = ("modified_at", "indexed_at", "taken_at")
+TIMES = ("modified_at", "indexed_at", "taken_at", "taken_instant")
+LISTS = ("words", "captions", "keywords", "people")
 _FIELDS = tuple(name for name in ImageRecord.__dataclass_fields__ if name != "id")
 
 
 def to_payload(record: ImageRecord) -> dict[str, Any]:
     """Make the JSON-ready payload of a point: times as RFC 3339, absent values left out, without the id."""
     payload = {name: value for name in _FIELDS if (value := getattr(record, name)) is not None}
-    for name in _TIMES:
+    for name in TIMES:
         if name in payload:
             payload[name] = payload[name].isoformat()
-    payload["words"] = list(record.words)
-    payload["captions"] = list(record.captions)
+    for name in LISTS:
+        payload[name] = list(getattr(record, name))
+    payload["file_texts"] = [asdict(text) for text in record.file_texts]
     if record.width and record.height:
         payload["aspect"] = record.width / record.height  # for filters alone
     return payload
@@ -110,9 +135,10 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
 def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:
     """Invert `to_payload`; keys that it does not know are ignored."""
     values = {name: payload[name] for name in _FIELDS if name in payload}
-    for name in _TIMES:
+    for name in TIMES:
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
-    for name in ("words", "captions"):
+    for name in LISTS:
         values[name] = tuple(values.get(name, ()))
+    values["file_texts"] = tuple(FileText(**text) for text in values.get("file_texts", ()))
     return ImageRecord(id=image_id, **values)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.ids import POINT_ID
 from core.errors import InvalidQuery
 from core.text import analysis

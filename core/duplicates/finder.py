@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import ImageRecord, to_payload
 from core.duplicates.alignment import Placements
 from core.duplicates.groups import components, consistent

@@ -14,8 +14,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.conditions import Match
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.vectors import Matrix, Vector, unit

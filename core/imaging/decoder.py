@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -18,11 +17,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from core.domain.metadata import NO_METADATA, PictureMetadata
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
-from core.imaging.exif import TRANSPOSITIONS, read_exif
 from core.imaging.formats import FORMATS, describe_failure, describe_unidentified
+from core.imaging.metadata.reader import Sidecar, read_metadata
+from core.imaging.orientation import TRANSPOSITIONS, read_orientation
 from core.imaging.tiling import is_long, tile_boxes
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
@@ -56,11 +57,14 @@ class DecodeRequest:
     """What to make of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, or both.
 
     `tiles`: cut a long picture into squares that show all of it undistorted (core.imaging.tiling). Others are one tile.
+    `name` is the name of the file, without its folder, and `sidecars` are files beside it: metadata is read there too.
     """
 
     pixels: PixelSpec | None = None
     thumbnail: int | None = None
     tiles: bool = False
+    name: str = ""
+    sidecars: tuple[Sidecar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,15 @@ class Decoded:
 
     `pixels` is (S, S, 3) uint8 RGB. Where tiles were asked for, it is (T, S, S, 3), T being
     core.imaging.tiling.tile_count of the upright picture. `thumbnail` is a JPEG.
-    `taken_at` is the EXIF time, read as UTC where EXIF has no offset.
-    `content_hash` is the SHA-256 of the bytes in hex.
+    `content_hash` is the SHA-256 of the bytes in hex. `incomplete` is the share of the picture that could be read, over
+    0 and under 1; None where it is whole.
     """
 
     width: int
     height: int
-    taken_at: datetime | None
     content_hash: str
+    metadata: PictureMetadata = NO_METADATA
+    incomplete: float | None = None
     pixels: Pixels | None = None
     thumbnail: bytes | None = None
 
@@ -153,7 +158,8 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
     else:
         file.load()
         width, height = file.size  # a TIFF turns itself while it loads
-    orientation, taken_at = read_exif(file)
+    orientation = read_orientation(file)
+    metadata = read_metadata(file, data, request.name, request.sidecars)
     image = to_srgb(file)
     turn = TRANSPOSITIONS.get(orientation)
     if turn is not None:
@@ -163,8 +169,8 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
     return Decoded(
         width=width,
         height=height,
-        taken_at=taken_at,
         content_hash=content_hash,
+        metadata=metadata,
         pixels=_resize_to_input(image, (width, height), request),
         thumbnail=None if request.thumbnail is None else _encode_thumbnail(image, (width, height), request.thumbnail),
     )

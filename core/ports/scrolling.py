@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord
 
 PAGE_SIZE = 1000  # images

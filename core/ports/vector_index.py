@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from core.domain.conditions import Keyword
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Keyword
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import CaptionOrigin, ImageRecord, ImageRef, ListName, all_texts
 from core.domain.query import Sort
 from core.domain.vectors import Vector

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.domain.query import Guess, Operator, Query
 from core.ports.vector_index import SearchableIndex
 from core.query_language.operators import quote

@@ -2,9 +2,9 @@
 
 import re
 
-from core.domain.conditions import KeyGlob, Phrase
-from core.domain.filter_parser import parse_time_range
-from core.domain.filters import Condition, Filter, caption_words
+from core.domain.filtering.conditions import KeyGlob, Phrase
+from core.domain.filtering.filters import Condition, Filter, caption_words
+from core.domain.filtering.parser import parse_time_range
 from core.domain.query import Operator, OperatorKind
 from core.errors import InvalidQuery
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.query import AS_TYPED, Interpretation, Operator
 from core.errors import InvalidQuery
 from core.query_language import operators

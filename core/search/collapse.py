@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from core.domain.filters import Filter
+from core.domain.filtering.filters import Filter
 from core.domain.result import Hit
 from core.ports.vector_index import SearchableIndex
 

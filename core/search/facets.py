@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from core.domain.conditions import During, Match, Missing, Time
-from core.domain.filters import Condition, Filter, Orientation, oriented
+from core.domain.filtering.conditions import During, Match, Missing, Time
+from core.domain.filtering.filters import Condition, Filter, Orientation, oriented
 from core.domain.query import Sort
 from core.errors import InvalidQuery
 from core.ports.vector_index import SearchableIndex

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 
 from core.domain import model_catalog, vectors
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.query import ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.domain.vectors import Matrix, Vector
 from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from core.domain.conditions import Match, Missing
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Match, Missing
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe
 from core.ports.scrolling import scroll_pages

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypedDict
 
-from core.domain.filter_parser import parse_filter
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.filtering.parser import parse_filter
 from core.domain.query import AS_TYPED, Interpretation, Query, QueryOptions, Term, TextTerm, Weights, merge_weights
 from core.query_language.parser import parse
 

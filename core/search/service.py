@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import AS_TYPED, Query, Weights
 from core.domain.result import Hit, SearchResult

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.domain.filters import Filter
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.domain.query import Query
 from core.domain.result import Hit

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from core.bootstrap import Container
-from core.domain.conditions import Match
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import INDEXED, Filter
 from core.evaluation.evaluator import GroundTruth
 from core.ports.scrolling import scroll_all
 from core.settings import DEMO

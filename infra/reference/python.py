@@ -8,7 +8,8 @@ from typing import Any
 
 import bucketlens
 import core.library
-from core.domain import filters, query
+from core.domain import query
+from core.domain.filtering import filters
 from core.errors import BucketLensError
 from infra.reference.rendering import cell, paragraphs
 

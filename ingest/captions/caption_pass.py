@@ -7,8 +7,8 @@ from itertools import chain, islice
 
 import numpy as np
 
-from core.domain.conditions import Match
-from core.domain.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
 from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec

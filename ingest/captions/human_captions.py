@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from core.domain.conditions import Match
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from ingest.captions.caption_files import CaptionFile, check_length
 from ingest.captions.caption_matcher import CaptionMatcher, NameMatches

@@ -7,7 +7,7 @@ import click
 
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.errors import UsageError
 from ingest.commands.options import store_options
 from ingest.jobs.reindex import carry_captions

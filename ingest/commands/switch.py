@@ -7,7 +7,7 @@ import click
 from core.bootstrap import Container
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, print_note
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.errors import BucketLensError, Notice, UsageError
 from core.index_versions import other_version, previous_version
 from core.text.sanitize import printable

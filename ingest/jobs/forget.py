@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.domain.conditions import Match
-from core.domain.filters import FAILED, INDEXED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import FAILED, INDEXED, Filter
 from core.errors import UsageError
 from core.ports.local_files import ThumbnailStore
 from core.ports.vector_index import VectorIndex

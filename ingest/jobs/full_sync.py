@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from core.domain.conditions import Match
-from core.domain.filters import UNCAPTIONED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import UNCAPTIONED, Filter
 from core.errors import Notice, StoreError, UsageError
 from core.errors.hints import Advice
 from core.ports.image_store import ImageStore, Remote, Selective

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from core.domain.conditions import Match
-from core.domain.filters import UNCAPTIONED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import UNCAPTIONED, Filter
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.ports.image_store import ImageStore, Watchable

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.domain.filters import CAPTIONED
+from core.domain.filtering.filters import CAPTIONED
 from core.domain.image import ImageRecord
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions

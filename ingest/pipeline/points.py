@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from core.domain.conditions import Match
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import UNREAD_ETAG, ImageRecord
+from core.domain.metadata import PictureMetadata
 from core.domain.vectors import Vector
 from core.imaging.decoder import Decoded
 from core.imaging.tiling import is_long
@@ -148,10 +149,30 @@ def _build_decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> Ima
         status="indexed",
         width=decoded.width,
         height=decoded.height,
-        taken_at=decoded.taken_at,
         content_hash=decoded.content_hash,
+        incomplete=decoded.incomplete,
         framing="tiles" if is_long(decoded.width, decoded.height) else None,
+        **metadata_fields(decoded.metadata),
     )
+
+
+def metadata_fields(metadata: PictureMetadata) -> dict[str, Any]:
+    """Return the fields of a record that hold what a picture says of itself."""
+    taken = metadata.taken
+    return {
+        "taken_at": taken and taken.wall_clock,
+        "taken_instant": taken and taken.instant,
+        "taken_from": taken and taken.origin,
+        "taken_precision": taken and taken.precision,
+        "camera": metadata.camera,
+        "lens": metadata.lens,
+        "latitude": metadata.latitude,
+        "longitude": metadata.longitude,
+        "rating": metadata.rating,
+        "file_texts": metadata.texts,
+        "keywords": metadata.keywords,
+        "people": metadata.people,
+    }
 
 
 def _build_record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
@@ -164,6 +185,7 @@ def _build_record(step: Step, fingerprint: str, **fields: Any) -> ImageRecord:
         etag=ref.etag,
         bytes=ref.bytes,
         modified_at=ref.modified_at,
+        pair=ref.pair,
         indexed_at=datetime.now(UTC),
         encoder=fingerprint,
         **fields,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
-from core.domain.conditions import Match
 from core.domain.file_rules import is_hidden, is_rubbish
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex

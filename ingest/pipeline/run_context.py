@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord
 from core.errors import LibraryBusy
 from core.ports.decoder import Decoder

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from core.domain.filters import SEEN
+from core.domain.filtering.filters import SEEN
 from core.domain.image import ImageRecord
 from ingest.pipeline.picture_source import PictureReader, wait_until_done
 from ingest.pipeline.plan import IdSet

@@ -6,7 +6,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import start_wsgi_server
 
-from core.domain.filters import FAILED, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import FAILED, INDEXED, UNCAPTIONED
 from core.errors import InvalidSetting, LibraryError
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.observer import RunOutcome, Stage

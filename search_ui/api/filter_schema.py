@@ -1,8 +1,8 @@
-"""The JSON Schema of a filter: what core.domain.filter_parser.parse_filter reads."""
+"""The JSON Schema of a filter: what core.domain.filtering.parser.parse_filter reads."""
 
 from typing import Any
 
-from core.domain.filter_parser import FILTER_FIELDS, FilterField
+from core.domain.filtering.parser import FILTER_FIELDS, FilterField
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _BOUND: dict[str, Any] = {"type": "number", "minimum": 0}

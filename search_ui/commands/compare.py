@@ -11,7 +11,7 @@ import click
 from core.bootstrap import Container
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filters import CAPTIONED, INDEXED, Filter
+from core.domain.filtering.filters import CAPTIONED, INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Query, TextTerm
 from core.evaluation.evaluator import EvaluationSet

@@ -13,7 +13,7 @@ from rich.table import Table
 from core.bootstrap import Container, load_plots
 from core.commands.options import data_option, json_option, model_option, open_container
 from core.commands.output import finish, table_console
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
 from core.evaluation.evaluator import EvaluationSet, GroundTruth

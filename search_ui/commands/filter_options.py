@@ -11,8 +11,8 @@ import click
 
 from core.bootstrap import Container
 from core.commands.options import Option
-from core.domain.filter_parser import FILTER_FIELDS, FilterField, parse_filter
-from core.domain.filters import Filter, caption_words
+from core.domain.filtering.filters import Filter, caption_words
+from core.domain.filtering.parser import FILTER_FIELDS, FilterField, parse_filter
 from core.domain.query import MAX_LIMIT
 from core.errors import InvalidQuery
 

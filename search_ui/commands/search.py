@@ -9,7 +9,7 @@ from core.bootstrap import Container
 from core.commands.hints import make_library_command, render_message
 from core.commands.options import add_options, data_option, json_option, model_option, offline_option, open_container
 from core.commands.output import finish, table_console
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.query import Query
 from core.domain.result import SearchResult
 from core.text.sanitize import printable

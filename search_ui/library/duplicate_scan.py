@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from core.domain.filters import EVERYTHING
+from core.domain.filtering.filters import EVERYTHING
 from core.duplicates.finder import Duplicates, Group
 from core.errors import BucketLensError, LibraryBusy
 from core.errors.hints import Advice

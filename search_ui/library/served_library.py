@@ -12,7 +12,7 @@ from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch, Searcher
 from core.bootstrap import Container
-from core.domain.filters import FAILED, INDEXED
+from core.domain.filtering.filters import FAILED, INDEXED
 from core.errors import (
     BucketLensError,
     LibraryBusy,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words
+from core.domain.filtering.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.query import Operator
 
 

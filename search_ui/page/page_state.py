@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from core.domain.conditions import Match
-from core.domain.filters import Condition, Filter, caption_words
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import Condition, Filter, caption_words
 from core.domain.ids import POINT_ID
 from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, QueryOptions, Term, TextTerm
 from core.errors import InvalidQuery

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from core.commands.hints import library_options, make_library_command
-from core.domain.filters import INDEXED, Filter
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.query import MAX_LIMIT
 from core.domain.result import Hit, SearchResult
 from core.errors import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from core.domain.filters import EVERYTHING
+from core.domain.filtering.filters import EVERYTHING
 from core.domain.vectors import unit
 from core.duplicates.finder import Duplicates
 from core.ports.vector_index import IndexInfo, Point

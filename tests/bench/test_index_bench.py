@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.conditions import During, KeyGlob
-from core.domain.filters import INDEXED, Filter, caption_words, oriented
+from core.domain.filtering.conditions import During, KeyGlob
+from core.domain.filtering.filters import INDEXED, Filter, caption_words, oriented
 from core.domain.query import Weights
 from core.domain.vectors import Matrix, unit
 from core.ports.rank_lists import Probe

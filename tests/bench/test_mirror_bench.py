@@ -21,7 +21,7 @@ from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.availability.exact_rerank import OVERSAMPLING, RerankedIndex
-from core.domain.filters import EVERYTHING, Filter, caption_words
+from core.domain.filtering.filters import EVERYTHING, Filter, caption_words
 from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.rank_lists import Probe, Shortlist

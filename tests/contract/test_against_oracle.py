@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain.conditions import Match, Missing
-from core.domain.filters import Condition, Filter
+from core.domain.filtering.conditions import Match, Missing
+from core.domain.filtering.filters import Condition, Filter
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point, VectorIndex
 from core.text import analysis
 from tests.support.fakes import MemoryIndex

@@ -12,8 +12,8 @@ from qdrant_client import QdrantClient, models
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.domain.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
-from core.domain.filters import Condition, Filter
+from core.domain.filtering.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
+from core.domain.filtering.filters import Condition, Filter
 from core.domain.image import to_payload
 from core.ports.vector_index import IndexInfo, Point, VectorIndex
 from tests.contract.conftest import BACKENDS

@@ -18,8 +18,8 @@ from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_server.collection import Layout
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.adapters.qdrant_server.library import ServerLibrary
-from core.domain.conditions import Match
-from core.domain.filters import EVERYTHING, FAILED, INDEXED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, FAILED, INDEXED, Filter
 from core.domain.vectors import unit
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable
 from core.ports.rank_lists import Probe

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-from core.domain.filters import INDEXED, Condition, Filter, oriented
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.filters import INDEXED, Condition, Filter, oriented
 from core.domain.image import to_payload
 from core.domain.query import LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.domain.result import Hit

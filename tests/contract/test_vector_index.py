@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-from core.domain.filters import (
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.filters import (
     EVERYTHING,
     FAILED,
     INDEXED,

@@ -17,8 +17,8 @@ from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.domain.conditions import Match
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import CaptionUpdate, Point, SearchableIndex, VectorIndex

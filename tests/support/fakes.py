@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from core.domain.conditions import Keyword
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Keyword
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ImageRef, ListName, from_payload, to_payload
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
@@ -142,7 +142,7 @@ class InlineDecoder:
             small.save(buffer, "JPEG")
             thumbnail = buffer.getvalue()
         digest = hashlib.sha256(data).hexdigest()
-        return Decoded(image.width, image.height, None, digest, pixels, thumbnail)
+        return Decoded(image.width, image.height, digest, pixels=pixels, thumbnail=thumbnail)
 
 
 class MemoryThumbnails:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord
 from core.domain.result import Hit
 from core.domain.vectors import Vector

@@ -178,7 +178,7 @@ class _Worker:
     def decode(self, data: bytes, request: DecodeRequest) -> Decoded:
         deadline = time.monotonic() + self._limits.seconds
         try:
-            self._send(protocol.pack_frame(protocol.pack_request(request), data), deadline)
+            self._send(protocol.pack_request(request, data), deadline)
             header, body = self._receive(protocol.max_body_bytes(request), deadline)
             self._spent = bool(header["retiring"])
             return protocol.read_decoded(header, body, request)

@@ -7,18 +7,19 @@ file has taken over may write into this pipe.
 import json
 import re
 import struct
-from datetime import datetime
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from core.domain import metadata
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
+from core.imaging.metadata.reader import Sidecar
 from core.imaging.tiling import MAX_TILES, tile_count
 
 LENGTHS = struct.Struct("<II")  # of header and body
-MAX_HEADER = 65536
+MAX_HEADER = 2**18
 
 _MAX_SIDE = 2**31
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -31,17 +32,28 @@ def pack_frame(header: dict[str, Any], *body: bytes | memoryview) -> list[bytes 
     return [LENGTHS.pack(len(text), sum(len(part) for part in body)) + text, *body]
 
 
-def pack_request(request: DecodeRequest) -> dict[str, Any]:
-    """Return the header that stands for a request."""
+def pack_request(request: DecodeRequest, data: bytes) -> list[bytes | memoryview]:
+    """Return the frame of a request: its body is the image, and behind it the sidecars."""
     spec = request.pixels
-    pixels = spec and [spec.size, spec.fit, spec.resample]
-    return {"pixels": pixels, "thumbnail": request.thumbnail, "tiles": request.tiles}
+    header = {
+        "pixels": spec and [spec.size, spec.fit, spec.resample],
+        "thumbnail": request.thumbnail,
+        "tiles": request.tiles,
+        "name": request.name,
+        "sidecars": [[sidecar.name, len(sidecar.data)] for sidecar in request.sidecars],
+    }
+    return pack_frame(header, data, *(sidecar.data for sidecar in request.sidecars))
 
 
-def read_request(header: dict[str, Any]) -> DecodeRequest:
-    """Read a request from its header."""
-    pixels = header["pixels"]
-    return DecodeRequest(pixels and PixelSpec(*pixels), header["thumbnail"], header["tiles"])
+def read_request(header: dict[str, Any], body: bytes) -> tuple[DecodeRequest, bytes]:
+    """Read a request and its image from a frame."""
+    end = len(body) - sum(length for _, length in header["sidecars"])
+    data, sidecars = body[:end], []
+    for name, length in header["sidecars"]:
+        sidecars.append(Sidecar(name, body[end : end + length]))
+        end += length
+    pixels = header["pixels"] and PixelSpec(*header["pixels"])
+    return DecodeRequest(pixels, header["thumbnail"], header["tiles"], header["name"], tuple(sidecars)), data
 
 
 def pack_decoded(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
@@ -50,8 +62,9 @@ def pack_decoded(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview
     header = {
         "width": decoded.width,
         "height": decoded.height,
-        "taken_at": decoded.taken_at and decoded.taken_at.isoformat(),
         "content_hash": decoded.content_hash,
+        "metadata": metadata.to_json(decoded.metadata),
+        "incomplete": decoded.incomplete,
         "pixels": len(pixels),
         "thumbnail": decoded.thumbnail is not None,
         "retiring": retiring,
@@ -72,8 +85,8 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
     if "error" in header:
         raise _KINDS[header["error"]](_to_unicode(header["reason"]))
     width, height = int(header["width"]), int(header["height"])
-    taken_at = header["taken_at"] and datetime.fromisoformat(header["taken_at"])
-    if not (0 < width < _MAX_SIDE and 0 < height < _MAX_SIDE and (taken_at is None or taken_at.tzinfo is not None)):
+    incomplete = None if header["incomplete"] is None else float(header["incomplete"])
+    if not (0 < width < _MAX_SIDE and 0 < height < _MAX_SIDE and (incomplete is None or 0 < incomplete < 1)):
         raise ValueError("a decode worker answered what no picture has")
     shape = _expect_shape(request, width, height)
     split = 0 if shape is None else prod(shape)
@@ -84,8 +97,9 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
     return Decoded(
         width=width,
         height=height,
-        taken_at=taken_at,
         content_hash=header["content_hash"],
+        metadata=metadata.from_json(header["metadata"]),
+        incomplete=incomplete,
         pixels=None if shape is None else np.frombuffer(body[:split], np.uint8).reshape(shape),
         thumbnail=None if request.thumbnail is None else bytes(body[split:]),
     )

@@ -48,8 +48,8 @@ def _serve(requests: BinaryIO, answers: BinaryIO, limits: ImageLimits) -> None:
         if len(lengths) < protocol.LENGTHS.size:
             return
         header_bytes, body_bytes = protocol.LENGTHS.unpack(lengths)
-        request = protocol.read_request(json.loads(requests.read(header_bytes)))
-        data = requests.read(body_bytes)
+        header = json.loads(requests.read(header_bytes))
+        request, data = protocol.read_request(header, requests.read(body_bytes))
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE)  # SIGALRM ends it even inside a codec
         try:
             decoded = decode(data, request, limits)

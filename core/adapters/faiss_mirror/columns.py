@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.domain.image import ImageRecord
+from core.domain.image import LISTS, TIMES, ImageRecord
+from core.domain.metadata import FileText
 
 Rows = NDArray[np.int64]  # row numbers of a segment, ascending where nothing else is said
 Mask = NDArray[np.bool_]  # one for every row of a segment
@@ -43,8 +45,20 @@ _FIELDS: dict[str, Any] = {
     "modified_at": _TIME,
     "indexed_at": _TIME,
     "taken_at": _TIME,
+    "incomplete": pa.float64(),
+    "taken_instant": _TIME,
+    "taken_from": _CODED,
+    "taken_precision": _CODED,
+    "camera": _CODED,
+    "lens": _CODED,
+    "latitude": pa.float64(),
+    "longitude": pa.float64(),
+    "rating": pa.int64(),
+    "file_texts": pa.list_(pa.struct({"text": pa.string(), "origin": pa.string()})),
+    "keywords": pa.list_(_CODED),
+    "people": pa.list_(_CODED),
+    "pair": pa.string(),
 }
-TIMES = ("modified_at", "indexed_at", "taken_at")
 
 
 def write_columns(path: Path, records: Sequence[ImageRecord], versions: Sequence[int]) -> None:
@@ -104,15 +118,16 @@ class Columns:
         }
         for name in TIMES:
             told[name] = [None if time is None else _EPOCH + time * _US for time in told[name]]
-        for name in ("words", "captions"):
-            told[name] = [tuple(each) for each in told[name]]
+        for name in LISTS:
+            told[name] = [tuple(each or ()) for each in told[name]]
+        told["file_texts"] = [tuple(FileText(**text) for text in each or ()) for each in told["file_texts"]]
         return [
             ImageRecord(id=image_id, **dict(zip(told, values, strict=True)))
             for image_id, *values in zip(self.names(rows), *told.values(), strict=True)
         ]
 
     def payloads(self, rows: Rows, names: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Some text fields of some rows, as core.domain.conditions.holds reads them."""
+        """Some text fields of some rows, as core.domain.filtering.conditions.holds reads them."""
         picked = self._batch.select(list(names)).take(pa.array(rows, pa.int64()))
         payloads: list[Mapping[str, Any]] = picked.to_pylist()
         return payloads
@@ -129,8 +144,10 @@ def microseconds(time: datetime) -> int:
 
 def _column_value(record: ImageRecord, name: str) -> Any:
     value = getattr(record, name)
-    if name == "words":
+    if name in LISTS:
         return list(dict.fromkeys(value))  # each counts once in a facet
+    if name == "file_texts":
+        return [asdict(text) for text in value]
     return microseconds(value) if name in TIMES and value is not None else value
 
 

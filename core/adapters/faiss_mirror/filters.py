@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.adapters.faiss_mirror.columns import Columns, Mask, microseconds
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
-from core.domain.filters import Condition, Filter
-from core.domain.key_patterns import literal_spellings
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
+from core.domain.filtering.filters import Condition, Filter
+from core.domain.filtering.key_patterns import literal_spellings
 from core.text import analysis
 from core.text.analysis import is_unicode
 

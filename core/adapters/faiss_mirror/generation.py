@@ -16,8 +16,8 @@ from core.adapters.faiss_mirror.columns import Mask, Rows
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.segment import Segment
 from core.adapters.index_base.index_reader import IndexReader
-from core.domain.conditions import Keyword, Match, Missing, Time
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Keyword, Match, Missing, Time
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe

@@ -13,7 +13,7 @@ from core.adapters.faiss_mirror.filters import passing
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
-from core.domain.filters import Filter
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe

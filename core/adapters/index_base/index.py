@@ -10,8 +10,8 @@ import numpy as np
 
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
-from core.domain.conditions import Keyword
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Keyword
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.domain.conditions import Keyword, Time
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Keyword, Time
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from core.adapters.index_base.index_reader import IndexReader
-from core.domain.conditions import During, Missing, Time
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import During, Missing, Time
+from core.domain.filtering.filters import Filter
 from core.domain.query import Sort
 from core.domain.sort_orders import name_key
 from core.ports.rank_lists import Ranking, by_score

@@ -15,8 +15,8 @@ from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
-from core.domain.conditions import Keyword, Match, Time
-from core.domain.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
+from core.domain.filtering.conditions import Keyword, Match, Time
+from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe

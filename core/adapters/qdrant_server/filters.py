@@ -9,10 +9,10 @@ from typing import Any
 
 from qdrant_client import models
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
-from core.domain.filter_simplification import simplify
-from core.domain.filters import Condition, Filter
-from core.domain.key_patterns import literal_spellings
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.domain.filtering.filters import Condition, Filter
+from core.domain.filtering.key_patterns import literal_spellings
+from core.domain.filtering.simplification import simplify
 from core.text import analysis
 from core.text.analysis import is_unicode
 

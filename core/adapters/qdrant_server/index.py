@@ -22,7 +22,7 @@ from core.adapters.qdrant_server.points import (
 from core.adapters.qdrant_server.reader import PAGE, ServerReader
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filters import EVERYTHING
+from core.domain.filtering.filters import EVERYTHING
 from core.domain.image import ImageRef
 from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
 from core.errors.hints import Advice

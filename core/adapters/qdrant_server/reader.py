@@ -13,8 +13,8 @@ from core.adapters.qdrant_server.filters import FilterTranslator, having_id
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.conditions import Keyword, Match, Time
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Keyword, Match, Time
+from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged

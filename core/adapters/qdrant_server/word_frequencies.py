@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from core.domain.filters import WORDED, Filter, holding_word
+from core.domain.filtering.filters import WORDED, Filter, holding_word
 
 KEPT_S = 10.0  # as old the counts may be where another process writes; what this one writes is counted at once
 _MOST = 4096

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS
 from demo.scenes.sample_library import write_pictures
 from tests.e2e.ingest.test_kill import pages

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import INDEXED, caption_words
+from core.domain.filtering.filters import INDEXED, caption_words
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.text.analysis import analyse
 from demo.scenes.sample_library import write_pictures

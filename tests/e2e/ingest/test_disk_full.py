@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from tests.e2e.ingest.test_kill import contents
 from tests.support.processes import keep_run
 from tests.support.processes.commands import bucketlens, environment

@@ -15,7 +15,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.models.clip_encoder import load_encoder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.stores.folder import FolderStore
-from core.domain.filters import FAILED, INDEXED
+from core.domain.filtering.filters import FAILED, INDEXED
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.bootstrap import Container
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
 from core.settings import load_settings
 from tests.support.index_queries import nearest

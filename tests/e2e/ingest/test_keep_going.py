@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import INDEXED, UNCAPTIONED
 from demo.scenes.sample_library import write_pictures
 from tests.support.processes.commands import BUCKETLENS, bucketlens, environment, started
 from tests.support.processes.warm_processes import WarmProcess

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import FAILED, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import FAILED, INDEXED, UNCAPTIONED
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from tests.support.processes import library_run

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import INDEXED
+from core.domain.filtering.filters import INDEXED
 from core.errors import LibraryBusy
 from tests.e2e.ingest.test_kill import contents
 from tests.support.fakes import ColourEncoder

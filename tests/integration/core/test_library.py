@@ -15,8 +15,8 @@ from PIL import Image
 from bucketlens import Library
 from core.adapters.local.plots import MatplotlibPlots
 from core.bootstrap import Container
-from core.domain.conditions import Match
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import Filter
 from core.domain.query import Weights
 from core.domain.result import Hit
 from core.errors import ImageUnreadable, InvalidQuery, InvalidSetting, LibraryMissing, MirrorMissing

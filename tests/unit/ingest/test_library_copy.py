@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.domain.filters import FAILED
+from core.domain.filtering.filters import FAILED
 from core.errors import ModelMismatch
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import IndexInfo

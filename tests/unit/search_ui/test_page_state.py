@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.domain.query import MAX_LIMIT, ImageTerm, LikeTerm, Query, TextTerm
 from core.errors import InvalidQuery
 from core.query_language.parser import MAX_OPERATORS, parse

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from core.domain.filter_parser import FILTER_FIELDS
+from core.domain.filtering.parser import FILTER_FIELDS
 from core.domain.query import OPTIONS, OptionSpec
 from search_ui.api.docs import openapi_document
 from search_ui.api.routes import router

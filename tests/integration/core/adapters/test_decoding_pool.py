@@ -66,7 +66,7 @@ def test_an_answer_is_what_decoding_here_gives(workers: DecodeWorkers) -> None:
     here, there = decode(data, REQUEST, ImageLimits()), workers.submit(data, REQUEST).result()
     assert there.pixels is not None and here.pixels is not None
     assert np.array_equal(there.pixels, here.pixels) and there.thumbnail == here.thumbnail
-    assert (there.width, there.height, there.taken_at, there.content_hash) == (60, 40, None, here.content_hash)
+    assert (there.width, there.height, there.metadata, there.content_hash) == (60, 40, here.metadata, here.content_hash)
 
 
 def test_each_part_alone_and_none(workers: DecodeWorkers) -> None:
@@ -215,7 +215,15 @@ def test_a_worker_that_says_something_else_at_its_start_is_no_fault_of_the_image
         workers.submit(png(), REQUEST).result()
 
 
-HONEST = {"width": 4, "height": 3, "taken_at": None, "content_hash": "0" * 64, "pixels": 0, "thumbnail": False}
+HONEST = {
+    "width": 4,
+    "height": 3,
+    "metadata": {},
+    "incomplete": None,
+    "content_hash": "0" * 64,
+    "pixels": 0,
+    "thumbnail": False,
+}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +232,8 @@ HONEST = {"width": 4, "height": 3, "taken_at": None, "content_hash": "0" * 64, "
         {"width": 10**30},
         {"width": float("inf")},
         {"height": 0},
-        {"taken_at": "2026-03-01T12:00:00"},
+        {"metadata": {"taken": {"clock": "2026-03-01T12:00:00Z", "offset": None, "origin": "EXIF"}}},
+        {"incomplete": 1.5},
         {"content_hash": "\ud800"},
         {"pixels": 5},
         {"error": "KeyboardInterrupt", "reason": ""},

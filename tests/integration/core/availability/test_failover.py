@@ -16,7 +16,7 @@ from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.availability.failover import Failover
 from core.availability.resilient_search import ResilientSearch
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.domain.query import Query, TextTerm
 from core.domain.result import SearchResult
 from core.ports.vector_index import IndexInfo, Point

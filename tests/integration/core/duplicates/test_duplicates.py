@@ -14,7 +14,7 @@ from PIL import Image
 
 import core.duplicates.finder
 from core.bootstrap import Container
-from core.domain.filters import EVERYTHING, caption_words
+from core.domain.filtering.filters import EVERYTHING, caption_words
 from core.domain.ids import point_id
 from core.domain.vectors import Vector
 from core.duplicates.finder import Duplicates

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import wordfreq
 
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.text import analysis
 from infra.make_lemmas import TABLE, render_table
 from tests.support.inflection_tables import every_inflection, joined, pairs, parted, said_often, wrongly

@@ -11,7 +11,7 @@ import pytest
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.json_file import JsonFile
-from core.domain.filters import UNCAPTIONED
+from core.domain.filtering.filters import UNCAPTIONED
 from core.domain.image import ImageRef
 from core.errors import ModelUnavailable, StoreError
 from core.imaging.decoder import ImageLimits

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
-from core.domain.filters import FAILED, INDEXED, UNTOLD, caption_words
+from core.domain.filtering.filters import FAILED, INDEXED, UNTOLD, caption_words
 from core.domain.image import ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits

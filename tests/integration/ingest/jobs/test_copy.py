@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import bucketlens.cli
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import FAILED
+from core.domain.filtering.filters import FAILED
 from core.errors import LibraryBusy, LibraryMissing, UsageError
 from core.ports.vector_index import IndexInfo, VectorIndex
 from ingest.jobs.run_lock import RunLock

@@ -18,7 +18,7 @@ from core.adapters.models.vector_reader import read_vectors
 from core.adapters.stores.folder import FolderStore
 from core.adapters.stores.imported import ImportedStore
 from core.adapters.stores.s3 import S3Store
-from core.domain.filters import INDEXED, caption_words
+from core.domain.filtering.filters import INDEXED, caption_words
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decoder import ImageLimits

@@ -15,7 +15,7 @@ from PIL import Image
 import bucketlens.cli
 from core.adapters.models import clip_encoder
 from core.bootstrap import Container
-from core.domain.filters import CAPTIONED, INDEXED
+from core.domain.filtering.filters import CAPTIONED, INDEXED
 from core.domain.query import Query, TextTerm
 from core.domain.result import SearchResult
 from core.domain.vectors import Matrix

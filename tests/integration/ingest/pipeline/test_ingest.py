@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.stores.folder import FolderStore
-from core.domain.filters import FAILED, INDEXED
+from core.domain.filtering.filters import FAILED, INDEXED
 from core.domain.image import ImageRef
 from core.domain.vectors import Matrix
 from core.errors import ModelUnavailable, StoreError, UsageError

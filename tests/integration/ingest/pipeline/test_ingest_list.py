@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.url_list.store import ListStore
-from core.domain.filters import FAILED, INDEXED, caption_words
+from core.domain.filtering.filters import FAILED, INDEXED, caption_words
 from core.domain.image import ImageRecord
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import ImageStore

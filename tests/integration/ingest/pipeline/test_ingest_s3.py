@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.stores.s3 import S3Store
-from core.domain.filters import FAILED
+from core.domain.filtering.filters import FAILED
 from core.domain.image import ImageRef
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import ImageStore

@@ -14,7 +14,7 @@ from core.adapters.models import clip_encoder
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.bootstrap import Container
-from core.domain.filters import FAILED
+from core.domain.filtering.filters import FAILED
 from core.domain.vectors import Matrix
 from core.errors import LibraryUnreachable
 from core.imaging.decoder import ImageLimits

@@ -9,7 +9,7 @@ import pytest
 from core.availability.exact_rerank import RerankedIndex
 from core.availability.failover import Failover
 from core.availability.resilient_search import ResilientSearch
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.domain.query import LikeTerm, Query
 from core.domain.vectors import unit

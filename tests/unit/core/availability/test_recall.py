@@ -14,8 +14,8 @@ from core.availability.failover import Failover
 from core.availability.recall import ENOUGH, ExactIndex, Recall, is_measurable, measure_recall, recall_at
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch
-from core.domain.conditions import Match
-from core.domain.filters import EVERYTHING, Filter, caption_words
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, Filter, caption_words
 from core.domain.image import ListName
 from core.domain.query import LikeTerm, Query, TextTerm, Weights
 from core.domain.result import SearchResult

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.image import ImageRecord, from_payload, to_payload
+from core.domain.metadata import PRECISIONS, FileText
 from core.domain.result import Hit, SearchResult
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
@@ -44,6 +45,17 @@ def records(draw: st.DrawFn) -> ImageRecord:
         width=draw(st.none() | st.integers(1, 10**5)),
         height=draw(st.none() | st.integers(1, 10**5)),
         taken_at=draw(st.none() | times),
+        incomplete=draw(st.none() | st.floats(0.01, 0.99)),
+        taken_instant=draw(st.none() | times),
+        taken_from=draw(OPTIONAL_TEXT),
+        taken_precision=draw(st.none() | st.sampled_from(PRECISIONS)),
+        camera=draw(OPTIONAL_TEXT),
+        latitude=draw(st.none() | st.floats(-90, 90)),
+        rating=draw(st.none() | st.integers(0, 5)),
+        file_texts=tuple(draw(st.lists(st.builds(FileText, st.text(), st.text()), max_size=2))),
+        keywords=tuple(draw(st.lists(st.text(max_size=5), max_size=3))),
+        people=tuple(draw(st.lists(st.text(max_size=5), max_size=3))),
+        pair=draw(OPTIONAL_TEXT),
         content_hash=draw(OPTIONAL_TEXT),
         caption=draw(OPTIONAL_TEXT),
         caption_origin=draw(st.sampled_from([None, "generated", "human"])),

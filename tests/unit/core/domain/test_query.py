@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.conditions import Match, Missing
-from core.domain.filters import EVERYTHING, FAILED, INDEXED, UNCAPTIONED, Condition, Filter, caption_words
+from core.domain.filtering.conditions import Match, Missing
+from core.domain.filtering.filters import EVERYTHING, FAILED, INDEXED, UNCAPTIONED, Condition, Filter, caption_words
 from core.domain.query import MAX_LIMIT, MAX_TEXT, ImageTerm, LikeTerm, Query, TextTerm, Weights, merge_weights
 from core.errors import InvalidQuery
 

@@ -203,19 +203,24 @@ def with_time(taken: object, offset: object = None) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("taken", "offset", "expected"),
+    ("taken", "offset", "clock", "instant"),
     [
-        ("2021:05:06 07:08:09", None, datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)),
-        ("2021:05:06 07:08:09", "+02:00", datetime(2021, 5, 6, 5, 8, 9, tzinfo=UTC)),
-        ("2021:12:31 23:30:00", "-05:30", datetime(2022, 1, 1, 5, 0, tzinfo=UTC)),
-        ("2021:05:06 07:08:09", "noon", datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)),
-        ("0000:00:00 00:00:00", None, None),
-        ("0001:01:01 00:00:00", "+09:00", None),
-        ("yesterday", None, None),
+        ("2021:05:06 07:08:09", None, "2021-05-06T07:08:09", None),
+        ("2021:05:06 07:08:09", "+02:00", "2021-05-06T07:08:09", datetime(2021, 5, 6, 5, 8, 9, tzinfo=UTC)),
+        ("2021:12:31 23:30:00", "-05:30", "2021-12-31T23:30:00", datetime(2022, 1, 1, 5, 0, tzinfo=UTC)),
+        ("2021:05:06 07:08:09", "noon", "2021-05-06T07:08:09", None),
+        ("0001:01:01 00:00:00", "+09:00", "0001-01-01T00:00:00", None),
     ],
 )
-def test_time_taken(taken: str, offset: str | None, expected: datetime | None) -> None:
-    assert decode(with_time(taken, offset), BOTH, LIMITS).taken_at == expected
+def test_time_taken(taken: str, offset: str | None, clock: str, instant: datetime | None) -> None:
+    told = decode(with_time(taken, offset), BOTH, LIMITS).metadata.taken
+    assert told is not None
+    assert (told.clock, told.instant) == (datetime.fromisoformat(clock), instant)
+
+
+@pytest.mark.parametrize("taken", ["0000:00:00 00:00:00", "yesterday"])
+def test_no_time_taken(taken: str) -> None:
+    assert decode(with_time(taken, None), BOTH, LIMITS).metadata.taken is None
 
 
 def test_thumbnails_carry_no_metadata() -> None:

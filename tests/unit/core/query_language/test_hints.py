@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.domain.filters import Filter
+from core.domain.filtering.filters import Filter
 from core.domain.query import Query, TextTerm
 from core.ports.vector_index import IndexInfo
 from core.query_language import hints

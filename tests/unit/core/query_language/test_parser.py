@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.domain.conditions import Phrase
-from core.domain.filters import Filter, caption_words
+from core.domain.filtering.conditions import Phrase
+from core.domain.filtering.filters import Filter, caption_words
 from core.domain.query import MAX_TEXT, LikeTerm, Query, TextTerm
 from core.errors import InvalidQuery
 from core.query_language.parser import MAX_OPERATORS, parse

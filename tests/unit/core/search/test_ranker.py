@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from core.domain.filters import FAILED, caption_words
+from core.domain.filtering.filters import FAILED, caption_words
 from core.domain.query import LikeTerm, Query, TextTerm, Weights
 from core.errors import InvalidQuery
 from core.ports.rank_lists import Shortlist

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.adapters.local.relevance_scales import CalibrationFiles
-from core.domain.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.domain.vectors import Matrix, unit
 from core.ports.rank_lists import Probe, Shortlist

@@ -4,7 +4,7 @@ from typing import get_type_hints
 
 import pytest
 
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.domain.query import OPTIONS, LikeTerm, OptionSpec, Query, QueryKeywords, QueryOptions, TextTerm, Weights
 from core.errors import InvalidQuery
 from core.query_language.parser import parse

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights

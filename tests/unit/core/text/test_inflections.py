@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.text import analysis, inflections
 from infra.make_lemmas import BY_HAND, NAMES, THINGS
 

@@ -20,8 +20,8 @@ from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
-from core.domain.conditions import Match
-from core.domain.filters import EVERYTHING, INDEXED, Filter, caption_words, oriented
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, INDEXED, Filter, caption_words, oriented
 from core.domain.vectors import unit
 from core.errors import DiskFull, LibraryBusy, MirrorDamaged, MirrorMissing
 from core.ports.vector_index import IndexInfo

@@ -18,7 +18,7 @@ from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.shard import shared_shard
-from core.domain.filters import EVERYTHING, oriented
+from core.domain.filtering.filters import EVERYTHING, oriented
 from core.errors import DiskFull, LibraryBusy, LibraryDamaged, LibraryError, LibraryMissing, ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo
 from tests.support.index_queries import nearest

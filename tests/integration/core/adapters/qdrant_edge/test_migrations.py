@@ -14,7 +14,7 @@ import qdrant_edge as edge
 from core.adapters.qdrant_edge import word_migration
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.errors import DiskFull, LibraryBusy
 from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis

@@ -11,7 +11,7 @@ import pytest
 from core.adapters.qdrant_edge import optimizer
 from core.adapters.qdrant_edge.files import read_manifest
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filters import caption_words
+from core.domain.filtering.filters import caption_words
 from core.errors import DiskFull
 from core.ports.vector_index import IndexInfo
 from tests.support.index_queries import nearest, newest

@@ -21,8 +21,8 @@ from core.adapters.qdrant_server.filters import FIELDS, FilterTranslator
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.adapters.qdrant_server.library import ServerLibrary, alias_to
 from core.adapters.qdrant_server.points import to_server_point
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
-from core.domain.filters import Filter
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
+from core.domain.filtering.filters import Filter
 from core.errors import (
     LibraryDamaged,
     LibraryError,

@@ -11,7 +11,7 @@ from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import METADATA_KEY
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filters import holding_word
+from core.domain.filtering.filters import holding_word
 from core.errors import LibraryError, LibraryReadOnly
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 from core.text.analysis import query_weights, term_hash

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
-from core.domain.filter_parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_time_range
-from core.domain.filters import Filter, caption_words, oriented
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.filters import Filter, caption_words, oriented
+from core.domain.filtering.parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_time_range
 from core.errors import InvalidQuery
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from core.domain.conditions import Between, Field, Match, Missing, Simple, holds
+from core.domain.filtering.conditions import Between, Field, Match, Missing, Simple, holds
 from core.errors import InvalidQuery
 from core.text import analysis
 

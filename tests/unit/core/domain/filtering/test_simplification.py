@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
-from core.domain.filter_simplification import NOTHING, simplify
-from core.domain.filters import EVERYTHING, Condition, Filter
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
+from core.domain.filtering.filters import EVERYTHING, Condition, Filter
+from core.domain.filtering.simplification import NOTHING, simplify
 
 RED, BLUE, DOG = (Match("words", (word,)) for word in ("red", "blue", "dog"))
 WIDE, UNTOLD = Between("width", low=1000), Missing("caption_origin")

@@ -6,8 +6,8 @@ filter asks for elsewhere. So contradictions and repetitions are decided here, b
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from core.domain.conditions import Keyword, Match, Simple
-from core.domain.filters import EVERYTHING, Condition, Filter
+from core.domain.filtering.conditions import Keyword, Match, Simple
+from core.domain.filtering.filters import EVERYTHING, Condition, Filter
 
 NOTHING = Filter(none=(EVERYTHING,))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from core.domain.key_patterns import fits
+from core.domain.filtering.key_patterns import fits
 from core.errors import InvalidQuery
 from core.text import analysis
 
@@ -116,7 +116,7 @@ class KeyPrefix:
 @dataclass(frozen=True, slots=True)
 class KeyGlob:
     """The whole key fits the pattern, in either case: * for any run of characters ("/" too), ? for one, [abc] for one
-    of these. See core.domain.key_patterns.
+    of these. See core.domain.filtering.key_patterns.
     """
 
     pattern: str

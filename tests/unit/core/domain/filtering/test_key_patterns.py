@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.key_patterns import fits, literal_spellings
+from core.domain.filtering.key_patterns import fits, literal_spellings
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from core.domain.conditions import Between, During, KeyGlob, KeyPrefix, Keyword, Match, Missing, Number, Phrase, Time
-from core.domain.filters import Condition, Filter, Orientation, caption_words, oriented
+from core.domain.filtering.conditions import (
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Keyword,
+    Match,
+    Missing,
+    Number,
+    Phrase,
+    Time,
+)
+from core.domain.filtering.filters import Condition, Filter, Orientation, caption_words, oriented
 from core.domain.query import MAX_TEXT
 from core.errors import InvalidQuery
 

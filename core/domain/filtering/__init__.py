@@ -1,0 +1,1 @@
+"""Filters: conditions, how they are joined, parsed, simplified, and matched to keys."""
