@@ -17,6 +17,7 @@ RETRY_SPREAD = 0.2  # of a back-off, so that several libraries do not ask a stor
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = timedelta(days=3650)
 _REPEATED = timedelta(hours=1)  # of local time there is this much twice when summer ends
+_HOUR = 1  # the field of a cron expression
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,7 +55,11 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """Five fields (minute, hour, day, month, weekday) in local time."""
+    """Five fields (minute, hour, day, month, weekday) in local time.
+
+    A time that the clock skips is due as much later as the clock is put forward. A time that comes twice is due the
+    first time. Where the hour is `*`, each hour that passes is an hour: nothing is moved, and all times count.
+    """
 
     expression: str
 
@@ -64,16 +69,29 @@ class Cron:
     def next_after(self, started: datetime, ended: datetime) -> datetime:
         now = ended.astimezone().replace(tzinfo=None)
         times = croniter(self.expression, now - _REPEATED)
+        every_hour = times.expanded[_HOUR] == ["*"]
         found: list[datetime] = []
         while True:
             local: datetime = times.get_next(datetime)
-            first, second = (local.replace(fold=fold).astimezone() for fold in (0, 1))
-            found.extend(due for due in (first, max(first, second)) if due > ended)
+            found.extend(due for due in _moments(local, every_hour=every_hour) if due > ended)
             if found and local > now:
                 return min(found)
 
     def clamp(self, due: datetime, now: datetime) -> datetime:
         return due
+
+
+def _moments(local: datetime, *, every_hour: bool) -> list[datetime]:
+    """Return the moments of a local time without a zone: one, or up to two of a schedule for every hour.
+
+    By `timestamp`: `astimezone` of CPython 3.11 puts a time that the clock skips before the change.
+    """
+    first, second = (datetime.fromtimestamp(local.replace(fold=fold).timestamp(), UTC) for fold in (0, 1))
+    if not every_hour:
+        return [first.astimezone()]
+    if first.astimezone().replace(tzinfo=None) != local:
+        return []
+    return [moment.astimezone() for moment in sorted({first, second})]
 
 
 @dataclass(frozen=True, slots=True)

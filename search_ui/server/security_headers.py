@@ -44,7 +44,8 @@ class SecurityHeaders:
     """ASGI middleware that adds headers, checks the host name and closes Streamlit's own paths.
 
     It answers under the `hosts` alone ("*": any). So no foreign site can read a local library under a name of its own
-    (DNS rebinding).
+    (DNS rebinding). A websocket is for the page of this very address. Streamlit refuses other sites' pages too, but
+    only after it has asked a service outside for the external address of this machine.
     """
 
     def __init__(self, app: ASGIApp, policy: str, hosts: frozenset[str]) -> None:
@@ -61,7 +62,11 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on and add the headers to the response."""
-        if scope["type"] == "lifespan" or (scope["type"] == "websocket" and self._is_allowed(scope)):
+        if scope["type"] == "websocket":
+            allowed = self._is_allowed(scope) and _is_same_origin(scope)
+            await (self._app if allowed else _refuse_websocket)(scope, receive, send)
+            return
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
 
@@ -82,3 +87,14 @@ class SecurityHeaders:
     def _is_allowed(self, scope: Scope) -> bool:
         host = Headers(scope=scope).get("host", "")
         return "*" in self._hosts or _PORT.sub("", host).lower() in self._hosts
+
+
+def _is_same_origin(scope: Scope) -> bool:
+    """Tell whether a websocket is asked for by a page of this address, or by no page at all."""
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2] == headers.get("host", "")
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close", "code": 1008})  # before it is accepted, so that the answer is 403

@@ -37,14 +37,20 @@ def stream(address: str, origin: str) -> int:
 def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "config.toml").write_text(STREAMLITS_OWN)
-    with subprocess.Popen(
-        [*BUCKETLENS, "ui", "--port", "0"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    outside = socket.create_server(("127.0.0.1", 0))
+    proxy = f"http://127.0.0.1:{outside.getsockname()[1]}"
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy) | {"no_proxy": ""}
+    with (
+        outside,
+        subprocess.Popen(
+            [*BUCKETLENS, "ui", "--port", "0"],
+            cwd=tmp_path,
+            env=environment() | proxies,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             address = process.stdout.readline().split()[3]
@@ -52,10 +58,14 @@ def test_it_serves_from_any_folder_and_ends_cleanly_when_interrupted(tmp_path: P
                 assert answer.status == 200
             assert stream(address, origin=address) == 101
             assert stream(address, origin="http://elsewhere.example") == 403
+            assert stream(address, origin="null") == 403
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=20)
         finally:
             process.kill()
+        outside.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has asked for an address outside
+            outside.accept()
     assert process.returncode == 0
     assert "Traceback" not in errors
     assert [path.name for path in tmp_path.iterdir()] == [".streamlit"]

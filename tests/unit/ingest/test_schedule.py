@@ -107,6 +107,47 @@ def test_cron_follows_local_time_through_both_changes_of_the_clock(vienna: None)
     assert {b - a for a, b in pairwise(times[1:])} == {15 * MINUTE}
 
 
+def runs_between(expression: str, start: datetime, end: datetime) -> list[str]:
+    """Return the times in UTC, day and time of day, at which a schedule runs; each run takes a second."""
+    schedule, ended, runs = parse_cron(expression), start - SECOND, []
+    while (due := schedule.next_after(ended, ended)) < end:
+        runs.append(due.astimezone(UTC).strftime("%d %H:%M"))
+        ended = due + SECOND
+    return runs
+
+
+SPRING = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 29, 12, tzinfo=UTC)
+AUTUMN = datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 25, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "spring", "autumn"),
+    [
+        ("30 2 * * *", ["29 01:30"], ["25 00:30"]),
+        ("0 2 * * *", ["29 01:00"], ["25 00:00"]),
+        ("15 0 * * *", ["28 23:15"], ["24 22:15"]),
+        ("15 1 * * *", ["29 00:15"], ["24 23:15"]),
+        ("0 3 * * *", ["29 01:00"], ["25 02:00"]),
+        ("30 2,3 * * *", ["29 01:30"], ["25 00:30", "25 02:30"]),
+        ("0 1-4 * * *", ["29 00:00", "29 01:00", "29 02:00"], ["24 23:00", "25 00:00", "25 02:00", "25 03:00"]),
+        ("*/30 2 * * *", ["29 01:00", "29 01:30"], ["25 00:00", "25 00:30"]),
+        ("@daily", ["28 23:00"], ["24 22:00"]),
+    ],
+)
+def test_a_time_of_day_comes_once_when_the_clock_changes_and_never_early(
+    vienna: None, expression: str, spring: list[str], autumn: list[str]
+) -> None:
+    assert runs_between(expression, *SPRING) == spring
+    assert runs_between(expression, *AUTUMN) == autumn
+
+
+@pytest.mark.parametrize("expression", ["15 * * * *", "@hourly", "*/20 */1 * * *"])
+def test_what_runs_every_hour_runs_in_each_hour_that_passes(vienna: None, expression: str) -> None:
+    for start, end in (SPRING, AUTUMN):
+        runs = runs_between(expression, start, end)
+        assert len(runs) == len(set(runs)) == (72 if "20" in expression else 24)
+
+
 class HandClock:
     def __init__(self) -> None:
         self.time = NOW
