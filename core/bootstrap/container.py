@@ -1,5 +1,6 @@
 """The container of one process's adapters, made from the settings and shared."""
 
+import logging
 import threading
 from collections.abc import Callable
 from functools import cached_property
@@ -29,8 +30,16 @@ if TYPE_CHECKING:
     from core.adapters.qdrant_server.client import Server
 
 
+_log = logging.getLogger(__name__)
+
+PREPARING = "preparing this library for searches by words; that is done once, and takes a moment"
+
+
 class Container:
-    """The adapters of one process, each made at its first use and shared from then on; `close` releases all."""
+    """The adapters of one process, each made at its first use and shared from then on; `close` releases all.
+
+    `announce` is told of work that somebody who waits should know of; by default it goes into the log.
+    """
 
     def __init__(self, settings: Settings, *, version: str | None = None, encoder: Encoder | None = None) -> None:
         """Prepare the adapters, without making any.
@@ -38,6 +47,7 @@ class Container:
         `version` names an index of the library, by default the one in use. `encoder` is one that is loaded already.
         """
         self.settings = settings
+        self.announce: Callable[[str], None] = _log.info
         self.sources = Sources(settings)
         self.files = DataFolder(settings.data)
         self._version = version
@@ -212,7 +222,7 @@ class Container:
 
     @cached_property
     def _prompt_bank(self) -> "PromptCache":
-        return factories.prompt_bank(self.settings)
+        return factories.prompt_bank(self.settings, lambda: self.announce(PREPARING))
 
     @property
     def _patience(self) -> float:

@@ -107,11 +107,11 @@ def mirrors(settings: Settings) -> "Mirrors":
     return Mirrors(settings.data / "mirror", settings)
 
 
-def prompt_bank(settings: Settings) -> "PromptCache":
-    """Return the cache of encoded prompts in a data folder."""
+def prompt_bank(settings: Settings, announce: Callable[[], None]) -> "PromptCache":
+    """Return the cache of encoded prompts in a data folder; `announce` is called before they are encoded."""
     from core.adapters.models.prompt_cache import PromptCache
 
-    return PromptCache(settings.data)
+    return PromptCache(settings.data, announce)
 
 
 def calibration(settings: Settings) -> Calibration:

@@ -8,6 +8,7 @@ import click
 
 from core.bootstrap import Container
 from core.commands.log_config import configure_logging
+from core.commands.output import print_note
 from core.settings import load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,7 +70,9 @@ def open_container(**flags: Any) -> Container:
     url = context.meta.get(f"{_FLAGS}.qdrant_url") if context else None
     settings = load_settings(**{"qdrant_url": url, **flags})
     configure_logging(settings.log.level)
-    return Container(settings)
+    container = Container(settings)
+    container.announce = print_note
+    return container
 
 
 def _remember_flag(context: click.Context, parameter: click.Parameter, given: str | None) -> None:

@@ -56,8 +56,8 @@ class Outline:
 class ServedLibrary:
     """One container for many threads: each adapter is made once, and the model is loaded in the background.
 
-    `load_model` starts loading, and `model` says how far it is. A missing library is looked for at every use. So an
-    open page finds it once the first ingest begins.
+    `load_model` starts loading, `model` says how far it is, and `preparing` what else is done meanwhile. A missing
+    library is looked for at every use. So an open page finds it once the first ingest begins.
     """
 
     def __init__(self, container: Container) -> None:
@@ -68,6 +68,8 @@ class ServedLibrary:
         self._model: ModelState = "asleep"
         self._model_error: BucketLensError | None = None
         self._outline: tuple[float, Outline] | None = None
+        self.preparing: str | None = None
+        container.announce = self._announce
         self.uploads = UploadCache()
         self.duplicates = DuplicateSearch(lambda: self.searched, self.thumbnail)
 
@@ -205,6 +207,7 @@ class ServedLibrary:
         self.failover.warm()
         try:
             self._container.bank(self._encoder())
+            self.preparing = None
         except (LibraryMissing, LibraryBusy, LibraryUnreachable, MirrorMissing):
             self._model = "asleep"
         except BucketLensError as error:
@@ -216,6 +219,10 @@ class ServedLibrary:
         else:
             self._model = "ready"
             self._calibrate()
+
+    def _announce(self, work: str) -> None:
+        log.info("%s", work)
+        self.preparing = work
 
     def _calibrate(self) -> None:
         """Measure the library for strengths. Until that succeeds, searches use a sample of the library."""

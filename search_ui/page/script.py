@@ -67,7 +67,9 @@ def _show_answer(library: ServedLibrary, state: PageState) -> None:
     except LibraryBusy:
         raise
     except _ModelLoading:
-        panels.waiting("Loading the model …", "Your search runs as soon as it is there. Browsing works meanwhile.")
+        title = "Preparing for searches by words …" if library.preparing else "Loading the model …"
+        once = "It is done once in a library. " if library.preparing else ""
+        panels.waiting(title, f"{once}Your search runs as soon as it is there. Browsing works meanwhile.")
         panels.rerun_in(1.0)
         return
     except ModelError as error:

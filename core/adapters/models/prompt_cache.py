@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ _NORM_TOLERANCE = 1e-3
 class PromptCache:
     """A cache of one file in `folder`, for one model and one list of prompts.
 
-    A file that cannot be read or written costs only time.
+    A file that cannot be read or written costs only time. `announce` is called before the prompts are encoded.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, announce: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
+        self._announce = announce
         self._lock = threading.Lock()
         self._cached: tuple[str, Matrix] | None = None
 
@@ -38,6 +40,7 @@ class PromptCache:
         kept = read_array(path)
         if kept is not None and _is_sound(kept, encoder.dimension):
             return kept
+        self._announce()
         bank = encode_bank(encoder)
         write_array(path, bank, replaces="prompts-*.npy")  # others may write it too: what is read is checked
         return bank

@@ -36,7 +36,9 @@ Search = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    return build(tmp_path_factory.mktemp("searched"), COUNT)
+    built = build(tmp_path_factory.mktemp("searched"), COUNT)
+    CliRunner().invoke(search, [UMBRELLA, "--data", str(built.data)])  # the first one prepares the library
+    return built
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def run(library: SmallLibrary) -> Search:
         return result
 
     return run
+
+
+def test_the_first_search_by_words_says_that_it_prepares_the_library(run: Search, library: SmallLibrary) -> None:
+    for path in library.data.glob("prompts-*.npy"):
+        path.unlink()
+    said = [run(*arguments).stderr for arguments in (["--like", library.id_of(1), "--json"], [UMBRELLA, "--json"])]
+    assert said[0] == ""  # a picture needs no words
+    assert said[1] == "Note: preparing this library for searches by words; that is done once, and takes a moment\n"
+    assert run(UMBRELLA, "--json").stderr == ""
 
 
 def test_programs_get_exactly_the_result(run: Search, library: SmallLibrary) -> None:
