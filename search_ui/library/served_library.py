@@ -13,6 +13,7 @@ from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch, Searcher
 from core.bootstrap import Container
 from core.domain.filtering.filters import FAILED, INDEXED
+from core.domain.image import ImageRecord
 from core.errors import (
     BucketLensError,
     LibraryBusy,
@@ -29,6 +30,7 @@ from core.ports.vector_index import SearchableIndex, VectorIndex
 from core.search.service import SearchService
 from core.settings import Settings
 from search_ui.library.duplicate_scan import DuplicateSearch
+from search_ui.library.renderings import LONGER_PX, Renderings
 from search_ui.library.uploads import Upload, UploadCache
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class ServedLibrary:
         self.preparing: str | None = None
         container.announce = self._announce
         self.uploads = UploadCache()
+        self.renderings = Renderings(self._render)
         self.duplicates = DuplicateSearch(lambda: self.searched, self.thumbnail)
 
     @property
@@ -170,9 +173,8 @@ class ServedLibrary:
             thumbnails = self._container.thumbnails
         return thumbnails.get(image_id)
 
-    def original(self, image_id: str) -> bytes:
-        """Read the bytes of an indexed image from its source. Raises ImageNotIndexed, StoreError, LibraryError."""
-        record = self.service.image(image_id)
+    def read_original(self, record: ImageRecord) -> bytes:
+        """Read the bytes of an indexed image from its source. Raises StoreError."""
         return self._container.sources.open(record.source, patience_s=_STORE_PATIENCE).read(record.ref)
 
     def add_upload(self, data: bytes) -> Upload:
@@ -180,6 +182,11 @@ class ServedLibrary:
         preview = self._decoder().submit(data, DecodeRequest(thumbnail=_PREVIEW)).result().thumbnail
         assert preview is not None
         return self.uploads.add(data, preview)
+
+    def _render(self, data: bytes, name: str) -> bytes:
+        jpeg = self._decoder().submit(data, DecodeRequest(thumbnail=LONGER_PX, name=name)).result().thumbnail
+        assert jpeg is not None
+        return jpeg
 
     def close(self) -> None:
         """Stop what runs in the background, and close the index and its mirror."""

@@ -20,6 +20,7 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "id": record.id,
         "thumbnail": f"/thumbnails/{record.id}.jpg",
         "original": f"/originals/{record.id}",
+        "download": f"/downloads/{record.id}",
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
         "words": [plain(word) for word in drop_hidden_lemmas(record.words)],

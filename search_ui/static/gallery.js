@@ -192,9 +192,10 @@ function buildViewer(gallery) {
       shown = face;
       picture.alt = item.caption || item.name;
       side.replaceChildren(...facts(gallery, item));
-      load(picture, item, (told) => {
-        lacking.textContent = told;
-        side.querySelector(".original").hidden = told !== "";
+      load(picture, item, (status) => {
+        lacking.textContent = LACKING[status] ?? "";
+        side.querySelector(".original").hidden = status in LACKING;
+        side.querySelector(".download").hidden = status === 404;
       });
       side.scrollTop = 0;
     }
@@ -215,10 +216,10 @@ function offerDropZone(event) {
   document.querySelector(".st-key-picture button[aria-expanded='false']")?.click();
 }
 
-// The thumbnail at once, the picture itself when it has come. Where it does not come, `say` gets why.
+// The thumbnail at once, the picture itself when it has come. Where it does not come, `say` gets the HTTP status.
 function load(picture, item, say) {
   picture.src = item.thumbnail;
-  say("");
+  say(200);
   if (item.width && item.height) picture.style.setProperty("--whole", `${item.width} / ${item.height}`);
   else picture.style.removeProperty("--whole");
   const address = `${item.original}?whole`; // or an error, and not the thumbnail in its place
@@ -229,14 +230,14 @@ function load(picture, item, say) {
   });
   whole.addEventListener("error", async () => {
     const status = await fetch(address).then((answer) => answer.status, () => 0);
-    if (shown()) say(LACKING[status] ?? "");
+    if (shown()) say(status);
   });
   whole.src = address;
 }
 
 const LACKING = {
   404: "The original cannot be had from here: this is its thumbnail.",
-  415: "Browsers do not show files of this kind: this is its thumbnail.",
+  415: "The original cannot be shown: this is its thumbnail.",
 };
 
 function facts(gallery, item) {
@@ -275,7 +276,11 @@ function facts(gallery, item) {
   whole.href = item.original;
   whole.target = "_blank";
   whole.rel = "noopener";
-  actions.append(like, copy, whole);
+  const file = element("a", "download", "Download");
+  file.href = item.download;
+  file.download = item.name;
+  file.title = "The file as it is, under its own name";
+  actions.append(like, copy, whole, file);
   parts.push(actions);
 
   const list = element("dl");

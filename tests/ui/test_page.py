@@ -5,7 +5,8 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -427,17 +428,62 @@ def test_thumbnails_and_originals_by_id_alone(fetch: Fetch, library: SmallLibrar
         assert b"root:" not in body and "image" not in headers.get("content-type", "")
 
 
-def test_a_picture_that_browsers_do_not_show_comes_as_its_thumbnail(fetch: Fetch, library: SmallLibrary) -> None:
-    path = library.pictures / "scene-010.jpg"
+@contextmanager
+def replaced(path: Path, content: bytes) -> Iterator[None]:
+    """Put another file in the place of a picture for a while."""
     kept = path.read_bytes()
-    with Image.open(path) as image:
-        image.save(path, "TIFF")
+    path.write_bytes(content)
     try:
-        status, headers, body = fetch(f"/originals/{library.id_of(10)}")
+        yield
     finally:
         path.write_bytes(kept)
-    assert (status, headers["content-type"]) == (200, "image/jpeg")
-    assert body == fetch(f"/thumbnails/{library.id_of(10)}.jpg")[2]
+
+
+def as_tiff(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(file, "TIFF")
+    return file.getvalue()
+
+
+def test_a_picture_that_browsers_do_not_show_comes_as_a_rendering(fetch: Fetch, library: SmallLibrary) -> None:
+    image_id = library.id_of(10)
+    with replaced(library.pictures / "scene-010.jpg", as_tiff(3000, 1000)):
+        for path in (f"/originals/{image_id}", f"/originals/{image_id}?whole"):
+            status, headers, body = fetch(path)
+            assert (status, headers["content-type"]) == (200, "image/jpeg")
+            assert Image.open(io.BytesIO(body)).size == (2048, 683)
+        assert fetch(f"/originals/{image_id}", **{"If-None-Match": headers["etag"]})[0] == 304
+    assert Image.open(io.BytesIO(fetch(f"/originals/{image_id}")[2])).size != (2048, 683)
+
+
+def test_what_cannot_be_decoded_comes_as_its_thumbnail(fetch: Fetch, library: SmallLibrary) -> None:
+    image_id = library.id_of(10)
+    with replaced(library.pictures / "scene-010.jpg", b"II*\0 this is no picture any more"):
+        assert fetch(f"/originals/{image_id}?whole")[0] == 415
+        assert fetch(f"/originals/{image_id}")[2] == fetch(f"/thumbnails/{image_id}.jpg")[2]
+
+
+def test_every_file_can_be_downloaded_under_its_own_name(fetch: Fetch, library: SmallLibrary) -> None:
+    status, headers, body = fetch(f"/downloads/{library.id_of(10)}")
+    assert (status, headers["content-type"]) == (200, "application/octet-stream")
+    assert headers["content-disposition"] == "attachment; filename*=utf-8''scene-010.jpg"
+    assert body == (library.pictures / "scene-010.jpg").read_bytes()
+    assert fetch("/downloads/00000000-0000-4000-8000-000000000000")[0] == 404
+
+
+def test_the_large_view_shows_a_tiff_and_offers_its_file(
+    open_page: Opener, address: str, library: SmallLibrary
+) -> None:
+    with replaced(library.pictures / "scene-010.jpg", as_tiff(1200, 600)):
+        page = open_page(f"{address}/?view={library.id_of(10)}")
+        picture = page.locator(".viewer .stage img")
+        expect(picture).to_have_attribute("src", re.compile("/originals/"))
+        assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [1200, 600]
+        expect(page.locator(".viewer .lacking")).to_have_text("")
+        with page.expect_download() as download:
+            page.get_by_text("Download", exact=True).click()
+        assert download.value.suggested_filename == "scene-010.jpg"
+        assert Path(download.value.path()).read_bytes() == (library.pictures / "scene-010.jpg").read_bytes()
 
 
 def test_headers_health_and_closed_doors(fetch: Fetch) -> None:
