@@ -2,16 +2,12 @@
 
 import hashlib
 import io
-import math
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -23,23 +19,10 @@ from core.imaging import png
 from core.imaging.color_profile import to_srgb
 from core.imaging.formats import FORMATS, describe_failure, describe_unidentified
 from core.imaging.metadata.reader import Sidecar, read_metadata
+from core.imaging.model_input import Pixels, PixelSpec, draft_size, encode_thumbnail, resize_to_input
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation
-from core.imaging.tiling import is_long, tile_boxes
 
-Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
-
-
-@dataclass(frozen=True, slots=True)
-class PixelSpec:
-    """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
-
-    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. A picture longer than
-    2 : 1 is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
-    """
-
-    size: int
-    fit: Literal["crop", "squash"]
-    resample: int
+__all__ = ["DecodeRequest", "Decoded", "ImageLimits", "PixelSpec", "Pixels", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +136,7 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
     if fault := _find_fault(file, data):
         raise ImageUnreadable(f"damaged: {fault}")
     if isinstance(file, JpegImageFile):
-        file.draft(None, _draft_size(width, height, request))
+        file.draft(None, draft_size((width, height), request.pixels, request.thumbnail))
         file.load()
     else:
         file.load()
@@ -166,13 +149,14 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
         image = image.transpose(turn)
         if orientation >= 5:
             width, height = height, width
+    size, spec = (width, height), request.pixels
     return Decoded(
         width=width,
         height=height,
         content_hash=content_hash,
         metadata=metadata,
-        pixels=_resize_to_input(image, (width, height), request),
-        thumbnail=None if request.thumbnail is None else _encode_thumbnail(image, (width, height), request.thumbnail),
+        pixels=None if spec is None else resize_to_input(image, size, spec, tiles=request.tiles),
+        thumbnail=None if request.thumbnail is None else encode_thumbnail(image, size, request.thumbnail),
     )
 
 
@@ -183,61 +167,3 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
     if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
         return "its strips do not reach the bottom of the picture"
     return None
-
-
-def _draft_size(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
-    """Compute the least size to decode a JPEG at: twice the model input across, or the whole thumbnail."""
-    share = 0.0
-    if request.pixels is not None:
-        share = 2 * request.pixels.size / min(width, height)
-    if request.thumbnail is not None:
-        share = max(share, request.thumbnail / max(width, height))
-    share = min(share, 1.0)
-    return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
-
-
-def _resize_to_input(image: Image.Image, size: tuple[int, int], request: DecodeRequest) -> Pixels | None:
-    """Make the model input that is asked for; `size` is that of the picture before any draft decoding."""
-    if request.pixels is None:
-        return None
-    if request.tiles:
-        return _cut_tiles(image, size, request.pixels)
-    return _fit_square(image, size, request.pixels)
-
-
-def _cut_tiles(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """Cut a picture into tiles: (T, S, S, 3), each scaled from its own part.
-
-    So a long picture is never enlarged as a whole.
-    """
-    if not is_long(*size):
-        return _fit_square(image, size, spec)[np.newaxis]
-    x, y = image.width / size[0], image.height / size[1]
-    boxes = [
-        (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
-        for left, top, right, bottom in tile_boxes(*size)
-    ]
-    square, resample = (spec.size, spec.size), Image.Resampling(spec.resample)
-    return np.stack([np.asarray(image.resize(square, resample, box=box)) for box in boxes])
-
-
-def _fit_square(image: Image.Image, size: tuple[int, int], spec: PixelSpec) -> Pixels:
-    """Resize to (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
-    side = spec.size
-    resample = Image.Resampling(spec.resample)
-    if spec.fit == "squash" or is_long(*size):
-        return np.asarray(image.resize((side, side), resample))
-    width, height = size
-    scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
-    left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
-    return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
-
-
-def _encode_thumbnail(image: Image.Image, size: tuple[int, int], longer: int) -> bytes:
-    scale = min(1.0, longer / max(size))
-    wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    if wanted != image.size:
-        image = image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
