@@ -1,38 +1,27 @@
 """Image bytes -> upright RGB under limits: model input and thumbnail. Knows Pillow and no model."""
 
 import hashlib
-import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.domain.metadata import NO_METADATA, PictureMetadata
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
+from core.errors.hints import RAISE_BYTES, RAISE_MEMORY, RAISE_PIXELS
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
-from core.imaging.formats import FORMATS, describe_failure, describe_unidentified
+from core.imaging.formats import describe_failure, describe_unidentified
+from core.imaging.limits import ImageLimits
+from core.imaging.loading import Picture, load_part, load_picture
 from core.imaging.metadata.reader import Sidecar, read_metadata
-from core.imaging.model_input import Pixels, PixelSpec, draft_size, encode_thumbnail, resize_to_input
+from core.imaging.model_input import Pixels, PixelSpec, Size, draft_size, encode_thumbnail, resize_to_input
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation
 
 __all__ = ["DecodeRequest", "Decoded", "ImageLimits", "PixelSpec", "Pixels", "decode"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """The limits on one image: bytes, pixels, seconds and memory. An image over them fails by itself."""
-
-    max_bytes: int = 50 * 2**20
-    max_pixels: int = 50_000_000
-    seconds: float = 20.0
-    memory_bytes: int = 1536 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +37,10 @@ class DecodeRequest:
     tiles: bool = False
     name: str = ""
     sidecars: tuple[Sidecar, ...] = ()
+
+    def draft_of(self, size: Size) -> Size:
+        """Compute the least size at which a picture of this size has all that is asked for."""
+        return draft_size(size, self.pixels, self.thumbnail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +77,16 @@ def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     if not data:
         raise ImageUnreadable("the file is empty")
     if len(data) > limits.max_bytes:
-        raise ImageTooLarge(f"{len(data):,} bytes, over the limit of {limits.max_bytes:,}")
+        raise ImageTooLarge(f"{len(data):,} bytes, over the limit of {limits.max_bytes:,}", RAISE_BYTES)
     try:
         with _limit_pillow(limits.max_pixels):
-            return _decode(data, request, limits.max_pixels)
+            return _decode(data, request, limits)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"over the limit of {limits.max_pixels:,} pixels") from error
+        raise ImageTooLarge(f"over the limit of {limits.max_pixels:,} pixels", RAISE_PIXELS) from error
     except MemoryError as error:
-        raise ImageTooLarge("decoding it takes more memory than one image may use") from error
+        raise ImageTooLarge("decoding it takes more memory than one image may use", RAISE_MEMORY) from error
     except UnidentifiedImageError as error:
         raise ImageUnreadable(describe_unidentified(data)) from error
     except Exception as error:  # codecs raise ValueError, SyntaxError, NotImplementedError, struct.error …
@@ -113,57 +106,43 @@ def _limit_pillow(max_pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
-    content_hash = hashlib.sha256(data).hexdigest()
-    try:
-        return _read(data, content_hash, request, max_pixels)
-    except (ImageError, Image.DecompressionBombError, MemoryError):
-        raise
-    except Exception:
-        bare = png.strip_ancillary(data) if data.startswith(png.SIGNATURE) else None
-        if bare is None:
+def _decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
+    """Decode a file that is whole, or else without its ancillary chunks, or else what is there of it."""
+    attempts: list[Callable[[], Picture | None]] = [lambda: load_picture(data, request.draft_of, limits)]
+    if data.startswith(png.SIGNATURE) and (bare := png.strip_ancillary(data)) is not None:
+        attempts.append(lambda: load_picture(bare, request.draft_of, limits))
+    attempts.append(lambda: load_part(data, request.draft_of, limits))
+    first: Exception | None = None
+    for attempt in attempts:
+        try:
+            if (picture := attempt()) is not None:
+                return _make(picture, data, request)
+        except (ImageError, Image.DecompressionBombError, MemoryError):
             raise
-        return _read(bare, content_hash, request, max_pixels)
+        except Exception as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
-def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: int) -> Decoded:
-    file = Image.open(io.BytesIO(data), formats=FORMATS)
-    width, height = file.size
-    if width * height > max_pixels:
-        raise ImageTooLarge(f"{width} × {height} pixels, over the limit of {max_pixels:,}")
-    if width < 1 or height < 1:
-        raise ImageUnreadable(f"damaged: {width} × {height} pixels")
-    if fault := _find_fault(file, data):
-        raise ImageUnreadable(f"damaged: {fault}")
-    if isinstance(file, JpegImageFile):
-        file.draft(None, draft_size((width, height), request.pixels, request.thumbnail))
-        file.load()
-    else:
-        file.load()
-        width, height = file.size  # a TIFF turns itself while it loads
-    orientation = read_orientation(file)
-    metadata = read_metadata(file, data, request.name, request.sidecars)
-    image = to_srgb(file)
+def _make(picture: Picture, data: bytes, request: DecodeRequest) -> Decoded:
+    """Make what is asked for out of a loaded picture."""
+    orientation = read_orientation(picture.file)
+    metadata = read_metadata(picture.file, data, request.name, request.sidecars)
+    image = to_srgb(picture.image)
+    whole, part = picture.size, picture.part
     turn = TRANSPOSITIONS.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
         if orientation >= 5:
-            width, height = height, width
-    size, spec = (width, height), request.pixels
+            whole, part = whole[::-1], part[::-1]
+    spec = request.pixels
     return Decoded(
-        width=width,
-        height=height,
-        content_hash=content_hash,
+        width=whole[0],
+        height=whole[1],
+        content_hash=hashlib.sha256(data).hexdigest(),
         metadata=metadata,
-        pixels=None if spec is None else resize_to_input(image, size, spec, tiles=request.tiles),
-        thumbnail=None if request.thumbnail is None else encode_thumbnail(image, size, request.thumbnail),
+        incomplete=picture.share,
+        pixels=None if spec is None else resize_to_input(image, whole, part, spec, tiles=request.tiles),
+        thumbnail=None if request.thumbnail is None else encode_thumbnail(image, part, request.thumbnail),
     )
-
-
-def _find_fault(file: Image.Image, data: bytes) -> str | None:
-    """Find a fault of the picture that Pillow would not complain of."""
-    if isinstance(file, PngImageFile):
-        return png.find_fault(data)
-    if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
-        return "its strips do not reach the bottom of the picture"
-    return None

@@ -42,18 +42,23 @@ def draft_size(size: Size, spec: PixelSpec | None, thumbnail: int | None) -> Siz
     return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
 
 
-def resize_to_input(image: Image.Image, size: Size, spec: PixelSpec, *, tiles: bool) -> Pixels:
-    """Make the input of a model; `size` is that of the picture before any draft decoding."""
-    return _cut_tiles(image, size, spec) if tiles else _fit_square(image, size, spec)
+def resize_to_input(image: Image.Image, whole: Size, part: Size, spec: PixelSpec, *, tiles: bool) -> Pixels:
+    """Make the input of a model.
+
+    `whole` is the size of the picture before any draft decoding, `part` that of what `image` shows of it.
+    The tiles are as many as the whole picture has; they are spread over the part.
+    """
+    if tiles and is_long(*whole):
+        return _cut_tiles(image, whole, spec)
+    square = _fit_square(image, part, spec)
+    return square[np.newaxis] if tiles else square
 
 
 def _cut_tiles(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
-    """Cut a picture into tiles: (T, S, S, 3), each scaled from its own part.
+    """Cut a long picture into tiles: (T, S, S, 3), each scaled from its own part.
 
     So a long picture is never enlarged as a whole.
     """
-    if not is_long(*size):
-        return _fit_square(image, size, spec)[np.newaxis]
     x, y = image.width / size[0], image.height / size[1]
     boxes = [
         (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
