@@ -66,9 +66,11 @@ _pillow = threading.Lock()
 
 
 def decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
-    """Decode what `request` asks for: the file's first frame, upright, over white where transparent.
+    """Decode what `request` asks for: the picture upright, over white or black where it is transparent.
 
-    Grey of 16 bits or floating point is scaled to 8 bits. Colours are converted to sRGB by the file's profile.
+    Of an animation, the first frame that is not blank is taken. Grey of 16 bits or floating point is scaled to 8 bits.
+    Colours are converted to sRGB by the file's profile. Of a picture that is not whole, model and thumbnail are given
+    the part that is there.
     A JPEG is decoded at the smallest scale of 1, 1/2, 1/4 and 1/8 that keeps twice the model input and the whole
     thumbnail.
     Byte and pixel limits are checked before any pixel is decoded. The caller enforces `seconds` and `memory_bytes`.

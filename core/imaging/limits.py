@@ -21,7 +21,7 @@ class ImageLimits:
 
     max_bytes: int = 200 * 2**20
     max_pixels: int = 500_000_000
-    seconds: float = 20.0
+    seconds: float = 60.0
     memory_bytes: int = 1536 * 2**20
 
 

@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from core.errors import ImageUnreadable
 from core.imaging import png
 from core.imaging.formats import FORMATS
+from core.imaging.frames import find_first_picture, is_blank_animation
 from core.imaging.jpeg import load_jpeg
 from core.imaging.limits import ImageLimits, check_cost
 from core.imaging.model_input import Size
@@ -54,8 +55,9 @@ def load_picture(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture
     file.load()
     if isinstance(file, GifImageFile) and has_missing_pixels(file, _open(data, draft_of, limits)):
         raise DamagedPicture("its picture ends early")
+    frame = find_first_picture(_open(data, draft_of, limits)) if is_blank_animation(file) else None
     size = file.size  # a TIFF turns itself while it loads
-    return Picture(file, reduce_huge(file, draft_of(size)), size, size)
+    return Picture(file, reduce_huge(frame or file, draft_of(size)), size, size)
 
 
 def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | None:

@@ -45,7 +45,7 @@ class DecodeSettings(SettingsGroup):
     """How image files are decoded, and the largest that are accepted."""
 
     workers: int | None = Field(default=None, ge=1, le=256, description="decoding processes; default: one a core")
-    seconds: float = Field(default=20.0, gt=0, description="longest time that one image may take to decode, in seconds")
+    seconds: float = Field(default=60.0, gt=0, description="longest time that one image may take to decode, in seconds")
     memory: int = Field(
         default=1536 * 2**20, ge=64 * 2**20, description="memory in bytes that decoding one image may take"
     )

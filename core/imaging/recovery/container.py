@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from core.imaging.recovery.boxes import find_extents, iterate_boxes
 from core.imaging.recovery.jpeg import OpenPicture
 from core.imaging.recovery.recovered import Recovered, differing_pixels, recover_part
 
 _ZEROS = 64  # bytes at the end of a picture's data that no encoder writes
-_RUN = bytes(16)  # HEVC forbids even four zeros in a row
+_RUNS = {b"hvc1": bytes(16), b"av01": bytes(64)}  # nor these within it: HEVC forbids even four zeros in a row
 _PICTURES = (b"VP8 ", b"VP8L", b"ANMF")
 _MOST_MISSING = 64 * 2**20  # bytes
 _SPARE = 65536  # bytes that a WebP gets beyond its end, which its decoder must not reach
@@ -68,13 +69,14 @@ def recover_contained(data: bytes, open_picture: OpenPicture) -> Recovered | Non
 
 def _find_break(data: bytes) -> int | None:
     """Find where the data of the picture breaks off; None where it does not."""
-    last, start, end = _last_part(data)
+    start, end = _last_part(data)
     if end > len(data):
         return len(data.rstrip(b"\0"))
-    if is_webp(data) and int.from_bytes(data[4:8], "little") + 8 > len(data):
+    if is_boxed(data):
+        runs = (data.find(_RUNS[extent.codec], extent.start, extent.end) for extent in find_extents(data))
+        return next((run for run in runs if run >= 0), None)
+    if int.from_bytes(data[4:8], "little") + 8 > len(data):
         return len(data)
-    if last == b"mdat" and data[8:11] != b"avi" and (run := data.find(_RUN, start, end)) >= 0:
-        return run
     return len(data[:end].rstrip(b"\0")) if end - start >= _ZEROS and _has_zero_tail(data, end) else None
 
 
@@ -82,16 +84,15 @@ def _has_zero_tail(data: bytes, end: int) -> bool:
     return not data[end - _ZEROS : end].strip(b"\0")
 
 
-def _last_part(data: bytes) -> tuple[bytes, int, int]:
-    """Find the chunk or box that holds the picture: its name, and where its data begins and should end."""
+def _last_part(data: bytes) -> tuple[int, int]:
+    """Find the chunk or box that holds the picture, or the one that is cut: where its data begins and should end."""
+    found = len(data), len(data)
     if is_webp(data):
-        for name, start, end in _chunks(data):
-            if name in _PICTURES or end > len(data):
-                return name, start, end
-    found = (b"", len(data), len(data))
-    for name, start, end in _boxes(data):
+        parts = ((start, end) for name, start, end in _chunks(data) if name in _PICTURES or end > len(data))
+        return next(parts, found)
+    for name, start, end in iterate_boxes(data, 0, len(data)):
         if name == b"mdat" or end > len(data):
-            found = (name, start, end)
+            found = start, end
     return found
 
 
@@ -116,23 +117,9 @@ def _keep_whole_pictures(data: bytes) -> bytes | None:
     return bytes(frames)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    position = 0
-    while position + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, position)
-        start = position + 8
-        if length == 1 and position + 16 <= len(data):
-            length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
-        end = len(data) if length == 0 else position + length
-        yield name, start, end
-        if end < start:
-            return
-        position = end
-
-
 def _pad(data: bytes, end: int) -> Iterator[bytes]:
     """Yield the file with different bytes in the place of those that are missing."""
-    _, start, declared = _last_part(data)
+    start, declared = _last_part(data)
     missing = declared - end
     if missing > _MOST_MISSING:
         return
