@@ -30,7 +30,13 @@ OPTIONS: dict[Name, str] = {
 }
 """The options of settings and arguments; those that are missing are settings without one."""
 
-_RECORDED = (hints.TRUST_LIST,)  # hints of reasons that the index keeps as text
+_RECORDED = (  # hints of reasons that the index keeps as text
+    hints.TRUST_LIST,
+    hints.RAISE_BYTES,
+    hints.RAISE_PIXELS,
+    hints.RAISE_MEMORY,
+    hints.RAISE_SECONDS,
+)
 
 
 def render_message(told: BucketLensError | str) -> str:

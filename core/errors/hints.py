@@ -13,6 +13,10 @@ Name = Literal[
     # settings
     "captioner",
     "data",
+    "decode_max_bytes",
+    "decode_max_pixels",
+    "decode_memory",
+    "decode_seconds",
     "list_allow_private",
     "model",
     "qdrant_api_key",
@@ -220,3 +224,10 @@ Hint = (
 
 TRUST_LIST = Configure("if you trust the list, give {} and {}", ("list_allow_private", "retry_failed"))
 """Of the reason that is on record of a picture whose address is in a private network."""
+
+_RAISE = "raise {} and run again with {}"
+RAISE_BYTES = Configure(_RAISE, ("decode_max_bytes", "retry_failed"))
+RAISE_PIXELS = Configure(_RAISE, ("decode_max_pixels", "retry_failed"))
+RAISE_MEMORY = Configure(_RAISE, ("decode_memory", "retry_failed"))
+RAISE_SECONDS = Configure(_RAISE, ("decode_seconds", "retry_failed"))
+"""Of the reasons that are on record of pictures over a limit."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from core.errors.base import BucketLensError
-from core.errors.hints import Hint
+from core.errors.hints import RAISE_SECONDS, Hint
 
 if TYPE_CHECKING:
     from core.domain.image import ImageRef
@@ -18,7 +18,7 @@ class ImageUnreadable(ImageError):
 
 
 class ImageTooLarge(ImageError):
-    """Over the limit of bytes or pixels."""
+    """Over the limit of bytes, pixels or memory. The hint names the setting."""
 
 
 class LinkDead(ImageError):
@@ -33,7 +33,7 @@ class DecoderTimeout(ImageError):
     """The worker that decoded it did not answer in time and was killed. `seconds`: how long it was given."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"decoding took over {seconds:g} s and was stopped")
+        super().__init__(f"decoding took over {seconds:g} s and was stopped", RAISE_SECONDS)
         self.seconds = seconds
 
 

@@ -1,14 +1,16 @@
-"""Pixels of any mode and colour space -> 8-bit sRGB over white."""
+"""Pixels of any mode and colour space -> 8-bit sRGB, over a background where they are transparent."""
 
 import io
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-_WHITE = (255, 255, 255)
+from core.imaging.transparency import flatten
+
 _GREY = ("1", "L", "LA", "La")
 _SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}  # mode -> colour space of a profile that fits
 _CLASSES = ("scnr", "mntr", "prtr", "spac")  # profiles of devices and spaces: those that say how colours look
@@ -17,7 +19,7 @@ _BITS_PER_SAMPLE = 258
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Convert a loaded picture of any mode to 8-bit RGB over white.
+    """Convert a loaded picture of any mode to 8-bit RGB; what is transparent is laid over white or black.
 
     Colours follow its profile; one that is damaged, or does not fit the picture, counts as none.
     """
@@ -38,9 +40,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
     image = (_convert_by_profile(image, profile) if profile else None) or image.convert("RGB")
     if alpha is None:
         return image
-    white = Image.new("RGB", image.size, _WHITE)
-    white.paste(image, mask=alpha)
-    return white
+    return flatten(image, alpha)
 
 
 def _convert_by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
@@ -65,12 +65,12 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit, 32-bit and float grey to L without clipping, or to LA where one value is transparent.
 
-    Samples of up to 16 bits have their own full scale. For others, it is the smallest of 1 (floats), 255, 65535 and
-    the largest value present.
+    The full scale of samples of up to 16 bits is the least of 8, 10, 12, 14 and 16 bits that holds all values. For
+    others, it is the smallest of 1 (floats), 255, 65535 and the largest value present.
     """
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        grey = (values >> (_used_bits(image) - 8)).astype(np.uint8)
+        grey = (values >> (_used_bits(image, values) - 8)).astype(np.uint8)
     else:
         values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
         low, peak = min(0.0, float(values.min())), float(values.max())
@@ -84,7 +84,16 @@ def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     return result
 
 
-def _used_bits(image: Image.Image) -> int:
-    """Return how many bits of a 16-bit sample are used: a TIFF may have 12."""
+def _used_bits(image: Image.Image, values: NDArray[np.uint16]) -> int:
+    """Return how many bits of a 16-bit sample are used: those a TIFF tells of, or a usual number that holds them all.
+
+    Cameras and scanners of 10, 12 or 14 bits leave the upper bits of 16 empty. 14 bits count only where nearly all of
+    their range is used, since dark pictures of 16 bits are not rare.
+    """
     stored = image.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
-    return stored if 8 < stored < 16 else 16
+    if 8 < stored < 16:
+        return int(stored)
+    low, peak = int(values.min()), int(values.max())
+    if low == peak:
+        return 16
+    return next(bits for bits in (8, 10, 12, 14, 16) if peak >> bits == 0 and (bits != 14 or peak > 0.75 * 2**14))

@@ -45,12 +45,16 @@ class DecodeSettings(SettingsGroup):
     """How image files are decoded, and the largest that are accepted."""
 
     workers: int | None = Field(default=None, ge=1, le=256, description="decoding processes; default: one a core")
-    seconds: float = Field(default=20.0, gt=0, description="longest time that one image may take to decode, in seconds")
+    seconds: float = Field(default=60.0, gt=0, description="longest time that one image may take to decode, in seconds")
     memory: int = Field(
         default=1536 * 2**20, ge=64 * 2**20, description="memory in bytes that decoding one image may take"
     )
-    max_bytes: int = Field(default=50 * 2**20, ge=1, description="largest image file that is read, in bytes")
-    max_pixels: int = Field(default=50_000_000, ge=1, description="largest image that is decoded, in pixels")
+    max_bytes: int = Field(default=200 * 2**20, ge=1, description="largest image file that is read, in bytes")
+    max_pixels: int = Field(
+        default=500_000_000,
+        ge=1,
+        description="largest image that is decoded, in pixels; what decoding it takes is limited by decode.memory",
+    )
     thumbnail_px: int = Field(default=448, ge=64, le=2048, description="longer side of a thumbnail, in pixels")
 
     @property

@@ -19,7 +19,7 @@ from typing import Any
 
 from core.adapters.decoding import protocol
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageError, ImageTooLarge
-from core.errors.hints import TryAgain
+from core.errors.hints import RAISE_BYTES, TryAgain
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -55,7 +55,8 @@ class DecodeWorkers:
         """Queue an image, and return the future of its pixels. Raises RuntimeError after `close`."""
         future: Future[Decoded] = Future()
         if len(data) > self._limits.max_bytes:
-            future.set_exception(ImageTooLarge(f"{len(data):,} bytes, over the limit of {self._limits.max_bytes:,}"))
+            reason = f"{len(data):,} bytes, over the limit of {self._limits.max_bytes:,}"
+            future.set_exception(ImageTooLarge(reason, RAISE_BYTES))
             return future
         with self._lock:
             if self._closed:

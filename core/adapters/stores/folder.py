@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote_to_bytes
 from core.domain.file_rules import is_hidden, is_rubbish, no_picture
 from core.domain.image import ImageRef
 from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, SourceNotFound, StoreError
+from core.errors.hints import RAISE_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -144,14 +145,14 @@ class FolderStore:
             if not stat.S_ISREG(found.st_mode):
                 raise ImageUnavailable("is no longer a regular file")
             if found.st_size > self._max_bytes:
-                raise ImageTooLarge(f"{found.st_size:,} bytes, over the limit of {self._max_bytes:,}")
+                raise ImageTooLarge(f"{found.st_size:,} bytes, over the limit of {self._max_bytes:,}", RAISE_BYTES)
             data = _read_at_most(descriptor, self._max_bytes)
         except OSError as error:
             raise _map_read_error(error) from error
         finally:
             os.close(descriptor)
         if data is None:
-            raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
+            raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes", RAISE_BYTES)
         return data
 
     def _identify_excluded(self) -> set[tuple[int, int]]:

@@ -28,7 +28,7 @@ from core.errors import (
     SourceNotFound,
     StoreError,
 )
-from core.errors.hints import Configure
+from core.errors.hints import RAISE_BYTES, Configure
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -99,7 +99,9 @@ class S3Store:
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
         if ref.bytes > self._settings.decode.max_bytes:
-            raise ImageTooLarge(f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
+            raise ImageTooLarge(
+                f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
+            )
         try:
             return self._read_breaker.call(ref.key, partial(self._get, ref))
         except TransientError as error:
@@ -202,7 +204,9 @@ class S3Store:
                     raise ImageChanged(self._describe_current(ref, answer))
                 size = int(answer["ContentLength"])
                 if size > self._settings.decode.max_bytes:
-                    raise ImageTooLarge(f"{size:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
+                    raise ImageTooLarge(
+                        f"{size:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
+                    )
                 data = bytearray()
                 while len(data) <= size and (chunk := body.read(_CHUNK)):
                     data += chunk

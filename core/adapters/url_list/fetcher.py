@@ -21,7 +21,7 @@ from core.adapters.stores.circuit_breaker import TransientError
 from core.adapters.stores.web_address import WebAddress, is_public, parse
 from core.adapters.url_list.host_throttle import HostBusy, HostUnreachable
 from core.errors import ImageTooLarge, LinkDead
-from core.errors.hints import TRUST_LIST
+from core.errors.hints import RAISE_BYTES, TRUST_LIST
 
 _CHUNK = 2**16
 _NO_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
@@ -192,12 +192,12 @@ class WebFetcher:
             raise LinkDead(f"not an image: it is {kind.partition(';')[0]}")
         most, declared = self._limits.max_bytes, headers.get("Content-Length", "")
         if declared.isdecimal() and int(declared) > most:
-            raise ImageTooLarge(f"{int(declared):,} bytes, over the limit of {most:,}")
+            raise ImageTooLarge(f"{int(declared):,} bytes, over the limit of {most:,}", RAISE_BYTES)
         data = bytearray()
         while chunk := answer.read1(_CHUNK, decode_content=True):
             data += chunk
             if len(data) > most:
-                raise ImageTooLarge(f"more than {most:,} bytes, the limit")
+                raise ImageTooLarge(f"more than {most:,} bytes, the limit", RAISE_BYTES)
             if time.monotonic() > deadline:
                 raise TransientError(f"it was not there whole after {self._limits.total_s:g} s", service_wide=False)
         return FetchResponse(bytes(data), _read_validator(headers), _parse_date(headers.get("Last-Modified", "")))

@@ -4,12 +4,14 @@ import fcntl
 import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import termios
 import textwrap
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,13 +80,19 @@ def test_each_part_alone_and_none(workers: DecodeWorkers) -> None:
     assert (neither.pixels, neither.thumbnail, neither.width) == (None, None, 60)
 
 
+def png_header(width: int, height: int) -> bytes:
+    chunks = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT", b"IEND"
+    whole = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(whole)
+
+
 def test_image_errors_keep_their_kind_and_reason(workers: DecodeWorkers) -> None:
     with pytest.raises(ImageUnreadable, match="not an image"):
         workers.submit(b"text", REQUEST).result()
     with pytest.raises(ImageTooLarge, match="pixels"):
-        workers.submit(png(8000, 8000, "white", "1"), REQUEST).result()
+        workers.submit(png_header(30_000, 30_000), REQUEST).result()
     with pytest.raises(ImageTooLarge, match="bytes"):
-        workers.submit(bytes(51 * 2**20), REQUEST).result()
+        workers.submit(bytes(201 * 2**20), REQUEST).result()
 
 
 def test_nothing_runs_until_there_is_something_to_decode_and_nothing_after_closing() -> None:

@@ -173,7 +173,10 @@ def test_twelve_bits_are_scaled_from_twelve() -> None:
     assert decoded.pixels[0, :, 0].tolist() == [255, 127, 0, 64]
 
 
-def test_strips_that_do_not_reach_the_bottom_are_no_picture() -> None:
+def test_of_strips_that_do_not_reach_the_bottom_there_is_as_much_as_they_hold() -> None:
+    short = decode(tiff(8, 40, bytes(16)), DecodeRequest(SMALL), ImageLimits())
+    assert short.height == 40 and short.incomplete == 0.1
+    whole = decode(tiff(8, 4, bytes(16)), DecodeRequest(SMALL), ImageLimits())
+    assert whole.height == 4 and whole.incomplete is None
     with pytest.raises(ImageUnreadable, match="do not reach the bottom"):
-        decode(tiff(8, 40, bytes(16)), DecodeRequest(SMALL), ImageLimits())
-    assert decode(tiff(8, 4, bytes(16)), DecodeRequest(SMALL), ImageLimits()).height == 4
+        decode(tiff(8, 4000, bytes(16)), DecodeRequest(SMALL), ImageLimits())

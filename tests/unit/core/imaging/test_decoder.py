@@ -65,10 +65,9 @@ def test_other_formats_are_refused_by_name(kind: str) -> None:
         (b"", "the file is empty"),
         (b"hello", "not an image of a known format"),
         (b"\x00\x00\x00\x18ftypheic" + bytes(40), "damaged: starts like HEIC"),
-        (encoded(gradient(64, 64), "HEIF")[:-200], "damaged: "),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "damaged: starts like PNG"),
         (encoded(gradient(64, 64), "JPEG")[:500], "damaged: "),
-        (encoded(gradient(64, 64))[:90], "damaged: "),
+        (encoded(gradient(64, 64))[:50], "damaged: "),
         (encoded(gradient(64, 64), "WEBP")[:20], "damaged: "),
     ],
 )
@@ -84,11 +83,14 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def test_a_bomb_is_refused_by_its_header_without_a_warning() -> None:
     before = Image.MAX_IMAGE_PIXELS
-    for side in (8_000, 12_000, 60_000):  # below Pillow's warning, between warning and error, over both
+    for side in (9_000, 13_000, 60_000):  # below Pillow's warning, between warning and error, over both
         header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
         bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-        with pytest.raises(ImageTooLarge, match="50,000,000"):
-            decode(bomb, BOTH, LIMITS)
+        with pytest.raises(
+            ImageTooLarge,
+            match=r"over the limit of 50,000,000.*; raise `decode_max_pixels` and run again with `retry_failed`",
+        ):
+            decode(bomb, BOTH, ImageLimits(max_pixels=50_000_000))
     assert before == Image.MAX_IMAGE_PIXELS
 
 

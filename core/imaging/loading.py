@@ -1,0 +1,104 @@
+"""Image bytes -> pixels as they are stored, whole or as much of them as is there."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from core.errors import ImageUnreadable
+from core.imaging import png
+from core.imaging.formats import FORMATS
+from core.imaging.frames import find_first_picture, is_blank_animation
+from core.imaging.jpeg import load_jpeg
+from core.imaging.limits import ImageLimits, check_cost
+from core.imaging.model_input import Size
+from core.imaging.recovery import container
+from core.imaging.recovery.canvas import has_missing_pixels
+from core.imaging.recovery.gif import is_cut
+from core.imaging.recovery.jpeg import DraftOf
+from core.imaging.recovery.recover import recover
+from core.imaging.recovery.recovered import DamagedPicture
+from core.imaging.reduction import reduce_huge
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A loaded picture, as it is stored.
+
+    `file` is the opened file, for its metadata. `size` is that of the whole picture in pixels, `part` that of the part
+    which `image` shows, perhaps at a smaller scale. `share` is how much of the picture is there; None: all of it.
+    """
+
+    file: Image.Image
+    image: Image.Image
+    size: Size
+    part: Size
+    share: float | None = None
+
+
+def load_picture(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture:
+    """Load a picture that is whole.
+
+    Raises ImageTooLarge, ImageUnreadable, DamagedPicture, and what codecs raise.
+    """
+    file = _open(data, draft_of, limits)
+    if fault := _find_fault(file, data):
+        raise DamagedPicture(fault)
+    size = file.size
+    if isinstance(file, JpegImageFile):
+        image = load_jpeg(file, data, draft_of(size))
+        return Picture(file, reduce_huge(image, draft_of(size)), size, size)
+    file.load()
+    if isinstance(file, GifImageFile) and has_missing_pixels(file, _open(data, draft_of, limits)):
+        raise DamagedPicture("its picture ends early")
+    frame = find_first_picture(_open(data, draft_of, limits)) if is_blank_animation(file) else None
+    size = file.size  # a TIFF turns itself while it loads
+    return Picture(file, reduce_huge(frame or file, draft_of(size)), size, size)
+
+
+def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | None:
+    """Load the part that is there of a picture which is not whole; None where that is next to nothing.
+
+    Raises ImageTooLarge, ImageUnreadable, and what codecs raise. The caller holds the lock on Pillow's global settings.
+    """
+    sizes = list[Size]()
+
+    def open_picture(data: bytes) -> Image.Image:
+        file = _open(data, draft_of, limits)
+        sizes.append(file.size)
+        return file
+
+    if data.startswith(png.SIGNATURE) and not png.has_readable_header(data):
+        return None
+    found = recover(data, open_picture, draft_of)
+    if found is None:
+        return None
+    size = sizes[-1] if isinstance(found.file, JpegImageFile) else found.file.size
+    return Picture(found.file, reduce_huge(found.image, draft_of(size)), size, found.size, found.share)
+
+
+def _open(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Image.Image:
+    """Open a picture without loading it, and check it against the limits."""
+    file = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = file.size
+    if width < 1 or height < 1:
+        raise ImageUnreadable(f"damaged: {width} × {height} pixels")
+    check_cost(file, data, draft_of(file.size), limits)
+    return file
+
+
+def _find_fault(file: Image.Image, data: bytes) -> str | None:
+    """Find a fault of the picture that Pillow would not complain of."""
+    if isinstance(file, PngImageFile):
+        return png.find_fault(data)
+    if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
+        return "its strips do not reach the bottom of the picture"
+    if isinstance(file, GifImageFile) and is_cut(data):
+        return "it is cut off"
+    if container.is_webp(data) or container.is_boxed(data):
+        return container.find_fault(data)
+    return None

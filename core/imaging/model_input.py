@@ -1,0 +1,91 @@
+"""An upright picture -> the square input of a model, whole or in tiles, and the thumbnail."""
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.imaging.tiling import is_long, tile_boxes
+
+Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSpec:
+    """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
+
+    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. A picture longer than
+    2 : 1 is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
+    """
+
+    size: int
+    fit: Literal["crop", "squash"]
+    resample: int
+
+
+Size = tuple[int, int]  # width and height, in pixels
+
+
+def draft_size(size: Size, spec: PixelSpec | None, thumbnail: int | None) -> Size:
+    """Compute the least size to decode a picture at: twice the model input across, or the whole thumbnail."""
+    width, height = size
+    share = 0.0
+    if spec is not None:
+        share = 2 * spec.size / min(width, height)
+    if thumbnail is not None:
+        share = max(share, thumbnail / max(width, height))
+    share = min(share, 1.0)
+    return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
+
+
+def resize_to_input(image: Image.Image, whole: Size, part: Size, spec: PixelSpec, *, tiles: bool) -> Pixels:
+    """Make the input of a model.
+
+    `whole` is the size of the picture before any draft decoding, `part` that of what `image` shows of it.
+    The tiles are as many as the whole picture has; they are spread over the part.
+    """
+    if tiles and is_long(*whole):
+        return _cut_tiles(image, whole, spec)
+    square = _fit_square(image, part, spec)
+    return square[np.newaxis] if tiles else square
+
+
+def _cut_tiles(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
+    """Cut a long picture into tiles: (T, S, S, 3), each scaled from its own part.
+
+    So a long picture is never enlarged as a whole.
+    """
+    x, y = image.width / size[0], image.height / size[1]
+    boxes = [
+        (left * x, top * y, min(right * x, image.width), min(bottom * y, image.height))
+        for left, top, right, bottom in tile_boxes(*size)
+    ]
+    square, resample = (spec.size, spec.size), Image.Resampling(spec.resample)
+    return np.stack([np.asarray(image.resize(square, resample, box=box)) for box in boxes])
+
+
+def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
+    """Resize to (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
+    side = spec.size
+    resample = Image.Resampling(spec.resample)
+    if spec.fit == "squash" or is_long(*size):
+        return np.asarray(image.resize((side, side), resample))
+    width, height = size
+    scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
+    left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+    return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
+
+
+def encode_thumbnail(image: Image.Image, size: Size, longer: int) -> bytes:
+    """Encode a JPEG whose longer side has at most `longer` pixels; `size` is that before any draft decoding."""
+    scale = min(1.0, longer / max(size))
+    wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    if wanted != image.size:
+        image = image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
