@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from core.errors import InvalidCaptionFile
+from core.tables.cells import DELIMITERS, unquote_cell
 from core.text.analysis import is_unicode
-from core.text.table_cells import DELIMITERS, unquote_cell
 
 MAX_LINE = 2**20  # bytes
 MAX_JSON = 512 * 2**20  # bytes
