@@ -1,6 +1,6 @@
 """The inputs of a library: sources of images, and files of vectors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from core.errors import UsageError
@@ -47,6 +47,12 @@ class Sources:
 
     def vectors(self, path: Path, names: Path | None, dimension: int) -> Iterator[VectorRows]:
         """Read the vectors of a file, 500 rows at a time. Raises InvalidVectors."""
-        from core.adapters.models.vector_reader import read_vectors
+        from core.adapters.vector_files.reader import read_vectors
 
         return read_vectors(path, names, dimension, _VECTOR_ROWS)
+
+    def vector_files(self, paths: Iterable[Path]) -> list[Path]:
+        """Return the files of vectors that these paths stand for; a folder stands for those in it."""
+        from core.adapters.vector_files.reader import find_vector_files
+
+        return [file for path in paths for file in find_vector_files(path)]

@@ -35,6 +35,13 @@ class Selective(Protocol):
     ignored: Mapping[str, int]
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A store that has something to say of its last listing beside the images: `remarks`, a sentence each."""
+
+    remarks: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """An image's bytes, and its reference with the etag that it had when they were read."""
@@ -67,13 +74,15 @@ class Nameable(Protocol):
 class VectorRows:
     """Some rows of a file of vectors; `first` is the number of the first one, from 1.
 
-    `vectors` is (N, D) float32 as stored, neither checked nor normalised. Names and captions may be empty.
+    `vectors` is (N, D) float32 as stored, neither checked nor normalised. Names and captions may be empty. `addresses`
+    of the pictures on the web are known besides their names: one a row ("" for none), or none at all.
     """
 
     first: int
     names: Sequence[str]
     captions: Sequence[tuple[str, ...]]
     vectors: Matrix
+    addresses: Sequence[str] = ()
 
 
 @runtime_checkable

@@ -1,13 +1,16 @@
 """Captions that people wrote, from files, for indexed images. Runs after the first pass, and encodes no picture."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
 
 from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
-from ingest.captions.caption_files import CaptionFile, check_length
+from ingest.captions.caption_files import CaptionFile, check_length, explain_bad_rows
 from ingest.captions.caption_matcher import CaptionMatcher, NameMatches
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
 from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
@@ -76,7 +79,7 @@ def _merge_captions(record: ImageRecord, human: tuple[str, ...], *, keep: bool) 
 
 def _match_files(context: RunContext, human_captions: Sequence[SourceCaptions]) -> list[NameMatches]:
     """Find the images that each file names, in one pass over all of their sources."""
-    matchers = [CaptionMatcher(each.file.captions) for each in human_captions]
+    matchers = [CaptionMatcher(each.file.captions, _folder_uri(each.file.path)) for each in human_captions]
     for source in dict.fromkeys(source for each in human_captions for source in each.sources):
         own = [matcher for matcher, each in zip(matchers, human_captions, strict=True) if source in each.sources]
         for page in scroll_while_busy(context.index, Filter(all=(Match("source", (source,)),))):
@@ -84,6 +87,10 @@ def _match_files(context: RunContext, human_captions: Sequence[SourceCaptions]) 
                 for matcher in own:
                     matcher.add_image(record.id, record.key, record.uri)
     return [matcher.match() for matcher in matchers]
+
+
+def _folder_uri(path: Path) -> str:
+    return "file://" + quote(os.fsencode(os.path.realpath(path.parent)))
 
 
 def _report_matches(file: CaptionFile, matches: NameMatches, report: Report) -> None:
@@ -111,5 +118,6 @@ def _report_matches(file: CaptionFile, matches: NameMatches, report: Report) -> 
             f"{file.path}: {len(matches.ambiguous):,} of {total:,} names do not say which image they are of, and were "
             f"left out; give the path within the source instead: {some}"
         )
+    report.notices.extend(explain_bad_rows(file))
     if file.blank:
         report.notices.append(f"{file.path}: {file.blank:,} captions are empty")

@@ -44,7 +44,7 @@ def import_vectors(
                 store_of,
                 lambda path: container.sources.vectors(path, names, context.index.info.dimension),
                 report,
-            ).run(files)
+            ).run(container.sources.vector_files(files))
         )
     finish(
         report.to_dict(),

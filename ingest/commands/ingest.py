@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,18 +205,20 @@ def _dry_run(
     *,
     as_json: bool,
 ) -> None:
-    from ingest.captions.caption_files import read_captions
+    from ingest.captions.caption_files import explain_bad_rows, read_captions
     from ingest.commands.progress import print_table
 
     stores = [container.sources.open(source) for source in sources]
     own = (path for each in container.settings.sources if each.name in sources for path in each.caption_files)
+    notices: list[str] = []
     for path in (*caption_files, *own):
-        read_captions(path)  # raises what a run would
+        notices += explain_bad_rows(read_captions(path))  # raises what a run would
     try:
         index = container.index
     except LibraryMissing:
         index = None
     done = dry_run(stores, index, retry_failed=retry_failed, confirm_deletes=confirm_deletes)
+    done = replace(done, notices=(*notices, *done.notices))
     if not as_json:
         print_table(done)
     held_back = [remark for plan in done.plans for remark in (plan.problem, plan.held_back) if remark]

@@ -9,7 +9,7 @@ from typing import Any
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.errors import Notice, StoreError
-from core.ports.image_store import ImageStore, Selective
+from core.ports.image_store import ImageStore, Remarking, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.jobs.full_sync import select_stores
@@ -83,6 +83,7 @@ def dry_run(
     notices: list[str] = []
     chosen = select_stores([] if index is None else indexed_sources(index), stores, notices)
     plans = tuple(_plan_source(store, index, retry_failed, confirm_deletes) for store in chosen)
+    notices.extend(remark for store in chosen if isinstance(store, Remarking) for remark in store.remarks)
     return DryRun(plans, tuple(notices))
 
 

@@ -8,7 +8,7 @@ from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import UNCAPTIONED, Filter
 from core.errors import Notice, StoreError, UsageError
 from core.errors.hints import Advice
-from core.ports.image_store import ImageStore, Remote, Selective
+from core.ports.image_store import ImageStore, Remarking, Remote, Selective
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
@@ -119,6 +119,8 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
     _log.info("source_listed", source=store.source, images=len(planner.listed), complete=complete)
     if isinstance(store, Selective):
         report.ignored += sum(store.ignored.values())
+    if isinstance(store, Remarking):
+        report.notices.extend(store.remarks)
     _report_archived(store.source, planner.archived + images.archived, report)
     problem = broken or planner.problem
     if problem is not None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,11 +59,11 @@ class VectorImport:
         for path in files:
             refused = 0
             try:
-                modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                 store = self._store_of(path)
                 for rows in self._read(path):
                     if self._context.stop.is_set():
                         break
+                    modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                     refused = self._write_rows(path, store, rows, modified_at, refused)
                     self._done += len(rows.names)
                     yield Progress("images", self._done, None, self._report)
@@ -114,10 +115,7 @@ class VectorImport:
 
     def _parse_row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
         """Check a row, and name its image. Raises ValueError with the reason why it cannot be used."""
-        name = rows.names[n]
-        if not name.strip() or not is_unicode(name):
-            raise ValueError("it has no name")
-        key, uri = store.resolve_name(name)
+        key, uri = _resolve_name(store, rows.names[n], rows.addresses[n] if rows.addresses else "")
         vector = np.asarray(rows.vectors[n], np.float64)
         if not np.isfinite(vector).all():
             raise ValueError("its vector holds NaN or infinite numbers, or is missing")
@@ -156,3 +154,25 @@ class VectorImport:
             words=analyse(*row.captions),
         )
         return Point(record, row.vector, caption)
+
+
+def _resolve_name(store: Nameable, name: str, address: str) -> tuple[str, str]:
+    """Return key and uri of a row's image, by its name, else by its address. Raises ValueError with a reason.
+
+    The uri of an image without a source is its address, where it is known.
+    """
+    address = address if is_unicode(address) else ""
+    if not name.strip() or not is_unicode(name):
+        if not address:
+            raise ValueError("it has no name")
+        return store.resolve_name(address)
+    try:
+        key, uri = store.resolve_name(name)
+    except ValueError:
+        if not address:
+            raise
+        return store.resolve_name(address)
+    if address and uri.startswith("import:"):
+        with suppress(ValueError):
+            return key, store.resolve_name(address)[1]
+    return key, uri

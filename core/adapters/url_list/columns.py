@@ -4,9 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.tables.column_names import find_captions, rank_address
+
 _URL = re.compile(r"\s*https?://\S+\s*", re.IGNORECASE)
-ADDRESS_NAMES = ("image_url", "url", "image", "img_url", "image_link", "picture", "photo", "src", "link", "uri")
-CAPTION = re.compile(r"(captions?|text|alt|alt_text|title|description|sentences?|label)([_ ]?\d+)?", re.IGNORECASE)
+_PICTURE = re.compile(
+    r"[^?#]*\.(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|hei[cf]|avif|jxl|jp2)\s*(?:[?#].*)?", re.IGNORECASE
+)
 _MIN_SHARE = 0.5  # of the cells of an address column hold an address
 
 
@@ -22,41 +25,59 @@ class Columns:
 def detect_columns(sample: Sequence[Sequence[str]], names: Sequence[str] | None = None) -> Columns | None:
     """Detect the columns from the first rows, and from their names where these are known.
 
-    Returns None where no column holds addresses. Caption columns are those with a caption's name. Where no column has a
-    name, it is the only other column of words.
+    Of several columns of addresses, the picture's is preferred to that of its page or thumbnail. Returns None where no
+    column holds addresses. Caption columns are those with a caption's name. Where no column has a name, it is the only
+    other column of words.
     """
     width = max((len(row) for row in sample), default=0)
-    header = names is None and len(sample) > 1 and not any(_is_url(cell) for cell in sample[0])
+    header = names is None and len(sample) > 1 and not any(is_url(cell) for cell in sample[0])
     rows = sample[1:] if header else sample
-    named = [name.strip().lower() for name in (names or (sample[0] if header else []))]
-    shares = [_measure_url_share([row[n] for row in rows if n < len(row) and row[n].strip()]) for n in range(width)]
+    named = list(names or (sample[0] if header else []))
+    columns = [[row[n] for row in rows if n < len(row) and row[n].strip()] for n in range(width)]
+    shares = [_measure_share(cells, _URL) for cells in columns]
     candidates = [n for n in range(width) if shares[n] >= _MIN_SHARE]
     if not candidates:
         return None
-    address = min(candidates, key=lambda n: (_rank_name(named, n), -shares[n], n))
+
+    def rank(n: int) -> tuple[float, float, int]:
+        level: float = rank_address(named[n]) if n < len(named) else 3
+        if level in (2, 3):  # the name says little, so how the addresses end counts more
+            level = (2 if _measure_share(columns[n], _PICTURE) >= _MIN_SHARE else 3) + level / 10
+        return level, -shares[n], n
+
+    address = min(candidates, key=rank)
     others = [n for n in range(max(width, len(named))) if n != address]
-    captions = [n for n in others if n < len(named) and CAPTION.fullmatch(named[n])]
+    captions = [n for n in find_captions(named) if n != address]
     if not captions and not named:
-        wordy = [n for n in others if _is_wordy([row[n] for row in rows if n < len(row)])]
+        wordy = [n for n in others if _is_wordy(columns[n])]
         captions = wordy if len(wordy) == 1 else []
     return Columns(address, tuple(captions), header)
 
 
-def _is_url(cell: str) -> bool:
+def is_url(cell: str) -> bool:
+    """Tell whether a cell is an http(s) address and nothing else."""
     return _URL.fullmatch(cell) is not None
 
 
-def _measure_url_share(cells: Sequence[str]) -> float:
-    return sum(map(_is_url, cells)) / len(cells) if cells else 0.0
+def is_one_column(lines: Sequence[str], delimiter: str) -> bool:
+    """Tell whether lines are addresses with this delimiter in some, and no cells that it divides.
+
+    In a table every line has the delimiter, and what is before the first one is a whole address.
+    """
+    if delimiter == "\t" or not all(is_url(line) for line in lines):
+        return False
+    if not all(delimiter in line for line in lines):
+        return True
+    ends = [line.split(delimiter) for line in lines]
+    whole = all(_PICTURE.fullmatch(cells[0]) for cells in ends) or all(is_url(cells[-1]) for cells in ends)
+    return not whole and not all(re.fullmatch(r"[\w\"' -]*", cells[-1].strip()) for cells in ends)
 
 
-def _rank_name(names: Sequence[str], n: int) -> int:
-    return ADDRESS_NAMES.index(names[n]) if n < len(names) and names[n] in ADDRESS_NAMES else len(ADDRESS_NAMES)
+def _measure_share(cells: Sequence[str], pattern: re.Pattern[str]) -> float:
+    return sum(pattern.fullmatch(cell) is not None for cell in cells) / len(cells) if cells else 0.0
 
 
 def _is_wordy(cells: Sequence[str]) -> bool:
-    """Tell whether most of the cells that are not empty hold two words or more, and no address."""
-    filled = [cell for cell in cells if cell.strip()]
-    return bool(filled) and 2 * sum(
-        len(re.findall(r"[^\W\d_]+", cell)) > 1 and not _is_url(cell) for cell in filled
-    ) > len(filled)
+    """Tell whether most of these cells hold two words or more, and no address."""
+    words = sum(len(re.findall(r"[^\W\d_]+", cell)) > 1 and not is_url(cell) for cell in cells)
+    return bool(cells) and 2 * words > len(cells)

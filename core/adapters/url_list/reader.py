@@ -1,27 +1,27 @@
-"""A reader of lists of pictures on the web: CSV, TSV, JSON Lines or Parquet, recognised by content."""
+"""A reader of lists of pictures on the web: text, CSV, TSV, JSON, Parquet or Arrow, recognised by content."""
 
 import csv
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from core.adapters.url_list.columns import Columns, detect_columns
+from core.adapters.url_list.columns import Columns, detect_columns, is_one_column
 from core.errors import StoreError
 from core.errors.hints import Advice
-from core.text.table_cells import DELIMITERS, unquote_cell
+from core.tables.arrow_rows import open_arrow
+from core.tables.cell_values import clean_text, flatten, to_text, to_texts
+from core.tables.cells import DELIMITERS, split_rows
+from core.tables.json_records import find_records, is_json, is_json_lines, load_document, parse_lines
+from core.tables.sniff import Kind, sniff_kind
+from core.tables.table_error import TableError
+from core.tables.text_lines import TextLines
 
 _SAMPLE = 100
-_BATCH = 1000
-_TAKES = "a list is CSV, TSV, JSON Lines or Parquet with a column of http(s) addresses, and captions if you like"
-_COMPRESSED = (
-    (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "zip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"),
-    (b"(\xb5/\xfd", "zstd"),
+_TAKES = (
+    "a list is text with an address a line, CSV, TSV, JSON, JSON Lines, Parquet or Arrow with a column of http(s) "
+    "addresses, and captions if you like"
 )
 
 
@@ -34,132 +34,139 @@ class Row:
     captions: tuple[str, ...]
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield every row, streamed from the file. Raises StoreError where the list cannot be read to its end."""
+def read_rows(path: Path, remark: Callable[[str], None] = lambda _: None) -> Iterator[Row]:
+    """Yield every row, streamed from the file. Raises StoreError where the list cannot be read to its end.
+
+    `remark` is called with what a person should know of how the file was read.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-        if head.startswith(b"PAR1"):
-            yield from _read_parquet(path)
-            return
-        packed = next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
-        if packed:
-            raise StoreError(f"{path} is packed with {packed}", Advice(f"unpack it first: {_TAKES}"))
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
-            raise StoreError(f"{path} is no text in UTF-8", Advice(_TAKES))
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-            if first == b"[":
-                raise StoreError(
-                    f"{path} is one JSON array", Advice(f"write it as JSON Lines, one object a line: {_TAKES}")
+        kind = sniff_kind(path)
+        if kind != "text":
+            yield from _read_arrow(path, kind)
+        elif is_json(path) and not is_json_lines(path):
+            yield from _read_document(path)
+        else:
+            with TextLines(path, recode=True) as lines:
+                yield from _read_json_lines(lines) if is_json(path) else _read_separated(lines)
+            if lines.recoded_lines:
+                first = ", ".join(map(str, lines.recoded))
+                remark(
+                    f"{path}: {lines.recoded_lines:,} lines are not UTF-8 and were read as Windows-1252, the first of "
+                    f"them line {first}; if they are in another encoding, save the file as UTF-8"
                 )
-            yield from _read_json_lines(path, text) if first == b"{" else _read_separated(path, text)
+    except TableError as error:
+        raise StoreError(f"{path} could not be read whole: {error}", Advice(error.advice or _TAKES)) from error
     except OSError as error:
-        raise StoreError(f"{path} could not be read whole: {error.strerror or error}") from error
+        raise StoreError(f"{path} could not be read whole: {error.strerror or error}", Advice(_TAKES)) from error
 
 
-def _read_separated(path: Path, text: Iterable[str]) -> Iterator[Row]:
-    lines = iter(text)
-    begin = list(islice(lines, _SAMPLE))
-    first = next((line for line in begin if line.strip()), "")
-    found = [each for each in DELIMITERS if each in first]  # those of the others are parts of addresses
-    delimiter = max(found, key=lambda each: sum(each in line for line in begin)) if found else "\t"
-    tabs = delimiter == "\t"
-    # quotation marks in TSV are mostly part of the text; a cell that is quoted as a whole is unquoted below
-    quoting: Any = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    reader = csv.reader(chain(begin, lines), delimiter=delimiter, quoting=quoting)
-    rows = _read_cells(path, reader, tabs)
+def _read_separated(lines: TextLines) -> Iterator[Row]:
+    numbered = lines.numbered()
+    begin = list(islice(numbered, _SAMPLE))
+    texts = [line.rstrip("\r\n") for _, line in begin if line.strip()]
+    found = [each for each in DELIMITERS if texts and each in texts[0]]  # those of the others are parts of addresses
+    delimiter = max(found, key=lambda each: sum(each in line for line in texts)) if found else "\t"
+    every = chain(begin, numbered)
+    rows: Iterator[tuple[int, list[str]]]
+    if is_one_column(texts, delimiter):
+        rows = ((number, [line]) for number, line in every if line.strip())
+    elif delimiter == "\t":
+        rows = ((row.last, row.cells) for row in split_rows(every, delimiter))
+    else:
+        rows = _read_cells(every, delimiter)
     sample = list(islice(rows, _SAMPLE))
     if not sample:
         return
     columns = detect_columns([cells for _, cells in sample])
     if columns is None:
-        raise StoreError(f"{path} has no column of http(s) addresses in its first rows", Advice(_TAKES))
+        raise _no_addresses()
     for number, cells in islice(chain(sample, rows), int(columns.header), None):
         yield _make_row(number, cells, columns)
 
 
-def _read_cells(path: Path, reader: Any, tabs: bool) -> Iterator[tuple[int, list[str]]]:
+def _read_cells(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not empty, each with the number of its last line."""
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise StoreError(
-                f"{path} could not be read whole: line {reader.line_num}: its quotation marks or line ends are "
-                f"broken ({error})"
-            ) from error
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, [unquote_cell(cell) for cell in cells] if tabs else cells
+    last = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal last
+        for last, line in lines:  # noqa: B007
+            yield line
+
+    try:
+        for cells in csv.reader(feed(), delimiter=delimiter):
+            if any(cell.strip() for cell in cells):
+                yield last, cells
+    except csv.Error as error:
+        raise TableError(f"its quotation marks or line ends are broken ({error})", f"line {last}") from error
 
 
 def _make_row(number: int, cells: list[str], columns: Columns) -> Row:
     def at(n: int) -> str:
-        return cells[n].strip() if n < len(cells) else ""
+        return clean_text(cells[n]).strip() if n < len(cells) else ""
 
     return Row(number, at(columns.address), tuple(text for text in map(at, columns.captions) if text))
 
 
-def _read_json_lines(path: Path, text: Iterable[str]) -> Iterator[Row]:
-    return _read_named(path, _parse_objects(path, text))
+def _read_json_lines(lines: TextLines) -> Iterator[Row]:
+    def records() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, record in parse_lines(lines):
+            if isinstance(record, TableError):
+                raise record
+            yield number, flatten(record)
+
+    yield from _read_named(records())
 
 
-def _parse_objects(path: Path, text: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text, 1):
-        if not line.strip():
-            continue
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise StoreError(f"{path} could not be read whole: line {number} is no JSON ({error})") from error
-        if not isinstance(found, dict):
-            raise StoreError(f"{path} could not be read whole: line {number} is no JSON object")
-        yield number, found
+def _read_document(path: Path) -> Iterator[Row]:
+    def records() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, (place, record) in enumerate(find_records(load_document(path)), 1):
+            if isinstance(record, str):
+                record = {"url": record}
+            if not isinstance(record, dict):
+                raise TableError("it is no JSON object", place)
+            yield number, flatten(record)
+
+    yield from _read_named(records())
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
-            numbers = iter(range(1, file.metadata.num_rows + 1))
-            batches = file.iter_batches(_BATCH, columns=texts)
-            yield from _read_named(path, ((next(numbers), row) for batch in batches for row in batch.to_pylist()))
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} could not be read whole: it is a damaged Parquet file ({error})") from error
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow.types as types
-
-    if types.is_list(kind) or types.is_large_list(kind):
-        return _is_text(kind.value_type)
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+def _read_arrow(path: Path, kind: Kind) -> Iterator[Row]:
+    with open_arrow(path, kind) as table:
+        names = table.find_texts()
+        if not names:
+            raise _no_addresses()
+        sample = list(islice(table.rows(names, _SAMPLE), _SAMPLE))
+        if not sample:
+            return
+        columns = _detect_named(sample, names)
+        address, captions = names[columns.address], [names[n] for n in columns.captions]
+        for number, row in enumerate(table.rows([address, *captions]), 1):
+            yield _make_named_row(number, row, address, captions)
 
 
-def _read_named(path: Path, rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Row]:
+def _read_named(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Row]:
     """Yield rows from records of named values, where a value may be a list of captions."""
     sample = list(islice(rows, _SAMPLE))
     if not sample:
         return
     names = list(dict.fromkeys(name for _, row in sample for name in row))
-    columns = detect_columns([[_to_text(row.get(name)) for name in names] for _, row in sample], names)
-    if columns is None:
-        raise StoreError(f"{path} has no column of http(s) addresses in its first rows", Advice(_TAKES))
+    columns = _detect_named([row for _, row in sample], names)
+    captions = [names[n] for n in columns.captions]
     for number, row in chain(sample, rows):
-        captions = (text for n in columns.captions for text in _to_texts(row.get(names[n])))
-        yield Row(number, _to_text(row.get(names[columns.address])).strip(), tuple(captions))
+        yield _make_named_row(number, row, names[columns.address], captions)
 
 
-def _to_text(value: object) -> str:
-    """Return a text with lone surrogates escaped, which JSON allows and no index takes; "" for other values."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else ""
+def _detect_named(sample: list[dict[str, Any]], names: list[str]) -> Columns:
+    columns = detect_columns([[to_text(row.get(name)) for name in names] for row in sample], names)
+    if columns is None:
+        raise _no_addresses()
+    return columns
 
 
-def _to_texts(value: object) -> list[str]:
-    every = value if isinstance(value, list) else [value]
-    return [text for each in every if (text := _to_text(each).strip())]
+def _make_named_row(number: int, row: dict[str, Any], address: str, captions: list[str]) -> Row:
+    texts = (clean_text(text) for name in captions for text in to_texts(row.get(name)))
+    return Row(number, clean_text(to_text(row.get(address))).strip(), tuple(texts))
+
+
+def _no_addresses() -> TableError:
+    return TableError("it has no column of http(s) addresses in its first rows")

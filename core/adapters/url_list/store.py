@@ -44,6 +44,7 @@ class ListStore:
         own = settings.url_list
         self.readers = own.readers
         self.ignored: Counter[str] = Counter()
+        self.remarks: list[str] = []
         self._recheck = own.recheck
         self._fetcher = WebFetcher(
             WebLimits(
@@ -66,13 +67,14 @@ class ListStore:
     def list(self) -> Iterator[ImageRef]:
         """Yield every picture, in the order of the list. Raises SourceNotFound, StoreError."""
         self.ignored.clear()
+        self.remarks.clear()
         try:
             listed_at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         except OSError as error:
             raise SourceNotFound(self.source, error.strerror or str(error)) from error
         with closing(_DigestSet()) as seen:
             waiting: ImageRef | None = None
-            for row in read_rows(self._path):
+            for row in read_rows(self._path, self.remarks.append):
                 key = self._to_key(row)
                 if key is None:
                     continue

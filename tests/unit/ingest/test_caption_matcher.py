@@ -65,3 +65,18 @@ def test_composed_and_decomposed_names_meet_unless_both_are_there() -> None:
 def test_odd_names_do_no_harm() -> None:
     found = match(["/", "", "..", "./"], ["a.jpg", "b/"])
     assert not found.names and sorted(found.unmatched) == ["", "..", "./", "/"]
+
+
+def test_a_name_is_looked_for_from_the_folder_of_its_file_first() -> None:
+    matcher = CaptionMatcher(["a.jpg", "test/b c.jpg"], "file:///photos/train")
+    for number, key in enumerate(("a.jpg", "test/a.jpg", "train/a.jpg", "test/b c.jpg")):
+        matcher.add_image(str(number), key, f"file:///photos/{key.replace(' ', '%20')}")
+    assert matcher.match().names == {"2": ["a.jpg"], "3": ["test/b c.jpg"]}
+
+
+def test_a_name_without_a_suffix_means_the_picture_without_its_own() -> None:
+    keys = ["0/000000012.jpg", "1/000000012.jpg", "x/7.png", "1.5.jpg", "9.jpg", "9.png"]
+    found = match(["0/000000012", "7", "1.5", "9", "12"], keys)
+    assert found.names == {"0": ["0/000000012"], "2": ["7"], "3": ["1.5"]}
+    assert (found.ambiguous, found.unmatched) == ({"9": ["9.jpg", "9.png"]}, ["12"])
+    assert match(["7.jpg"], ["7.png"]).unmatched == ["7.jpg"]

@@ -133,6 +133,26 @@ def test_names_that_match_nothing_or_too_much_are_told(world: Captioned) -> None
     assert report.exit_code == 0
 
 
+def test_bad_rows_are_told_with_their_lines_and_the_others_taken(world: Captioned) -> None:
+    report = world.give("image,caption\n" + "red.png,boat\n" * 20 + "red.png\n" + "red.png,ship\n")
+    assert (report.human_captions, world.record().captions, report.exit_code) == (1, ("boat", "ship"), 0)
+    (told,) = report.notices
+    assert "1 of 22 rows cannot be read and were left out: line 22: it has 1 of 2 columns" in told
+
+
+def test_metadata_of_a_folder_of_datasets_are_about_that_folder(world: Captioned) -> None:
+    world.picture("train/blue.png", "red", width=41)
+    path = world.folder / "train" / "metadata.jsonl"
+    path.write_text('{"file_name": "blue.png", "text": "a boat"}\n{"file_name": "../red.png", "text": "a ship"}\n')
+    given = SourceCaptions(read_captions(path), (world.store(str(world.folder)).source,))
+    report = Report()
+    for _ in run_ingest(world.parts(world.options()), [world.store(str(world.folder))], report, human_captions=[given]):
+        pass
+    assert (report.human_captions, report.captions_ambiguous, report.failed) == (2, 0, 0)
+    assert world.record("train/blue.png").captions == ("a boat",)
+    assert world.record("red.png").captions == ("a ship",)
+
+
 def test_they_outlive_that_their_picture_cannot_be_read(world: Captioned) -> None:
     world.give(TWO)
     before = world.record()

@@ -1,23 +1,30 @@
 """Vectors from .npy, .pt and Parquet files become images; what cannot be used is told of with file and row."""
 
 import json
+import math
 import pickle
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 import torch
 from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
-from core.adapters.models.vector_reader import read_vectors
 from core.adapters.stores.folder import FolderStore
 from core.adapters.stores.imported import ImportedStore
 from core.adapters.stores.s3 import S3Store
+from core.adapters.url_list.store import ListStore
+from core.adapters.vector_files.reader import find_vector_files, read_vectors
 from core.domain.filtering.filters import INDEXED, caption_words
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
@@ -216,6 +223,194 @@ def test_files_that_are_refused_whole(world: ImportWorld, tmp_path: Path, case: 
         raise AssertionError(report.problems[0])
     assert sorted(world.by_key()) == ["x", "y"]
     assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("float8 npy", "numbers of 1 bytes that NumPy does not know.*float32"),
+        ("bfloat16 npy", "numbers of 2 bytes that NumPy does not know.*float32"),
+        ("int8 npy", "holds int8: quantised"),
+        ("bool npy", "holds bool"),
+        ("complex npy", "holds complex64"),
+        ("npz", "is an .npz archive.*np.save"),
+        ("safetensors", "is a safetensors file.*torch.save"),
+        ("float8 pt", "holds float8_e4m3fn.*float32"),
+        ("int8 pt", "holds int8: quantised"),
+        ("quantised pt", "quantised tensor|no .pt file of tensors alone"),
+        ("sparse pt", "sparse.*to_dense"),
+        ("sparse rows pt", "sparse.*to_dense"),
+        ("nested pt", "nested"),
+        ("meta pt", "device meta"),
+        ("complex pt", "holds complex64"),
+        ("quantised parquet", "column embedding of .*int8.*no lists of floats"),
+        ("binary parquet", "column embedding of binary"),
+        ("text_emb", "vectors of captions"),
+        ("git lfs", "pointer of Git LFS"),
+        ("folder", "folder without a file of vectors"),
+    ],
+)
+def test_other_numbers_are_refused_by_their_reason_and_the_others_imported(
+    world: ImportWorld, tmp_path: Path, case: str, reason: str
+) -> None:
+    vectors, (kind, _, form) = matrix(3), case.partition(" ")
+    path = npy(tmp_path, vectors, "a", "b", "c")
+    tensor = torch.from_numpy(vectors)
+    tensors = {
+        "float8": lambda: tensor.to(torch.float8_e4m3fn),
+        "int8": lambda: tensor.to(torch.int8),
+        "quantised": lambda: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+        "sparse": lambda: tensor.to_sparse(),
+        "sparse rows": lambda: tensor.to_sparse_csr(),
+        "nested": lambda: torch.nested.nested_tensor(list(tensor)),
+        "meta": lambda: tensor.to("meta"),
+        "complex": lambda: tensor.to(torch.complex64),
+    }
+    if case.endswith(" pt"):
+        with warnings.catch_warnings(action="ignore"):
+            torch.save(tensors[case.removesuffix(" pt")](), path)
+    elif form == "npy":
+        types = {"float8": "V1", "bfloat16": "V2", "int8": np.int8, "bool": bool, "complex": np.complex64}
+        raw = np.zeros((3, D), types[kind]) if kind.endswith(("8", "16")) else vectors.astype(types[kind])
+        np.save(path, raw)
+    elif case == "npz":
+        np.savez(tmp_path / "x", vectors)
+        (tmp_path / "x.npz").rename(path)
+    elif case == "safetensors":
+        safetensors.numpy.save_file({"embeddings": vectors}, path)
+    elif form == "parquet":
+        values = pa.array([b"x"] * 3) if kind == "binary" else pa.array([[1] * D] * 3, pa.list_(pa.int8()))
+        pq.write_table(pa.table({"url": list("abc"), "embedding": values}), path)
+    elif case == "git lfs":
+        path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    elif case == "folder":
+        (path := tmp_path / "empty").mkdir()
+    else:
+        path = path.rename(tmp_path / "text_emb_0.npy")
+    good = npy(tmp_path, matrix(2), "x", "y", stem="good")
+    report = world.bring(path, good)
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(report.problems)
+    assert str(path) in report.problems[0] and sorted(world.by_key()) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["big endian", "Fortran", "bfloat16", "gradient", "polars", "halffloat", "tensor", "feather"]
+)
+def test_floats_of_every_kind_are_taken(world: ImportWorld, tmp_path: Path, kind: str) -> None:
+    vectors = matrix(3)
+    path = npy(tmp_path, vectors, "a", "b", "c")
+    half = list(vectors.astype(np.float16))
+    if kind == "big endian":
+        np.save(path, vectors.astype(">f4"))
+    elif kind == "Fortran":
+        np.save(path, np.asfortranarray(vectors))
+    elif kind in ("bfloat16", "gradient"):
+        tensor = torch.from_numpy(vectors)
+        torch.save(tensor.bfloat16() if kind == "bfloat16" else torch.nn.Parameter(tensor), path)
+    elif kind == "polars":
+        names = pl.Series(["a", "b", "c"], dtype=pl.Categorical)
+        values = pl.Series(vectors, dtype=pl.Array(pl.Float32, D))
+        pl.DataFrame({"name": names, "embedding": values}).write_parquet(path)
+    elif kind == "halffloat":
+        pq.write_table(pa.table({"key": [b"a", b"b", b"c"], "embedding": pa.array(half, pa.list_(pa.float16()))}), path)
+    elif kind == "tensor":
+        values = pa.FixedShapeTensorArray.from_numpy_ndarray(vectors)
+        pq.write_table(pa.table({"name": ["a", "b", "c"], "Image Embedding": values}), path)
+    else:
+        feather.write_feather(pa.table({"name": ["a", "b", "c"], "vector": list(vectors)}), path)
+    report = world.bring(path)
+    assert (report.added, report.problems) == (3, [])
+    record = world.by_key()["c"]
+    assert np.allclose(world.index.vectors([record.id])[record.id], unit(vectors[2]), atol=2e-2)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_names_are_split_at_line_ends_alone(world: ImportWorld, tmp_path: Path, suffix: str, end: str) -> None:
+    names = ["a\u2028b.jpg", "c\x85d\x0b.jpg", "e\x0cf\x1c\u2029.jpg"]
+    path = npy(tmp_path, matrix(3))
+    (tmp_path / "batch.txt").unlink()
+    beside = path.with_suffix(suffix)
+    if suffix == ".parquet":
+        pq.write_table(pa.table({"file_name": pa.array(names).dictionary_encode()}), beside)
+    elif suffix.startswith(".json"):
+        lines = [json.dumps({"file_name": name}, ensure_ascii=False) for name in names]
+        beside.write_bytes((end.join(lines) if suffix == ".jsonl" else f"[{','.join(lines)}]").encode("utf-16"))
+    else:
+        head = ["file_name"] if suffix == ".csv" else []
+        beside.write_bytes(end.join([*head, *names, ""]).encode("utf-8-sig"))
+    report = world.bring(path)
+    assert (report.added, report.problems, sorted(world.by_key())) == (3, [], sorted(names))
+
+
+def write_clip_retrieval(folder: Path, part: int, parts: int, vectors: np.ndarray, names: list[str]) -> None:
+    """Write a part as the writer of clip-retrieval 2.45 does, with images, texts and metadata."""
+    number = str(part).zfill(int(math.log10(parts)) + 1)
+    for kind in ("img_emb", "text_emb"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        np.save(folder / kind / f"{kind}_{number}.npy", vectors.astype(np.float16))
+    metadata = [
+        json.dumps({"url": f"http://e.org/{name}", "key": f"{n:09}", "caption": "x", "status": "success"})
+        for n, name in enumerate(names)
+    ]
+    columns = list(zip(names, (f"a boat in {name}" for name in names), metadata, strict=True))
+    frame = pd.DataFrame(data=columns, columns=["image_path", "caption", "metadata"])
+    parsed = pd.json_normalize(frame["metadata"].apply(json.loads))
+    parsed = parsed.drop(columns=list({"caption", "metadata", "image_path"} & set(parsed.keys())))
+    (folder / "metadata").mkdir(exist_ok=True)
+    frame.join(parsed).drop(columns=["metadata"]).to_parquet(folder / "metadata" / f"metadata_{number}.parquet")
+
+
+def test_the_folders_of_clip_retrieval_are_imported_as_they_are(world: ImportWorld, tmp_path: Path) -> None:
+    folder = tmp_path / "embeddings"
+    vectors = matrix(24)
+    for part in range(12):
+        some = slice(2 * part, 2 * part + 2)
+        write_clip_retrieval(folder, part, 12, vectors[some], [f"/d/{n}.jpg" for n in range(24)[some]])
+    (folder / "metadata" / "metadata_03.parquet").unlink()
+    (folder / "img_emb" / "img_emb_05.npy").unlink()
+    np.save(folder / "img_emb" / "img_emb_07.npy", matrix(3).astype(np.float16))
+    files = find_vector_files(folder)
+    assert [file.name for file in files] == [f"img_emb_{n:02}.npy" for n in range(12)]
+    report = world.bring(*files)
+    assert (report.added, report.failed, len(report.problems)) == (18, 0, 3)
+    for problem, part in zip(report.problems, ("03", "05", "07"), strict=True):
+        assert f"img_emb_{part}.npy" in problem
+    assert "no metadata_03.parquet" in report.problems[0]
+    assert "is missing, and" in report.problems[1] and "metadata_05.parquet" in report.problems[1]
+    assert "has 3 vectors and 2 names" in report.problems[2]
+    record = world.by_key()["/d/23.jpg"]
+    assert (record.captions, record.uri) == (("a boat in /d/23.jpg",), "http://e.org//d/23.jpg")
+    assert np.allclose(world.index.vectors([record.id])[record.id], unit(vectors[23]), atol=2e-3)
+
+
+def test_parts_that_lie_flat_are_paired_by_number(world: ImportWorld, tmp_path: Path) -> None:
+    vectors = matrix(22)
+    for n in range(11):
+        np.save(tmp_path / f"img_emb_{n}.npy", vectors[2 * n : 2 * n + 2])
+        np.save(tmp_path / f"text_emb_{n}.npy", vectors[2 * n : 2 * n + 2])
+        names = pa.table({"image_path": [f"{2 * n}.jpg", f"{2 * n + 1}.jpg"]})
+        pq.write_table(names, tmp_path / f"metadata_{n:04}.parquet")
+    assert [file.stem for file in find_vector_files(tmp_path)] == [f"img_emb_{n}" for n in range(11)]
+    assert world.bring(*find_vector_files(tmp_path)).added == 22
+    record = world.by_key()["21.jpg"]
+    assert np.allclose(world.index.vectors([record.id])[record.id], unit(vectors[21]))
+
+
+def test_a_folder_of_other_files_stands_for_all_of_them(tmp_path: Path) -> None:
+    for name in ("v10.npy", "v9.npy", "v9.txt", "b.parquet", "c.pt", "metadata_0.parquet", "text_emb_0.npy"):
+        (tmp_path / name).touch()
+    assert [file.name for file in find_vector_files(tmp_path)] == ["b.parquet", "c.pt", "v9.npy", "v10.npy"]
+    assert find_vector_files(tmp_path / "v9.npy") == [tmp_path / "v9.npy"]
+
+
+def test_a_list_takes_the_address_where_the_name_is_none(world: ImportWorld, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("http://e.org/a.jpg\n")
+    write_clip_retrieval(tmp_path, 0, 1, matrix(1), ["a.jpg"])
+    store = ListStore(f"list:{tmp_path}/list.txt", load_settings())
+    report = world.bring(tmp_path / "img_emb" / "img_emb_0.npy", store=store)
+    assert (report.added, list(world.by_key())) == (1, ["http://e.org/a.jpg"])
 
 
 def test_names_that_are_given(world: ImportWorld, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from core.text.table_cells import unquote_cell
+from core.tables.cells import unquote_cell
 
 
 def test_only_a_cell_that_is_quoted_as_a_whole_loses_its_quotes() -> None:

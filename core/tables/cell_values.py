@@ -1,0 +1,74 @@
+"""What the cells of any kind of table hold, as texts."""
+
+import ast
+import json
+import re
+from typing import Any
+
+_TEXT_FIELDS = ("raw", "caption", "text", "sentence", "title", "description")  # of a caption that is a structure
+_NO_COMMA = re.compile(r"""['"]\s+['"]""")  # lists as NumPy prints them
+_MAX_BYTES = 2**20  # of a text in bytes
+
+
+def to_text(value: object) -> str:
+    """Return a text as it is; "" for other values.
+
+    Bytes are texts where they are UTF-8, or Windows-1252 without control characters.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, bytes) or len(value) > _MAX_BYTES:
+        return ""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        text = value.decode("cp1252", "replace")
+        return text if all(each.isprintable() or each.isspace() for each in text) else ""
+
+
+def clean_text(text: str) -> str:
+    """Return a text without NUL, and with lone surrogates escaped: JSON allows both, and no index takes them."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "")
+
+
+def to_name(value: object) -> str:
+    """Return a name as text: also a whole number, as ids are written."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else to_text(value)
+
+
+def to_texts(value: object) -> list[str]:
+    """Return the texts that a cell holds, none of them blank: one, those of a list, or those of its structures."""
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in to_texts(each)]
+    if isinstance(value, dict):
+        tokens = value.get("tokens")
+        words = " ".join(map(str, tokens)) if isinstance(tokens, list) else None
+        return to_texts(next((value[name] for name in _TEXT_FIELDS if value.get(name)), words))
+    text = to_text(value).strip()
+    return [text] if text else []
+
+
+def expand_list(cell: str) -> list[str]:
+    """Return the texts of a cell that holds a list of them, as JSON or Python write it, else the cell alone."""
+    cell = cell.strip()
+    if not cell.startswith("[") or not cell.endswith("]") or _NO_COMMA.search(cell):
+        return [cell]
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
+            return found
+    return [cell]
+
+
+def flatten(record: dict[str, Any], depth: int = 2) -> dict[str, Any]:
+    """Return a record whose structures are fields of their own: {"image": {"url": …}} has "image.url"."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and depth:
+            flat |= {f"{name}.{inner}": each for inner, each in flatten(value, depth - 1).items()}
+        else:
+            flat[name] = value
+    return flat
