@@ -94,6 +94,8 @@ def from_json(given: Mapping[str, Any]) -> PictureMetadata:
 
     Whoever reads it may trust it: texts are Unicode, of limited lengths and numbers, and numbers are in their ranges.
     """
+    if not isinstance(given, Mapping):
+        raise TypeError("no object")
     values = dict(given)
     if "taken" in values:
         values["taken"] = _read_taken(values["taken"])
@@ -114,6 +116,8 @@ def from_json(given: Mapping[str, Any]) -> PictureMetadata:
 
 
 def _read_taken(given: Any) -> TakenTime:
+    if not isinstance(given, Mapping):
+        raise TypeError("no object")
     taken = dict(given)
     seconds = taken["offset"]
     if seconds is not None:

@@ -12,16 +12,17 @@ _SEPARATORS = re.compile(r"[;\0\n\r]+")
 
 _CAMERA_DEFAULTS = re.compile(
     r"""
-    (?:olympus|minolta|sony|samsung|kodak|konica|nikon|canon|casio|fuji(?:film)?|pentax|ricoh|panasonic|sanyo|epson|hp
-      |concord|jenoptik|aiptek|benq|vivitar|polaroid|kyocera|trust|medion|ge|lg|htc|nokia|huawei|xiaomi|motorola)?
-    [\s_-]*(?:digital\s*(?:still\s*)?(?:camera|cam)|dsc|dcim?|csc|dvc|camcorder|exif(?:[\s_-]*jpeg)?
-      |electronics?|techwin|wb\d+\s*/.*)[\s_.,-]*\d*
+    (?:(?:olympus|minolta|sony|samsung|kodak|konica|nikon|canon|casio|fuji(?:film)?|pentax|ricoh|panasonic|sanyo|epson
+      |hp|jenoptik|aiptek|benq|vivitar|polaroid|kyocera|medion|lg|htc|nokia|huawei|xiaomi|motorola
+      )[\s_-]*){0,2}
+    (?:digital\s*(?:still\s*)?(?:camera|cam)|dsc|dcim?|csc|dvc|camcorder|exif(?:[\s_-]*jpeg)?|electronics?|techwin
+      |wb\d+\s*/.*)?[\s_.,-]*(?:picture|image|photo)?[\s_.,-]*\d*
     | dcim(?:[\s/\\_].*)? | cof | ptr | mde | sdr | hdr | hdrpl | bty | nor | jpeg | jpg | image | img | photo | picture
     | default(?:\s*(?:title|description|caption|comment))? | (?:no\s*)?(?:title|name|caption|description|comment)
     | untitled(?:[\s_-]*(?:\d+|document|design|image|picture|photo))? | unnamed | unknown | null | nil | none | n/?a
     | undefined | screen\s*shot | scan(?:ned)?(?:\s*(?:image|document))? | user\s*comments?
     | dav | edf | fbt | mnor | maf | smu
-    | copyright.{0,60} | applemark | binary\s+comment | charset=\S*.{0,20} | lead\s+technologies.* | intel\(r\).*
+    | copyright.{0,60} | apple\s*mark | binary\s+comment | charset=\S*.{0,20} | lead\s+technologies.* | intel\(r\).*
     | (?:samsung|kodak|polaroid|skanerkinder)[\s\w-]*camera | \(c\).{0,60} | jpeg\s+encoder.* | barcode.{0,4}
     | ascii | unicode | background | layer\s*\d* | slide\s*\d* | page\s*\d* | cleaned | file\s*source
     """,
@@ -125,7 +126,7 @@ def clean(text: str, longest: int, budget: int = _BUDGET) -> str:
 
 def is_boilerplate(text: str, name: str = "") -> bool:
     """Tell whether a text says nothing of the picture: a camera's or a program's own words, a number, a file's name."""
-    bare = text.strip(" .:-_*#\"'")
+    bare = " ".join(text.split()).strip(" .:-_*#\"'")
     letters = sum(c.isalpha() for c in bare)
     stem = name.rsplit(".", 1)[0].casefold()
     return (
@@ -135,7 +136,7 @@ def is_boilerplate(text: str, name: str = "") -> bool:
         or bare.casefold() in {name.casefold(), stem}
         or _CAMERA_DEFAULTS.fullmatch(bare) is not None
         or _COUNTERS.fullmatch(bare) is not None
-        or _PROGRAMS.match(text) is not None
+        or _PROGRAMS.match(bare) is not None
         or _CODE.fullmatch(text) is not None
     )
 
