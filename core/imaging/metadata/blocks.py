@@ -26,7 +26,7 @@ _XMP_START = re.compile(rb"<\?xpacket|<[a-z]{1,9}:xmpmeta|<rdf:RDF")
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
 _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 _MOST_TEXT = 64 * 2**10
-_MOST_XMP = 8 * 2**20
+_MOST_XMP = 4 * 2**20
 
 _PNG_TEXTS = ("Description", "Title", "Caption", "Comment")
 _PNG_TIMES = ("Creation Time", "creation time", "Creation time", "CreationTime", "create-date")

@@ -1,8 +1,9 @@
 """EXIF: the fields of cameras, phones and Windows."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.domain.metadata import FileText, TakenTime
 from core.imaging.metadata.camera import name_camera, name_lens
@@ -38,16 +39,15 @@ def read_exif(data: bytes, *, only_gps: bool = False) -> Statement:
     if only_gps:
         reader.read_gps()
         return reader.statement
-    readers: list[Callable[[], None]] = [lambda time=time: reader.read_time(*time) for time in _TIMES]  # type: ignore[misc]
     read_each(
-        *readers,
+        *(partial(reader.read_time, *time) for time in _TIMES),
+        *(partial(reader.read_windows_text, *text) for text in _WINDOWS_TEXTS),
         reader.read_gps,
         reader.read_camera,
         reader.read_lens,
         reader.read_rating,
         reader.read_description,
         reader.read_comment,
-        *(lambda field=field: reader.read_windows_text(*field) for field in _WINDOWS_TEXTS),
         reader.read_windows_keywords,
     )
     return reader.statement

@@ -15,6 +15,8 @@ from core.imaging.metadata.precedence import Statement, merge
 from core.imaging.metadata.takeout import read_takeout
 from core.imaging.metadata.xmp import read_xmp
 
+_MOST_BLOCKS = 4  # of one kind
+
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
@@ -34,7 +36,7 @@ def read_metadata(file: Image.Image, data: bytes, name: str, sidecars: tuple[Sid
         told: list[Statement] = []
         takeouts: list[Statement] = []
         names = [name]
-        for sidecar in sidecars:
+        for sidecar in sidecars[:_MOST_BLOCKS]:
             with suppress(Exception):
                 if _is_json(sidecar.data):
                     said, title = read_takeout(sidecar.data)
@@ -61,7 +63,7 @@ def _read_blocks(blocks: Blocks) -> list[Statement]:
     ]
     statements = []
     for read, found in readers:
-        for data in found:
+        for data in found[:_MOST_BLOCKS]:
             with suppress(Exception):
                 statements.append(read(data))
     return [*statements, blocks.own]

@@ -1,6 +1,7 @@
 """The JSON files that Google Takeout writes beside pictures."""
 
 import json
+from functools import partial
 from typing import Any
 
 from core.domain.metadata import FileText
@@ -8,8 +9,8 @@ from core.imaging.metadata.dates import parse_timestamp
 from core.imaging.metadata.position import make_position
 from core.imaging.metadata.precedence import Statement, read_each
 
-MOST_BYTES = 2**20
-FAVORITE = "favorite"
+_MOST_BYTES = 2**20
+_FAVORITE = "favorite"
 
 _PLACES = ("geoData", "geoDataExif")
 
@@ -19,7 +20,7 @@ def read_takeout(data: bytes) -> tuple[Statement, str]:
 
     Its time is a moment in UTC: nobody recorded the clock there. Raises ValueError where the JSON is no such file.
     """
-    given = json.loads(data[:MOST_BYTES].decode("utf-8-sig", "replace"))
+    given = json.loads(data[:_MOST_BYTES].decode("utf-8-sig", "replace"))
     if not isinstance(given, dict) or not {"photoTakenTime", "geoData", "creationTime", "people"} & given.keys():
         raise ValueError("no Takeout file")
     said = Statement()
@@ -41,9 +42,9 @@ def read_takeout(data: bytes) -> tuple[Statement, str]:
 
     def read_favorite() -> None:
         if given["favorited"] is True:
-            said.keywords.append(FAVORITE)
+            said.keywords.append(_FAVORITE)
 
-    places = [lambda name=name: read_place(name) for name in _PLACES]
+    places = (partial(read_place, name) for name in _PLACES)
     read_each(read_time, *places, read_description, read_people, read_favorite)
     return said, _to_text(given.get("title"))
 

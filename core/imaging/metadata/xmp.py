@@ -1,8 +1,9 @@
 """XMP: properties in RDF, in a picture's file or in a sidecar that an editor wrote."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
@@ -15,7 +16,7 @@ from core.imaging.metadata.position import make_position, parse_degrees
 from core.imaging.metadata.precedence import Statement, read_each
 from core.imaging.metadata.texts import split_keywords
 
-MOST_BYTES = 8 * 2**20  # previews and histories of edits make some large
+_MOST_BYTES = 4 * 2**20  # previews and histories of edits make some large
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
@@ -73,7 +74,7 @@ def read_xmp(data: bytes, where: str) -> Statement:
 
 def _find_packet(data: bytes) -> str:
     """Find the XML in a packet: without padding, and without what XML does not allow."""
-    text = _decode(data[:MOST_BYTES])
+    text = _decode(data[:_MOST_BYTES])
     start = _START.search(text)
     end = text.rfind(f"</{start[1]}") if start is not None else -1
     if start is not None and end >= 0:
@@ -95,12 +96,12 @@ class _Reader:
     """Reads the properties of the top level: those of a picture, not of its history or ingredients."""
 
     def __init__(self, root: Element, where: str) -> None:
+        self.statement = Statement()
         self._where = where
         self._found: dict[str, Element | str] = {}
-        for rdf in root.iter(_RDF + "RDF"):
-            for description in rdf.findall(_RDF + "Description"):
-                self._add(description)
-            break
+        rdf = next(root.iter(_RDF + "RDF"))
+        for description in rdf.findall(_RDF + "Description"):
+            self._add(description)
 
     def _add(self, description: Element) -> None:
         for name, text in description.attrib.items():
@@ -110,53 +111,76 @@ class _Reader:
                 self._found.setdefault(element.tag, element)
 
     def read(self) -> Statement:
-        said = Statement()
+        """Read all fields, each by itself."""
+        read_each(
+            *(partial(self._read_time, *time) for time in _TIMES),
+            *(partial(self._read_texts, *text) for text in _TEXTS),
+            *(partial(self._read_keywords, tag) for tag in _FLAT_KEYWORDS),
+            *(partial(self._read_tree, *tree) for tree in _TREE_KEYWORDS),
+            self._read_camera,
+            self._read_lens,
+            self._read_position,
+            self._read_rating,
+            self._read_people,
+            self._read_faces,
+        )
+        return self.statement
 
-        def read_time(name: str, tag: str) -> None:
-            offset = parse_offset(self._read_text(_EXIF_EX + _OFFSETS[name])) if name in _OFFSETS else None
-            time = parse_date(self._read_text(tag), f"{self._where} {name}", offset)
-            if time is not None:
-                said.times.append(time)
+    def _read_time(self, name: str, tag: str) -> None:
+        offset = parse_offset(self._read_text(_EXIF_EX + _OFFSETS[name])) if name in _OFFSETS else None
+        time = parse_date(self._read_text(tag), f"{self._where} {name}", offset)
+        if time is not None:
+            self.statement.times.append(time)
 
-        def read_texts(name: str, tag: str) -> None:
-            values = sorted(self._read(tag), key=lambda value: value.language.lower() != "x-default")
-            said.texts.extend(FileText(value.text, f"{self._where} {name}") for value in values)
+    def _read_texts(self, name: str, tag: str) -> None:
+        """Read a text in all its languages, the default one first."""
+        values = sorted(self._read(tag), key=lambda value: value.language.lower() != "x-default")
+        self.statement.texts.extend(FileText(value.text, f"{self._where} {name}") for value in values)
 
-        def read_flat(tag: str) -> None:
-            for value in self._read(tag):
-                said.keywords.extend(split_keywords(value.text))
+    def _read_keywords(self, tag: str) -> None:
+        for value in self._read(tag):
+            self.statement.keywords.extend(split_keywords(value.text))
 
-        def read_tree(tag: str, separator: str) -> None:
-            for value in self._read(tag):
-                said.keywords.extend(reversed(value.text.split(separator)))
+    def _read_tree(self, tag: str, separator: str) -> None:
+        """Read keywords with those above them, such as Places|Europe|Paris, from the leaf up."""
+        for value in self._read(tag):
+            self.statement.keywords.extend(reversed(value.text.split(separator)))
 
-        def read_camera() -> None:
-            said.camera = name_camera(self._read_text(_TIFF + "Make"), self._read_text(_TIFF + "Model"))
+    def _read_camera(self) -> None:
+        self.statement.camera = name_camera(self._read_text(_TIFF + "Make"), self._read_text(_TIFF + "Model"))
 
-        def read_lens() -> None:
-            maker = self._read_text(_EXIF_EX + "LensMake")
-            said.lens = name_lens(maker, next(filter(None, map(self._read_text, _LENSES)), ""))
+    def _read_lens(self) -> None:
+        model = next(filter(None, map(self._read_text, _LENSES)), "")
+        self.statement.lens = name_lens(self._read_text(_EXIF_EX + "LensMake"), model)
 
-        def read_position() -> None:
-            latitude, longitude = (parse_degrees(self._read_text(_EXIF + f"GPS{name}")) for name in _AXES)
-            said.position = make_position(latitude, longitude)
+    def _read_position(self) -> None:
+        latitude, longitude = (
+            parse_degrees(self._read_text(tag)) for tag in (_EXIF + "GPSLatitude", _EXIF + "GPSLongitude")
+        )
+        self.statement.position = make_position(latitude, longitude)
 
-        def read_rating() -> None:
-            said.rating = self._read_rating()
+    def _read_rating(self) -> None:
+        """Read stars; -1, which is "rejected", is 0 stars."""
+        text = self._read_text(_XMP + "Rating")
+        if text:
+            stars = float(text)
+            self.statement.rating = round(max(stars, 0)) if -1 <= stars <= MAX_STARS else None
+            return
+        percent = float(next(filter(None, map(self._read_text, _RATINGS)), "nan"))
+        self.statement.rating = stars_of_percent(percent) if 0 <= percent <= 100 else None
 
-        def read_people() -> None:
-            said.people.extend(value.text for value in self._read(_IPTC_EXTENSION + "PersonInImage"))
+    def _read_people(self) -> None:
+        self.statement.people.extend(value.text for value in self._read(_IPTC_EXTENSION + "PersonInImage"))
 
-        def read_regions() -> None:
-            said.people.extend(self._read_regions())
-
-        readers: list[Callable[[], None]] = [read_camera, read_lens, read_position, read_rating, read_people]
-        readers += [lambda time=time: read_time(*time) for time in _TIMES]  # type: ignore[misc]
-        readers += [lambda text=text: read_texts(*text) for text in _TEXTS]  # type: ignore[misc]
-        readers += [lambda tag=tag: read_flat(tag) for tag in _FLAT_KEYWORDS]  # type: ignore[misc]
-        readers += [lambda tree=tree: read_tree(*tree) for tree in _TREE_KEYWORDS]  # type: ignore[misc]
-        read_each(*readers, read_regions)
-        return said
+    def _read_faces(self) -> None:
+        """Read the names of faces, as the Metadata Working Group and Microsoft write them."""
+        for region in (part for found in self._found.values() if isinstance(found, Element) for part in found.iter()):
+            name = ""
+            if _read_property(region, _REGIONS + "Type") in ("", "Face"):
+                name = _read_property(region, _REGIONS + "Name")
+            name = name or _read_property(region, _MICROSOFT_REGIONS + "PersonDisplayName")
+            if name:
+                self.statement.people.append(name)
 
     def _read_text(self, tag: str) -> str:
         return next((value.text.strip() for value in self._read(tag)), "")
@@ -171,34 +195,8 @@ class _Reader:
             return
         items = [item for kind in ("Alt", "Bag", "Seq") for group in found.findall(_RDF + kind) for item in group]
         for element in items or [found]:
-            text = element.text or element.get(_RDF + "resource") or _read_qualified(element)
+            text = (element.text or "").strip() or element.get(_RDF + "resource") or _read_qualified(element)
             yield _Value(text, element.get(_LANGUAGE, ""))
-
-    def _read_rating(self) -> int | None:
-        """Read stars; -1, which is "rejected", is 0 stars."""
-        text = self._read_text(_XMP + "Rating")
-        if text:
-            stars = float(text)
-            return round(max(stars, 0)) if -1 <= stars <= MAX_STARS else None
-        percent = next(filter(None, map(self._read_text, _RATINGS)), "")
-        return stars_of_percent(float(percent)) if percent and 0 <= float(percent) <= 100 else None
-
-    def _read_regions(self) -> Iterator[str]:
-        """Read the names of faces, as the Metadata Working Group and Microsoft write them."""
-        for element in self._elements():
-            for region in element.iter():
-                name = _read_property(region, _REGIONS + "Name")
-                if name and _read_property(region, _REGIONS + "Type") in ("", "Face"):
-                    yield name
-                yield _read_property(region, _MICROSOFT_REGIONS + "PersonDisplayName")
-
-    def _elements(self) -> Iterator[Element]:
-        for found in self._found.values():
-            if isinstance(found, Element):
-                yield found
-
-
-_AXES = ("Latitude", "Longitude")
 
 
 def _read_property(element: Element, tag: str) -> str:
