@@ -1,12 +1,16 @@
 """What a picture says of itself: when, where and with what it was taken, and the words in its file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 Precision = Literal["second", "minute", "hour", "day", "month", "year"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+MAX_TEXTS, MAX_KEYWORDS, MAX_PEOPLE = 20, 200, 100
+MAX_TEXT, MAX_WORD = 4000, 200  # characters of a text; of a keyword, a name of a person, a camera or a lens
+MAX_STARS = 5
+MAX_OFFSET = timedelta(hours=14)  # the clocks of Kiribati are the farthest ahead of UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,64 @@ def to_json(metadata: PictureMetadata) -> dict[str, Any]:
 
 
 def from_json(given: Mapping[str, Any]) -> PictureMetadata:
-    """Invert `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
+    """Invert `to_json`. Raises KeyError, TypeError, ValueError or OverflowError for anything that it does not make.
+
+    Whoever reads it may trust it: texts are Unicode, of limited lengths and numbers, and numbers are in their ranges.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError("no object")
     values = dict(given)
     if "taken" in values:
-        taken = dict(values["taken"])
-        seconds = taken["offset"]
-        taken["offset"] = None if seconds is None else timedelta(seconds=seconds)
-        values["taken"] = TakenTime(**taken | {"clock": datetime.fromisoformat(taken["clock"])})
-    values["texts"] = tuple(FileText(**text) for text in values.get("texts", ()))
-    for name in ("keywords", "people"):
-        values[name] = tuple(values.get(name, ()))
+        values["taken"] = _read_taken(values["taken"])
+    for name in ("camera", "lens"):
+        if name in values:
+            _expect_text(values[name], MAX_WORD)
+    if ("latitude" in values) != ("longitude" in values):
+        raise ValueError("half a position")
+    for name, most in (("latitude", 90), ("longitude", 180)):
+        if name in values:
+            values[name] = _expect_number(values[name], most)
+    if "rating" in values and not (type(values["rating"]) is int and 0 <= values["rating"] <= MAX_STARS):
+        raise ValueError("no rating")
+    values["texts"] = tuple(map(_read_text, _expect_list(values.get("texts", []), MAX_TEXTS)))
+    for name, most in (("keywords", MAX_KEYWORDS), ("people", MAX_PEOPLE)):
+        values[name] = tuple(_expect_text(word, MAX_WORD) for word in _expect_list(values.get(name, []), most))
     return PictureMetadata(**values)
+
+
+def _read_taken(given: Any) -> TakenTime:
+    if not isinstance(given, Mapping):
+        raise TypeError("no object")
+    taken = dict(given)
+    seconds = taken["offset"]
+    if seconds is not None:
+        seconds = timedelta(seconds=_expect_number(seconds, MAX_OFFSET.total_seconds()))
+    clock = datetime.fromisoformat(_expect_text(taken["clock"], MAX_WORD))
+    _expect_text(taken["origin"], MAX_WORD)
+    return TakenTime(**taken | {"clock": clock, "offset": seconds})
+
+
+def _read_text(given: Any) -> FileText:
+    text = FileText(**given)
+    _expect_text(text.text, MAX_TEXT)
+    _expect_text(text.origin, MAX_WORD)
+    return text
+
+
+def _expect_list(given: Any, most: int) -> Sequence[Any]:
+    if not isinstance(given, list | tuple) or len(given) > most:
+        raise ValueError("no list, or one that is too long")
+    return given
+
+
+def _expect_text(given: Any, longest: int) -> str:
+    if not isinstance(given, str) or not 0 < len(given) <= longest:
+        raise ValueError("no text, or one that is too long")
+    given.encode()  # halves of surrogates raise UnicodeEncodeError, a ValueError
+    return given
+
+
+def _expect_number(given: Any, most: float) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) <= most:
+        raise ValueError("no number, or one out of range")
+    return float(given)

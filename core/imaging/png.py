@@ -16,7 +16,7 @@ def find_fault(data: bytes) -> str | None:
     A chunk of pixels with a wrong checksum is no fault where the checksum of all pixels is right.
     """
     last = b""
-    for last, chunk in _chunks(data):
+    for last, chunk in iterate_chunks(data):
         if last in _PICTURE and not _is_whole(chunk) and not (last == b"IDAT" and has_whole_picture(data)):
             return f"the checksum of its {last.decode()} chunk is wrong"
     return None if last == b"IEND" else "it is cut off"
@@ -59,14 +59,14 @@ def strip_ancillary(data: bytes) -> bytes | None:
     """
     kept = [SIGNATURE]
     total = 0
-    for name, chunk in _chunks(data):
+    for name, chunk in iterate_chunks(data):
         total += 1
         if name in _PICTURE or (name in _LOOKS and _is_whole(chunk)):
             kept.append(bytes(chunk))
     return b"".join(kept) if len(kept) <= total else None
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def iterate_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the name and the whole of each chunk, up to IEND or the end of the data."""
     view = memoryview(data)
     start, name = len(SIGNATURE), b""

@@ -232,6 +232,7 @@ HONEST = {
     "pixels": 0,
     "thumbnail": False,
 }
+TAKEN = {"clock": "2026-03-01T12:00:00", "offset": None, "origin": "EXIF", "precision": "second"}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +242,41 @@ HONEST = {
         {"width": float("inf")},
         {"height": 0},
         {"metadata": {"taken": {"clock": "2026-03-01T12:00:00Z", "offset": None, "origin": "EXIF"}}},
+        {"metadata": []},
+        {"metadata": {"taken": "2026"}},
+        {"metadata": {"taken": TAKEN | {"zone": 1}}},
+        {"metadata": {"taken": TAKEN | {"offset": 1e6}}},
+        {"metadata": {"taken": TAKEN | {"offset": float("nan")}}},
+        {"metadata": {"taken": TAKEN | {"offset": "1"}}},
+        {"metadata": {"taken": TAKEN | {"origin": 5}}},
+        {"metadata": {"taken": TAKEN | {"origin": "\ud800"}}},
+        {"metadata": {"taken": TAKEN | {"clock": 5}}},
+        {"metadata": {"taken": TAKEN | {"precision": []}}},
+        {"metadata": {"camera": ["Canon"]}},
+        {"metadata": {"camera": ""}},
+        {"metadata": {"lens": "x" * 201}},
+        {"metadata": {"lens": "\udfff"}},
+        {"metadata": {"latitude": 1.0}},
+        {"metadata": {"latitude": 91.0, "longitude": 0.0}},
+        {"metadata": {"latitude": float("nan"), "longitude": 0.0}},
+        {"metadata": {"latitude": 1.0, "longitude": "1"}},
+        {"metadata": {"latitude": True, "longitude": 1.0}},
+        {"metadata": {"rating": 6}},
+        {"metadata": {"rating": 2.5}},
+        {"metadata": {"rating": True}},
+        {"metadata": {"texts": "abc"}},
+        {"metadata": {"texts": [{"text": 5, "origin": "EXIF"}]}},
+        {"metadata": {"texts": [{"text": "x" * 4001, "origin": "EXIF"}]}},
+        {"metadata": {"texts": [{"text": "A dog"}]}},
+        {"metadata": {"texts": [{"text": "A dog", "origin": "EXIF"}] * 21}},
+        {"metadata": {"keywords": "dog"}},
+        {"metadata": {"keywords": {"dog": 1}}},
+        {"metadata": {"keywords": ["dog", None]}},
+        {"metadata": {"keywords": [""]}},
+        {"metadata": {"keywords": ["dog"] * 201}},
+        {"metadata": {"people": [["Ann"]]}},
+        {"metadata": {"people": ["\ud83d"]}},
+        {"metadata": {"owner": "Ann"}},
         {"incomplete": 1.5},
         {"content_hash": "\ud800"},
         {"pixels": 5},
@@ -249,7 +285,8 @@ HONEST = {
     ],
 )
 def test_a_worker_that_was_taken_over_cannot_put_nonsense_on_record(lie: dict[str, object]) -> None:
-    assert protocol.read_decoded(HONEST, memoryview(b""), DecodeRequest()).width == 4
+    honest = HONEST | {"metadata": {"taken": TAKEN}}
+    assert protocol.read_decoded(honest, memoryview(b""), DecodeRequest()).width == 4
     with pytest.raises((ValueError, LookupError, TypeError, OverflowError)):
         protocol.read_decoded(HONEST | lie, memoryview(b""), DecodeRequest())
 
