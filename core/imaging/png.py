@@ -24,13 +24,13 @@ def find_fault(data: bytes) -> str | None:
 
 def has_readable_header(data: bytes) -> bool:
     """Tell whether size and palette are as they were written: without them nothing of the picture is what it was."""
-    return all(_is_whole(chunk) for name, chunk in _chunks(data) if name in (b"IHDR", b"PLTE"))
+    return all(_is_whole(chunk) for name, chunk in iterate_chunks(data) if name in (b"IHDR", b"PLTE"))
 
 
 def find_sound_part(data: bytes) -> int:
     """Find how many bytes there are up to the first chunk of pixels whose checksum is wrong."""
     position = len(SIGNATURE)
-    for name, chunk in _chunks(data):
+    for name, chunk in iterate_chunks(data):
         if name == b"IDAT" and not _is_whole(chunk):
             return position
         position += len(chunk)
@@ -41,7 +41,7 @@ def has_whole_picture(data: bytes) -> bool:
     """Tell whether the compressed pixels end with their own checksum, which is right."""
     pixels = zlib.decompressobj()
     try:
-        for name, chunk in _chunks(data):
+        for name, chunk in iterate_chunks(data):
             if name == b"IDAT":
                 rest = bytes(chunk[8:-4])
                 while rest:
