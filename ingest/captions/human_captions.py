@@ -1,7 +1,7 @@
 """Captions that people wrote, from files, for indexed images. Runs after the first pass, and encodes no picture."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from core.domain.filtering.conditions import Match
@@ -67,10 +67,8 @@ def apply_human_captions(
 
 def _merge_captions(record: ImageRecord, human: tuple[str, ...], *, keep: bool) -> CaptionTexts:
     """Put the captions of people in place of a captioner's, or beside them where both are wanted."""
-    if record.caption_origin == "human":
-        return CaptionTexts(record, human, record.generated, record.captioner)
-    if keep and record.caption_origin is not None:
-        return CaptionTexts(record, human, record.caption, record.captioner)
+    if keep or record.caption_origin != "generated":
+        return replace(CaptionTexts.of(record), human=human)
     return CaptionTexts(record, human)
 
 

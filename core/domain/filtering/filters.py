@@ -66,7 +66,7 @@ UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 
 
-PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
+PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human", "file")), Missing("captioner")))
 
 
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote

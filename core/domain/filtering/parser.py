@@ -190,7 +190,7 @@ FILTER_FIELDS: dict[str, FilterField] = {
         "texts", _read_orientation, "As the picture is seen.", "SHAPE", choices=get_args(Orientation)
     ),
     "status": FilterField("texts", _read_keyword, choices=("indexed", "failed")),
-    "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human")),
+    "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human", "file")),
     "captioner": FilterField("texts", _read_keyword),
     "content_hash": FilterField("texts", _read_keyword),
     "missing": FilterField("text", _read_missing, choices=(*get_args(Keyword), *get_args(Number), *get_args(Time))),
