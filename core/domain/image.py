@@ -136,6 +136,11 @@ class ImageRecord:
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
 
 
+def describe_share(share: float) -> str:
+    """Say how much of an incomplete picture is there, never none or all of it."""
+    return f"{min(99, max(1, round(100 * share)))} % of the picture is there"
+
+
 def payload_texts(payload: Mapping[str, Any]) -> tuple[str, ...]:
     """Return `searchable_texts` of the record with this payload, which may lack fields."""
     of_files = [text["text"] for text in payload.get("file_texts") or ()]

@@ -35,12 +35,19 @@ class Hit:
     copies: int = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
+        """The hit as the terminal and programs see it.
+
+        `captions` are all that is said of the image, and `texts` the same with who says so. `taken_at` is what the
+        clock showed there: without a zone, or with its offset from UTC where that is known.
+        """
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
         strength = None if self.strength is None else round(self.strength, 4)
         ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
-        told = {"caption": self.record.caption, "captions": list(self.record.texts)}
+        texts = [{"text": text, "origin": origin} for text, origin in self.record.origins]
+        told: dict[str, Any] = {"caption": self.record.caption, "captions": list(self.record.texts), "texts": texts}
+        if (taken := self.record.local_taken) is not None:
+            told["taken_at"] = taken
         return ranked | {"copies": self.copies, "why": why} | to_payload(self.record) | told
 
 

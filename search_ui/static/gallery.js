@@ -148,6 +148,17 @@ function card(gallery, item) {
     text.append(copies);
   }
   node.append(open, like, text);
+  if (item.badges.length) {
+    const badges = element("div", "badges");
+    for (const badge of item.badges) {
+      const mark = element("span", "badge", badge.text);
+      mark.title = badge.title;
+      mark.setAttribute("role", "note");
+      mark.setAttribute("aria-label", badge.title);
+      badges.append(mark);
+    }
+    node.append(badges);
+  }
   return node;
 }
 

@@ -52,8 +52,9 @@ class FilterTranslator:
 
         def check(condition: PostFilter) -> EdgeCondition:
             if condition not in read:
-                look_up = _find_names if isinstance(condition, Named) else _check_points
-                read[condition] = look_up(condition, shard)  # type: ignore[operator]
+                read[condition] = (
+                    _find_names(condition, shard) if isinstance(condition, Named) else _check_points(condition, shard)
+                )
             return read[condition]
 
         return _filter(simplify(filter), check)

@@ -66,6 +66,9 @@ UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 
 
+INCOMPLETE = INDEXED & Filter(none=(Missing("incomplete"),))
+
+
 PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human", "file")), Missing("captioner")))
 
 
