@@ -197,7 +197,8 @@ class HitAnswer(ImageAnswer):
     score: float | None = Field(description="cosine of query and picture, from -1 to 1")
     match: float | None = Field(description="what ranks it, up to 1")
     strength: float | None = Field(description="how well it really matches, from 0 to 1; null where that is not known")
-    copies: int = Field(description="found pictures of the same bytes that it stands for, itself among them")
+    copies: int = Field(description="found pictures that it stands for, itself among them: of its bytes, or RAWs of it")
+    raws: int = Field(description="how many of them are RAWs, of which it is the JPEG")
     why: WhyAnswer
 
 

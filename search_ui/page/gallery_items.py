@@ -6,6 +6,7 @@ from typing import Any
 
 from core.domain.image import ImageRecord, describe_share
 from core.domain.result import Hit
+from core.search.collapse import is_raw_of_pair, pair_id
 from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
@@ -27,13 +28,14 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "badges": list_badges(hit),
         "width": record.width,
         "height": record.height,
-        "copies": hit.copies,
+        "copies": hit.same_bytes,
+        "pair": _describe_pair(record),
         "hash": record.content_hash,
         "score": None if hit.score is None else round(hit.score, 4),
         "strength": None if hit.strength is None else round(hit.strength, 2),
         "facts": [
             [name, plain(value), note]
-            for name, value, note in [*list_facts(record, hit.score, zone, hit.copies), *_list_strength(hit)]
+            for name, value, note in [*list_facts(record, hit.score, zone, hit.same_bytes), *_list_strength(hit)]
         ],
     }
 
@@ -49,6 +51,8 @@ def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: i
         rows.append(("Copies", f"{copies:,} files of the same bytes", ""))
     if record.incomplete is not None:
         rows.append(("Incomplete", describe_share(record.incomplete), "The rest of its file is missing or damaged."))
+    if record.pair is not None:
+        rows.append(("JPEG of it" if is_raw_of_pair(record) else "RAW of it", record.pair, ""))
     rows.extend(_list_metadata(record))
     rows.append(("Changed", _format_time(record.modified_at, zone), ""))
     rows.append(("Indexed", _format_time(record.indexed_at, zone), ""))
@@ -65,8 +69,20 @@ def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: i
 
 def list_badges(hit: Hit) -> list[dict[str, str]]:
     """List what a person has to know of a hit before opening it, as {text, title}."""
-    share = hit.record.incomplete
-    return [] if share is None else [{"text": f"{round(100 * share)} %", "title": describe_share(share)}]
+    share, badges = hit.record.incomplete, []
+    if share is not None:
+        badges.append({"text": f"{describe_share(share).partition(' of')[0]}", "title": describe_share(share)})
+    if hit.raws:
+        badges.append({"text": "RAW + JPEG", "title": "The same picture is there as RAW too: open it to see its name."})
+    return badges
+
+
+def _describe_pair(record: ImageRecord) -> dict[str, str] | None:
+    """Describe the same picture as RAW or as JPEG, to be opened from this one."""
+    if record.pair is None:
+        return None
+    kind = "JPEG" if is_raw_of_pair(record) else "RAW"
+    return {"id": pair_id(record) or "", "label": f"Show the {kind}", "name": plain(record.pair)}
 
 
 def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:

@@ -287,6 +287,13 @@ function facts(gallery, item) {
   whole.target = "_blank";
   whole.rel = "noopener";
   actions.append(like, copy, whole);
+  if (item.pair) {
+    const other = element("button", "", item.pair.label);
+    other.type = "button";
+    other.title = item.pair.name;
+    other.addEventListener("click", () => gallery.view(item.pair.id));
+    actions.append(other);
+  }
   parts.push(actions);
 
   const list = element("dl");

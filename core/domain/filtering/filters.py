@@ -66,6 +66,9 @@ UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 
 
+PAIRED = Filter(none=(Missing("pair"),))  # with a RAW or a JPEG of the same name
+
+
 INCOMPLETE = INDEXED & Filter(none=(Missing("incomplete"),))
 
 
