@@ -12,7 +12,7 @@ from core.bootstrap import Container
 from core.commands.hints import render_hint, render_message
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filtering.filters import CAPTIONED, FAILED, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import CAPTIONED, FAILED, INCOMPLETE, INDEXED, UNCAPTIONED
 from core.errors import BucketLensError
 from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex
@@ -38,6 +38,7 @@ def _gather(container: Container) -> dict[str, Any]:
     return {
         "images": index.count(INDEXED),
         "failed": index.count(FAILED),
+        "incomplete": index.count(INCOMPLETE),
         "captioned": index.count(CAPTIONED),
         "pending_captions": index.count(UNCAPTIONED),
         "sources": _count_sources(index),
@@ -95,6 +96,8 @@ def _sum_bytes(folder: Path) -> int:
 def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
     images, pending, failed = found["images"], found["pending_captions"], found["failed"]
     yield f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else "")
+    if found["incomplete"]:
+        yield f"{found['incomplete']:,} of them are incomplete (`bucketlens search --incomplete` lists them)"
     if failed:
         yield f"{failed:,} failed (`bucketlens failures` lists them)"
     for entry in found["sources"]:

@@ -1,14 +1,14 @@
 """What is known of an image, from listing to hit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timezone
 from typing import Any, Literal
 
 from core.domain.metadata import FileText, Precision
 
 Status = Literal["indexed", "failed"]
-CaptionOrigin = Literal["generated", "human"]
+CaptionOrigin = Literal["generated", "human", "file"]
 Framing = Literal["tiles", "imported"]
 ListName = Literal["image", "caption", "words"]  # the lists that a search ranks by
 
@@ -43,16 +43,17 @@ class ImageRef:
 class ImageRecord:
     """An image as the index holds it (the payload of its point). Times are timezone-aware UTC.
 
-    `captions` are all that people wrote of it, the first being its `caption`; `generated` is what a captioner said of
-    it beside them, where it was asked to. `words` are the dictionary forms of all of them, each once, in order of
-    appearance. `caption_score` is the cosine of caption vector and image vector. `framing` says what the image vector
-    was made of: None of one square of the picture, "tiles" of several (tiling), "imported" of what is not known. A
-    failed image has `error` and no vector.
+    `caption` is what is shown: the first of `captions`, which people wrote of it; else the first of `file_texts`, which
+    its file and the files beside it say of it; else what a captioner said. `caption_origin` tells which. `generated` is
+    what a captioner said of it beside one of the others, where it was asked to. `words` are the dictionary forms of
+    `searchable_texts`, each once, in order of appearance. `caption_score` is the cosine of caption vector and image
+    vector. `framing` says what the image vector was made of: None of one square of the picture, "tiles" of several
+    (tiling), "imported" of what is not known. A failed image has `error` and no vector.
 
     `incomplete` is the share of the picture that is there, over 0 and under 1; None where it is whole.
     `taken_at` is what the clock showed where it was taken, labelled UTC. `taken_instant` is the moment, where
     the offset is known. `taken_from`, `taken_precision` and the values below them are those of core.domain.metadata.
-    `file_texts` is what its file, and the files beside it, say of it. `pair` is that of ImageRef.
+    `pair` is that of ImageRef.
     """
 
     id: str
@@ -99,8 +100,35 @@ class ImageRecord:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return all that is said of the image, what is shown first."""
-        return all_texts(self.caption, self.captions, self.generated)
+        """Return every sentence that is said of the image, what is shown first."""
+        told = (self.caption, *self.captions, *(text.text for text in self.file_texts), self.generated)
+        return tuple(dict.fromkeys(text for text in told if text))
+
+    @property
+    def searchable_texts(self) -> tuple[str, ...]:
+        """Return the texts whose words the image is found by: its sentences, its keywords, and who is on it."""
+        return _with_lists(self.texts, self.keywords, self.people)
+
+    @property
+    def origins(self) -> tuple[tuple[str, str], ...]:
+        """Return `texts`, each with who says so: "human", "generated", or the field of a file."""
+        said: dict[str, str] = {}
+        if self.caption_origin == "generated" and self.caption:
+            said[self.caption] = "generated"
+        if self.generated:
+            said[self.generated] = "generated"
+        said |= {text.text: text.origin for text in self.file_texts}
+        return tuple((text, "human" if text in self.captions else said.get(text, "human")) for text in self.texts)
+
+    @property
+    def local_taken(self) -> str | None:
+        """Return when it was taken as ISO 8601: the clock there, with its offset from UTC where that is known."""
+        if self.taken_at is None:
+            return None
+        clock = self.taken_at.astimezone(UTC)
+        if self.taken_instant is None:
+            return clock.replace(tzinfo=None).isoformat()
+        return clock.replace(tzinfo=timezone(clock - self.taken_instant)).isoformat()
 
     @property
     def name(self) -> str:
@@ -108,9 +136,22 @@ class ImageRecord:
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
 
 
-def all_texts(caption: str | None, captions: tuple[str, ...], generated: str | None) -> tuple[str, ...]:
-    """Return each text once, in this order, none empty."""
-    return tuple(dict.fromkeys(text for text in (caption, *captions, generated) if text))
+def describe_share(share: float) -> str:
+    """Say how much of an incomplete picture is there, never none or all of it."""
+    return f"{min(99, max(1, round(100 * share)))} % of the picture is there"
+
+
+def payload_texts(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return `searchable_texts` of the record with this payload, which may lack fields."""
+    of_files = [text["text"] for text in payload.get("file_texts") or ()]
+    told = (payload.get("caption"), *(payload.get("captions") or ()), *of_files, payload.get("generated"))
+    sentences = tuple(dict.fromkeys(text for text in told if text))
+    return _with_lists(sentences, payload.get("keywords") or (), payload.get("people") or ())
+
+
+def _with_lists(sentences: tuple[str, ...], keywords: Sequence[str], people: Sequence[str]) -> tuple[str, ...]:
+    """Add keywords and people, as one text each: words count by the share of texts that hold them."""
+    return (*sentences, *(", ".join(names) for names in (keywords, people) if names))
 
 
 TIMES = ("modified_at", "indexed_at", "taken_at", "taken_instant")

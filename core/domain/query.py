@@ -97,7 +97,9 @@ def merge_weights(given: Mapping[str, float], usual: Weights) -> Weights:
     return replace(usual, **given)
 
 
-OperatorKind = Literal["word", "phrase", "file", "taken"]
+OperatorName = Literal["file", "taken", "camera", "lens", "near", "rating", "keyword", "person", "incomplete"]
+OperatorKind = Literal["word", "phrase"] | OperatorName
+OPERATOR_NAMES: tuple[OperatorName, ...] = get_args(OperatorName)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Hit:
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
     `strength` is how well it really matches, from 0 to 1 (core.search.relevance); None where that is not known.
-    `copies` is how many found pictures it stands for, itself among them: those of the very same bytes.
+    `copies` is how many found pictures it stands for, itself among them: those of the very same bytes, and the `raws`
+    of which these are the JPEGs.
     """
 
     record: ImageRecord
@@ -33,15 +34,28 @@ class Hit:
     matched: tuple[str, ...] = ()
     strength: float | None = None
     copies: int = 1
+    raws: int = 0
+
+    @property
+    def same_bytes(self) -> int:
+        """How many found pictures of its bytes it stands for, itself among them."""
+        return max(1, self.copies - self.raws)
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as the terminal and programs see it; `captions` are all that is said of the image."""
+        """The hit as the terminal and programs see it.
+
+        `captions` are all that is said of the image, and `texts` the same with who says so. `taken_at` is what the
+        clock showed there: without a zone, or with its offset from UTC where that is known.
+        """
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
         strength = None if self.strength is None else round(self.strength, 4)
         ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
-        told = {"caption": self.record.caption, "captions": list(self.record.texts)}
-        return ranked | {"copies": self.copies, "why": why} | to_payload(self.record) | told
+        texts = [{"text": text, "origin": origin} for text, origin in self.record.origins]
+        told: dict[str, Any] = {"caption": self.record.caption, "captions": list(self.record.texts), "texts": texts}
+        if (taken := self.record.local_taken) is not None:
+            told["taken_at"] = taken
+        return ranked | {"copies": self.copies, "raws": self.raws, "why": why} | to_payload(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class EvaluationSet:
         ]
         self._postings: dict[int, dict[int, float]] = defaultdict(dict)
         for row, record in enumerate(self.records):
-            for term, weight in document_weights(*record.texts).items():
+            for term, weight in document_weights(*record.searchable_texts).items():
                 self._postings[term][row] = weight
         self._worded = sum(bool(record.words) for record in self.records)
         self._holding = Counter(chain.from_iterable(set(record.words) for record in self.records))

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.image import CaptionOrigin, ImageRecord, ImageRef, ListName, all_texts
+from core.domain.image import CaptionOrigin, ImageRecord, ImageRef, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe, Ranking, Shortlist
@@ -25,7 +25,7 @@ class IndexInfo:
 class Point:
     """An image to write whole. `image` and `caption` are unit vectors (D,) float32; a failed image has none.
 
-    The index derives the sparse vector of the words from `record.texts` (core.text.bm25.document_weights).
+    The index derives the sparse vector of the words from `record.searchable_texts` (core.text.bm25.document_weights).
     """
 
     record: ImageRecord
@@ -37,7 +37,8 @@ class Point:
 class CaptionUpdate:
     """A caption for an image that is already there; `vector` is None for an empty caption.
 
-    `captions` and `generated` are those of an ImageRecord.
+    `captions` and `generated` are those of an ImageRecord. The index derives its words anew, from these and from what
+    its record holds already.
     """
 
     id: str
@@ -48,11 +49,6 @@ class CaptionUpdate:
     vector: Vector | None
     captions: tuple[str, ...] = ()
     generated: str | None = None
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All texts of the image, the one that is shown first."""
-        return all_texts(self.text, self.captions, self.generated)
 
 
 DenseName = Literal["image", "caption"]

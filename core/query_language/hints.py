@@ -3,10 +3,19 @@
 from collections.abc import Iterator
 
 from core.domain.filtering.filters import INDEXED
-from core.domain.query import Guess, Operator, Query
+from core.domain.query import Guess, Operator, OperatorKind, Query
 from core.ports.vector_index import SearchableIndex
 from core.query_language.operators import quote
 
+_PARTICIPLES: dict[OperatorKind, str] = {
+    "taken": "taken {}",
+    "camera": "taken with “{}”",
+    "lens": "taken through “{}”",
+    "near": "taken near {}",
+    "rating": "rated {}",
+    "keyword": "filed under “{}”",
+    "person": "of “{}”",
+}
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
 
@@ -40,8 +49,11 @@ def _describe_operator(operator: Operator) -> str:
             return f"no caption that says {value}" if without else f"only captions that say {value}"
         case "file":
             return f"no files {value}" if without else f"only files {value}"
-        case "taken":
-            return f"not taken {operator.value}" if without else f"only pictures taken {operator.value}"
+        case "incomplete":
+            whole = without != (operator.value.lower() == "no")
+            return "only whole pictures" if whole else "only incomplete pictures"
+        case kind:
+            return f"{'not' if without else 'only pictures'} {_PARTICIPLES[kind].format(operator.value)}"
 
 
 def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
@@ -56,11 +68,15 @@ def _explain_operator(operator: Operator) -> str:
     """Explain that an operator lets nothing pass."""
     if operator.leaves_out:
         return f"{quote(operator.typed)} leaves out every picture"
-    return {
-        "phrase": f"no caption says {quote(operator.value)}: without the quotes, pictures are searched for it",
-        "file": f"no file is called {quote(operator.value)}",
-        "taken": f"no picture is known to be taken {operator.value}",
-    }[operator.kind]
+    match operator.kind:
+        case "phrase":
+            return f"no caption says {quote(operator.value)}: without the quotes, pictures are searched for it"
+        case "file":
+            return f"no file is called {quote(operator.value)}"
+        case "incomplete":
+            return "every picture is whole" if operator.value.lower() == "yes" else "no picture is whole"
+        case kind:
+            return f"no picture is known to be {_PARTICIPLES[kind].format(operator.value)}"
 
 
 def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """The operators of a question, each as a condition."""
 
 import re
+from collections.abc import Callable
 
-from core.domain.filtering.conditions import KeyGlob, Phrase
+from core.domain.filtering.conditions import KeyGlob, Missing, Named, Phrase
 from core.domain.filtering.filters import Condition, Filter, caption_words
-from core.domain.filtering.parser import parse_time_range
-from core.domain.query import Operator, OperatorKind
+from core.domain.filtering.parser import parse_number_range, parse_place, parse_time_range
+from core.domain.query import OPERATOR_NAMES, Operator, OperatorKind, OperatorName
 from core.errors import InvalidQuery
 
 _SHOWN = 80  # characters
@@ -58,6 +59,33 @@ def require_taken(typed: str, value: str, leaves_out: bool) -> Operator:
     """
     value = normalise_years(value)
     return _make_operator(typed, "taken", value, parse_time_range("taken_at", value), leaves_out)
+
+
+def require_named(typed: str, name: str, value: str, leaves_out: bool) -> Operator:
+    """Require what an operator of this name, in either case, asks for, or leave it out. Raises InvalidQuery."""
+    kind = next(one for one in OPERATOR_NAMES if one == name.lower())
+    if kind == "file":
+        return require_file(typed, value, leaves_out)
+    if kind == "taken":
+        return require_taken(typed, value, leaves_out)
+    return _make_operator(typed, kind, value, _CONDITIONS[kind](value), leaves_out)
+
+
+def _read_incomplete(value: str) -> Condition:
+    if value.lower() not in ("yes", "no"):
+        raise InvalidQuery("incomplete", value, "yes or no")
+    return Filter(none=(Missing("incomplete"),)) if value.lower() == "yes" else Missing("incomplete")
+
+
+_CONDITIONS: dict[OperatorName, Callable[[str], Condition]] = {
+    "camera": lambda value: Named("camera", value),
+    "lens": lambda value: Named("lens", value),
+    "near": parse_place,
+    "rating": lambda value: parse_number_range("rating", value),
+    "keyword": lambda value: Named("keywords", value),
+    "person": lambda value: Named("people", value),
+    "incomplete": _read_incomplete,
+}
 
 
 def normalise_years(value: str) -> str:

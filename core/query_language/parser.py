@@ -4,6 +4,10 @@
     "a phrase"                require a caption that says exactly this, word by word
     file:IMG_12*  -file:raw/  require or leave out a path: a pattern with * and ?, or any part of it, in any case
     taken:2019..2021          require a time taken, as a range of years, months or days
+    camera:"EOS R5" lens:50mm require a camera or a lens, by words of its name or by a pattern
+    near:48.1,11.6,5km        require a place: latitude, longitude and a distance
+    rating:4.. keyword:beach person:Anna incomplete:no
+                              require stars, a keyword or a person of the file, or a picture that is whole
 
 An operator begins a word. Everything else is text exactly as it was typed, and so is what a backslash precedes.
 A year or a file's name without an operator is text too. It becomes a guess, which query_language.hints tells.
@@ -14,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.query import AS_TYPED, Interpretation, Operator
+from core.domain.query import AS_TYPED, OPERATOR_NAMES, Interpretation, Operator
 from core.errors import InvalidQuery
 from core.query_language import operators
 from core.query_language.guesses import find_guesses
@@ -30,10 +34,11 @@ _QUOTED = "|".join(
     f"[{opened}](?P<{name}>[^{closed}]{{1,{_LONGEST_PHRASE}}})[{closed}](?!\\w)"
     for name, (opened, closed) in _PAIRS.items()
 )
+_NAMES = "|".join(OPERATOR_NAMES)
 _OPERATOR = re.compile(
     rf"""
-    (?P<escape> \\ (?=[{_QUOTES}]) | (?<!\S) \\ (?=[{_MINUS}] | (?:file|taken):) )
-    | (?<!\S) (?P<out>[{_MINUS}])? (?P<name>file|taken) : 
+    (?P<escape> \\ (?=[{_QUOTES}]) | (?<!\S) \\ (?=[{_MINUS}] | (?:{_NAMES}):) )
+    | (?<!\S) (?P<out>[{_MINUS}])? (?P<name>{_NAMES}) : 
         (?: [{_QUOTES}](?P<quoted>[^{_QUOTES}]+)[{_QUOTES}](?!\S) | (?P<bare>[^\s{_QUOTES}]\S*) )
     | (?<!\S) [{_MINUS}] (?P<word>[^\W\d_]\S*)
     | (?<![^\s(\[{{]) (?P<without>[{_MINUS}])? (?:{_QUOTED})
@@ -91,15 +96,14 @@ class _Reader:
                 self._add_operator(match, operators.exclude_word(typed, word), avoided=word)
             elif phrase is None:
                 value = found["quoted"] or found["bare"].rstrip(",;")
-                make = operators.require_taken if found["name"].lower() == "taken" else operators.require_file
-                self._add_operator(match, make(typed, value, out))
+                self._add_operator(match, operators.require_named(typed, found["name"], value, out))
             elif out:
                 self._add_operator(match, operators.require_phrase(typed, phrase.strip(), out), avoided=phrase.strip())
             else:
                 self._add_operator(match, operators.require_phrase(typed, phrase.strip(), out), stays=phrase.strip())
         except InvalidQuery as error:
-            if found["name"] and error.field == "taken":
-                self._remarks.append(f"{operators.quote(typed)} is searched as words: taken: takes {error.takes}")
+            if found["name"] and (name := found["name"].lower()) != "file":
+                self._remarks.append(f"{operators.quote(typed)} is searched as words: {name}: takes {error.takes}")
 
     def result(self) -> Parsed:
         """Return the parsed question."""

@@ -1,19 +1,22 @@
-"""What the pictures that pass a filter have in common: words, sources, years and orientations, with exact counts."""
+"""What the pictures that pass a filter have in common: words, years, cameras and the like, with exact counts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from core.domain.filtering.conditions import During, Match, Missing, Time
+from core.domain.filtering.conditions import Between, During, Match, Missing, Time
 from core.domain.filtering.filters import Condition, Filter, Orientation, oriented
 from core.domain.query import Sort
 from core.errors import InvalidQuery
 from core.ports.vector_index import SearchableIndex
 from core.text import inflections
 
-FacetField = Literal["word", "source", "taken", "modified", "orientation"]
+FacetField = Literal[
+    "word", "source", "taken", "modified", "orientation", "camera", "lens", "rating", "keyword", "person"
+]
 FACETS: tuple[FacetField, ...] = get_args(FacetField)
 MAX_VALUES = 1000
+STARS = range(6)
 _YEARS = range(datetime.min.year, datetime.max.year + 1)
 _SORTS: dict[Time, Sort] = {"taken_at": "taken", "modified_at": "modified"}
 
@@ -23,16 +26,23 @@ Facet = list[tuple[str, int]]  # values, each with the number of pictures that h
 def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: int = 20) -> Facet:
     """Count the values of a field over what passes: the commonest `limit`, of years the latest.
 
-    `word` is in dictionary form (see `_words`); `taken` and `modified` are years in UTC. Pictures without a value are
-    not counted. Raises InvalidQuery.
+    `word` is in dictionary form (see `_words`). `taken` are years by the clock where a picture was taken, `modified`
+    years in UTC. `rating` are stars, the most first. Pictures without a value are not counted. Raises InvalidQuery.
     """
     if not 1 <= limit <= MAX_VALUES:
         raise InvalidQuery("limit of facets", limit, f"a number from 1 to {MAX_VALUES}")
     match field:
         case "word":
             return _words(index, passing, limit)
-        case "source":
-            return index.facet("source", passing, limit=limit)
+        case "source" | "camera" | "lens":
+            return index.facet(field, passing, limit=limit)
+        case "keyword":
+            return index.facet("keywords", passing, limit=limit)
+        case "person":
+            return index.facet("people", passing, limit=limit)
+        case "rating":
+            stars = ((str(n), index.count(passing & Filter(all=(_rated(n),)))) for n in reversed(STARS))
+            return [one for one in stars if one[1]][:limit]
         case "taken":
             return _years(index, "taken_at", passing, limit)
         case "modified":
@@ -100,6 +110,16 @@ def _year(field: Time, year: int) -> During:
     return During(field, datetime(year, 1, 1, tzinfo=UTC), until)
 
 
+def _rated(stars: int) -> Between:
+    return Between("rating", stars, stars)
+
+
+def _read_stars(value: str) -> Condition:
+    if value not in map(str, STARS):
+        raise InvalidQuery("rating", value, "stars from 0 to 5")
+    return _rated(int(value))
+
+
 def _read_year(name: str, field: Time) -> Callable[[str], Condition]:
     def read(value: str) -> Condition:
         if not (len(value) == 4 and value.isascii() and value.isdigit() and int(value) in _YEARS):
@@ -115,4 +135,9 @@ _CONDITIONS: dict[str, Callable[[str], Condition]] = {
     "taken": _read_year("taken", "taken_at"),
     "modified": _read_year("modified", "modified_at"),
     "orientation": lambda value: oriented(value),  # type: ignore[arg-type]
+    "camera": lambda value: Match("camera", (value,)),
+    "lens": lambda value: Match("lens", (value,)),
+    "rating": _read_stars,
+    "keyword": lambda value: Match("keywords", (value,)),
+    "person": lambda value: Match("people", (value,)),
 }

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from core.domain.filtering.conditions import Match, Missing
-from core.domain.filtering.filters import Filter
+from core.domain.filtering.filters import PAIRED, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
 from core.ports.rank_lists import LISTS, Probe, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
-from core.search.collapse import fold_copies
+from core.search.collapse import fold_copies, fold_hashes
 from core.search.fusion import fuse
 from core.search.mmr import REACH, diversify_hits
 
@@ -101,7 +101,10 @@ class Ranker:
         def hashes(ids: Sequence[str]) -> list[str | None]:
             unread = [image_id for image_id in ids if image_id not in records]
             found = self.index.hashes(unread) if unread else {}
-            return [records[i].content_hash if i in records else found.get(i) for i in ids]
+            told = [records[i].content_hash if i in records else found.get(i) for i in ids]
+            if not unread and not any(record.pair for record in records.values()):
+                return told
+            return self._hide_raws(told, ids, records, question.passing)
 
         page = (fold_copies(first, hashes, end) if fold else first(end))[offset:]
         if unread := [image_id for image_id in page if image_id not in records]:
@@ -114,6 +117,21 @@ class Ranker:
             matches |= {image_id: min(later.get(image_id, 0.0), least) for image_id in rest}
             scores = {name: {**scores[name], **found[name]} for name in found}
         return _make_hits(question, [records[i] for i in page if i in records], shortlists, scores, matches)
+
+    def _hide_raws(
+        self,
+        hashes: Sequence[str | None],
+        ids: Sequence[str],
+        records: Mapping[str, ImageRecord],
+        passing: Filter,
+    ) -> list[str | None]:
+        """Have those RAWs hidden whose JPEG passes. All images are read only where the library has any pair."""
+        if not self.index.count(PAIRED):
+            return list(hashes)
+        known = {**self.index.fetch([image_id for image_id in ids if image_id not in records]), **records}
+        there = [known[image_id] for image_id in ids if image_id in known]
+        folded = dict(zip((record.id for record in there), fold_hashes(self.index, there, passing), strict=True))
+        return [folded.get(image_id, content_hash) for image_id, content_hash in zip(ids, hashes, strict=True)]
 
     def hits(self, question: Question, records: Sequence[ImageRecord]) -> list[Hit]:
         """Give these pictures, in their order, with how they match. Raises LibraryError."""

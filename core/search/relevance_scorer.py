@@ -140,6 +140,7 @@ def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) 
     """Say whether a caption of the image that can be relied on holds all of these words."""
     record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
-    captions = [*by_people, *(text for text in record.texts if usual)]
+    of_file = (*(text.text for text in record.file_texts), ", ".join(record.keywords), ", ".join(record.people))
+    captions = [*by_people, *of_file, *(text for text in record.texts if usual)]
     held = [set(analysis.analyse(caption)) for caption in captions]
     return any(all(one.intersection(forms) for forms in words) for one in held)

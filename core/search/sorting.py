@@ -8,7 +8,7 @@ from core.domain.query import Query
 from core.domain.result import Hit
 from core.domain.sort_orders import in_order
 from core.ports.vector_index import SearchableIndex
-from core.search.collapse import fold_copies
+from core.search.collapse import fold_copies, fold_hashes
 
 
 def sort_hits(hits: Sequence[Hit], query: Query) -> list[Hit]:
@@ -23,7 +23,7 @@ def list_page(index: SearchableIndex, query: Query, passing: Filter) -> list[Ima
         return index.ordered(query.by, passing, limit=query.limit, offset=query.offset, reverse=query.reverse)
     records = fold_copies(
         lambda count: index.ordered(query.by, passing, limit=count, reverse=query.reverse),
-        lambda found: [record.content_hash for record in found],
+        lambda found: fold_hashes(index, found, passing),
         query.offset + query.limit,
     )
     return records[query.offset :]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -70,10 +70,8 @@ def apply_human_captions(
 
 def _merge_captions(record: ImageRecord, human: tuple[str, ...], *, keep: bool) -> CaptionTexts:
     """Put the captions of people in place of a captioner's, or beside them where both are wanted."""
-    if record.caption_origin == "human":
-        return CaptionTexts(record, human, record.generated, record.captioner)
-    if keep and record.caption_origin is not None:
-        return CaptionTexts(record, human, record.caption, record.captioner)
+    if keep or record.caption_origin != "generated":
+        return replace(CaptionTexts.of(record), human=human)
     return CaptionTexts(record, human)
 
 

@@ -1,11 +1,12 @@
 """Carries captions into a library that is made anew for another model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from core.domain.filtering.filters import CAPTIONED
 from core.domain.image import ImageRecord
 from core.ports.vector_index import VectorIndex
-from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
+from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
 from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.report import Progress, Report
 
@@ -36,11 +37,12 @@ def carry_captions(old: VectorIndex, context: RunContext, report: Report) -> Ite
 
 def _find_missing_texts(old: ImageRecord, new: ImageRecord) -> CaptionTexts | None:
     """Return the captions that the new record lacks, or None."""
-    human = get_human_captions(old)
-    seen = old.content_hash == new.content_hash
-    generated = (old.generated if human else old.caption) if seen else None
-    captioner = old.captioner if generated is not None else None
-    if new.status != "indexed" or not (human or generated is not None):
+    carried = replace(CaptionTexts.of(old), record=new)
+    if old.content_hash != new.content_hash:
+        carried = replace(carried, generated=None)
+    if carried.generated is None:
+        carried = replace(carried, captioner=None)
+    if new.status != "indexed" or not (carried.human or carried.generated is not None):
         return None
-    texts = CaptionTexts(new, human, generated, captioner)
-    return None if new.caption_origin is not None and set(new.texts) == set(texts.texts) else texts
+    known = CaptionTexts.of(new)
+    return None if new.caption_origin is not None and set(known.texts) == set(carried.texts) else carried

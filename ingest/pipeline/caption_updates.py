@@ -1,30 +1,58 @@
 """Captions of images -> updates of the index: their words, their vector and its score."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.domain.image import ImageRecord, all_texts
+from core.domain.image import ImageRecord
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.encoders import Encoder
 from core.ports.vector_index import CaptionUpdate, VectorIndex
+from core.text.analysis import analyse
 from ingest.pipeline.run_context import retry_while_busy
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionTexts:
-    """All captions of an image: those that people wrote, and the one that a captioner wrote. Either may be missing."""
+    """All captions of an image: those that people wrote, and the one that a captioner wrote. Either may be missing.
+
+    What the image's file says of it (`file_texts` of the record) comes after people's captions, and before a
+    captioner's.
+    """
 
     record: ImageRecord
-    human: tuple[str, ...]
+    human: tuple[str, ...] = ()
     generated: str | None = None
     captioner: str | None = None
 
+    @classmethod
+    def of(cls, record: ImageRecord) -> "CaptionTexts":
+        """Take the captions out of a record."""
+        alone = record.caption_origin == "generated"
+        return cls(record, get_human_captions(record), record.caption if alone else record.generated, record.captioner)
+
     @property
     def texts(self) -> tuple[str, ...]:
-        """Every text once, those of people first."""
-        return all_texts(None, self.human, self.generated)
+        """Return what the caption vector is made of: people's captions, or else the file's texts; a captioner's too."""
+        of_file = tuple(text.text for text in self.record.file_texts)
+        told = (*(self.human or of_file), self.generated)
+        return tuple(dict.fromkeys(text for text in told if text))
+
+    def apply(self) -> ImageRecord:
+        """Give the record these captions, and the words of all that is said of the image."""
+        human, of_file, generated = self.human, self.record.file_texts, self.generated
+        captioner = None if generated is None else self.captioner
+        told = replace(self.record, captions=human, generated=generated, captioner=captioner)
+        if human:
+            told = replace(told, caption=human[0], caption_origin="human")
+        elif of_file:
+            told = replace(told, caption=of_file[0].text, caption_origin="file")
+        elif generated is not None:
+            told = replace(told, caption=generated, caption_origin="generated", generated=None)
+        else:
+            told = replace(told, caption=None, caption_origin=None)
+        return replace(told, words=analyse(*told.searchable_texts))
 
 
 def caption_updates(
@@ -60,11 +88,17 @@ def text_vectors(encoder: Encoder, groups: Sequence[Sequence[str]]) -> list[Vect
 
 def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | None) -> CaptionUpdate:
     score = None if vector is None or image is None else float(vector @ image)
-    image_id, captioner = captions.record.id, captions.captioner
-    if not captions.human:
-        return CaptionUpdate(image_id, captions.generated or "", "generated", captioner, score, vector)
-    human, generated = captions.human, captions.generated
-    return CaptionUpdate(image_id, human[0], "human", captioner, score, vector, human, generated)
+    told = captions.apply()
+    return CaptionUpdate(
+        told.id,
+        told.caption or "",
+        told.caption_origin or "generated",
+        captions.captioner,
+        score,
+        vector,
+        told.captions,
+        told.generated,
+    )
 
 
 def _encode_means(encoder: Callable[[], Encoder], caption_texts: Sequence[CaptionTexts]) -> Iterator[Vector | None]:

@@ -271,7 +271,7 @@ class ImagePass:
 
 def _merge_captions(known: ImageRecord, human: tuple[str, ...]) -> CaptionTexts:
     """Put the captions of people in place of a captioner's, or beside them where both were asked for."""
-    both = known.caption_origin == "human"
+    both = known.caption_origin != "generated"
     return CaptionTexts(known, human, known.generated if both else None, known.captioner if both else None)
 
 

@@ -14,8 +14,7 @@ from core.imaging.decoder import Decoded
 from core.imaging.tiling import is_long
 from core.ports.encoders import Encoder
 from core.ports.vector_index import Point, VectorIndex
-from core.text.analysis import analyse
-from ingest.pipeline.caption_updates import get_human_captions, text_vector
+from ingest.pipeline.caption_updates import CaptionTexts, get_human_captions, text_vector
 from ingest.pipeline.fetch_and_decode import Failed
 from ingest.pipeline.plan import Step, has_center_crop_only
 from ingest.pipeline.run_context import retry_while_busy
@@ -27,32 +26,38 @@ def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: Vec
     Captions of its listing count for more than those on record.
     A picture that had a center crop alone, and whose bytes are the same, keeps every caption.
     """
-    known = step.known
-    if known is not None and has_center_crop_only(known) and known.content_hash == decoded.content_hash:
-        if not step.ref.captions or step.ref.captions == known.captions:
-            return _build_reencoded_point(step, decoded, vector, index)
     record, known = _build_decoded_record(step, decoded, index.info.fingerprint), step.known
-    if step.ref.captions:
-        return _build_listed_point(record, vector, step.ref.captions, encoder)
-    if known is None or known.caption_origin != "human":
-        return Point(record, vector)
-    record = _with_human_captions(record, known)
-    caption = None
-    if known.generated is None:  # a captioner's words are of the old picture
+    captions = CaptionTexts(record)
+    if known is not None and has_center_crop_only(known) and known.content_hash == decoded.content_hash:
+        captions = replace(CaptionTexts.of(known), record=record)
+    elif known is not None:  # a captioner's words are of the old picture
+        captions = CaptionTexts(record, get_human_captions(known))
+    if step.ref.captions and step.ref.captions != captions.human:
+        captions = CaptionTexts(record, step.ref.captions)
+    return _build_captioned_point(captions, vector, known, index, encoder)
+
+
+def build_refreshed_point(known: ImageRecord, metadata: PictureMetadata, index: VectorIndex, encoder: Encoder) -> Point:
+    """Make the point of an indexed image of which other metadata was read: no picture is encoded.
+
+    Its vectors and captions stay. A caption that its file gave it follows the file. Raises KeyError where the index has
+    no vector of it.
+    """
+    record = replace(known, **metadata_fields(metadata))
+    vector = retry_while_busy(index.vectors, [known.id])[known.id]
+    return _build_captioned_point(replace(CaptionTexts.of(known), record=record), vector, known, index, encoder)
+
+
+def _build_captioned_point(
+    captions: CaptionTexts, vector: Vector, known: ImageRecord | None, index: VectorIndex, encoder: Encoder
+) -> Point:
+    """Make a point with these captions. The caption vector on record stays where it is of the same texts."""
+    record, texts, caption = captions.apply(), captions.texts, None
+    if texts and known is not None and CaptionTexts.of(known).texts == texts:
         caption = retry_while_busy(index.vectors, [known.id], "caption").get(known.id)
-    if caption is None and record.texts:
-        caption = text_vector(encoder, record.texts)
-    score = None if caption is None else float(caption @ vector)
-    return Point(replace(record, caption_score=score), vector, caption)
-
-
-def _build_reencoded_point(step: Step, decoded: Decoded, vector: Vector, index: VectorIndex) -> Point:
-    """Make a point with another image vector, and all captions as they were."""
-    assert step.known is not None
-    record = _with_captions_of(_build_decoded_record(step, decoded, index.info.fingerprint), step.known)
-    caption = retry_while_busy(index.vectors, [step.id], "caption").get(step.id)
-    score = None if caption is None else float(caption @ vector)
-    return Point(replace(record, caption_score=score), vector, caption)
+    if texts and caption is None:
+        caption = text_vector(encoder, texts)
+    return Point(replace(record, caption_score=None if caption is None else float(caption @ vector)), vector, caption)
 
 
 def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
@@ -70,22 +75,14 @@ def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encod
     return replace(point, record=replace(point.record, framing="imported"))
 
 
-def _build_listed_point(record: ImageRecord, vector: Vector, captions: tuple[str, ...], encoder: Encoder) -> Point:
-    caption = text_vector(encoder, captions)
-    record = replace(_with_captions(record, captions), caption_score=float(caption @ vector))
-    return Point(record, vector, caption)
-
-
 def build_failed_point(failure: Failed, fingerprint: str) -> Point:
     """Make a point without a vector. What people wrote stays on record for when it can be read again.
 
     Its etag differs from any where the failure may be over by the next run.
     """
     record, known = _build_record(failure.step, fingerprint, status="failed", error=failure.reason), failure.step.known
-    if failure.step.ref.captions:
-        record = _with_captions(record, failure.step.ref.captions)
-    elif known is not None and known.caption_origin == "human":
-        record = _with_human_captions(record, known)
+    human = failure.step.ref.captions or (() if known is None else get_human_captions(known))
+    record = CaptionTexts(record, human).apply()
     if failure.transient:
         record = replace(record, etag="")
     return Point(replace(record, content_hash=failure.content_hash), None)
@@ -107,39 +104,21 @@ class Donors:
     def point(self, step: Step, decoded: Decoded) -> Point | None:
         """Make the point of an image whose bytes are known.
 
-        Returns None where they are not, and where captions of people must stay.
+        Returns None where they are not, where captions of people must stay, and where other captions than the donor's
+        come of its own metadata.
         """
         if step.ref.captions or (step.known is not None and step.known.caption_origin == "human"):
             return None
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
             return None
-        record = _with_captions_of(_build_decoded_record(step, decoded, self._index.info.fingerprint), donor)
-        return Point(replace(record, framing=donor.framing), self._images[donor.id], self._captions.get(donor.id))
-
-
-def _with_captions_of(record: ImageRecord, other: ImageRecord) -> ImageRecord:
-    """Copy all captions of the other record, which is of the same picture."""
-    return replace(
-        record,
-        caption=other.caption,
-        caption_origin=other.caption_origin,
-        caption_score=other.caption_score,
-        captioner=other.captioner,
-        words=other.words,
-        captions=other.captions,
-        generated=other.generated,
-    )
-
-
-def _with_human_captions(record: ImageRecord, known: ImageRecord) -> ImageRecord:
-    captions = get_human_captions(known)
-    return replace(record, caption=known.caption, caption_origin="human", captions=captions, words=analyse(*captions))
-
-
-def _with_captions(record: ImageRecord, captions: tuple[str, ...]) -> ImageRecord:
-    words = analyse(*captions)
-    return replace(record, caption=captions[0], caption_origin="human", captions=captions, words=words)
+        record = _build_decoded_record(step, decoded, self._index.info.fingerprint)
+        given = CaptionTexts.of(donor)
+        captions = replace(given, record=record)
+        if captions.texts != given.texts:  # of files beside them, say
+            return None
+        record = replace(captions.apply(), caption_score=donor.caption_score, framing=donor.framing)
+        return Point(record, self._images[donor.id], self._captions.get(donor.id))
 
 
 def _build_decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> ImageRecord:

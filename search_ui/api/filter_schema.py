@@ -6,6 +6,7 @@ from core.domain.filtering.parser import FILTER_FIELDS, FilterField
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _BOUND: dict[str, Any] = {"type": "number", "minimum": 0}
+_DEGREES: dict[str, Any] = {"type": "number", "minimum": -180, "maximum": 180}
 _RANGE: dict[str, Any] = {
     "type": "object",
     "properties": {"min": _BOUND, "max": _BOUND},
@@ -39,6 +40,12 @@ def _field_schema(field: FilterField) -> dict[str, Any]:
             return {"anyOf": [text, {"type": "array", "items": text, "minItems": 1}], **described}
         case "number":
             return {"anyOf": [_BOUND, _TEXT, _RANGE], **described}
+        case "place":
+            place = {"latitude": _DEGREES, "longitude": _DEGREES, "meters": {"type": "number", "exclusiveMinimum": 0}}
+            made = {"type": "object", "properties": place, "required": [*place], "additionalProperties": False}
+            return {"anyOf": [_TEXT, made], **described, "examples": ["48.1,11.6,5km"]}
+        case "flag":
+            return {"type": "boolean", **described}
         case "time":
             return {**_TEXT, **described, "examples": ["2023-06..2024"]}
         case "text":

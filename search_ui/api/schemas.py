@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from core.domain.image import CaptionOrigin, Framing, ListName, Status
+from core.domain.metadata import Precision
 from core.domain.query import (
     MAX_TERMS,
     MAX_TEXT,
@@ -27,7 +28,8 @@ from core.search.request import DEFAULT_OPTIONS, build_query
 _KINDS = ("text", "image", "like")
 _LANGUAGE = (
     'words, and operators unless the search is raw or the weight negative: -word and -"a phrase" leave out, "a phrase" '
-    "is in a caption, file:IMG_12* and taken:2019..2021 are conditions (-file: and -taken: too)"
+    "is in a caption, file:IMG_12*, taken:2019..2021, camera:canon, lens:, near:48.1,11.6,5km, rating:4.., keyword:, "
+    "person: and incomplete:no are conditions (-file: and the like leave out)"
 )
 
 
@@ -87,7 +89,7 @@ class QueryBody:
     terms: list[TermBody] = Field(default_factory=list, max_length=MAX_TERMS, description="none: browse")
     filter: dict[str, Any] = Field(default_factory=dict)
     raw: bool = Field(
-        False, strict=True, description='search the very words of texts: -word, "a phrase", file: and taken: are text'
+        False, strict=True, description='search the very words of texts: -word, "a phrase", file: and the like are text'
     )
     weights: WeightsBody | None = Field(None, description="by default those of the settings")
 
@@ -129,8 +131,13 @@ class ErrorAnswer(BaseModel):
     error: ErrorBody
 
 
+class TextAnswer(BaseModel):
+    text: str
+    origin: str = Field(description="human, generated, or the field of a file, such as IPTC caption")
+
+
 class ImageAnswer(BaseModel):
-    """All that is known of an image; what is not known is left out. Times are RFC 3339."""
+    """All that is known of an image; what is not known is left out. Times are RFC 3339, but for `taken_at`."""
 
     id: str
     uri: str
@@ -146,11 +153,27 @@ class ImageAnswer(BaseModel):
     width: int | None = None
     height: int | None = None
     aspect: float | None = Field(None, description="width to height")
-    taken_at: str | None = None
+    taken_at: str | None = Field(
+        None, description="what the clock showed there; with its offset from UTC where that is known, else without one"
+    )
+    taken_instant: str | None = Field(None, description="the moment, where the offset is known")
+    taken_from: str | None = Field(None, description="the field that tells, such as EXIF DateTimeOriginal")
+    taken_precision: Precision | None = Field(None, description="the smallest unit that the field tells")
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = Field(None, description="degrees of WGS 84, north positive")
+    longitude: float | None = Field(None, description="degrees of WGS 84, east positive")
+    rating: int | None = Field(None, description="stars from 0 to 5")
+    incomplete: float | None = Field(None, description="the share of the picture that is there, where not all of it is")
+    pair: str | None = Field(None, description="key of the same picture as RAW or as JPEG")
     content_hash: str | None = Field(None, description="SHA-256 of its bytes")
     caption: str | None = Field(description="the one that is shown")
     captions: list[str] = Field(description="all that is said of it")
-    words: list[str] = Field(description="of its captions, in dictionary form")
+    texts: list[TextAnswer] = Field(description="all that is said of it, each with who says so")
+    file_texts: list[TextAnswer] = Field(description="what its file, and the files beside it, say of it")
+    keywords: list[str] = Field(description="of its file")
+    people: list[str] = Field(description="whom its file names")
+    words: list[str] = Field(description="of its captions, texts, keywords and people, in dictionary form")
     caption_origin: CaptionOrigin | None = None
     caption_score: float | None = Field(None, description="cosine of caption and picture")
     captioner: str | None = None
@@ -174,7 +197,8 @@ class HitAnswer(ImageAnswer):
     score: float | None = Field(description="cosine of query and picture, from -1 to 1")
     match: float | None = Field(description="what ranks it, up to 1")
     strength: float | None = Field(description="how well it really matches, from 0 to 1; null where that is not known")
-    copies: int = Field(description="found pictures of the same bytes that it stands for, itself among them")
+    copies: int = Field(description="found pictures that it stands for, itself among them: of its bytes, or RAWs of it")
+    raws: int = Field(description="how many of them are RAWs, of which it is the JPEG")
     why: WhyAnswer
 
 

@@ -26,9 +26,10 @@ from search_ui.commands.filter_options import FilterInput, filter_options
 def facets(
     fields: tuple[FacetField, ...], limit: int, offline: bool, data: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Count the pictures that pass the filters by caption word, source, year (in UTC) and orientation.
+    """Count the pictures that pass the filters by word, source, year, orientation, camera, lens, rating and the like.
 
-    Words and sources come with the commonest first, years with the latest.
+    Values come with the commonest first, years with the latest, ratings with the most stars. Years of when pictures
+    were taken go by the clock there, years of changes by UTC.
     """
     with open_container(data=data, offline=offline or None) as container:
         query = build_query(filter=FilterInput.take_from(options).filter(container))

@@ -16,10 +16,12 @@ from core.domain.filtering.parser import FILTER_FIELDS, FilterField, parse_filte
 from core.domain.query import MAX_LIMIT
 from core.errors import InvalidQuery
 
-_FIELDS = {name: field for name, field in FILTER_FIELDS.items() if field.metavar}
+_FIELDS = {name: field for name, field in FILTER_FIELDS.items() if field.metavar or field.takes == "flag"}
+_OPPOSITES = {"incomplete": "complete"}
 _CAPTIONED: dict[str, Mapping[str, object]] = {
     "generated": {"caption_origin": "generated"},
     "human": {"caption_origin": "human"},
+    "file": {"caption_origin": "file"},
     "no": {"missing": "caption_origin"},
 }
 _STATUS = {"indexed": ["indexed"], "failed": ["failed"], "any": ["indexed", "failed"]}
@@ -47,6 +49,8 @@ def filter_options() -> list[Option]:
 
 def _field_option(name: str, field: FilterField) -> Option:
     help = field.description + (" Repeatable." if field.takes == "texts" else "")
+    if field.takes == "flag":
+        return click.option(f"--{name}/--{_OPPOSITES[name]}", name, default=None, help=help)
     if field.choices:
         kind = click.Choice(field.choices)
         return click.option(f"--{name}", name, type=kind, multiple=field.takes == "texts", help=help)
@@ -60,7 +64,7 @@ class FilterInput:
     must: tuple[str, ...]
     any_of: tuple[str, ...]
     none_of: tuple[str, ...]
-    fields: Mapping[str, str | tuple[str, ...]]
+    fields: Mapping[str, str | bool | tuple[str, ...]]
     captioned: str | None
     status: str | None
     filter_json: str | None
@@ -80,9 +84,9 @@ class FilterInput:
         """Make the filter of all options but those of caption words. Raises as `filter` does."""
         conditions: list[object] = []
         for name, value in self.fields.items():
-            if name == "source":
+            if name == "source" and isinstance(value, tuple):
                 conditions.append({name: _source_names(value, container)})
-            elif FILTER_FIELDS[name].option_joins == "all":
+            elif FILTER_FIELDS[name].option_joins == "all" and isinstance(value, tuple):
                 conditions += [{name: one} for one in value]
             else:
                 conditions.append({name: value})

@@ -10,8 +10,9 @@ from core.commands.hints import make_library_command, render_message
 from core.commands.options import add_options, data_option, json_option, model_option, offline_option, open_container
 from core.commands.output import finish, table_console
 from core.domain.filtering.filters import INDEXED, Filter
+from core.domain.image import describe_share
 from core.domain.query import Query
-from core.domain.result import SearchResult
+from core.domain.result import Hit, SearchResult
 from core.text.sanitize import printable
 from search_ui.commands.search_options import SearchCommand, SearchInput, query_options
 
@@ -35,9 +36,12 @@ def search(
     "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
 
     TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
-    names files, taken:2019..2021 tells when; -file: and -taken: leave out. --raw searches the very words.
+    names files, taken:2019..2021 tells when, near:48.1,11.6,5km where; camera:, lens:, rating:, keyword:, person: and
+    incomplete: ask for what files say of themselves. A hyphen before any of them leaves out. --raw searches the very
+    words.
 
-    Ranges are LOW..HIGH, LOW.., ..HIGH or a single value; times are years, months, days or RFC 3339 times, in UTC.
+    Ranges are LOW..HIGH, LOW.., ..HIGH or a single value. Times are years, months, days or RFC 3339 times: --modified
+    in UTC, --taken by the clock where the picture was taken.
     """
     given = SearchInput.from_options(options)
     with open_container(data=data, model=model, offline=offline or None) as container:
@@ -72,7 +76,7 @@ def _print(result: SearchResult, offset: int) -> None:
         table.add_column("strength", justify="right")
     if scored := any(hit.score is not None for hit in result.hits):
         table.add_column("score", justify="right")
-    if folded := any(hit.copies > 1 for hit in result.hits):
+    if folded := any(hit.same_bytes > 1 for hit in result.hits):
         table.add_column("copies", justify="right", no_wrap=True)
     table.add_column("caption")
     table.add_column("file", overflow="fold", style="cyan")
@@ -80,15 +84,32 @@ def _print(result: SearchResult, offset: int) -> None:
         match = [f"{hit.match:.3f}" if hit.match is not None else "–"] if fused else []
         strength = [f"{hit.strength:.2f}" if hit.strength is not None else "–"] if judged else []
         score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
-        copies = [f"{hit.copies} copies" if hit.copies > 1 else ""] if folded else []
-        caption, file = Text(printable(hit.record.caption or "–")), Text(printable(hit.record.uri))
+        copies = [f"{hit.same_bytes} copies" if hit.same_bytes > 1 else ""] if folded else []
+        caption, file = _describe(hit), Text(printable(hit.record.uri))
         table.add_row(str(rank), *match, *strength, *score, *copies, caption, file)
     table_console().print(table)
     took = result.timings_ms.get("total", 0.0)
     shown = sum(hit.copies for hit in result.hits)
-    also = f" ({shown - len(result.hits):,} of them copies: --no-fold lists them)" if folded else ""
+    more, raws = shown - len(result.hits), sum(hit.raws for hit in result.hits)
+    kinds = [f"{more - raws:,} of them copies"] if more > raws else []
+    kinds += [f"{raws:,} RAWs of JPEGs"] if raws else []
+    also = f" ({', '.join(kinds)}: --no-fold lists them)" if kinds else ""
     worth = "" if result.matches is None else ": " + ", ".join(result.headline)
     click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
+
+
+def _describe(hit: Hit) -> Any:
+    """The caption, with the field of the file that it comes from, and what else a person has to know."""
+    from rich.text import Text
+
+    record, text = hit.record, Text(printable(hit.record.caption or "–"))
+    if record.caption_origin == "file" and record.file_texts:
+        text.append(f" [{printable(record.file_texts[0].origin)}]", style="dim")
+    if record.incomplete is not None:
+        text.append(f" ({describe_share(record.incomplete)})", style="dim")
+    if hit.raws:
+        text.append(" (RAW + JPEG)", style="dim")
+    return text
 
 
 def _explain(container: Container, result: SearchResult, given: SearchInput, query: Query) -> None:

@@ -20,6 +20,11 @@ LABELS: dict[FacetField, str] = {
     "taken": "Taken in",
     "modified": "Changed in",
     "orientation": "Shape",
+    "camera": "Camera",
+    "lens": "Lens",
+    "rating": "Rating",
+    "keyword": "Keywords in files",
+    "person": "People",
 }
 _VALUES = 20
 _LASTS = 10.0  # seconds
@@ -45,7 +50,14 @@ def show_facets(library: ServedLibrary, state: PageState) -> None:
 
 def describe_value(field: str, value: str) -> str:
     """Describe a value of a facet as the chip of a filter does."""
+    if field == "rating":
+        return show_stars(value)
     return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, value)
+
+
+def show_stars(stars: str) -> str:
+    """Show a rating as people do."""
+    return "★" * int(stars) or "no stars"
 
 
 def _count_facets(library: ServedLibrary, query: Query) -> dict[FacetField, Facet]:
@@ -60,7 +72,11 @@ def _count_facets(library: ServedLibrary, query: Query) -> dict[FacetField, Face
 
 def _make_facet(field: FacetField, values: Facet, state: PageState) -> dict[str, Any]:
     rows = [
-        {"value": value, "shown": plain(value), "count": count, "chosen": (field, value) in state.only}
+        {"value": value, "shown": _show_value(field, value), "count": count, "chosen": (field, value) in state.only}
         for value, count in values
     ]
     return {"field": field, "label": LABELS[field], "values": rows}
+
+
+def _show_value(field: FacetField, value: str) -> str:
+    return show_stars(value) if field == "rating" else plain(value)

@@ -1,10 +1,12 @@
 """Hits as items of the gallery component: JSON of plain text, never markup."""
 
-from datetime import datetime, tzinfo
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from core.domain.image import ImageRecord
+from core.domain.image import ImageRecord, describe_share
 from core.domain.result import Hit
+from core.search.collapse import is_raw_of_pair, pair_id
 from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
@@ -24,15 +26,17 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
         "words": [plain(word) for word in drop_hidden_lemmas(record.words)],
+        "badges": list_badges(hit),
         "width": record.width,
         "height": record.height,
-        "copies": hit.copies,
+        "copies": hit.same_bytes,
+        "pair": _describe_pair(record),
         "hash": record.content_hash,
         "score": None if hit.score is None else round(hit.score, 4),
         "strength": None if hit.strength is None else round(hit.strength, 2),
         "facts": [
             [name, plain(value), note]
-            for name, value, note in [*list_facts(record, hit.score, zone, hit.copies), *_list_strength(hit)]
+            for name, value, note in [*list_facts(record, hit.score, zone, hit.same_bytes), *_list_strength(hit)]
         ],
     }
 
@@ -46,19 +50,91 @@ def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: i
         rows.append(("Compared by", "the mean of several squares, for it is longer than 2 : 1", ""))
     if copies > 1:
         rows.append(("Copies", f"{copies:,} files of the same bytes", ""))
-    if record.taken_at is not None:
-        rows.append(("Taken", _format_time(record.taken_at, zone), ""))
+    if record.incomplete is not None:
+        rows.append(("Incomplete", describe_share(record.incomplete), "The rest of its file is missing or damaged."))
+    if record.pair is not None:
+        rows.append(("JPEG of it" if is_raw_of_pair(record) else "RAW of it", record.pair, ""))
+    rows.extend(_list_metadata(record))
     rows.append(("Changed", _format_time(record.modified_at, zone), ""))
     rows.append(("Indexed", _format_time(record.indexed_at, zone), ""))
     if record.caption_origin is not None:
-        by = "a person" if record.caption_origin == "human" else f"the model {record.captioner or 'of this library'}"
-        rows.append(("Caption by", by, ""))
-        rows.extend(("Also", text, "") for text in record.texts[1:])
+        first, *others = record.origins or (("", record.caption_origin),)
+        rows.append(("Caption by", _describe_origin(first[1], record), ""))
+        rows.extend(("Also", text, _describe_origin(origin, record)) for text, origin in others)
     if record.caption_score is not None:
         rows.append(("Caption fits", f"{record.caption_score:.4f}", CAPTION_COSINE))
     if score is not None:
         rows.append(("Score", f"{score:.4f}", COSINE))
     return rows
+
+
+def list_badges(hit: Hit) -> list[dict[str, str]]:
+    """List what a person has to know of a hit before opening it, as {text, title}."""
+    share, badges = hit.record.incomplete, []
+    if share is not None:
+        badges.append({"text": f"{describe_share(share).partition(' of')[0]}", "title": describe_share(share)})
+    if hit.raws:
+        badges.append({"text": "RAW + JPEG", "title": "The same picture is there as RAW too: open it to see its name."})
+    return badges
+
+
+def _describe_pair(record: ImageRecord) -> dict[str, str] | None:
+    """Describe the same picture as RAW or as JPEG, to be opened from this one."""
+    if record.pair is None:
+        return None
+    kind = "JPEG" if is_raw_of_pair(record) else "RAW"
+    return {"id": pair_id(record) or "", "label": f"Show the {kind}", "name": plain(record.pair)}
+
+
+def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:
+    """List what the picture says of itself, and where from."""
+    if record.taken_at is not None:
+        yield "Taken", format_taken(record), f"from {record.taken_from}" if record.taken_from else ""
+    if record.camera:
+        yield "Camera", record.camera, ""
+    if record.lens:
+        yield "Lens", record.lens, ""
+    if record.latitude is not None and record.longitude is not None:
+        yield "Place", f"{record.latitude:.5f}, {record.longitude:.5f}", ""
+    if record.rating is not None:
+        yield "Rating", "★" * record.rating or "no stars", ""
+    if record.keywords:
+        yield "Keywords", ", ".join(record.keywords), ""
+    if record.people:
+        yield "People", ", ".join(record.people), ""
+
+
+def format_taken(record: ImageRecord) -> str:
+    """Format when it was taken by the clock there, as exactly as it is known: "July 2019"."""
+    if record.taken_at is None:
+        return ""
+    clock = record.taken_at.astimezone(UTC)
+    match record.taken_precision:
+        case "year":
+            return f"{clock.year}"
+        case "month":
+            return f"{clock:%B} {clock.year}"
+        case "day":
+            return f"{clock.day} {clock:%B} {clock.year}"
+        case "hour":
+            shown = f"about {clock:%H} o'clock"
+        case "second":
+            shown = f"{clock:%H:%M:%S}"
+        case _:
+            shown = f"{clock:%H:%M}"
+    return f"{clock.day} {clock:%B} {clock.year}, {shown}{_format_offset(record)}"
+
+
+def _format_offset(record: ImageRecord) -> str:
+    if record.taken_instant is None or record.local_taken is None:
+        return ""
+    return f" (UTC{datetime.fromisoformat(record.local_taken).isoformat(timespec='seconds')[19:]})"
+
+
+def _describe_origin(origin: str, record: ImageRecord) -> str:
+    if origin == "human":
+        return "a person"
+    return f"the model {record.captioner or 'of this library'}" if origin == "generated" else f"its file: {origin}"
 
 
 def _list_strength(hit: Hit) -> list[tuple[str, str, str]]:

@@ -57,7 +57,7 @@ def _show_filters(outline: Outline, state: PageState) -> None:
             callbacks.set_widget("raw", state.raw)
             st.toggle(
                 "Search the very words", key="raw", on_change=callbacks.on_raw,
-                help='Without it, -word, "a phrase", file: and taken: are operators.',
+                help='Without it, -word, "a phrase", file:, taken:, camera:, near: and the like are operators.',
             )  # fmt: skip
         if state.asks:
             callbacks.set_widget("least", state.min_strength)

@@ -148,6 +148,17 @@ function card(gallery, item) {
     text.append(copies);
   }
   node.append(open, like, text);
+  if (item.badges.length) {
+    const badges = element("div", "badges");
+    for (const badge of item.badges) {
+      const mark = element("span", "badge", badge.text);
+      mark.title = badge.title;
+      mark.setAttribute("role", "note");
+      mark.setAttribute("aria-label", badge.title);
+      badges.append(mark);
+    }
+    node.append(badges);
+  }
   return node;
 }
 
@@ -281,6 +292,13 @@ function facts(gallery, item) {
   file.download = item.name;
   file.title = "The file as it is, under its own name";
   actions.append(like, copy, whole, file);
+  if (item.pair) {
+    const other = element("button", "", item.pair.label);
+    other.type = "button";
+    other.title = item.pair.name;
+    other.addEventListener("click", () => gallery.view(item.pair.id));
+    actions.append(other);
+  }
   parts.push(actions);
 
   const list = element("dl");

@@ -12,7 +12,7 @@ from qdrant_client import QdrantClient, models
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.domain.filtering.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple
+from core.domain.filtering.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Named, Near, Phrase, Simple
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.image import to_payload
 from core.ports.vector_index import IndexInfo, Point, VectorIndex
@@ -34,6 +34,10 @@ SIMPLE: list[Simple] = [
     KeyPrefix("2024/"),
     KeyGlob("*1.jpg"),
     Phrase("red dog"),
+    Named("camera", "canon"),
+    Match("camera", ("Canon EOS R5",)),
+    Near(48.1, 11.6, 5000),
+    Missing("rating"),
 ]
 
 
@@ -64,6 +68,9 @@ def points() -> list[Point]:
             width=chosen.choice([640, 4000]),
             content_hash=chosen.choice([None, "aa"]),
             caption_origin=chosen.choice([None, "human"]),
+            camera=chosen.choice([None, "Canon EOS R5", "Nikon D750"]),
+            rating=chosen.choice([None, 0, 5]),
+            **chosen.choice([{}, {"latitude": 48.1, "longitude": 11.6}, {"latitude": 48.2, "longitude": 11.6}]),
             modified_at=START + timedelta(seconds=n),
         )
         made.append(Point(known, vector(n)))

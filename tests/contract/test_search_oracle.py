@@ -14,7 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.conditions import (
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Named,
+    Near,
+    Phrase,
+)
 from core.domain.filtering.filters import INDEXED, Condition, Filter, oriented
 from core.domain.image import to_payload
 from core.domain.query import LikeTerm, Query, Sort, Term, TextTerm, Weights
@@ -34,12 +44,27 @@ KEYS = ["2024/beach.jpg", "2024/Beach 2.jpg", "2024/beach 10.jpg", "2025/a[1].pn
 SIZES = [(640, 480), (480, 640), (500, 500), (501, 500), (1920, 1080), (50_000, 1), (None, None)]
 TIMES = [START, START + timedelta(microseconds=1), START + timedelta(days=1), datetime(1969, 7, 20, 20, 17, tzinfo=UTC)]
 TEXTS = ["red", "blue", "red blue", "green", "a dog at night", "two red umbrellas", "the", "nowhere to be found"]
+CAMERAS = ["Canon EOS R5", "canon eos r5", "Canon EOS R5m2", "Apple iPhone 12", "\u30e9\u30a4\u30ab M"]
+NAMES = ["the", "on", "it's", "\N{DOG FACE}"]  # keywords and people that no words come of
+PLACES = [
+    (48.1, 11.6),
+    (48.14, 11.6),
+    (0.0, 180.0),
+    (0.0, -180.0),
+    (0.0, 179.99),
+    (90.0, 0.0),
+    (89.99, 180.0),
+    (-90.0, 5.0),
+]
 COUNT = 24
 
 _captions = st.none() | st.lists(st.sampled_from(VOCABULARY), max_size=6).map(" ".join)
 _vectors = st.integers(0, 7).map(vector) | st.sampled_from(TEXTS[:4]).map(
     lambda text: ColourEncoder().encode_texts([text]).vectors[0]
 )
+
+
+_names = st.lists(st.sampled_from(NAMES), unique=True, max_size=2).map(tuple)
 
 
 @st.composite
@@ -59,6 +84,19 @@ def libraries(draw: st.DrawFn) -> list[Point]:
             height=height,
             content_hash=draw(st.none() | st.sampled_from(["aa", "bb", "cc"])),
         )
+        if draw(st.booleans()):
+            place = draw(st.sampled_from([(None, None), *PLACES]))
+            made = replace(
+                made,
+                camera=draw(st.none() | st.sampled_from(CAMERAS)),
+                lens=draw(st.none() | st.sampled_from(["EF50mm f/1.8 STM", "EF 50mm"])),
+                latitude=place[0],
+                longitude=place[1],
+                rating=draw(st.none() | st.integers(0, 5)),
+                incomplete=draw(st.none() | st.sampled_from([0.1, 0.62])),
+                keywords=draw(_names),
+                people=draw(_names),
+            )
         if caption is not None:
             made = replace(made, caption_origin=draw(st.sampled_from(["human", "generated"])))
         if draw(st.integers(0, 5)) == 0:
@@ -90,6 +128,24 @@ _simple = st.one_of(
         ]
     ),
     st.sampled_from(["words", "caption_origin", "taken_at", "width", "aspect"]).map(Missing),
+    st.sampled_from(["camera", "lens", "keywords", "people", "rating", "incomplete", "latitude", "pair"]).map(Missing),
+    st.builds(
+        Named,
+        st.just("camera"),
+        st.sampled_from(
+            ["canon", "EOS R5", "iphone", "Canon EOS R5m2", "*r5*", "[ac]*", "\u30e9\u30a4\u30ab", "nothing"]
+        ),
+    ),
+    st.builds(Named, st.sampled_from(["keywords", "people", "lens"]), st.sampled_from(["THE", "\N{DOG FACE}", "50mm"])),
+    st.builds(Match, st.sampled_from(["camera", "keywords", "people"]), st.sampled_from([("the",), ("canon eos r5",)])),
+    st.builds(
+        lambda place, meters: Near(*place, meters),
+        st.sampled_from([*PLACES, (48.1, 11.7), (0, -179.99)]),
+        st.sampled_from([1, 4500, 1_200_000, 10_010_000, 20_100_000]),
+    ),
+    st.sampled_from(
+        [Between("rating", 4), Between("rating", 0, 0), Between("rating", 1.5, 3), Between("incomplete", high=0.5)]
+    ),
     st.tuples(st.sampled_from(["width", "height"]), _sizes, _sizes)
     .filter(lambda given: given[1:] != (None, None))
     .map(lambda given: _between(*given)),
@@ -381,8 +437,8 @@ def test_facets_count_what_passes(
         for field, values in found.items():
             assert dict(values) == _counted(field, payloads)
             assert all(index.count(passing & Filter((holding(field, value),))) == count for value, count in values)
-            years = field in ("taken", "modified")
-            assert values == sorted(values, key=lambda one: (-int(one[0]),) if years else (-one[1], one[0]))
+            numbers = field in ("taken", "modified", "rating")
+            assert values == sorted(values, key=lambda one: (-int(one[0]),) if numbers else (-one[1], one[0]))
             assert service.facets(Query(filter=filter), [field], limit=1)[field] == values[:1]
 
 
@@ -391,8 +447,10 @@ def _counted(field: FacetField, payloads: list[dict[str, Any]]) -> dict[str, int
         match field:
             case "word":
                 return list(held["words"])
-            case "source":
-                return [held["source"]]
+            case "source" | "camera" | "lens" | "rating":
+                return [str(held[field])] if field in held else []
+            case "keyword" | "person":
+                return list(held["keywords" if field == "keyword" else "people"])
             case "taken" | "modified":
                 time = held.get(f"{field}_at")
                 return [time[:4]] if time else []

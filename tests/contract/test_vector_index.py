@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Near, Phrase
 from core.domain.filtering.filters import (
     EVERYTHING,
     FAILED,
@@ -19,6 +19,7 @@ from core.domain.filtering.filters import (
     oriented,
 )
 from core.domain.image import ImageRef
+from core.domain.metadata import FileText
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
 from core.ports.rank_lists import Probe
@@ -80,7 +81,10 @@ def test_nothing_to_write_is_no_fault(index: VectorIndex) -> None:
 
 def test_records_come_back_as_they_were_written(index: VectorIndex) -> None:
     full = record(1, "two red cars", caption_origin="human", captioner=None, taken_at=START + timedelta(microseconds=1))
-    full = replace(full, width=3000, framing="tiles")
+    full = replace(full, width=3000, framing="tiles", incomplete=0.62, taken_instant=START, taken_from="GPS date")
+    full = replace(full, taken_precision="day", camera="Canon EOS R5", lens="EF 50mm", latitude=-48.0, longitude=11.5)
+    full = replace(full, rating=0, keywords=("beach", "a\nb"), people=("Anna",), pair="1.cr3")
+    full = replace(full, file_texts=(FileText("Two red cars", "IPTC caption"), FileText("x", "XMP title")))
     bare = record(2, width=None, height=None, content_hash=None)
     broken = failed_point(3, "cut short after 12 bytes")
     index.upsert([Point(full, vector(1), vector(2)), Point(bare, vector(3)), broken])
@@ -242,6 +246,54 @@ def test_several_captions_are_all_found_and_the_first_is_the_caption(library: Ve
     library.set_captions([CaptionUpdate(ids[0], "a cat", "generated", "blip", None, vector(78))])
     cat = library.fetch(ids)[ids[0]]
     assert (cat.texts, cat.captions, cat.generated, cat.words) == (("a cat",), (), None, ("cat",))
+
+
+def test_what_a_file_says_of_itself_is_found_whatever_caption_it_has(index: VectorIndex) -> None:
+    told = {"file_texts": (FileText("An old lighthouse", "XMP description"),), "keywords": ("sea side", "gulls")}
+    made = replace(record(1, people=("Anna Smith",), caption_origin="file", **told), caption="An old lighthouse")
+    made = replace(made, words=analysis.analyse(*made.searchable_texts))
+    index.upsert([Point(made, vector(1), vector(2)), point(2, "a gull and the sea")])
+    mine = CaptionUpdate(made.id, "my tower", "human", None, None, vector(3), ("my tower",))
+    for number, origin in enumerate(("file", "human")):
+        assert index.fetch([made.id])[made.id].caption_origin == origin
+        for word in ("lighthouse", "gull", "sea", "anna"):
+            assert made.id in _ids(index.scroll(caption_words(must=[word]))), word
+            assert made.id in _hits(best_words(index, analysis.query_weights(word), limit=10)), word
+        assert _ids(index.scroll(caption_words(must=["tower"]))) == [made.id][:number]
+        for phrase, found in (("old lighthouse", 1), ("sea side", 1), ("side gulls", 0), ("anna smith", 1)):
+            assert index.count(Filter(all=(Phrase(phrase),))) == found, phrase
+        assert _ids(index.scroll(Filter(all=(Match("caption_origin", (origin,)),)))) == [made.id]
+        assert _ids(index.scroll(INDEXED & Filter(none=(PEOPLE_ALONE,)))) == [image_id(2)]
+        index.set_captions([mine])
+    assert index.count(UNCAPTIONED) == 0
+
+
+def test_places_are_found_across_the_antimeridian_and_around_the_poles(index: VectorIndex) -> None:
+    places = [
+        (0.0, 180.0),
+        (0.0, -180.0),
+        (0.0, 179.9),
+        (0.0, -179.9),
+        (90.0, 0.0),
+        (89.95, 180.0),
+        (-90.0, 7.0),
+        (48, 11),
+    ]
+    index.upsert([point(n, latitude=float(lat), longitude=float(lon)) for n, (lat, lon) in enumerate(places, 1)])
+    index.upsert([point(9)])
+    for near, passing in (
+        (Near(0, 180, 1), {1, 2}),
+        (Near(0, -180, 11_200), {1, 2, 3, 4}),
+        (Near(0, 179.95, 6000), {1, 2, 3}),
+        (Near(89.99, -90, 12_000), {5, 6}),
+        (Near(-89.95, 187 - 360, 12_000), {7}),
+        (Near(48, 11, 0.001), {8}),
+        (Near(48, 11, 20_100_000), {1, 2, 3, 4, 5, 6, 7, 8}),
+        (Near(-48, 11 - 180, 20_000_000), {1, 2, 3, 4, 5, 6, 7}),
+    ):
+        found = {int(one.id[-2:], 16) for one in index.scroll(Filter(all=(near,)), limit=100)}
+        assert found == passing, near
+        assert index.count(Filter(none=(near,))) == 9 - len(passing)
 
 
 def test_what_a_captioner_has_and_has_not_captioned_is_told_apart(library: VectorIndex) -> None:

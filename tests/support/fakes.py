@@ -187,7 +187,7 @@ class MemoryIndex:
                 self._payloads[image_id] = json.loads(json.dumps(to_payload(point.record)))
                 self._set_vector("image", image_id, point.image)
                 self._set_vector("caption", image_id, point.caption)
-                self._set_words(image_id, point.record.texts)
+                self._set_words(image_id, point.record.searchable_texts)
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         with self._lock:
@@ -196,7 +196,6 @@ class MemoryIndex:
                     continue
                 self._versions[update.id] = next(self._writes)
                 payload["caption"] = update.text
-                payload["words"] = list(analysis.analyse(*update.texts))
                 payload["captions"] = list(update.captions)
                 payload["caption_origin"] = update.origin
                 optional = {"captioner": update.captioner, "caption_score": update.score, "generated": update.generated}
@@ -205,7 +204,9 @@ class MemoryIndex:
                     if value is not None:
                         payload[name] = value
                 self._set_vector("caption", update.id, update.vector)
-                self._set_words(update.id, update.texts)
+                texts = self._record(update.id).searchable_texts
+                payload["words"] = list(analysis.analyse(*texts))
+                self._set_words(update.id, texts)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         with self._lock:

@@ -38,6 +38,24 @@ def _taken(value: str, out: bool = False) -> Said:
 
 
 CASES = [
+    # what files say of themselves
+    Case('beach camera:"Canon EOS R5"', "beach", (), (("camera", "Canon EOS R5", False),)),
+    Case("-camera:iphone dog", "dog", (), (("camera", "iphone", True),)),
+    Case("lens:*50mm*", "", (), (("lens", "*50mm*", False),)),
+    Case("near:48.1,11.6,5km", "", (), (("near", "48.1,11.6,5km", False),)),
+    Case('boats near:"48.1, 11.6, 3 mi"', "boats", (), (("near", "48.1, 11.6, 3 mi", False),)),
+    Case("rating:4.. -rating:5", "", (), (("rating", "4..", False), ("rating", "5", True))),
+    Case("keyword:beach PERSON:Anna", "", (), (("keyword", "beach", False), ("person", "Anna", False))),
+    Case("incomplete:no", "", (), (("incomplete", "no", False),)),
+    Case("near:sea", remarks=1),
+    Case("near:11.6,148.1,5km", "", (), (("near", "11.6,148.1,5km", False),)),
+    Case("near:148.1,11.6,5km", remarks=1),
+    Case("near:48.1,11.6,5", remarks=1),
+    Case("rating:six", remarks=1),
+    Case("rating:4..6", remarks=1),
+    Case("incomplete:maybe", remarks=1),
+    Case("\\camera:canon", "camera:canon"),
+    Case("camera: canon"),
     # words that are left out
     Case("umbrella -red", "umbrella", ("red",), (_word("red"),)),
     Case("-red umbrella", "umbrella", ("red",), (_word("red"),)),

@@ -83,11 +83,14 @@ class Columns:
         """Raises OSError and pyarrow's errors where the file is none of these."""
         self._batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         self.rows: int = self._batch.num_rows
+        self._names = frozenset(self._batch.schema.names)
         self.ids: Ids = np.frombuffer(self._batch["id"].buffers()[1], "S16")
 
     def __getitem__(self, name: str) -> Any:
-        """A pyarrow array."""
-        return self._batch[name]
+        """A pyarrow array. A field that the version which wrote the file did not know has no values."""
+        if name in self._names or name not in _FIELDS:
+            return self._batch[name]
+        return pa.nulls(self.rows, _FIELDS[name])
 
     def numbers(self, name: str) -> NDArray[Any]:
         """A column without missing values: (N,), mapped."""
@@ -112,9 +115,8 @@ class Columns:
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
         """In the order of the rows. A file that an earlier version wrote may lack a field."""
         picked = self._batch.take(pa.array(rows, pa.int64()))
-        there = set(picked.schema.names)
         told: dict[str, list[Any]] = {
-            name: picked[name].to_pylist() if name in there else [None] * len(rows) for name in _FIELDS
+            name: picked[name].to_pylist() if name in self._names else [None] * len(rows) for name in _FIELDS
         }
         for name in TIMES:
             told[name] = [None if time is None else _EPOCH + time * _US for time in told[name]]
@@ -127,8 +129,11 @@ class Columns:
         ]
 
     def payloads(self, rows: Rows, names: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Some text fields of some rows, as core.domain.filtering.conditions.holds reads them."""
-        picked = self._batch.select(list(names)).take(pa.array(rows, pa.int64()))
+        """Some fields of some rows, as core.domain.filtering.conditions.holds reads them."""
+        there = [name for name in names if name in self._names]
+        if not there:
+            return [{} for _ in rows]
+        picked = self._batch.select(there).take(pa.array(rows, pa.int64()))
         payloads: list[Mapping[str, Any]] = picked.to_pylist()
         return payloads
 

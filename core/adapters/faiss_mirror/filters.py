@@ -1,6 +1,6 @@
 """Filter -> the rows of a segment that pass it, with the meaning of `Filter.matches`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.adapters.faiss_mirror.columns import Columns, Mask, microseconds
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, Simple, holds
+from core.domain.filtering.conditions import (
+    TOLD,
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Named,
+    Near,
+    Phrase,
+    Simple,
+    holds,
+)
+from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
 from core.text import analysis
@@ -33,8 +47,8 @@ def _passes(condition: Condition, columns: Columns) -> Mask:
 
 def _holds(condition: Simple, columns: Columns) -> Mask:
     match condition:
-        case Match("words", values):
-            return _any_word(columns, values)
+        case Match("words" | "keywords" | "people" as field, values):
+            return _any_of_list(columns[field], values)
         case Match(field, values):
             return _one_of(columns[field], values)
         case Missing(field):
@@ -58,8 +72,18 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
         case Phrase(text):
             mask = np.ones(columns.rows, bool)
             for form in analysis.analyse(text):
-                mask &= _any_word(columns, (form,))
-            return _checked(condition, columns, mask, ["caption", "captions", "generated"])
+                mask &= _any_of_list(columns["words"], (form,))
+            return _checked(condition, columns, mask, TOLD)
+        case Named(field, _):
+            held = columns[field]
+            known = held.dictionary if isinstance(held, pa.DictionaryArray) else held.values.dictionary
+            meant = [value for value in known.to_pylist() if condition.names(value)]
+            return _holds(Match(field, tuple(meant)), columns) if meant else np.zeros(columns.rows, bool)
+        case Near(latitude, longitude, meters):
+            ranges = find_ranges(latitude, longitude, meters)
+            mask = _within(columns["latitude"], *ranges.latitudes)
+            mask &= np.logical_or.reduce([_within(columns["longitude"], *one) for one in ranges.longitudes])
+            return _checked(condition, columns, mask, ("latitude", "longitude"))
 
 
 def _one_of(column: pa.Array, values: Iterable[str]) -> Mask:
@@ -70,10 +94,9 @@ def _one_of(column: pa.Array, values: Iterable[str]) -> Mask:
     return np.isin(column.indices.fill_null(-1).to_numpy(), codes)
 
 
-def _any_word(columns: Columns, values: Iterable[str]) -> Mask:
-    held = columns["words"]
+def _any_of_list(held: pa.Array, values: Iterable[str]) -> Mask:
     codes = _codes(held.values.dictionary, [value for value in values if is_unicode(value)])
-    mask = np.zeros(columns.rows, bool)
+    mask = np.zeros(len(held), bool)
     if len(codes):
         places = np.flatnonzero(np.isin(held.values.indices.to_numpy(), codes))
         mask[np.searchsorted(held.offsets.to_numpy(), places, side="right") - 1] = True
@@ -86,7 +109,7 @@ def _codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.int64]:
 
 def _missing(columns: Columns, field: str) -> Mask:
     column = columns[field]
-    if field == "words":
+    if pa.types.is_list(column.type):
         empty: Mask = np.diff(column.offsets.to_numpy()) == 0
         return empty
     return _mask(column.is_null())
@@ -107,7 +130,7 @@ def _begins(columns: Columns, prefix: str) -> Mask:
     return _mask(pc.starts_with(columns["key"], prefix))
 
 
-def _checked(condition: Simple, columns: Columns, mask: Mask, fields: list[str]) -> Mask:
+def _checked(condition: Simple, columns: Columns, mask: Mask, fields: Sequence[str]) -> Mask:
     """Reads what fits so far, and keeps what fits indeed."""
     rows = np.flatnonzero(mask)
     fit = [holds(condition, payload) for payload in columns.payloads(rows, fields)]

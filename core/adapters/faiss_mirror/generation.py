@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.adapters.faiss_mirror.columns import Mask, Rows
@@ -120,7 +121,7 @@ class Generation(IndexReader):
         counts: Counter[str] = Counter()
         for segment, mask in zip(self.segments, self.masks(filter), strict=True):
             values = segment.columns[field].filter(mask)
-            if field == "words":
+            if pa.types.is_list(values.type):
                 values = values.flatten()
             counted = pc.value_counts(values)
             pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)

@@ -37,7 +37,7 @@ def write_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> None:
     """At most ROWS of them, in ascending order of id, into a new folder. Raises OSError."""
     folder.mkdir()
     write_columns(folder / "columns.arrow", [row.record for row in rows], [row.version for row in rows])
-    write_words(folder, [row.record.texts for row in rows])
+    write_words(folder, [row.record.searchable_texts for row in rows])
     for name in DENSE:
         held = [n for n, row in enumerate(rows) if name in row.vectors]
         np.save(folder / f"{name}_rows.npy", np.array(held, np.int32), allow_pickle=False)

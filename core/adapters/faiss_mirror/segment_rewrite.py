@@ -48,7 +48,7 @@ def migrate_words(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Man
 
 def _reanalyse(segment: Segment) -> Iterator[Row]:
     for row in iter_live_rows(segment, segment.live):
-        yield replace(row, record=replace(row.record, words=analysis.analyse(*row.record.texts)))
+        yield replace(row, record=replace(row.record, words=analysis.analyse(*row.record.searchable_texts)))
 
 
 def iter_live_rows(segment: Segment, live: Mask) -> Iterator[Row]:

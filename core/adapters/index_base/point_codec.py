@@ -1,11 +1,12 @@
 """What every index takes and refuses: ids, vectors, texts."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from core.adapters.index_base.index import check_vector
 from core.domain.ids import POINT_ID
-from core.domain.image import ImageRef, to_payload
+from core.domain.image import ImageRef, payload_texts, to_payload
 from core.ports.vector_index import CaptionUpdate, Point
 from core.text import analysis
 
@@ -29,12 +30,11 @@ def dense_vectors(point: Point, dimension: int) -> dict[str, Any]:
 
 
 def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
-    """The fields to replace; None removes one. Raises ValueError as `point_payload` does."""
+    """The fields to replace, but for the words; None removes one. Raises ValueError as `point_payload` does."""
     payload = {
         "caption": update.text,
         "captions": list(update.captions),
         "generated": update.generated,
-        "words": list(analysis.analyse(*update.texts)),
         "caption_origin": update.origin,
         "captioner": update.captioner,
         "caption_score": update.score,
@@ -42,6 +42,12 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
     }
     _check_text(update.id, payload)
     return payload
+
+
+def reword(payload: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The payload with the words of all that is said in it, and the texts that these are of."""
+    texts = payload_texts(payload)
+    return {**payload, "words": list(analysis.analyse(*texts))}, texts
 
 
 def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
@@ -53,9 +59,10 @@ def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:
     for value in payload.values():
-        for text in value if isinstance(value, list) else (value,):
-            if isinstance(text, str) and not analysis.is_unicode(text):
-                raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+        for held in value if isinstance(value, list) else (value,):
+            for text in held.values() if isinstance(held, dict) else (held,):
+                if isinstance(text, str) and not analysis.is_unicode(text):
+                    raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
 
 
 def new_version() -> int:

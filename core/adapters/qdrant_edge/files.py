@@ -14,8 +14,9 @@ from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
-# 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are
-FORMAT = 3
+# 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are;
+# 4: what pictures say of themselves has indexes
+FORMAT = 4
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
 

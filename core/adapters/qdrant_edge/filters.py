@@ -4,7 +4,20 @@ from collections.abc import Callable
 
 import qdrant_edge as edge
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.domain.filtering.conditions import (
+    TOLD,
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Named,
+    Near,
+    Phrase,
+    holds,
+)
+from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
 from core.domain.filtering.simplification import simplify
@@ -12,10 +25,13 @@ from core.text import analysis
 from core.text.analysis import is_unicode
 
 EdgeCondition = edge.FieldCondition | edge.IsEmptyCondition | edge.HasIdCondition | edge.Filter
-PostFilter = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
+PostFilter = (
+    KeyGlob | Phrase | Named | Near
+)  # what the engine cannot ask: it narrows down, and the rest is read and checked
 
 _NOTHING = edge.Filter(must_not=[edge.Filter()])
 _PAGE = 10_000
+_NAMES = 1_000_000
 
 
 class FilterTranslator:
@@ -36,7 +52,9 @@ class FilterTranslator:
 
         def check(condition: PostFilter) -> EdgeCondition:
             if condition not in read:
-                read[condition] = _check_points(condition, shard)
+                read[condition] = (
+                    _find_names(condition, shard) if isinstance(condition, Named) else _check_points(condition, shard)
+                )
             return read[condition]
 
         return _filter(simplify(filter), check)
@@ -69,11 +87,18 @@ def _condition(condition: Condition, check: Callable[[PostFilter], EdgeCondition
             return edge.FieldCondition(field, range=edge.RangeDateTime(gte=begin, lt=end))
         case KeyPrefix(prefix):
             return edge.FieldCondition("key", match=edge.MatchPrefix(prefix))
-        case KeyGlob() | Phrase():
+        case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
 
 
-def _check_points(condition: PostFilter, shard: edge.EdgeShard) -> EdgeCondition:
+def _find_names(condition: Named, shard: edge.EdgeShard) -> EdgeCondition:
+    """Read the values of the field, which are few beside the images, and ask for those that are meant."""
+    hits = shard.facet(edge.FacetRequest(condition.field, limit=_NAMES, exact=True)).hits
+    meant = [str(hit.value) for hit in hits if hit.count and condition.names(str(hit.value))]
+    return edge.FieldCondition(condition.field, match=edge.MatchAny(meant)) if meant else _NOTHING
+
+
+def _check_points(condition: KeyGlob | Phrase | Near, shard: edge.EdgeShard) -> EdgeCondition:
     narrow, fields = _narrow(condition)
     fitting: set[str] = set()
     seen, offset = 0, None
@@ -89,16 +114,20 @@ def _check_points(condition: PostFilter, shard: edge.EdgeShard) -> EdgeCondition
     return edge.HasIdCondition(fitting) if fitting else _NOTHING  # type: ignore[arg-type]
 
 
-def _narrow(condition: PostFilter) -> tuple[edge.Filter, list[str]]:
+def _narrow(condition: KeyGlob | Phrase | Near) -> tuple[edge.Filter, list[str]]:
     """What everything that fits fulfils too, and the fields that show whether it fits."""
     if isinstance(condition, Phrase):
         forms = analysis.analyse(condition.text)
-        return edge.Filter(must=[edge.FieldCondition("words", match=edge.MatchAny([form])) for form in forms]), [
-            "caption",
-            "captions",
-            "generated",
-        ]
+        return edge.Filter(must=[edge.FieldCondition("words", match=edge.MatchAny([form])) for form in forms]), [*TOLD]
+    if isinstance(condition, Near):
+        ranges = find_ranges(condition.latitude, condition.longitude, condition.meters)
+        among = [_within("longitude", *one) for one in ranges.longitudes]
+        return edge.Filter(must=[_within("latitude", *ranges.latitudes)], should=[*among]), ["latitude", "longitude"]
     begins, held = literal_spellings(condition.pattern)
     must = [[edge.FieldCondition("key", match=edge.MatchPrefix(one)) for one in begins]] if begins else []
     must += [[edge.FieldCondition("key", match=edge.MatchSubstring(one)) for one in part] for part in held]
     return edge.Filter(must=[edge.Filter(should=[*spellings]) for spellings in must]), ["key"]
+
+
+def _within(field: str, low: float, high: float) -> edge.FieldCondition:
+    return edge.FieldCondition(field, range=edge.RangeFloat(gte=low, lte=high))

@@ -10,7 +10,7 @@ from typing import Any
 import qdrant_edge as edge
 
 from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
-from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload
+from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload, reword
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.engine_errors import translate_errors
@@ -105,8 +105,8 @@ class EdgeIndex(IndexBase):
         for update in captions:
             payload = caption_payload(update)
             vector = None if update.vector is None else check_vector(update.vector, self.info.dimension)
-            changes[update.id] = payload, {"caption": vector, TERMS: sparse_vector(update.texts)}
-        self._change(changes)
+            changes[update.id] = payload, {"caption": vector}
+        self._change(changes, texts=True)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})
@@ -173,8 +173,11 @@ class EdgeIndex(IndexBase):
                 shard.update(edge.UpdateOperation.upsert_points(batch))
                 self._shard.count_written(shard, len(batch))
 
-    def _change(self, changes: dict[str, _Change]) -> None:
-        """Read whole points, change them, write them whole: no point is ever half changed."""
+    def _change(self, changes: dict[str, _Change], *, texts: bool = False) -> None:
+        """Read whole points, change them, write them whole: no point is ever half changed.
+
+        `texts`: what is said of the images changes, and so do their words.
+        """
         there = valid_ids(list(changes))
         for start in range(0, len(there), _BATCH):
             check_free_space(self._folder, _BATCH * self._point_bytes)
@@ -182,13 +185,12 @@ class EdgeIndex(IndexBase):
                 changed = []
                 for point in shard.retrieve(there[start : start + _BATCH], True, True):
                     payload, vectors = changes[str(point.id)]
-                    changed.append(
-                        build_point(
-                            str(point.id),
-                            {**(point.payload or {}), **payload},
-                            {**named_vectors(point.vector), **vectors},
-                        )
-                    )
+                    whole = {**(point.payload or {}), **payload}
+                    held = {**named_vectors(point.vector), **vectors}
+                    if texts:
+                        whole, said = reword(whole)
+                        held[TERMS] = sparse_vector(said)
+                    changed.append(build_point(str(point.id), whole, held))
                 if changed:
                     shard.update(edge.UpdateOperation.upsert_points(changed))
                     self._shard.count_written(shard, len(changed))

@@ -30,6 +30,15 @@ FIELDS: dict[str, tuple[int, "edge.PayloadSchemaType | edge.KeywordIndexParams"]
     "width": (2, edge.PayloadSchemaType.Integer),
     "height": (2, edge.PayloadSchemaType.Integer),
     "aspect": (2, edge.PayloadSchemaType.Float),
+    "camera": (4, edge.PayloadSchemaType.Keyword),
+    "lens": (4, edge.PayloadSchemaType.Keyword),
+    "keywords": (4, edge.PayloadSchemaType.Keyword),
+    "people": (4, edge.PayloadSchemaType.Keyword),
+    "pair": (4, edge.PayloadSchemaType.Keyword),
+    "rating": (4, edge.PayloadSchemaType.Integer),
+    "incomplete": (4, edge.PayloadSchemaType.Float),
+    "latitude": (4, edge.PayloadSchemaType.Float),
+    "longitude": (4, edge.PayloadSchemaType.Float),
 }
 
 _log = logging.getLogger(__name__)
@@ -54,7 +63,8 @@ def upgrade(folder: Path, shard: edge.EdgeShard, manifest: Manifest) -> None:
     create_indexes(shard)
     if manifest.format < 2:
         _add_aspects(shard)
-    migrate_words(folder, shard)
+    if manifest.format < 3 or (manifest.analyser, manifest.scoring) != (ANALYSER_VERSION, SCORING_VERSION):
+        migrate_words(folder, shard)
     shard.flush()
     write_manifest(folder, replace(manifest, format=FORMAT, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION))
     delete_progress(folder)

@@ -15,7 +15,9 @@ TERMS = "terms"  # the sparse vector of core.text.bm25; "words", until format 2,
 def to_edge_point(point: Point, dimension: int) -> edge.Point:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = dense_vectors(point, dimension)
-    return build_point(point.record.id, point_payload(point), {**vectors, TERMS: sparse_vector(point.record.texts)})
+    return build_point(
+        point.record.id, point_payload(point), {**vectors, TERMS: sparse_vector(point.record.searchable_texts)}
+    )
 
 
 def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:

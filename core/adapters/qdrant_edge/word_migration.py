@@ -17,7 +17,7 @@ from core.adapters.index_base.point_codec import VERSION, new_version
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.json_file import JsonFile
 from core.adapters.qdrant_edge.points import TERMS, sparse_vector
-from core.domain.image import all_texts
+from core.domain.image import payload_texts
 from core.text import analysis
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
@@ -27,7 +27,7 @@ _PAGE = 512
 _FLUSH = 8  # pages
 _LOG_INTERVAL_S = 10.0
 _POINT_BYTES = 8192  # of words, their vector and its index, in the log and the segment, generously
-_FIELDS = ["caption", "captions", "generated", "words"]
+_FIELDS = ["caption", "captions", "generated", "file_texts", "keywords", "people", "words"]
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _migrate_page(shard: edge.EdgeShard, points: list[edge.Record]) -> None:
     vectors, without = [], []
     for point in points:
         payload: dict[str, Any] = point.payload or {}
-        texts = all_texts(payload.get("caption"), tuple(payload.get("captions") or ()), payload.get("generated"))
+        texts = payload_texts(payload)
         forms = list(analysis.analyse(*texts))
         if not texts and not payload.get("words"):
             continue

@@ -9,37 +9,71 @@ from typing import Any
 
 from qdrant_client import models
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase, holds
+from core.domain.filtering.conditions import (
+    TOLD,
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Name,
+    Named,
+    Near,
+    Phrase,
+    holds,
+)
+from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
 from core.domain.filtering.simplification import simplify
 from core.text import analysis
 from core.text.analysis import is_unicode
 
-PostFilter = KeyGlob | Phrase  # what the engine cannot ask: it narrows down, and the rest is read and checked
+PostFilter = (
+    KeyGlob | Phrase | Named | Near
+)  # what the engine cannot ask: it narrows down, and the rest is read and checked
 Read = Callable[[models.Filter, list[str]], Iterator[tuple[str, dict[str, Any]]]]  # everything by id, with fields of it
 Check = Callable[[PostFilter], models.Condition]
 
 FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
     **dict.fromkeys(
-        ("words", "source", "status", "content_hash", "caption_origin", "captioner"), models.PayloadSchemaType.KEYWORD
+        (
+            "words",
+            "source",
+            "status",
+            "content_hash",
+            "caption_origin",
+            "captioner",
+            "camera",
+            "lens",
+            "keywords",
+            "people",
+            "pair",
+        ),
+        models.PayloadSchemaType.KEYWORD,
     ),
     "key": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True),
     "modified_at": models.PayloadSchemaType.DATETIME,
     "taken_at": models.PayloadSchemaType.DATETIME,
     "width": models.PayloadSchemaType.INTEGER,
     "height": models.PayloadSchemaType.INTEGER,
-    "aspect": models.PayloadSchemaType.FLOAT,
+    "rating": models.PayloadSchemaType.INTEGER,
+    **dict.fromkeys(("aspect", "incomplete", "latitude", "longitude"), models.PayloadSchemaType.FLOAT),
 }
 
 _NOTHING = models.Filter(must_not=[models.Filter()])
 
 
 class FilterTranslator:
-    """Translates filters for one question. `read` is asked once for each condition that the server cannot decide."""
+    """Translates filters for one question. `read` is asked once for each condition that the server cannot decide.
 
-    def __init__(self, read: Read) -> None:
+    `values` reads all values of a field.
+    """
+
+    def __init__(self, read: Read, values: Callable[[Name], Iterable[str]]) -> None:
         self._read = read
+        self._values = values
         self._checked: dict[PostFilter, models.Condition] = {}
 
     def __call__(self, filter: Filter) -> models.Filter | None:
@@ -48,7 +82,12 @@ class FilterTranslator:
 
     def _check(self, condition: PostFilter) -> models.Condition:
         if condition not in self._checked:
-            self._checked[condition] = _check_points(condition, self._read)
+            if isinstance(condition, Named):
+                meant = [value for value in self._values(condition.field) if condition.names(value)]
+                made: models.Condition = _match_any(condition.field, meant) if meant else _NOTHING
+            else:
+                made = _check_points(condition, self._read)
+            self._checked[condition] = made
         return self._checked[condition]
 
 
@@ -80,22 +119,30 @@ def _condition(condition: Condition, check: Check) -> models.Condition:
             return models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
         case Match(field, values):
             storable = [value for value in values if is_unicode(value)]  # payloads hold no other
-            return models.FieldCondition(key=field, match=models.MatchAny(any=storable)) if storable else _NOTHING
+            return _match_any(field, storable) if storable else _NOTHING
         case Between(field, low, high):
-            return models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
+            return _within(field, low, high)
         case During(field, since, before):
             return models.FieldCondition(key=field, range=models.DatetimeRange(gte=since, lt=before))
         case KeyPrefix(prefix):
             return _has_prefix(prefix)
-        case KeyGlob() | Phrase():
+        case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
+
+
+def _match_any(field: str, values: list[str]) -> models.FieldCondition:
+    return models.FieldCondition(key=field, match=models.MatchAny(any=values))
+
+
+def _within(field: str, low: float | None, high: float | None) -> models.FieldCondition:
+    return models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
 
 
 def _has_prefix(prefix: str) -> models.FieldCondition:
     return models.FieldCondition(key="key", match=models.MatchPrefix(prefix=prefix))
 
 
-def _check_points(condition: PostFilter, read: Read) -> models.Condition:
+def _check_points(condition: KeyGlob | Phrase | Near, read: Read) -> models.Condition:
     narrow, fields = _narrow(condition)
     fitting: list[models.ExtendedPointId] = []
     seen = 0
@@ -108,11 +155,14 @@ def _check_points(condition: PostFilter, read: Read) -> models.Condition:
     return models.HasIdCondition(has_id=fitting) if fitting else _NOTHING
 
 
-def _narrow(condition: PostFilter) -> tuple[models.Filter, list[str]]:
+def _narrow(condition: KeyGlob | Phrase | Near) -> tuple[models.Filter, list[str]]:
     """What everything that fits fulfils too, and the fields that show whether it fits."""
     if isinstance(condition, Phrase):
         forms = analysis.analyse(condition.text)
-        held = [models.FieldCondition(key="words", match=models.MatchAny(any=[form])) for form in forms]
-        return models.Filter(must=[*held]), ["caption", "captions", "generated"]
+        return models.Filter(must=[_match_any("words", [form]) for form in forms]), [*TOLD]
+    if isinstance(condition, Near):
+        ranges = find_ranges(condition.latitude, condition.longitude, condition.meters)
+        among = [_within("longitude", *one) for one in ranges.longitudes]
+        return models.Filter(must=[_within("latitude", *ranges.latitudes)], should=[*among]), ["latitude", "longitude"]
     begins, _ = literal_spellings(condition.pattern)
     return models.Filter(should=[_has_prefix(one) for one in begins]), ["key"]

@@ -1,13 +1,14 @@
 """The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient, models
 
 from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
-from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload
+from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload, reword
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
 from core.adapters.qdrant_server.filters import FIELDS
@@ -24,13 +25,22 @@ from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.filters import EVERYTHING
 from core.domain.image import ImageRef
-from core.errors import LibraryDamaged, LibraryError, ModelMismatch, ServerLibraryMissing
+from core.errors import (
+    LibraryDamaged,
+    LibraryError,
+    LibraryReadOnly,
+    LibraryRefused,
+    ModelMismatch,
+    ServerLibraryMissing,
+)
 from core.errors.hints import Advice
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class QdrantIndex(IndexBase):
@@ -89,11 +99,12 @@ class QdrantIndex(IndexBase):
     def open(cls, server: Server, name: str, *, migrate: bool = True) -> "QdrantIndex":
         """Raises ServerLibraryMissing, LibraryDamaged and what `Server.ask` raises.
 
-        `migrate`: words of another version are brought up to this one.
+        `migrate`: words of another version are brought up to this one, and missing payload indexes are added.
         """
         if not cls.exists(server, name):
             raise ServerLibraryMissing(server.address, f"nothing is called {name}")
-        config = server.ask(lambda client: client.get_collection(name)).config
+        found = server.ask(lambda client: client.get_collection(name))
+        config = found.config
         try:
             index = cls(server, *parse_metadata(config.metadata))
         except (KeyError, TypeError, ValueError) as error:
@@ -103,6 +114,7 @@ class QdrantIndex(IndexBase):
                 Advice("choose another name"),
             ) from error
         if migrate:
+            _add_payload_indexes(server, index.collection, found.payload_schema)
             index._word_migration.start(config)
         return index
 
@@ -115,8 +127,8 @@ class QdrantIndex(IndexBase):
         changes: dict[str, _Change] = {}
         for update in captions:
             vector = None if update.vector is None else check_vector(update.vector, self.info.dimension).tolist()
-            changes[update.id] = caption_payload(update), {"caption": vector, "words": sparse_vector(update.texts)}
-        self._change(changes)
+            changes[update.id] = caption_payload(update), {"caption": vector}
+        self._change(changes, texts=True)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})
@@ -159,14 +171,19 @@ class QdrantIndex(IndexBase):
         for batch in batches(points, self.info.dimension):
             self._ask(lambda client, name, batch=batch: client.upsert(name, batch, wait=True), writes=True)  # type: ignore[misc]
 
-    def _change(self, changes: dict[str, _Change]) -> None:
+    def _change(self, changes: dict[str, _Change], *, texts: bool = False) -> None:
+        """`texts`: what is said of the images changes, and so do their words."""
         ids, reader = valid_ids(list(changes)), self._reader()
         for start in range(0, len(ids), BATCH):
             changed = []
             for point in reader.retrieve(ids[start : start + BATCH], payload=True, vectors=True):
                 payload, vectors = changes[str(point.id)]
-                whole = {**named_vectors(point.vector), **vectors}
-                changed.append(build_point(str(point.id), {**(point.payload or {}), **payload}, whole))
+                whole = {**(point.payload or {}), **payload}
+                held = {**named_vectors(point.vector), **vectors}
+                if texts:
+                    whole, said = reword(whole)
+                    held["words"] = sparse_vector(said)
+                changed.append(build_point(str(point.id), whole, held))
             self._write(changed)
 
 
@@ -179,8 +196,21 @@ def _ensure_collection(server: Server, collection: str, info: IndexInfo, layout:
             if not server.ask(lambda client: client.collection_exists(collection)):
                 raise
     held = server.ask(lambda client: client.get_collection(collection)).payload_schema
-    for field in sorted(FIELDS.keys() - held.keys()):
+    _create_payload_indexes(server, collection, held, wait=True)
+
+
+def _create_payload_indexes(server: Server, collection: str, held: Container[str], *, wait: bool) -> None:
+    """Those that are not among the fields that are `held`."""
+    for field in sorted(name for name in FIELDS if name not in held):
         server.ask(
-            lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field]),  # type: ignore[misc]
+            lambda client, field=field: client.create_payload_index(collection, field, FIELDS[field], wait=wait),  # type: ignore[misc]
             writes=True,
         )
+
+
+def _add_payload_indexes(server: Server, collection: str, held: Container[str]) -> None:
+    """To a collection of an earlier version, if the key may write. The server builds them in the background."""
+    try:
+        _create_payload_indexes(server, collection, held, wait=False)
+    except (LibraryReadOnly, LibraryRefused):
+        _log.warning("%s lacks indexes of fields that filters ask by: who writes it next adds them", collection)

@@ -18,7 +18,9 @@ _NUMBER_BYTES = 12  # of a float32 in JSON
 def to_server_point(point: Point, dimension: int) -> models.PointStruct:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = {name: vector.tolist() for name, vector in dense_vectors(point, dimension).items()}
-    return build_point(point.record.id, point_payload(point), {**vectors, "words": sparse_vector(point.record.texts)})
+    return build_point(
+        point.record.id, point_payload(point), {**vectors, "words": sparse_vector(point.record.searchable_texts)}
+    )
 
 
 def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> models.PointStruct:

@@ -13,7 +13,7 @@ from core.adapters.qdrant_server.filters import FilterTranslator, having_id
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filtering.conditions import Keyword, Match, Time
+from core.domain.filtering.conditions import Keyword, Match, Name, Time
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
@@ -25,6 +25,7 @@ from core.ports.vector_index import DenseName
 T = TypeVar("T")
 
 PAGE = 1000  # points in one request
+_NAMES = 1_000_000  # of cameras, people and the like
 
 _EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 _NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
@@ -38,7 +39,7 @@ class ServerReader(IndexReader):
         self._collection = collection
         self._frequencies = frequencies
         self._word_migration = renewal
-        self._translate = FilterTranslator(self._payloads)
+        self._translate = FilterTranslator(self._payloads, self._list_names)
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self.retrieve(ids, payload=True)}
@@ -85,11 +86,7 @@ class ServerReader(IndexReader):
         return dict(Counter(value for _, value in self.values(same, "content_hash")))
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
-        passing = self._translate(filter)
-        answer = self._ask(
-            lambda client: client.facet(self._collection, field, facet_filter=passing, limit=limit, exact=True)
-        )
-        return [(str(hit.value), hit.count) for hit in answer.hits]
+        return self._facet(field, self._translate(filter), limit)
 
     def retrieve(
         self, ids: Sequence[str], *, payload: bool | list[str], vectors: bool | list[str] = False
@@ -102,6 +99,15 @@ class ServerReader(IndexReader):
                     self._collection, page, with_payload=payload, with_vectors=vectors
                 )
             )
+
+    def _facet(self, field: Keyword, passing: models.Filter | None, limit: int) -> list[tuple[str, int]]:
+        answer = self._ask(
+            lambda client: client.facet(self._collection, field, facet_filter=passing, limit=limit, exact=True)
+        )
+        return [(str(hit.value), hit.count) for hit in answer.hits]
+
+    def _list_names(self, field: Name) -> list[str]:
+        return [value for value, _ in self._facet(field, None, _NAMES)]
 
     def _ask(self, call: Callable[[QdrantClient], T]) -> T:
         return self._server.ask(call)

@@ -18,7 +18,7 @@ from core.adapters.index_base.point_codec import VERSION, new_version
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import METADATA_KEY, current_versions
 from core.adapters.qdrant_server.points import sparse_vector
-from core.domain.image import all_texts
+from core.domain.image import payload_texts
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused
 from core.text import analysis
 from core.text.bm25 import query_vector
@@ -27,7 +27,7 @@ _PAGE = 256
 _SHORT_S = 5.0  # whoever opens a library waits at most so long for it
 _LOG_INTERVAL_S = 10.0
 _REFRESH_S = 10.0  # how often a process that does not bring the collection up looks whether another one did
-_FIELDS = ["caption", "captions", "generated", "words"]
+_FIELDS = ["caption", "captions", "generated", "file_texts", "keywords", "people", "words"]
 _PROGRESS = "migrate"
 
 _log = logging.getLogger(__name__)
@@ -137,8 +137,7 @@ class WordMigration:
 
 
 def _texts(point: models.Record) -> tuple[str, ...]:
-    said = point.payload or {}
-    return all_texts(said.get("caption"), tuple(said.get("captions") or ()), said.get("generated"))
+    return payload_texts(point.payload or {})
 
 
 def _operations(point: models.Record) -> list[Any]:

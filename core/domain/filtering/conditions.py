@@ -3,26 +3,44 @@
 `holds` is the meaning of every condition, in plain Python over a payload: backends must agree with it.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from core.domain.filtering.distance import FARTHEST, great_circle
 from core.domain.filtering.key_patterns import fits
 from core.errors import InvalidQuery
 from core.text import analysis
 
-Keyword = Literal["words", "source", "status", "content_hash", "caption_origin", "captioner"]
-Number = Literal["width", "height", "aspect"]
+Keyword = Literal[
+    "words",
+    "source",
+    "status",
+    "content_hash",
+    "caption_origin",
+    "captioner",
+    "camera",
+    "lens",
+    "keywords",
+    "people",
+    "pair",
+]
+Name = Literal["camera", "lens", "keywords", "people"]
+Number = Literal["width", "height", "aspect", "rating", "incomplete"]
+Degrees = Literal["latitude", "longitude"]
 Time = Literal["taken_at", "modified_at"]
-Field = Keyword | Number | Time
+Field = Keyword | Number | Degrees | Time
 
 _KNOWN: dict[str, tuple[str, ...]] = {
     "status": ("indexed", "failed"),
-    "caption_origin": ("generated", "human"),
+    "caption_origin": ("generated", "human", "file"),
 }
 _MOST = 1e15
-_FIELDS: tuple[str, ...] = get_args(Keyword) + get_args(Number) + get_args(Time)
+FIELDS: tuple[str, ...] = get_args(Keyword) + get_args(Number) + get_args(Degrees) + get_args(Time)
+TOLD = ("caption", "captions", "generated", "file_texts", "keywords", "people")  # where a Phrase is looked for
+_WILD = re.compile(r"[*?\[]")
 
 
 def _check_field(field: str, takes: tuple[str, ...]) -> None:
@@ -58,14 +76,15 @@ class Missing:
     field: Field
 
     def __post_init__(self) -> None:
-        _check_field(self.field, _FIELDS)
+        _check_field(self.field, FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
     """The number lies from `low` to `high`, both included; one of them may be open.
 
-    `width` and `height` are pixels of the upright picture, `aspect` is width / height.
+    `width` and `height` are pixels of the upright picture, `aspect` is width / height, `rating` is stars from 0 to 5.
+    `incomplete` is the share of the picture that is there, where not all of it is.
     """
 
     field: Number
@@ -85,7 +104,10 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class During:
-    """The time is `since` or later, and before `before`; one of them may be open. Both carry a time zone."""
+    """The time is `since` or later, and before `before`; one of them may be open. Both carry a time zone.
+
+    `taken_at` is what the clock showed where the picture was taken. So of its bounds, the clock alone counts.
+    """
 
     field: Time
     since: datetime | None = None
@@ -98,6 +120,10 @@ class During:
                 raise InvalidQuery(self.field, bound, "times with a time zone")
         if self.since is None and self.before is None:
             raise InvalidQuery(self.field, (self.since, self.before), "a time to begin or to end with")
+        if self.field == "taken_at":
+            for name in ("since", "before"):
+                if (bound := getattr(self, name)) is not None:
+                    object.__setattr__(self, name, bound.replace(tzinfo=UTC))
         if self.since is not None and self.before is not None and self.since >= self.before:
             given = (self.since.isoformat(), self.before.isoformat())
             raise InvalidQuery(self.field, given, "a beginning that comes before the end")
@@ -127,7 +153,10 @@ class KeyGlob:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A caption says these words, as written and in this order, none between them; case and accents do not count."""
+    """A text of the image says these words, as written and in this order, none between them.
+
+    Case and accents do not count. Its texts are its captions, and what its file says: texts, keywords, people.
+    """
 
     text: str
 
@@ -138,7 +167,59 @@ class Phrase:
             raise InvalidQuery("phrase", self.text, takes)
 
 
-Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value of the field holds these words, in this order, none between them; case and accents do not count.
+
+    With *, ? or [abc] the text is a pattern instead, which the whole value fits, in either case.
+    """
+
+    field: Name
+    text: str
+
+    def __post_init__(self) -> None:
+        _check_field(self.field, get_args(Name))
+        _check_text(self.field, self.text, "a name or a part of it, such as Canon")
+        if not self.text.strip():
+            raise InvalidQuery(self.field, self.text, "a name or a part of it, such as Canon")
+
+    def names(self, value: str) -> bool:
+        """Tell whether this value is one that is meant."""
+        if _WILD.search(self.text):
+            return fits(self.text, value)
+        words = analysis.tokenize(self.text)
+        if not words:  # a sign, such as an emoji
+            return self.text.strip().casefold() in value.casefold()
+        return _says(analysis.tokenize(value), words)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The place where the picture was taken is at most so many metres away, as great circles go.
+
+    Places are in degrees of WGS 84, north and east positive.
+    """
+
+    latitude: float
+    longitude: float
+    meters: float
+
+    def __post_init__(self) -> None:
+        for name, most in (("latitude", 90), ("longitude", 180)):
+            degrees = getattr(self, name)
+            if not (_is_number(degrees) and -most <= degrees <= most):  # also refuses NaN
+                raise InvalidQuery(name, degrees, f"degrees from -{most} to {most}; latitude comes before longitude")
+        if not (_is_number(self.meters) and 0 < self.meters <= 2 * FARTHEST):
+            raise InvalidQuery("distance", self.meters, "more than 0 m, and at most 40,000 km")
+
+    def holds_place(self, latitude: float | None, longitude: float | None) -> bool:
+        """Tell whether a place is near enough; none is not."""
+        if latitude is None or longitude is None:
+            return False
+        return great_circle(self.latitude, self.longitude, latitude, longitude) <= self.meters
+
+
+Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase | Named | Near
 
 
 def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
@@ -162,8 +243,22 @@ def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
         case KeyGlob(pattern):
             return fits(pattern, str(payload.get("key", "")))
         case Phrase(text):
-            told = (payload.get("caption"), *payload.get("captions", ()), payload.get("generated"))
-            return any(_says(analysis.tokenize(one), analysis.tokenize(text)) for one in told if one)
+            return any(_says(analysis.tokenize(one), analysis.tokenize(text)) for one in _told(payload))
+        case Named(field, _):
+            value = payload.get(field)
+            held = value if isinstance(value, list | tuple) else (value,)
+            return any(condition.names(one) for one in held if one is not None)
+        case Near():
+            return condition.holds_place(payload.get("latitude"), payload.get("longitude"))
+
+
+def _told(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of an image in which a phrase is looked for; of a mirror, fields without a value are None."""
+    for name in TOLD:
+        held = payload.get(name)
+        for one in held if isinstance(held, list | tuple) else (held,):
+            if text := one["text"] if isinstance(one, Mapping) else one:
+                yield text
 
 
 def _says(told: Sequence[str], phrase: Sequence[str]) -> bool:

@@ -66,7 +66,13 @@ UNCAPTIONED = SEEN & Filter(all=(Missing("caption_origin"),))
 CAPTIONED = INDEXED & Filter(none=(Missing("caption_origin"),))
 
 
-PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human",)), Missing("captioner")))
+PAIRED = Filter(none=(Missing("pair"),))  # with a RAW or a JPEG of the same name
+
+
+INCOMPLETE = INDEXED & Filter(none=(Missing("incomplete"),))
+
+
+PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human", "file")), Missing("captioner")))
 
 
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote

@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from core.domain.filtering.conditions import (
+    FIELDS,
     Between,
     During,
     KeyGlob,
     KeyPrefix,
-    Keyword,
     Match,
     Missing,
+    Name,
+    Named,
+    Near,
     Number,
     Phrase,
     Time,
@@ -30,29 +33,37 @@ _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", re.ASCII)
 
 _SIZES = "a range such as 640..1920, 640.., ..1920, or a number of pixels"
 _ASPECTS = "a range such as 1.3..1.8 or 4:3..16:9, or a ratio such as 16:9 (width to height, within 1 %)"
+_STARS = "stars from 0 to 5, such as 4.. or 3..5"
+_MOST_STARS = 5
 _TIMES = (
     "a range such as 2023..2024-06, 2024-05-01.. or ..2020, or a year, month, day or RFC 3339 time "
-    "(UTC where it says no zone)"
+    "(of a change in UTC where it says no zone; of when a picture was taken by the clock there)"
 )
+_PLACES = "latitude, longitude and a distance, such as 48.1,11.6,5km (north and east positive; m, km or mi)"
+_METERS = {"m": 1.0, "km": 1000.0, "mi": 1609.344}
+_DISTANCE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|km|mi)", re.ASCII | re.IGNORECASE)
 
 
 def parse_number_range(field: Number, text: str) -> Between:
-    """Parse "LOW..HIGH", "LOW..", "..HIGH" or a single number, in pixels or as width to height.
+    """Parse "LOW..HIGH", "LOW..", "..HIGH" or a single number: pixels, stars, or as width to height.
 
     Raises InvalidQuery.
     """
-    takes = _ASPECTS if field == "aspect" else _SIZES
+    takes = {"aspect": _ASPECTS, "rating": _STARS}.get(field, _SIZES)
     low, high = _ends(field, text, takes)
     bounds = [None if end is None else _number(field, end, text, takes) for end in (low, high)]
+    if field == "rating" and any(bound is not None and not 0 <= bound <= _MOST_STARS for bound in bounds):
+        raise InvalidQuery(field, text, takes)
     if field == "aspect" and low == high and bounds[0] is not None:
         return Between(field, bounds[0] * (1 - _NEAR), bounds[0] * (1 + _NEAR))
     return Between(field, bounds[0], bounds[1])
 
 
 def parse_time_range(field: Time, text: str) -> During:
-    """Parse "BEGIN..END", "BEGIN..", "..END" or a single period; the last period is part of it, in UTC.
+    """Parse "BEGIN..END", "BEGIN..", "..END" or a single period; the last period is part of it.
 
-    Raises InvalidQuery.
+    Of `modified_at` a moment without a zone is in UTC. Of `taken_at` it is the clock where the picture was taken, and a
+    zone does not count. Raises InvalidQuery.
     """
     name = "taken" if field == "taken_at" else "modified"
     begin, end = _ends(name, text, _TIMES)
@@ -61,6 +72,22 @@ def parse_time_range(field: Time, text: str) -> During:
     if since is not None and before is not None and since >= before:
         raise InvalidQuery(name, text, "a range that begins before it ends")
     return During(field, since, before)
+
+
+def parse_place(text: str) -> Near:
+    """Parse "LATITUDE,LONGITUDE,DISTANCE" in degrees of WGS 84, and in m, km or mi. Raises InvalidQuery."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3:
+        raise InvalidQuery("near", text, _PLACES)
+    distance = _DISTANCE.fullmatch(parts[2])
+    if distance is None:
+        unitless = re.fullmatch(r"[\d.]+", parts[2], re.ASCII) is not None
+        raise InvalidQuery("near", text, f"a distance with its unit, such as {parts[2]}km" if unitless else _PLACES)
+    try:
+        latitude, longitude = float(parts[0]), float(parts[1])
+    except ValueError as error:
+        raise InvalidQuery("near", text, _PLACES) from error
+    return Near(latitude, longitude, float(distance[1]) * _METERS[distance[2].lower()])
 
 
 def parse_filter(given: object) -> Filter:
@@ -130,12 +157,13 @@ def _read_number(field: Any, value: object) -> Between:
 class FilterField:
     """A condition by its name in a filter: as an option of commands, in JSON and in Python.
 
-    `takes`: a text, one or several texts, a number or range of numbers, a time or range of times. Of several texts any
-    has to hold, or all of them where `option_joins` says so of a repeated option. `choices`: the only texts that are
+    `takes`: a text, one or several texts, a number or range of numbers, a time or range of times, a place with a
+    distance, or true or false. Of several texts any has to hold, or all of them where `option_joins` says so of a
+    repeated option. `choices`: the only texts that are
     taken. `metavar` names the value in a command's help; without one there is no option.
     """
 
-    takes: Literal["text", "texts", "number", "time"]
+    takes: Literal["text", "texts", "number", "time", "place", "flag"]
     read: Callable[[str, Any], Condition]
     description: str = ""
     metavar: str | None = None
@@ -149,6 +177,27 @@ def _read_phrases(field: str, value: object) -> Condition:
 
 def _read_keyword(field: Any, value: object) -> Condition:
     return Match(field, _texts(field, value))
+
+
+def _read_names(held_in: Name) -> Callable[[str, Any], Condition]:
+    def read(field: str, value: object) -> Condition:
+        return Filter(any=tuple(Named(held_in, text) for text in _texts(field, value)))
+
+    return read
+
+
+def _read_place(field: str, value: object) -> Condition:
+    if not isinstance(value, Mapping):
+        return parse_place(_text(field, value))
+    if value.keys() != {"latitude", "longitude", "meters"}:
+        raise InvalidQuery(field, value, f'{_PLACES}, or {{"latitude": 48.1, "longitude": 11.6, "meters": 5000}}')
+    return Near(value["latitude"], value["longitude"], value["meters"])
+
+
+def _read_incomplete(field: str, value: object) -> Condition:
+    if not isinstance(value, bool):
+        raise InvalidQuery(field, value, "true or false")
+    return Filter(none=(Missing("incomplete"),)) if value else Missing("incomplete")
 
 
 def _read_time(field: str, value: object) -> Condition:
@@ -189,11 +238,26 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "orientation": FilterField(
         "texts", _read_orientation, "As the picture is seen.", "SHAPE", choices=get_args(Orientation)
     ),
+    "camera": FilterField(
+        "texts", _read_names("camera"), 'Taken with it: words of its name, case aside, or a pattern: "*EOS R*".', "NAME"
+    ),
+    "lens": FilterField("texts", _read_names("lens"), "Taken through it; as --camera.", "NAME"),
+    "near": FilterField(
+        "place", _read_place, "Taken near there: latitude, longitude and distance in m, km or mi.", "LAT,LON,DISTANCE"
+    ),
+    "rating": FilterField("number", _read_number, "Stars from 0 to 5, such as 4.. or 3..5.", "RANGE"),
+    "keyword": FilterField(
+        "texts", _read_names("keywords"), "Its file has this keyword; as --camera.", "WORD", option_joins="all"
+    ),
+    "person": FilterField(
+        "texts", _read_names("people"), "Its file names this person; as --camera.", "NAME", option_joins="all"
+    ),
+    "incomplete": FilterField("flag", _read_incomplete, "Only pictures that lack a part, or only whole ones."),
     "status": FilterField("texts", _read_keyword, choices=("indexed", "failed")),
-    "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human")),
+    "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human", "file")),
     "captioner": FilterField("texts", _read_keyword),
     "content_hash": FilterField("texts", _read_keyword),
-    "missing": FilterField("text", _read_missing, choices=(*get_args(Keyword), *get_args(Number), *get_args(Time))),
+    "missing": FilterField("text", _read_missing, choices=FIELDS),
 }
 
 
@@ -217,7 +281,8 @@ def _period(field: str, end: str, text: str) -> tuple[datetime, datetime]:
     try:
         if (date := _DATE.fullmatch(end)) is None:
             moment = datetime.fromisoformat(end)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            if moment.tzinfo is None or field == "taken":
+                moment = moment.replace(tzinfo=UTC)
             return moment, moment + timedelta(microseconds=1)
         year, month, day = (int(part) if part else None for part in date.groups())
         assert year is not None

@@ -14,7 +14,9 @@ import qdrant_edge as edge
 from core.adapters.qdrant_edge import word_migration
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filtering.filters import caption_words
+from core.adapters.qdrant_edge.migrations import FIELDS
+from core.domain.filtering.conditions import Between, Missing, Named, Near
+from core.domain.filtering.filters import Filter, caption_words
 from core.errors import DiskFull, LibraryBusy
 from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
@@ -209,3 +211,31 @@ EdgeIndex.open(Path({str(folder)!r})).count()
     return subprocess.Popen(
         [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
+
+
+def test_a_library_without_what_pictures_say_of_themselves_can_be_asked_for_it(tmp_path: Path) -> None:
+    """As format 3 was: no indexes of cameras and the like. Its words are of this version, and stay."""
+    index = EdgeIndex.create(tmp_path, INFO)
+    index.upsert(points(20))
+    versions = dict(index.versions())
+    index.close()
+    shard = edge.EdgeShard.load(str(next(tmp_path.glob("shard-*"))))
+    added = [field for field, (since, _) in FIELDS.items() if since == 4]
+    for field in added:
+        shard.update(edge.UpdateOperation.delete_field_index(field))
+    shard.flush()
+    shard.close()
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"format": 3}))
+    index = EdgeIndex.open(tmp_path)
+    assert dict(index.versions()) == versions
+    index.upsert([point(21, camera="Canon EOS R5", latitude=48.1, longitude=11.6, rating=4, keywords=("the",))])
+    asked = [Named("camera", "canon"), Near(48.1, 11.6, 10), Between("rating", 4), Named("keywords", "the")]
+    assert [index.count(Filter(all=(one,))) for one in asked] == [1, 1, 1, 1]
+    assert index.count(Filter(all=(Missing("camera"), Missing("incomplete"), Missing("people")))) == 20
+    assert index.facet("camera") == [("Canon EOS R5", 1)]
+    index.close()
+    shard = edge.EdgeShard.load(str(next(tmp_path.glob("shard-*"))))
+    assert added and not set(added) - shard.info().payload_schema.keys()
+    shard.close()
+    assert json.loads((tmp_path / "manifest.json").read_text())["format"] == FORMAT

@@ -9,6 +9,7 @@ from qdrant_client import QdrantClient, models
 from core.adapters.qdrant_server import word_migration as renewal
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import METADATA_KEY
+from core.adapters.qdrant_server.filters import FIELDS
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.filters import holding_word
@@ -143,3 +144,30 @@ def test_what_another_process_writes_meanwhile_is_kept(server: MemoryServer, mon
     assert index.fetch([image_id(3)])[image_id(3)].words == ("blue", "boat")
     assert [hit.record.id for hit in best_words(index, {"boat": 1.0}, limit=5)] == [image_id(3)]
     assert len(written) == index.count()
+
+
+def test_a_collection_of_an_earlier_version_gets_the_indexes_that_it_lacks(
+    server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    QdrantIndex.create(server, "library", INFO)
+    made: list[str] = []
+    there = models.PayloadIndexInfo(data_type=models.PayloadSchemaType.KEYWORD, points=0)
+    read = QdrantClient.get_collection
+    held = {"words": there, "source": there}
+    monkeypatch.setattr(
+        QdrantClient,
+        "get_collection",
+        lambda self, name, **told: read(self, name, **told).model_copy(update={"payload_schema": held}),
+    )
+    monkeypatch.setattr(
+        QdrantClient, "create_payload_index", lambda self, name, field, schema, wait: made.append(field)
+    )
+    QdrantIndex.open(server, "library")
+    assert set(made) == FIELDS.keys() - held.keys() and {"camera", "latitude", "keywords"} <= set(made)
+    held |= dict.fromkeys(FIELDS, there)
+    made.clear()
+    QdrantIndex.open(server, "library")
+    assert made == []
+    held.pop("camera")
+    server.fails = (server.written, LibraryReadOnly("in memory", "no"))
+    assert QdrantIndex.open(server, "library").count() == 0  # whoever may only read it searches as before

@@ -1,15 +1,16 @@
 """What people and programs write, as conditions."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Named, Near, Phrase
 from core.domain.filtering.filters import Filter, caption_words, oriented
-from core.domain.filtering.parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_time_range
+from core.domain.filtering.parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_place, parse_time_range
 from core.errors import InvalidQuery
 
 
@@ -49,12 +50,111 @@ def test_what_is_no_range_of_numbers_is_refused_with_the_field(text: str) -> Non
         ("2023..2024-06", _day(2023, 1, 1), _day(2024, 7, 1)),
         ("2024-05-01..", _day(2024, 5, 1), None),
         ("..2020", None, _day(2021, 1, 1)),
-        ("2024-05-01T12:00:00+02:00..", _day(2024, 5, 1, 10), None),
+        ("2024-05-01T12:00:00+02:00..", _day(2024, 5, 1, 12), None),  # the clock counts
+        ("2020-01-01T00:00:00Z", _day(2020, 1, 1), _day(2020, 1, 1) + timedelta(microseconds=1)),
         ("..2024-05-01T10:00", None, _day(2024, 5, 1, 10) + timedelta(microseconds=1)),
     ],
 )
 def test_ranges_of_time(text: str, since: datetime | None, before: datetime | None) -> None:
     assert parse_time_range("taken_at", text) == During("taken_at", since, before)
+
+
+def test_a_time_of_change_is_an_instant() -> None:
+    asked = parse_time_range("modified_at", "2024-05-01T12:00:00+02:00..")
+    assert asked == During("modified_at", _day(2024, 5, 1, 10))
+
+
+def test_the_zone_of_a_time_taken_does_not_count() -> None:
+    tokyo = datetime(2020, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=9)))
+    assert During("taken_at", since=tokyo) == During("taken_at", since=_day(2020, 1, 1, 0) + timedelta(minutes=30))
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("48.1,11.6,5km", Near(48.1, 11.6, 5000)),
+        (" -33.9 , 151.2 , 500 m ", Near(-33.9, 151.2, 500)),
+        ("0,180,1.5MI", Near(0, 180, 1.5 * 1609.344)),
+        ("90,-180,.5km", Near(90, -180, 500)),
+    ],
+)
+def test_places(text: str, near: Near) -> None:
+    assert parse_place(text) == near
+    assert parse_filter({"near": text}) == Filter(all=(near,))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "latitude, longitude and a distance"),
+        ("48.1,11.6", "latitude, longitude and a distance"),
+        ("48,1,11,6,5km", "latitude, longitude and a distance"),
+        ("48.1,11.6,5", "5km"),
+        ("48.1,11.6,near", "48.1,11.6,5km"),
+        ("Munich,Bavaria,5km", "48.1,11.6,5km"),
+        ("111.6,48.1,5km", "latitude comes before longitude"),
+        ("48.1,181,5km", "-180 to 180"),
+        ("nan,11.6,5km", "-90 to 90"),
+        ("48.1,11.6,0km", "more than 0"),
+        ("48.1,11.6,99999km", "40,000"),
+    ],
+)
+def test_what_is_no_place_is_refused_and_told_what_is(text: str, said: str) -> None:
+    with pytest.raises(InvalidQuery, match=re.escape(said)):
+        parse_place(text)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"near": {"latitude": 48.1}},
+        {"near": {"latitude": True, "longitude": 1, "meters": 5}},
+        {"near": {"latitude": 1, "longitude": 1, "meters": -5}},
+        {"near": 5},
+        {"incomplete": "yes"},
+        {"rating": "6"},
+        {"rating": {"min": -1}},
+        {"camera": ""},
+        {"camera": " "},
+        {"keyword": []},
+        {"person": 7},
+        {"missing": "nose"},
+    ],
+)
+def test_what_files_cannot_say_of_themselves_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidQuery):
+        parse_filter(given)
+
+
+def test_what_files_say_of_themselves() -> None:
+    asked = parse_filter(
+        {
+            "camera": ["canon", "nikon d7?0"],
+            "near": {"latitude": 0, "longitude": 0, "meters": 10},
+            "incomplete": False,
+            "rating": 4,
+        }
+    )
+    held = {"camera": "Nikon D750", "latitude": 0.00008, "longitude": 0.0, "rating": 4}
+    assert asked.matches(held)
+    for other in ({"camera": "Nikon D7000"}, {"latitude": 0.0001}, {"rating": 5}, {"incomplete": 0.5}):
+        assert not asked.matches(held | other), other
+
+
+@pytest.mark.parametrize(
+    ("text", "fitting", "other"),
+    [
+        ("Canon EOS R5", ["Canon EOS R5", "canon  eos r5 C"], ["Canon EOS R5m2", "Canon EOS R6"]),
+        ("iphone", ["Apple iPhone 12", "iPhone"], ["iPhon"]),
+        ("*50mm*", ["EF50mm f/1.8 STM", "50MM"], ["EF500mm"]),
+        ("jose", ["José", "JOSE García"], ["Joseph"]),
+        ("🐶", ["🐶", "my 🐶"], ["dog"]),
+        ("Places|Italy", ["Places|Italy|Rome"], ["Italy"]),
+    ],
+)
+def test_names_are_found_by_their_words_or_by_a_pattern(text: str, fitting: list[str], other: list[str]) -> None:
+    named = Named("camera", text)
+    assert [value for value in fitting + other if named.names(value)] == fitting
 
 
 @pytest.mark.parametrize(
