@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from core.domain.image import ImageRef
 from core.domain.vectors import Matrix
+from core.errors import Notice
 
 
 class ImageStore(Protocol):
@@ -56,6 +57,22 @@ class Conditional(Protocol):
 
     def fetch(self, ref: ImageRef, etag: str) -> Fetched:
         """Read an image as `read` does. Raises ImageUnchanged too, where it still has this etag ("": unknown)."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A store that says what may be behind what a run finds strange. It may ask the source for it."""
+
+    def explain_empty(self) -> Notice:
+        """Say what to check where the first listing had no image."""
+        ...
+
+    def explain_rereading(self, count: int, known: int, example: ImageRef) -> Notice:
+        """Say why `count` of `known` images were read again although their bytes are those on record.
+
+        `example` is one of them, as it is listed now.
+        """
         ...
 
 

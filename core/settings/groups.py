@@ -123,9 +123,19 @@ class S3Settings(SettingsGroup):
     endpoint_url: str | None = Field(default=None, description="address of an S3-compatible store; default: Amazon's")
     profile: str | None = Field(default=None, description="profile of ~/.aws/config")
     region: str | None = Field(default=None, description="region of the buckets, where the store wants one")
+    addressing: Literal["auto", "path", "virtual"] = Field(
+        default="auto",
+        description="where requests name the bucket. path: behind the host. virtual: in the host's name, as some "
+        "stores demand. auto: as ~/.aws/config says, else path for an endpoint_url and virtual for Amazon",
+    )
     anonymous: bool = Field(default=False, description="read public buckets without credentials")
     requester_pays: bool = Field(default=False, description="read buckets whose reader pays for the requests")
     versioned: bool = Field(default=False, description="read exactly the object versions that were listed")
+    changed_by: Literal["etag", "time", "size"] = Field(
+        default="etag",
+        description="how a changed object is told. etag: by its ETag, or time and size where there is none. time: by "
+        "time and size, for stores whose ETags do not hold still. size: by its size alone",
+    )
     readers: int = Field(default=16, ge=1, le=256, description="objects read at once")
     connect_timeout: float = Field(default=5.0, gt=0, description="longest wait for a connection, in seconds")
     read_timeout: float = Field(default=30.0, gt=0, description="longest wait for data on a connection, in seconds")

@@ -30,6 +30,18 @@ _STORE = (
         help="Read exactly the versions that were listed, in versioned buckets.",
     ),
     click.option(
+        "--s3-addressing",
+        "s3_addressing",
+        type=click.Choice(("auto", "path", "virtual")),
+        help="Where requests name the bucket: behind the host, or in its name, as some stores demand (default: auto).",
+    ),
+    click.option(
+        "--s3-changed-by",
+        "s3_changed_by",
+        type=click.Choice(("etag", "time", "size")),
+        help="How a changed object is told: by its ETag, by time and size, or by its size alone (default: etag).",
+    ),
+    click.option(
         "--allow-private",
         "list_allow_private",
         is_flag=True,

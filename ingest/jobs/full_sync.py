@@ -8,7 +8,7 @@ from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import UNCAPTIONED, Filter
 from core.errors import Notice, StoreError, UsageError
 from core.errors.hints import Advice
-from core.ports.image_store import ImageStore, Remarking, Remote, Selective
+from core.ports.image_store import Explaining, ImageStore, Remarking, Remote, Selective
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
@@ -123,6 +123,11 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
         report.notices.extend(store.remarks)
     _report_archived(store.source, planner.archived + images.archived, report)
     problem = broken or planner.problem
+    if isinstance(store, Explaining):
+        if problem is None and not held and not len(planner.listed):
+            report.notices.append(store.explain_empty())
+        if images.reread_example is not None and 2 * images.reread > planner.known:
+            report.notices.append(store.explain_rereading(images.reread, planner.known, images.reread_example))
     if problem is not None:
         report.problems.append(Notice.quoting(problem, after="; nothing was deleted"))
     elif planner.known - planner.forgotten < held or any(

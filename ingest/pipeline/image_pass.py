@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from core.domain.image import UNREAD_ETAG, ImageRecord
+from core.domain.etag import is_same_version
+from core.domain.image import UNREAD_ETAG, ImageRecord, ImageRef
 from core.domain.vectors import Matrix
 from core.errors import StoreError
 from core.imaging.decoder import DecodeRequest
@@ -46,11 +47,14 @@ class ImagePass:
 
     Images are loaded in threads, over the processes of the decode workers, and encoded in a thread of its own.
     The object itself is used by one thread, which plans ahead, gathers batches and writes.
-    `archived` counts, by reason, what could not be read.
+    `archived` counts, by reason, what could not be read. `reread` counts what was read again for another etag, and has
+    the bytes on record; `reread_example` is one of those.
     """
 
     def __init__(self, context: RunContext, store: ImageStore, planner: Planner, report: Report) -> None:
         self.archived: Counter[str] = Counter()
+        self.reread = 0
+        self.reread_example: ImageRef | None = None
         self._context = context
         self._store = store
         self._planner = planner
@@ -162,6 +166,7 @@ class ImagePass:
                     self._batch.append(outcome)
                 case Unchanged(step):
                     self._unchanged.append(step)
+                    self._count_reread(step)
                 case CaptionsChanged(step):
                     self._captions_changed.append(step)
                 case Failed():
@@ -174,6 +179,12 @@ class ImagePass:
                     self._done += 1
                     self._planner.forget(step)
                     _log.info("gone_before_read", uri=step.ref.uri)
+
+    def _count_reread(self, step: Step) -> None:
+        known = step.known
+        if known is not None and known.etag not in ("", UNREAD_ETAG) and not is_same_version(step.ref, known):
+            self.reread += 1
+            self.reread_example = step.ref
 
     def _record_failure(self, failure: Failed) -> None:
         step = failure.step

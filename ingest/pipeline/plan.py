@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from core.domain.etag import is_same_version
 from core.domain.image import UNREAD_ETAG, UNTOLD_ETAG, ImageRecord, ImageRef
 from core.errors import Notice
 from core.errors.hints import Configure, ForgetSource
@@ -65,7 +66,7 @@ def has_center_crop_only(known: ImageRecord) -> bool:
 def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
     if ref.etag == UNTOLD_ETAG:
         return ref.again or known.etag in ("", UNREAD_ETAG)
-    return known.etag != ref.etag
+    return not is_same_version(ref, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,47 +2,38 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-import boto3
-from botocore import UNSIGNED
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
-from core.adapters.stores.s3_errors import RequestContext, map_errors, read_status
+from core.adapters.stores.s3_client import S3Client
+from core.adapters.stores.s3_errors import RequestContext, describe_archive
+from core.adapters.stores.s3_listing import Entry, ListingPage, parse_size, parse_tag, parse_time
+from core.adapters.stores.s3_reader import ObjectReader
+from core.domain.etag import UNKNOWN_TIME, from_time_and_size, is_by_time
 from core.domain.file_rules import is_hidden, is_rubbish, no_picture
 from core.domain.image import ImageRef
 from core.errors import (
-    ImageChanged,
     ImageGone,
     ImageTooLarge,
     ImageUnavailable,
     InvalidSetting,
+    Notice,
     SourceNotFound,
     StoreError,
 )
-from core.errors.hints import RAISE_BYTES, Configure
+from core.errors.hints import RAISE_BYTES, Advice, Configure
 from core.settings import Settings
+from core.text.sanitize import plain
 
 _log = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ARCHIVES = frozenset(("GLACIER", "DEEP_ARCHIVE"))
-_CHUNK = 2**18
-_ATTEMPTS = 2  # botocore's own of one call; core.adapters.stores.circuit_breaker tries again above them
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    entries: list[dict[str, Any]]
-    following: dict[str, str]  # the parameters that ask for the next page; empty behind the last one
+_KEYLESS = "objects are listed without a usable key"
+_NEIGHBOURS = 5  # named to somebody whose prefix lists nothing
+_MAX_NEIGHBOURS = 100
+_EMPTY_PAGES = 1000  # one after the other, of a listing that does not end
 
 
 class S3Store:
@@ -53,7 +44,8 @@ class S3Store:
     the object's whole key. With `s3.versioned`, exactly the listed versions are read, and etags carry the version.
 
     Empty objects whose key ends with "/" (folder markers) are left out, and what every store leaves out by name. Hidden
-    names and rubbish are recognised below the prefix. Archived objects are listed as withheld.
+    names and rubbish are recognised below the prefix. Archived objects are listed as withheld. An etag is the ETag as
+    it is listed; where there is none, or by `s3.changed_by`, it is made of time and size.
     """
 
     def __init__(self, source: str, settings: Settings) -> None:
@@ -65,8 +57,13 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._settings = settings
-        self._request = RequestContext(self.source, bucket, _describe_endpoint(settings.s3.endpoint_url))
-        self._payer = {"RequestPayer": "requester"} if settings.s3.requester_pays else {}
+        self._request = RequestContext(
+            self.source,
+            bucket,
+            _describe_endpoint(settings.s3.endpoint_url),
+            versioned=settings.s3.versioned,
+            anonymous=settings.s3.anonymous,
+        )
         self._list_breaker = CircuitBreaker(self._request.endpoint, settings.s3.patience)
         self._read_breaker = CircuitBreaker(self._request.endpoint, settings.s3.patience)
 
@@ -76,20 +73,30 @@ class S3Store:
         Raises StoreError where the listing cannot be completed.
         """
         self.ignored.clear()
-        following: dict[str, str] = {}
+        following: Mapping[str, str] = {}
+        seen: set[int] = set()
+        empty = total = 0
         while True:
-            try:
-                page = self._list_breaker.call("the listing", partial(self._list_page, following))
-            except TransientError as error:
-                raise StoreError(f"{self.source} could not be listed whole: {error}") from error
+            page = self._list_page(following)
             for entry in page.entries:
                 if (ref := self._to_ref(entry)) is not None:
                     yield ref
-            if not page.following:
-                return
-            if page.following == following:
-                raise StoreError(f"{self.source} could not be listed whole: the store repeats itself")
+            if page.keyless:
+                self.ignored[_KEYLESS] += page.keyless
+                _log.warning("%s lists %d objects without a usable key", self.source, page.keyless)
+            total += page.count
+            if not page.more:
+                break
             following = page.following
+            empty = 0 if page.count else empty + 1
+            marks = {hash(tuple(following.items())), *(hash(entry) for entry in page.entries[:1])}
+            if not following:
+                raise self._make_listing_error("the store does not say where it goes on")
+            if marks & seen or empty > _EMPTY_PAGES:
+                raise self._make_listing_error("the store repeats itself")
+            seen |= marks
+        if not total:
+            self._check_for_object()
 
     def read(self, ref: ImageRef) -> bytes:
         """Read the object, at most `decode.max_bytes` bytes, if it is still the one that was listed.
@@ -103,9 +110,39 @@ class S3Store:
                 f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
             )
         try:
-            return self._read_breaker.call(ref.key, partial(self._get, ref))
+            return self._read_breaker.call(ref.key, partial(self._reader.read, ref))
         except TransientError as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
+
+    def explain_empty(self) -> Notice:
+        """Say what to check where the first listing had no image."""
+        if passed_over := self.ignored.total():
+            return Notice(f"{self.source} holds {passed_over:,} objects, and none that can be a picture by its name")
+        if not self._prefix:
+            return Notice(f"{self.source} is empty", Configure("see that it is the bucket at {}", ("s3_endpoint_url",)))
+        around = self._prefix.removesuffix("/").rpartition("/")[0]
+        around = f"{around}/" if around else ""
+        try:
+            folders = self._client.list_page(around, {}, limit=_MAX_NEIGHBOURS, delimiter="/").folders
+        except (StoreError, TransientError):
+            folders = ()
+        there = [folder.removeprefix(around) for folder in folders if folder != self._prefix]
+        beside = f"; beside it are {', '.join(map(plain, there[:_NEIGHBOURS]))}" if there else ""
+        return Notice(
+            f"{self.source} lists nothing: no key of the bucket {self._bucket} begins with {self._prefix}{beside}",
+            Advice("see that the prefix is written as the keys are: upper and lower case count, and %20 is no blank"),
+        )
+
+    def explain_rereading(self, count: int, known: int, example: ImageRef) -> Notice:
+        """Say why objects were read again although their bytes are those on record."""
+        told, way_out = ("times", "size") if is_by_time(example.etag) else ("ETags", "time")
+        return Notice(
+            f"{count:,} of {known:,} objects of {self.source} were read again, and their bytes have not changed: the "
+            f"store tells other {told} of them than it did",
+            Configure(
+                f"where every run says so, its {told} do not hold still: set {{}} to {way_out}", ("s3_changed_by",)
+            ),
+        )
 
     def resolve_name(self, name: str) -> tuple[str, str]:
         """Resolve an address, a whole key, or a key relative to the prefix. Raises ValueError."""
@@ -122,48 +159,41 @@ class S3Store:
         self._read_breaker.stop()
 
     @cached_property
-    def _client(self) -> Any:
-        """The boto3 client, which several threads may share. Raises InvalidSetting."""
-        settings = self._settings
-        for vendor in ("boto3", "botocore", "urllib3"):
-            logging.getLogger(vendor).setLevel(logging.WARNING)  # below, they print headers that hold credentials
+    def _client(self) -> S3Client:
+        return S3Client(self._settings, self._request)
+
+    @cached_property
+    def _reader(self) -> ObjectReader:
+        return ObjectReader(self._client, self._request, self._look_up, self._settings.decode.max_bytes)
+
+    def _list_page(self, following: Mapping[str, str]) -> ListingPage:
         try:
-            session = boto3.Session(profile_name=settings.s3.profile, region_name=settings.s3.region)
-            return session.client(
-                "s3",
-                endpoint_url=settings.s3.endpoint_url,
-                config=Config(
-                    connect_timeout=settings.s3.connect_timeout,
-                    read_timeout=settings.s3.read_timeout,
-                    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-                    max_pool_connections=settings.s3.readers + 2,
-                    signature_version=UNSIGNED if settings.s3.anonymous else None,
-                ),
-            )
-        except (BotoCoreError, ValueError) as error:
-            takes = f"what fits ~/.aws/config and the store ({type(error).__name__})"
-            hint = Configure("see that {} is right too", ("s3_endpoint_url",))
-            raise InvalidSetting("s3_profile", settings.s3.profile, takes, hint) from error
+            return self._list_breaker.call("the listing", lambda: self._client.list_page(self._prefix, following))
+        except TransientError as error:
+            raise self._make_listing_error(str(error)) from error
 
-    def _list_page(self, following: dict[str, str]) -> _Page:
-        wanted = {"Bucket": self._bucket, "Prefix": self._prefix, "OptionalObjectAttributes": ["RestoreStatus"]}
-        with map_errors(self._request):
-            if self._settings.s3.versioned:
-                found = self._client.list_object_versions(**wanted, **self._payer, **following)
-                entries = [entry for entry in found.get("Versions", ()) if entry.get("IsLatest")]
-                markers = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
-            else:
-                found = self._client.list_objects_v2(**wanted, **self._payer, **following)
-                entries = found.get("Contents", [])
-                markers = {"ContinuationToken": "NextContinuationToken"}
-        after = {name: found[key] for name, key in markers.items() if found.get(key)}
-        if found.get("IsTruncated") and not after:
-            raise StoreError(f"{self.source} could not be listed whole: the store does not say where it goes on")
-        return _Page(entries, after if found.get("IsTruncated") else {})
+    def _check_for_object(self) -> None:
+        """Raise SourceNotFound where the source that lists nothing is the address of one object."""
+        key = self._prefix.removesuffix("/")
+        if not key:
+            return
+        try:
+            self._client.head(key)
+        except (StoreError, TransientError):
+            return
+        holder = f"s3://{self._bucket}/{key.rpartition('/')[0]}".removesuffix("/")
+        raise SourceNotFound(
+            f"s3://{self._bucket}/{key}",
+            "is one object",
+            Advice(f"give it the prefix that holds it, such as {holder}/"),
+        )
 
-    def _to_ref(self, entry: dict[str, Any]) -> ImageRef | None:
-        key, size = entry["Key"], int(entry["Size"])
-        if not size and key.endswith("/"):
+    def _make_listing_error(self, why: str) -> StoreError:
+        return StoreError(f"{self.source} could not be listed whole: {why}")
+
+    def _to_ref(self, entry: Entry) -> ImageRef | None:
+        key = entry.key
+        if not entry.size and key.endswith("/"):
             return None
         *folders, name = key.removeprefix(self._prefix).encode().split(b"/")
         if is_hidden(name) or any(is_hidden(folder) or is_rubbish(folder) for folder in folders):
@@ -173,58 +203,46 @@ class S3Store:
             self.ignored[reason] += 1
             _log.info("ignored %s: %s", key, reason)
             return None
-        etag, version = entry["ETag"], entry.get("VersionId")
+        return self._make_ref(entry)
+
+    def _make_ref(self, entry: Entry) -> ImageRef:
+        by = self._settings.s3.changed_by
+        etag = entry.tag if by == "etag" and entry.tag else None
+        etag = etag or from_time_and_size(None if by == "size" else entry.modified_at, entry.size)
+        archived = entry.storage_class in _ARCHIVES and not entry.restored
         return ImageRef(
             source=self.source,
-            key=key,
-            uri=self._uri(key),
-            etag=f"{etag} {version}" if version else etag,
-            bytes=size,
-            modified_at=_to_utc(entry.get("LastModified")),
-            withheld=_explain_archived(entry),
+            key=entry.key,
+            uri=self._uri(entry.key),
+            etag=f"{etag} {entry.version}" if entry.version and self._settings.s3.versioned else etag,
+            bytes=entry.size or 0,
+            modified_at=entry.modified_at or UNKNOWN_TIME,
+            withheld=describe_archive(entry.storage_class) if archived else None,
+        )
+
+    def _look_up(self, key: str) -> ImageRef:
+        """Return what the listing says of this key now. Raises ImageGone."""
+        try:
+            entries = self._client.list_page(key, {}, limit=1).entries
+        except StoreError:  # who may list the prefix need not be allowed to list one key
+            entries = ()
+        for entry in entries:
+            if entry.key == key:
+                return self._make_ref(entry)
+        headers = self._client.head(key).headers
+        size = parse_size(headers.get("content-length"))
+        return self._make_ref(
+            Entry(
+                key=key,
+                tag=parse_tag(headers.get("etag"), size),
+                size=size,
+                modified_at=parse_time(headers.get("last-modified")),
+                version=headers.get("x-amz-version-id"),
+            )
         )
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{quote(key)}"
-
-    def _get(self, ref: ImageRef) -> bytes:
-        """Try once to read the bytes. Raises ImageChanged for an object that was replaced meanwhile."""
-        etag, version = _split_etag(ref.etag) if self._settings.s3.versioned else (ref.etag, None)
-        wanted = {"Bucket": self._bucket, "Key": ref.key, **self._payer, **({"VersionId": version} if version else {})}
-        with map_errors(RequestContext(self.source, self._bucket, self._request.endpoint, ref.key)):
-            try:
-                answer = self._client.get_object(**wanted, IfMatch=etag)
-            except ClientError as error:
-                if read_status(error) != 412:
-                    raise
-                answer = self._client.head_object(**wanted)
-                raise ImageChanged(self._describe_current(ref, answer)) from error
-            with closing(answer["Body"]) as body:
-                if answer["ETag"] != etag:
-                    raise ImageChanged(self._describe_current(ref, answer))
-                size = int(answer["ContentLength"])
-                if size > self._settings.decode.max_bytes:
-                    raise ImageTooLarge(
-                        f"{size:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
-                    )
-                data = bytearray()
-                while len(data) <= size and (chunk := body.read(_CHUNK)):
-                    data += chunk
-        if len(data) != size:
-            raise TransientError(f"the body was cut at {len(data):,} of {size:,} bytes", service_wide=False)
-        return bytes(data)
-
-    def _describe_current(self, ref: ImageRef, answer: dict[str, Any]) -> ImageRef:
-        """Return the reference of the object that the response describes."""
-        etag, version = answer["ETag"], answer.get("VersionId")
-        return ImageRef(
-            source=ref.source,
-            key=ref.key,
-            uri=ref.uri,
-            etag=f"{etag} {version}" if version and self._settings.s3.versioned else etag,
-            bytes=int(answer["ContentLength"]),
-            modified_at=_to_utc(answer.get("LastModified")),
-        )
 
 
 def source_name(source: str) -> str:
@@ -235,24 +253,6 @@ def source_name(source: str) -> str:
     if prefix and not prefix.endswith("/"):
         prefix += "/"
     return f"s3://{bucket}/{prefix}"
-
-
-def _split_etag(etag: str) -> tuple[str, str | None]:
-    """Split an etag into ETag and version; the version is None where it has none."""
-    bare, _, version = etag.rpartition(" ")
-    return (bare, version) if bare else (etag, None)
-
-
-def _explain_archived(entry: dict[str, Any]) -> str | None:
-    """Explain why a listed object cannot be read; None where it can, as a restored copy until it expires."""
-    storage, restored = entry.get("StorageClass"), entry.get("RestoreStatus", {})
-    if storage not in _ARCHIVES or (restored.get("RestoreExpiryDate") and not restored.get("IsRestoreInProgress")):
-        return None
-    return f"in the storage class {storage}, which has to be restored before it can be read"
-
-
-def _to_utc(moment: datetime | None) -> datetime:
-    return _EPOCH if moment is None else moment.astimezone(UTC)
 
 
 def _describe_endpoint(endpoint: str | None) -> str:

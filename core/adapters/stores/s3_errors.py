@@ -1,19 +1,21 @@
 """The mapping of botocore's exceptions to those of BucketLens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore import exceptions as vendor
 from urllib3.exceptions import HTTPError
 
+from core.adapters.stores import s3_hints
 from core.adapters.stores.circuit_breaker import TransientError
 from core.errors import ImageGone, ImageUnavailable, ImageWithheld, SourceNotFound, StoreError
 from core.errors.hints import Advice, Configure, Hint, TryAgain
+from core.text.sanitize import plain
 
 _GONE = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound", "404"))
 _DENIED = frozenset(("AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"))
-_REDIRECTED = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"))
+_REDIRECTED = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"))
 _THROTTLED = frozenset(("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"))
 _TRANSIENT = frozenset(("RequestTimeout", "OperationAborted", "InternalError", "ServiceUnavailable"))
 _RENEW = TryAgain("renew the credentials")
@@ -36,10 +38,6 @@ _GIVE_CREDENTIALS = Configure(
     "name a profile with {}, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give {} for a public bucket",
     ("s3_profile", "s3_anonymous"),
 )
-_RIGHTS = Configure(
-    "it takes the right s3:ListBucket (with {} s3:ListBucketVersions), and {} where the reader pays",
-    ("s3_versioned", "s3_requester_pays"),
-)
 _CREDENTIALS = (
     vendor.CredentialRetrievalError,
     vendor.PartialCredentialsError,
@@ -50,17 +48,27 @@ _CREDENTIALS = (
     vendor.RefreshWithMFAUnsupportedError,
 )
 _TRANSPORT = (vendor.HTTPClientError, vendor.ConnectionError, HTTPError, OSError)
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 _TRUNCATED = (vendor.IncompleteReadError, vendor.ResponseStreamingError, vendor.FlexibleChecksumError)
+
+
+_WORDS = 300  # characters of what a store says
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """The target of a request, for messages. `key` is None for a listing."""
+    """The target of a request, for messages. `key` is None for a listing, which is of versions where `versioned`."""
 
     source: str
     bucket: str
     endpoint: str
     key: str | None = None
+    versioned: bool = False
+    anonymous: bool = False
+
+    def of(self, key: str) -> "RequestContext":
+        """Return the context of a request for an object."""
+        return replace(self, key=key)
 
 
 @contextmanager
@@ -71,9 +79,25 @@ def map_errors(request: RequestContext) -> Iterator[None]:
     except vendor.ClientError as error:
         raise _map_response(error, request) from error
     except RecursionError as error:  # botocore follows a redirection that leads to itself
-        raise _make_redirect_error(request, None) from error
+        raise _make_redirect_error(request, None, "") from error
     except (vendor.BotoCoreError, HTTPError, OSError) as error:
         raise _map_transport(error, request) from error
+
+
+def map_misunderstanding(request: RequestContext, told: str, *, versioned: bool = False) -> StoreError:
+    """Map an answer that is none of S3; `told` says what it is."""
+    if request.key is not None:
+        return ImageUnavailable(f"cannot be read: the store answered {told}")
+    hint = s3_hints.NO_VERSIONS if versioned else s3_hints.name_endpoint(request.endpoint, request.bucket)
+    return StoreError(f"{request.source} cannot be listed: {request.endpoint} answered {told}", hint)
+
+
+def describe_archive(storage_class: str | None, tier: str | None = None) -> str:
+    """Describe where an archived object is, the same for every object that is there."""
+    if not storage_class:
+        return "archived; it has to be restored before it can be read"
+    where = f"{plain(storage_class)} ({plain(tier)})" if tier else plain(storage_class)
+    return f"in the storage class {where}, which has to be restored before it can be read"
 
 
 def read_status(error: vendor.ClientError) -> int:
@@ -84,7 +108,8 @@ def read_status(error: vendor.ClientError) -> int:
 def _map_response(error: vendor.ClientError, request: RequestContext) -> Exception:
     """Map an error response of the store."""
     details = error.response.get("Error", {})
-    code, status = str(details.get("Code", "")), read_status(error)
+    code, status = str(details.get("Code") or ""), read_status(error)
+    words = _quote(code or str(status), details.get("Message"))
     if code in _THROTTLED or status in (429, 503):
         return TransientError(f"it asks to slow down ({code or status})")
     if code in _TRANSIENT or (status >= 500 and status != 501):
@@ -92,34 +117,59 @@ def _map_response(error: vendor.ClientError, request: RequestContext) -> Excepti
     if code in _IDENTITY:
         reason, hint = _IDENTITY[code]
         return StoreError(f"{request.source}: {reason}", hint)
+    if s3_hints.wants_other_addressing(code, str(details.get("Message") or "")):
+        return StoreError(f"{request.source}: the store answered {words}", s3_hints.ADDRESSING)
     if code == "NoSuchBucket" or (request.key is None and status == 404):
         return SourceNotFound(
             request.source,
             f"there is no bucket {request.bucket} at {request.endpoint}",
-            Configure("see that its name and {} are right", ("s3_endpoint_url",)),
+            s3_hints.name_bucket(request.endpoint, request.bucket),
         )
-    if code in _REDIRECTED or status in (301, 307):
-        return _make_redirect_error(request, details.get("Region"))
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if code in _REDIRECTED or status in (301, 302, 307, 308):
+        region = details.get("Region") or headers.get("x-amz-bucket-region")
+        return _make_redirect_error(request, region, str(headers.get("location") or ""))
     if code == "InvalidObjectState":
-        return ImageWithheld("archived: it cannot be read until it has been restored")
-    if request.key is not None:
-        if code in _GONE or status == 404:
-            return ImageGone("deleted since it was listed")
-        if code in _DENIED or status == 403:
-            return ImageUnavailable(
-                "reading it is denied", Advice("it takes the right s3:GetObject (and kms:Decrypt if encrypted)")
-            )
-        return ImageUnavailable(f"cannot be read: {code or status} {details.get('Message', '')}".rstrip())
-    if code in _DENIED or status == 403:
-        return StoreError(f"listing {request.source} is denied", _RIGHTS)
-    answer = f"{code or status} {details.get('Message', '')}".rstrip()
+        return ImageWithheld(describe_archive(details.get("StorageClass"), details.get("AccessTier")))
+    denied = code in _DENIED or status in (401, 403)
+    if request.key is None:
+        return _map_refused_listing(request, words, status, denied=denied, headers=headers)
+    if code in _GONE or status == 404:
+        return ImageGone("deleted since it was listed")
+    if denied:
+        right = "s3:GetObjectVersion" if request.versioned else "s3:GetObject"
+        return ImageUnavailable(
+            "reading it is denied", Advice(f"it takes the right {right} (and kms:Decrypt if encrypted)")
+        )
+    return ImageUnavailable(f"cannot be read: {words}")
+
+
+def _map_refused_listing(
+    request: RequestContext, words: str, status: int, *, denied: bool, headers: Mapping[str, str]
+) -> StoreError:
+    skew = s3_hints.find_clock_skew(headers.get("date"))
+    if (denied or status == 400) and skew is not None:
+        return StoreError(f"listing {request.source} is refused: {words}; {skew}", TryAgain("set the clock"))
+    if denied:
+        hint = s3_hints.NOT_PUBLIC if request.anonymous else s3_hints.RIGHTS
+        return StoreError(f"listing {request.source} is denied: {words}", hint)
+    if request.versioned and status in (400, 405, 501):
+        return StoreError(f"the versions of {request.source} cannot be listed: {words}", s3_hints.NO_VERSIONS)
     return StoreError(
-        f"{request.source} cannot be listed: {answer} ({request.endpoint})",
-        Configure("see that {} is that of an S3 store", ("s3_endpoint_url",)),
+        f"{request.source} cannot be listed: {words} ({request.endpoint})",
+        s3_hints.name_endpoint(request.endpoint, request.bucket, plain_http=status == 400),
     )
 
 
-def _make_redirect_error(request: RequestContext, region: str | None) -> StoreError:
+def _quote(code: str, message: object) -> str:
+    """Quote what the store says, in one printable line."""
+    words = plain(" ".join(f"{code} {message or ''}".split()))
+    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
+
+
+def _make_redirect_error(request: RequestContext, region: str | None, location: str) -> StoreError:
+    if request.endpoint.startswith("http://") and location.startswith("https://"):
+        return StoreError(f"{request.source}: {request.endpoint} leads on to https", s3_hints.HTTPS)
     where = f"the region {region}" if region else "another region"
     return StoreError(
         f"{request.source} is in {where} or at another address",
@@ -135,11 +185,10 @@ def _map_transport(error: Exception, request: RequestContext) -> Exception:
         return StoreError(f"{request.source}: the credentials cannot be had ({type(error).__name__})", _RENEW)
     if isinstance(error, vendor.ParamValidationError):
         return SourceNotFound(request.source, f"{request.bucket!r} cannot be the name of a bucket")
-    if isinstance(error, vendor.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return StoreError(
-            f"{request.source}: {request.endpoint} does not prove its identity (its certificate is not trusted)",
-            Advice("set AWS_CA_BUNDLE to the file of the authority that signed it"),
-        )
+    if isinstance(error, vendor.SSLError):
+        return _map_tls(error, request)
+    if request.endpoint.startswith("http://") and "BadStatusLine" in str(error):
+        return StoreError(f"{request.source}: what {request.endpoint} answers is no HTTP", s3_hints.HTTPS)
     if isinstance(error, vendor.ConnectTimeoutError):
         return TransientError("no connection in time")
     if isinstance(error, vendor.ReadTimeoutError):
@@ -150,7 +199,26 @@ def _map_transport(error: Exception, request: RequestContext) -> Exception:
         return TransientError(f"its bytes came damaged or not whole ({type(error).__name__})", service_wide=False)
     if isinstance(error, _TRANSPORT):
         return TransientError(f"the connection broke ({type(error).__name__})")
+    if isinstance(error, vendor.NoRegionError | vendor.InvalidRegionError):
+        return StoreError(f"{request.source}: the region is missing, or is none", s3_hints.REGION)
     return StoreError(
         f"{request.source}: {type(error).__name__}",
         Configure("see that {} and {} are right", ("s3_endpoint_url", "s3_profile")),
     )
+
+
+def _map_tls(error: Exception, request: RequestContext) -> Exception:
+    """Map what went wrong before anything could be asked."""
+    told = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in told:
+        mismatch = "ostname mismatch" in told or "doesn't match" in told
+        return StoreError(
+            f"{request.source}: {request.endpoint} does not prove its identity (its certificate is "
+            f"{'of another name' if mismatch else 'not trusted'})",
+            s3_hints.NAME_IN_CERTIFICATE
+            if mismatch
+            else Advice("set AWS_CA_BUNDLE to the file of the authority that signed it"),
+        )
+    if any(sign in told.upper().replace(" ", "_") for sign in _NO_TLS):
+        return StoreError(f"{request.source}: {request.endpoint} does not speak https", s3_hints.HTTP)
+    return TransientError(f"the connection broke ({type(error).__name__})")
