@@ -15,8 +15,8 @@ from core.errors.hints import RAISE_BYTES, RAISE_MEMORY, RAISE_PIXELS
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
 from core.imaging.formats import describe_failure, describe_unidentified
-from core.imaging.limits import ImageLimits
-from core.imaging.loading import Picture, load_part, load_picture
+from core.imaging.loading.limits import ImageLimits
+from core.imaging.loading.picture import Picture, load_part, load_picture
 from core.imaging.metadata.reader import Sidecar, read_metadata
 from core.imaging.model_input import Pixels, PixelSpec, Size, draft_size, encode_thumbnail, resize_to_input
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation

@@ -4,7 +4,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg
 
-from core.imaging.limits import draft_scale
+from core.imaging.loading.limits import draft_scale
 from core.imaging.model_input import Size
 from core.imaging.recovery.jpeg import is_padded
 from core.imaging.recovery.recovered import DamagedPicture

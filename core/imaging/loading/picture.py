@@ -12,9 +12,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from core.errors import ImageUnreadable
 from core.imaging import png
 from core.imaging.formats import FORMATS
-from core.imaging.frames import find_first_picture, is_blank_animation
-from core.imaging.jpeg import load_jpeg
-from core.imaging.limits import ImageLimits, check_cost
+from core.imaging.loading.frames import find_first_picture, is_blank_animation
+from core.imaging.loading.jpeg import load_jpeg
+from core.imaging.loading.limits import ImageLimits, check_cost
+from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
 from core.imaging.recovery import container
 from core.imaging.recovery.canvas import has_missing_pixels
@@ -22,7 +23,6 @@ from core.imaging.recovery.gif import is_cut
 from core.imaging.recovery.jpeg import DraftOf
 from core.imaging.recovery.recover import recover
 from core.imaging.recovery.recovered import DamagedPicture
-from core.imaging.reduction import reduce_huge
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Files -> pixels as they are stored, within the limits on one image."""
