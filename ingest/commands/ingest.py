@@ -178,7 +178,7 @@ def _keep_going(
 
     with Signals() as signals:
         runner = Runner(
-            container, sources, signals, show, caption_files=caption_files, observer=observer, preload=watch, **choices
+            container, sources, signals, show, caption_files=caption_files, observer=observer, watching=watch, **choices
         )
         stores = runner.stores()
         watcher = FolderWatch(watchable(stores), [str(container.settings.data)]) if watch else None

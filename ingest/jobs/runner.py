@@ -23,6 +23,8 @@ from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import NULL_OBSERVER, Observer, RunOutcome
 from ingest.telemetry.report import Progress, Report
 
+_SETTLE_SECONDS = 10.0  # since a file was written to, while folders are watched
+
 _log = get_logger(__name__)
 
 Show = Callable[[Iterator[Progress]], None]
@@ -31,7 +33,8 @@ Show = Callable[[Iterator[Progress]], None]
 class Runner:
     """Does runs one after the other, in the main thread. Models that one run has loaded stay for the next.
 
-    `preload`: load the encoder even where there is nothing to encode yet, so that the next run need not.
+    `watching`: folders are watched between the runs. So the encoder is loaded even where there is nothing to encode
+    yet, and a picture that is still being written is left for the next run.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Runner:
         retry_failed: bool = False,
         confirm_deletes: bool = False,
         observer: Observer = NULL_OBSERVER,
-        preload: bool = False,
+        watching: bool = False,
     ) -> None:
         container.write(until=signals.stop)
         self._container = container
@@ -55,7 +58,7 @@ class Runner:
         self._signals = signals
         self._show = show
         self._observer = observer
-        self._preload = preload
+        self._watching = watching
         self._caption_files = caption_files
         self._caption_cache = CaptionFileCache()
         self._names: dict[str, str] = {}
@@ -69,6 +72,7 @@ class Runner:
             caption_all=caption_all,
             retry_failed=retry_failed,
             confirm_deletes=confirm_deletes,
+            settle_seconds=_SETTLE_SECONDS if watching else 0.0,
         )
 
     @property
@@ -196,7 +200,7 @@ class Runner:
                 if not report.interrupted:
                     self._update_mirror(context, kind, report)
                     self._calibrate(context)
-                if self._preload and not report.interrupted:
+                if self._watching and not report.interrupted:
                     with suppress(ModelError):  # is reported when there is something to encode
                         context.encoder()
                 self._observer.inspect_library(context.index)

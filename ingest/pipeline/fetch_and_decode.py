@@ -1,10 +1,13 @@
 """One image from its source to model input: read, hash, decode, store the thumbnail."""
 
 import hashlib
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from urllib.parse import unquote_to_bytes
 
 from core.errors import (
     ImageChanged,
@@ -48,6 +51,7 @@ class Failed:
 
     `transient`: it could not be read at all, which may be over by the next run.
     `keep_indexed`: what is indexed of it stays, if there is anything.
+    `unsettled`: it is not whole, and still being written.
     """
 
     step: Step
@@ -55,6 +59,7 @@ class Failed:
     content_hash: str | None = None
     transient: bool = False
     keep_indexed: bool = False
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,10 @@ class ImageLoader:
         thumbnails: ThumbnailStore,
         request: DecodeRequest,
         observer: Observer = NULL_OBSERVER,
+        *,
+        settle_seconds: float = 0.0,
     ) -> None:
+        self._settle_seconds = settle_seconds
         self._store = store
         self._decoder = decoder
         self._thumbnails = thumbnails
@@ -144,9 +152,22 @@ class ImageLoader:
                     decoded = self._decoder.submit(data, self._request).result()
             except ImageError as error:
                 return Failed(step, str(error), content_hash, keep_indexed=same)
+        if decoded.incomplete is not None and self._is_under_way(step):
+            reason = "is not whole, and was written to a moment ago; it is read again when it is left alone"
+            return Failed(step, reason, transient=True, keep_indexed=True, unsettled=True)
         assert decoded.thumbnail is not None
         self._thumbnails.put(step.id, decoded.thumbnail)
         return Ready(step, replace(decoded, thumbnail=None))
+
+    def _is_under_way(self, step: Step) -> bool:
+        """Tell whether the file of a folder was written to within the last seconds, as it is now."""
+        if not self._settle_seconds or not step.ref.uri.startswith("file://"):
+            return False
+        try:
+            modified = os.stat(unquote_to_bytes(step.ref.uri.removeprefix("file://"))).st_mtime
+        except OSError:
+            return False
+        return abs(time.time() - modified) < self._settle_seconds
 
     def _fetch(self, step: Step) -> Fetched:
         if not isinstance(self._store, Conditional):

@@ -87,7 +87,12 @@ class ImagePass:
         started = time.monotonic()
         request = DecodeRequest(encoder.pixels, self._context.options.thumbnail_px, tiles=True)
         loader = ImageLoader(
-            self._store, self._context.decoder, self._context.thumbnails, request, self._context.observer
+            self._store,
+            self._context.decoder,
+            self._context.thumbnails,
+            request,
+            self._context.observer,
+            settle_seconds=self._context.options.settle_seconds,
         )
         readers = ThreadPoolExecutor(self._readers, "prepare")
         device = ThreadPoolExecutor(1, "encode")
@@ -189,6 +194,8 @@ class ImagePass:
     def _record_failure(self, failure: Failed) -> None:
         step = failure.step
         _log.info("image_failed", uri=step.ref.uri, reason=failure.reason)
+        if failure.unsettled:
+            self._report.unsettled.append(step.ref)
         known = step.known
         if known is not None and known.status == "indexed" and (failure.keep_indexed or known.etag == UNREAD_ETAG):
             self._report.failed += 1

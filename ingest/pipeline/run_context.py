@@ -32,6 +32,7 @@ class Options:
 
     `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
+    `settle_seconds`: a picture that is not whole, and was written to so recently, is taken to be still under way.
     """
 
     batch_size: int = 32
@@ -41,6 +42,7 @@ class Options:
     caption_all: bool = False
     retry_failed: bool = False
     confirm_deletes: bool = False
+    settle_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class Daemon:
             self._on_error(f"{type(error).__name__}: {error}")
             return None
         self.interrupted = report.interrupted
+        if self._watch is not None:
+            self._watch.look_again(report.unsettled)
         self._on_report(report)
         return report
 

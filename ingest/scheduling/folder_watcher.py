@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote_to_bytes
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -24,6 +25,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from core.domain.image import ImageRef
 from core.errors import StoreError
 from core.errors.hints import Configure
 from core.ports.image_store import Watchable
@@ -153,6 +155,12 @@ class FolderWatch:
             self._require_full_run("a watched folder is gone")
         with self._lock:
             return self._changed.take_settled()
+
+    def look_again(self, refs: Iterable[ImageRef]) -> None:
+        """Take these files to have changed: they were still being written when they were read."""
+        for ref in refs:
+            with self._lock:
+                self._changed.add(ref.source, unquote_to_bytes(ref.uri.removeprefix("file://")), "open")
 
     def handle_event(self, source: str, change: FileSystemEvent) -> None:
         """Record what the operating system says, in a thread of watchdog's."""

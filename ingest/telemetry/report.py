@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from core.domain.image import ImageRef
+
 Phase = Literal["images", "human_captions", "captions", "thumbnails"]
 
 
@@ -21,6 +23,7 @@ class Report:
     `kept` are indexed images that are no longer listed but may not be deleted unconfirmed.
     `incomplete_sources` are the sources of those.
     `image_seconds` is the time of the first pass, without loading the model.
+    `unsettled` are pictures that were still being written.
     `problems` keep the library from being equal to its sources; `notices` are what a person should know.
     """
 
@@ -47,6 +50,7 @@ class Report:
     problems: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     incomplete_sources: set[str] = field(default_factory=set)
+    unsettled: list[ImageRef] = field(default_factory=list)
 
     @property
     def images_per_second(self) -> float:

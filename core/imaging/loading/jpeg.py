@@ -10,7 +10,7 @@ from core.imaging.recovery.jpeg import is_padded
 from core.imaging.recovery.recovered import DamagedPicture
 
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-_DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent progression")
+_DAMAGE = ("Corrupt JPEG data", "Premature end", "Inconsistent progression", "Invalid SOS parameters")
 _HARMLESS = ("bad ICC marker",)
 
 

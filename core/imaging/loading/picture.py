@@ -17,7 +17,7 @@ from core.imaging.loading.jpeg import load_jpeg
 from core.imaging.loading.limits import ImageLimits, check_cost
 from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
-from core.imaging.recovery import container
+from core.imaging.recovery import container, tiff
 from core.imaging.recovery.canvas import has_missing_pixels
 from core.imaging.recovery.gif import is_cut
 from core.imaging.recovery.jpeg import DraftOf
@@ -97,6 +97,8 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
         return png.find_fault(data)
     if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
         return "its strips do not reach the bottom of the picture"
+    if isinstance(file, TiffImageFile):
+        return tiff.find_fault(file, data)
     if isinstance(file, GifImageFile) and is_cut(data):
         return "it is cut off"
     if container.is_webp(data) or container.is_boxed(data):

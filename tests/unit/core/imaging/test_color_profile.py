@@ -180,3 +180,28 @@ def test_of_strips_that_do_not_reach_the_bottom_there_is_as_much_as_they_hold() 
     assert whole.height == 4 and whole.incomplete is None
     with pytest.raises(ImageUnreadable, match="do not reach the bottom"):
         decode(tiff(8, 4000, bytes(16)), DecodeRequest(SMALL), ImageLimits())
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("peak", "brightest"), [(255, 255), (1023, 255), (4095, 255), (16383, 255), (9000, 35), (65535, 255)]
+)
+def test_grey_that_leaves_the_upper_bits_empty_is_scaled_by_its_content(kind: str, peak: int, brightest: int) -> None:
+    ramp = np.linspace(0, peak, 64, dtype=np.uint16)[None, :].repeat(64, 0)
+    decoded = decode(
+        encoded(Image.fromarray(ramp), kind), DecodeRequest(PixelSpec(64, "squash", NEAREST)), ImageLimits()
+    )
+    assert decoded.pixels is not None
+    assert abs(int(decoded.pixels.max()) - brightest) <= 1 and int(decoded.pixels.min()) == 0
+
+
+def test_heic_is_turned_as_its_container_says_whatever_its_exif_says() -> None:
+    """The turn of the container (irot) is the one that counts; the EXIF tag is a copy that may be out of date."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(Image.new("RGB", (96, 64), "red"), "HEIF", exif=exif.tobytes())
+    place = turned.index(b"irot") + 4
+    for angle, size in ((3, (64, 96)), (0, (96, 64))):
+        data = turned[:place] + bytes([angle]) + turned[place + 1 :]
+        decoded = decode(data, DecodeRequest(SMALL), ImageLimits())
+        assert (decoded.width, decoded.height) == size
