@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 _TEXT_FIELDS = ("raw", "caption", "text", "sentence", "title", "description")  # of a caption that is a structure
-_NO_COMMA = re.compile(r"""['"]\s+['"]""")  # lists as NumPy prints them
+_LITERAL = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\"""")
+_LITERALS = re.compile(rf"\[\s*(?:{_LITERAL.pattern})(?:[\s,]+(?:{_LITERAL.pattern}))*\s*\]")
 _MAX_BYTES = 2**20  # of a text in bytes
 
 
@@ -49,18 +50,19 @@ def to_texts(value: object) -> list[str]:
 
 
 def expand_list(cell: str) -> list[str]:
-    """Return the texts of a cell that holds a list of them, as JSON or Python write it, else the cell alone."""
+    """Return the texts of a cell that holds a list of them, as JSON, Python or NumPy print it, else the cell alone."""
     cell = cell.strip()
-    if not cell.startswith("[") or not cell.endswith("]") or _NO_COMMA.search(cell):
+    if not cell.startswith("[") or not cell.endswith("]"):
         return [cell]
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            found = parse(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
+    try:
+        found = json.loads(cell)
         if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
             return found
-    return [cell]
+    except (ValueError, RecursionError):
+        pass
+    if _LITERALS.fullmatch(cell) is None:
+        return [cell]
+    return [str(ast.literal_eval(each)) for each in _LITERAL.findall(cell)]
 
 
 def flatten(record: dict[str, Any], depth: int = 2) -> dict[str, Any]:

@@ -11,7 +11,10 @@ _MAX_JOINED = 50  # lines of one row
 
 @dataclass(frozen=True, slots=True)
 class CellRow:
-    """A row: the numbers of its first and last line, its cells, or the `problem` that it cannot be read for."""
+    """A row: the numbers of its first and last line, and its cells.
+
+    A row that cannot be read has a `problem`, and its line as its one cell.
+    """
 
     first: int
     last: int
@@ -45,10 +48,10 @@ def _split_quoted(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[
                 taken.clear()
             return
         except csv.Error as error:
-            first = taken[0][0]
+            first, text = taken[0]
             again.extendleft(reversed(taken[1:]))
             taken.clear()
-            yield CellRow(first, first, [], f"its quotation marks or line ends are broken ({error})")
+            yield CellRow(first, first, [text], f"its quotation marks or line ends are broken ({error})")
 
 
 def _split_tabs(lines: Iterator[tuple[int, str]]) -> Iterator[CellRow]:

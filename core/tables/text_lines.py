@@ -105,9 +105,9 @@ def guess_encoding(head: bytes) -> str:
             return encoding
     half = len(head) // 2
     first, second = head[0 : 2 * half : 2].count(0), head[1 : 2 * half : 2].count(0)
-    if half and second > 0.4 * half and not first:
+    if half > 7 and second > 0.4 * half and not first:
         return "utf-16-le"
-    if half and first > 0.4 * half and not second:
+    if half > 7 and first > 0.4 * half and not second:
         return "utf-16-be"
     return "utf-8"
 

@@ -23,9 +23,10 @@ def import_vectors(
 ) -> None:
     """Make images searchable by vectors that were computed before, without reading a picture.
 
-    A FILE is .npy or .pt with one vector a row, or Parquet with the columns url (or name), embedding and, if you like,
-    caption. Beside .npy and .pt lies a file of their names in the same order. It is called the same but for .txt (one
-    a line), .json (an array), .csv or .tsv. Vectors need not be normalised.
+    A FILE is .npy or .pt with one vector a row, or Parquet or Arrow with the columns url (or name), embedding and, if
+    you like, caption. Beside .npy and .pt lies a file of their names in the same order. It is called the same but for
+    .txt (one a line), .json (an array), .jsonl, .csv, .tsv or .parquet. A folder stands for its files, and one of
+    clip-retrieval for its img_emb with their metadata. Vectors need not be normalised.
 
     With --source a later `ingest` of that source reads the pictures and keeps their vectors. Stop it whenever you like:
     the same command goes on where it was. Exit code 3: some rows could not be used.
@@ -33,9 +34,10 @@ def import_vectors(
     from ingest.commands.progress import show, summarize
     from ingest.jobs.import_vectors import VectorImport
 
-    if names is not None and len(files) > 1:
-        raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
     with open_container(data=data, model=model) as container, Signals() as signals:
+        found = container.sources.vector_files(files)
+        if names is not None and len(found) > 1:
+            raise UsageError("--names goes with one FILE; for several, put a file of names beside each")
         store_of = container.sources.naming(source)  # before anything is made
         runner = Runner(container, [], signals, show)
         report = runner.import_vectors(
@@ -44,7 +46,7 @@ def import_vectors(
                 store_of,
                 lambda path: container.sources.vectors(path, names, context.index.info.dimension),
                 report,
-            ).run(container.sources.vector_files(files))
+            ).run(found)
         )
     finish(
         report.to_dict(),

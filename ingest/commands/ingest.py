@@ -32,7 +32,7 @@ from ingest.telemetry.report import Report
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Captions that people wrote: COCO, Flickr8k, CSV or TSV. Repeatable.",
+    help="Captions that people wrote: COCO and other JSON, CSV, TSV or Parquet. Repeatable.",
 )
 @click.option("--no-captions", is_flag=True, help="Caption no image, only make them searchable.")
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")

@@ -11,7 +11,7 @@ from core.adapters.url_list.columns import Columns, detect_columns, is_one_colum
 from core.errors import StoreError
 from core.errors.hints import Advice
 from core.tables.arrow_rows import open_arrow
-from core.tables.cell_values import clean_text, flatten, to_text, to_texts
+from core.tables.cell_values import clean_text, expand_list, flatten, to_text, to_texts
 from core.tables.cells import DELIMITERS, split_rows
 from core.tables.json_records import find_records, is_json, is_json_lines, load_document, parse_lines
 from core.tables.sniff import Kind, sniff_kind
@@ -49,10 +49,10 @@ def read_rows(path: Path, remark: Callable[[str], None] = lambda _: None) -> Ite
             with TextLines(path, recode=True) as lines:
                 yield from _read_json_lines(lines) if is_json(path) else _read_separated(lines)
             if lines.recoded_lines:
-                first = ", ".join(map(str, lines.recoded))
+                first = ", ".join(map(str, lines.recoded)) + (", …" if lines.recoded_lines > len(lines.recoded) else "")
                 remark(
-                    f"{path}: {lines.recoded_lines:,} lines are not UTF-8 and were read as Windows-1252, the first of "
-                    f"them line {first}; if they are in another encoding, save the file as UTF-8"
+                    f"{path}: {lines.recoded_lines:,} lines are not UTF-8 and were read as Windows-1252 (number "
+                    f"{first}); if they are in another encoding, save the file as UTF-8"
                 )
     except TableError as error:
         raise StoreError(f"{path} could not be read whole: {error}", Advice(error.advice or _TAKES)) from error
@@ -85,27 +85,30 @@ def _read_separated(lines: TextLines) -> Iterator[Row]:
 
 
 def _read_cells(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not empty, each with the number of its last line."""
-    last = 0
+    """Yield the rows that are not empty, each with the number of its last line.
 
-    def feed() -> Iterator[str]:
-        nonlocal last
-        for last, line in lines:  # noqa: B007
-            yield line
-
-    try:
-        for cells in csv.reader(feed(), delimiter=delimiter):
-            if any(cell.strip() for cell in cells):
-                yield last, cells
-    except csv.Error as error:
-        raise TableError(f"its quotation marks or line ends are broken ({error})", f"line {last}") from error
+    A line with broken quotation marks is taken as it is where it has all cells by itself. Raises TableError.
+    """
+    width = 0
+    for row in split_rows(lines, delimiter):
+        cells = row.cells
+        if row.problem is not None:
+            try:
+                cells = next(csv.reader(row.cells, delimiter=delimiter), [])
+            except csv.Error:
+                cells = []
+            if len(cells) < width or not cells:
+                raise TableError(row.problem, f"line {row.first}")
+        width = width or len(cells)
+        yield row.last, cells
 
 
 def _make_row(number: int, cells: list[str], columns: Columns) -> Row:
     def at(n: int) -> str:
         return clean_text(cells[n]).strip() if n < len(cells) else ""
 
-    return Row(number, at(columns.address), tuple(text for text in map(at, columns.captions) if text))
+    texts = (text.strip() for n in columns.captions for text in expand_list(at(n)))
+    return Row(number, at(columns.address), tuple(text for text in texts if text))
 
 
 def _read_json_lines(lines: TextLines) -> Iterator[Row]:
@@ -141,7 +144,7 @@ def _read_arrow(path: Path, kind: Kind) -> Iterator[Row]:
         columns = _detect_named(sample, names)
         address, captions = names[columns.address], [names[n] for n in columns.captions]
         for number, row in enumerate(table.rows([address, *captions]), 1):
-            yield _make_named_row(number, row, address, captions)
+            yield from _make_named_rows(number, row, address, captions)
 
 
 def _read_named(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Row]:
@@ -153,19 +156,26 @@ def _read_named(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Row]:
     columns = _detect_named([row for _, row in sample], names)
     captions = [names[n] for n in columns.captions]
     for number, row in chain(sample, rows):
-        yield _make_named_row(number, row, names[columns.address], captions)
+        yield from _make_named_rows(number, row, names[columns.address], captions)
 
 
 def _detect_named(sample: list[dict[str, Any]], names: list[str]) -> Columns:
-    columns = detect_columns([[to_text(row.get(name)) for name in names] for row in sample], names)
+    columns = detect_columns([[_first_text(row.get(name)) for name in names] for row in sample], names)
     if columns is None:
         raise _no_addresses()
     return columns
 
 
-def _make_named_row(number: int, row: dict[str, Any], address: str, captions: list[str]) -> Row:
-    texts = (clean_text(text) for name in captions for text in to_texts(row.get(name)))
-    return Row(number, clean_text(to_text(row.get(address))).strip(), tuple(texts))
+def _first_text(value: object) -> str:
+    return to_text(value[0] if isinstance(value, list) and value else value)
+
+
+def _make_named_rows(number: int, row: dict[str, Any], address: str, captions: list[str]) -> Iterator[Row]:
+    """Yield a record's pictures: one, or one for each address of a list, all with the record's captions."""
+    texts = tuple(clean_text(text) for name in captions for text in to_texts(row.get(name)))
+    value = row.get(address)
+    for each in value if isinstance(value, list) and value else [value]:
+        yield Row(number, clean_text(to_text(each)).strip(), texts)
 
 
 def _no_addresses() -> TableError:

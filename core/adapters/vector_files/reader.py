@@ -132,7 +132,9 @@ def _read_arrow(path: Path, kind: Kind, dimension: int, rows: int) -> Iterator[V
             if columns is None or vector is None:
                 given = ", ".join(table.leaves)
                 raise InvalidVectors(
-                    path, f"has the columns {given}; it takes url (or name), embedding, and maybe caption"
+                    path,
+                    f"has the columns {given}; it takes url (or name), embedding, and maybe caption",
+                    Advice("give the file that holds the vectors, such as img_emb_0.npy beside metadata_0.parquet"),
                 )
             start = 1
             for vectors, *others in table.columns([vector, *columns.every], rows):

@@ -199,6 +199,19 @@ def test_columns_of_json_as_pandas_writes_them(tmp_path: Path) -> None:
         rows(tmp_path, json.dumps({"image_urls": [A, B], "user_ids": [1, 2], "captions": ["a dog", "b"]}))[0] == TWO[0]
     )
     assert rows(tmp_path, json.dumps([A, B])) == [(A, ()), (B, ())]
+    frame["caption"] = [["a dog"], ["two cats, asleep"]]
+    assert rows(tmp_path, frame.to_csv()) == TWO
+
+
+def test_a_list_of_addresses_in_a_row_is_a_picture_each(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"images": [[A, B], [C], []], "text": ["two", "one", "none"]}), tmp_path / "list")
+    found = [(row.number, row.address, row.captions) for row in read_rows(tmp_path / "list")]
+    assert found == [(1, A, ("two",)), (1, B, ("two",)), (2, C, ("one",)), (3, "", ("none",))]
+
+
+def test_a_broken_quotation_mark_swallows_no_rows(tmp_path: Path) -> None:
+    content = f'url,caption\n{A},"open\n{B},a "dog" said\n{C},"closed"\n'
+    assert rows(tmp_path, content) == [(A, ("open",)), (B, ('a "dog" said',)), (C, ("closed",))]
 
 
 def test_several_captions(tmp_path: Path) -> None:
@@ -375,4 +388,4 @@ def test_what_is_no_unicode_becomes_text(tmp_path: Path) -> None:
     told: list[str] = []
     (tmp_path / "list").write_bytes(f"{A}\ta dog\n{B}\tcaf\xe9 au lait\n".encode("latin-1"))
     assert list(read_rows(tmp_path / "list", told.append))[1].captions == ("caf\xe9 au lait",)
-    assert len(told) == 1 and "1 lines are not UTF-8" in told[0] and "the first of them line 2;" in told[0]
+    assert len(told) == 1 and "1 lines are not UTF-8" in told[0] and "(number 2)" in told[0]
