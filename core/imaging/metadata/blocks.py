@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import brotli
 from PIL import Image
 
 from core.domain.metadata import FileText, TakenTime
 from core.imaging import png
 from core.imaging.metadata.dates import parse_date
-from core.imaging.metadata.ifd import ExifBlock
+from core.imaging.metadata.ifd import EXIF, ExifBlock
 from core.imaging.metadata.iptc import find_iptc
 from core.imaging.metadata.precedence import Statement, read_each
 from core.imaging.metadata.texts import decode_text
 
-_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
+_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _TAKEN = 0x02BC, 0x83BB, 0x8649, 0x9003
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"IIU\0")
 _XMP_NAME, _LONG_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP_NAME = b"Photoshop 3.0\0"
@@ -38,6 +39,7 @@ _UUIDS = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"): "boxes",  # Canon's, in CR3
 }
+_BOXES = {b"xml ": "xmp", b"Exif": "exif", b"CMT1": "exif", b"CMT2": "exif", b"CMT4": "gps"}
 _BOX_STARTS = (b"ftyp", b"JXL ", b"jP  ")
 _MOST_BOXES = 1000
 
@@ -71,13 +73,19 @@ def find_blocks(file: Image.Image, data: bytes) -> Blocks:
         lambda: _read_png(file.info, data, blocks),
         lambda: _read_gif(data, blocks),
         lambda: _read_boxes(data, blocks),
+        lambda: _read_pillow(file, blocks),
     )
-    if not blocks.exif:
-        with suppress(Exception):  # a reader may know EXIF data that is nowhere else
-            exif = file.getexif()
-            if len(exif):
-                blocks.add_exif(exif.tobytes())
     return blocks
+
+
+def _read_pillow(file: Image.Image, blocks: Blocks) -> None:
+    """Read EXIF data that only the file's reader knows, such as the time that LibRaw finds in a RAW file."""
+    exif = file.getexif()
+    if not blocks.exif and len(exif):
+        blocks.add_exif(exif.tobytes())
+    time = parse_date(str(exif.get_ifd(EXIF).get(_TAKEN, "")), "EXIF DateTimeOriginal")
+    if time is not None:
+        blocks.own.times.append(time)
 
 
 def _read_info(info: dict[Any, Any], blocks: Blocks) -> None:
@@ -198,17 +206,23 @@ def _read_boxes(data: bytes, blocks: Blocks) -> None:
     """Read the boxes of JPEG XL, JPEG 2000 and CR3."""
     if data[4:8] not in _BOX_STARTS:
         return
-    view = memoryview(data)
-    for kind, box in _walk_boxes(view):
-        name = _UUIDS.get(bytes(box[:16])) if kind == b"uuid" else None
-        if kind == b"xml " or name == "xmp":
-            blocks.xmp.append(bytes(box[16 if name else 0 :][:_MOST_XMP]))
-        elif kind == b"Exif" or name == "exif":
-            blocks.add_exif(bytes(box[16 if name else 0 :][:_MOST_XMP]))
-        elif kind in (b"CMT1", b"CMT2"):
-            blocks.add_exif(bytes(box))
-        elif kind == b"CMT4":
-            blocks.gps.append(bytes(box))
+    for kind, box in _walk_boxes(memoryview(data)):
+        with suppress(Exception):  # one damaged box does not cost the others
+            _read_box(kind, box, blocks)
+
+
+def _read_box(kind: bytes, box: memoryview, blocks: Blocks) -> None:
+    held = _UUIDS.get(bytes(box[:16]), "") if kind == b"uuid" else _BOXES.get(kind, "")
+    content = bytes(box[16 if kind == b"uuid" else 0 :][:_MOST_XMP])
+    if kind == b"brob":  # a box of JPEG XL, compressed: its kind comes first
+        held = _BOXES.get(content[:4], "")
+        content = brotli.Decompressor().process(content[4:], output_buffer_limit=_MOST_XMP)
+    if held == "xmp":
+        blocks.xmp.append(content)
+    elif held == "exif":
+        blocks.add_exif(content)
+    elif held == "gps":
+        blocks.gps.append(content)
 
 
 def _walk_boxes(view: memoryview, depth: int = 0) -> Iterator[tuple[bytes, memoryview]]:

@@ -2,11 +2,13 @@
 
 import io
 import json
+import random
 import struct
 import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
+import brotli
 import pillow_heif
 import pytest
 from PIL import Image
@@ -187,6 +189,7 @@ def test_a_sidecar_that_people_wrote_counts_for_more_than_the_file() -> None:
         (jpeg(exif=exif_block({CHANGED: NOON})), "", "EXIF DateTime", "2019-07-14T12:34:56", 2),
         (jpeg(exif=exif_block({CHANGED: LATER})), "", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
         (picture(), "IMG-20190714-WA0001.jpg", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
+        (picture(), "IMG_20190714_124000.jpg", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
     ],
 )
 def test_a_moment_in_utc_gives_clocks_their_zone(
@@ -409,6 +412,50 @@ def test_the_history_of_a_picture_is_not_the_picture() -> None:
     assert read(jpeg(xmp=xmp_packet(derived))).texts == ()
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return struct.pack(">I4s", len(data) + 8, kind) + data
+
+
+CANON = b"\x85\xc0\xb6\x87\x82\x0f\x11\xe0\x81\x11\xf4\xce\x46\x2b\x6a\x48"
+CR3 = box(b"ftyp", b"crx ") + box(
+    b"moov",
+    box(
+        b"uuid",
+        CANON,
+        box(b"CMT1", exif_block({0x0110: "Canon EOS R5"})),
+        box(b"CMT2", exif_block({ORIGINAL: NOON})),
+        box(b"CMT4", exif_block(MUNICH)),
+    ),
+)
+COMPRESSED = box(
+    b"brob", b"Exif" + brotli.compress(bytes(4) + exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH))
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CR3,
+        box(b"JXL ", b"\r\n\x87\n") + COMPRESSED,
+        box(b"JXL ", b"\r\n\x87\n") + box(b"brob", b"xml \xff\xff") + COMPRESSED,
+        exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH, head=b"IIRO"),
+        exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH, head=b"IIU\0"),
+    ],
+)
+def test_files_whose_picture_is_opened_by_another_reader(data: bytes) -> None:
+    told = read_metadata(opened(picture()), data, "", ())
+    assert told.taken is not None and (told.taken.clock, told.camera) == (CLOCK, "Canon EOS R5")
+    assert (told.latitude, told.longitude) == pytest.approx((48.1375, 11.575))
+
+
+def test_what_only_the_reader_of_a_file_knows_counts_too() -> None:
+    file = opened(picture())
+    file.getexif().get_ifd(0x8769)[ORIGINAL] = NOON
+    told = read_metadata(file, b"", "", ())
+    assert told.taken is not None and (told.taken.clock, told.taken.origin) == (CLOCK, "EXIF DateTimeOriginal")
+
+
 def test_one_damaged_field_does_not_lose_the_others() -> None:
     fields = {0x010F: "Canon", 0x0110: "Canon EOS R5", 0x010E: "A dog"}
     block = bytearray(exif_block(fields, {ORIGINAL: NOON}, MUNICH))
@@ -457,6 +504,28 @@ def test_texts_are_clean() -> None:
     assert told.texts == (FileText("A [31m dog runs", "EXIF ImageDescription"),)
     surrogate = '{"description": "A dog \\ud800 runs", "creationTime": 1}'
     assert read(picture(), Sidecar("a.json", surrogate.encode())).texts[0].text == "A dog runs"
+
+
+def test_mutations_never_raise_and_their_answers_are_always_taken() -> None:
+    chance = random.Random(7)
+    details = {ORIGINAL: NOON, DIGITIZED: NOON, 0x9011: "+02:00", 0x882A: 5, 0xA434: "L" * 300, 0x9286: b"UNICODE\0A\0"}
+    exif = exif_block(
+        {0x010F: "M" * 300, 0x0110: "Canon\ud7ff", 0x4746: 3, 0x9C9B: windows("Titel")}, details, GPS_NOON | MUNICH
+    )
+    xmp = xmp_packet(
+        bag("dc:subject", "dog"), alternatives("dc:title", default="Dog"), xmp_Rating="2", aux_Lens="x" * 900
+    )
+    whole = jpeg(exif=exif, xmp=xmp, iptc=iptc_block((120, "A dog"), (25, "dog"), (55, "20190714"), (60, "123456")))
+    end = whole.index(b"\xff\xdb")  # where the picture itself begins
+    file = opened(picture())
+    for _ in range(400):
+        data = bytearray(whole[:end])
+        for _ in range(chance.randrange(1, 12)):
+            data[chance.randrange(len(data))] = chance.choice((0, 1, 0xFF, 0x80, chance.randrange(256)))
+        blocks = {"exif": bytes(data[data.find(b"II*") :]), "xmp": bytes(data[data.find(b"<?xpacket") :])}
+        file.info |= blocks | {"photoshop": {0x0404: bytes(data[data.find(b"\x1c\x01") :])}}
+        told = read_metadata(file, bytes(data), "IMG_1.jpg", (Sidecar("IMG_1.xmp", bytes(data[-900:])),))
+        assert from_json(json.loads(json.dumps(to_json(told)))) == told
 
 
 def test_nothing_raises_whatever_the_file_object_holds() -> None:
