@@ -14,13 +14,12 @@ from PIL import Image
 from core.domain.metadata import FileText, TakenTime
 from core.imaging import png
 from core.imaging.metadata.dates import parse_date
-from core.imaging.metadata.ifd import EXIF, ExifBlock
+from core.imaging.metadata.ifd import EXIF, ExifBlock, is_exif_block
 from core.imaging.metadata.iptc import find_iptc
 from core.imaging.metadata.precedence import Statement, read_each
 from core.imaging.metadata.texts import decode_text
 
 _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _TAKEN = 0x02BC, 0x83BB, 0x8649, 0x9003
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"IIU\0")
 _XMP_NAME, _LONG_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP_NAME = b"Photoshop 3.0\0"
 _XMP_START = re.compile(rb"<\?xpacket|<[a-z]{1,9}:xmpmeta|<rdf:RDF")
@@ -29,8 +28,9 @@ _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 _MOST_TEXT = 64 * 2**10
 _MOST_XMP = 4 * 2**20
 
+_COMMENTED = {"MPO": "JPEG", "JPEG2000": "JPEG 2000"}
 _PNG_TEXTS = ("Description", "Title", "Caption", "Comment")
-_PNG_TIMES = ("Creation Time", "creation time", "Creation time", "CreationTime", "create-date")
+_PNG_TIMES = ("creation time", "creationtime", "create-date")
 _PROFILES = ("Raw profile type exif", "Raw profile type APP1", "Raw profile type xmp", "Raw profile type iptc")
 
 # Boxes of ISO files (JPEG XL, JPEG 2000, CR3): what is in them, and those that hold others.
@@ -68,6 +68,7 @@ def find_blocks(file: Image.Image, data: bytes) -> Blocks:
     blocks = Blocks()
     read_each(
         lambda: _read_info(file.info, blocks),
+        lambda: _read_comment(file, blocks),
         lambda: _read_jpeg(getattr(file, "applist", []), blocks),
         lambda: _read_tiff(data, blocks),
         lambda: _read_png(file.info, data, blocks),
@@ -97,10 +98,13 @@ def _read_info(info: dict[Any, Any], blocks: Blocks) -> None:
     photoshop = info.get("photoshop")
     if isinstance(photoshop, dict) and isinstance(photoshop.get(0x0404), bytes):
         blocks.iptc.append(photoshop[0x0404])
-    comment = info.get("comment")
+
+
+def _read_comment(file: Image.Image, blocks: Blocks) -> None:
+    comment, form = file.info.get("comment"), str(file.format)
     if isinstance(comment, bytes):
-        origin = "GIF comment" if "version" in info else "JPEG comment"
-        blocks.own.texts.append(FileText(decode_text(comment[:_MOST_TEXT]).split("\0", 1)[0], origin))
+        text = decode_text(comment[:_MOST_TEXT]).split("\0", 1)[0]
+        blocks.own.texts.append(FileText(text, f"{_COMMENTED.get(form, form)} comment"))
 
 
 def _read_jpeg(segments: list[tuple[str, bytes]], blocks: Blocks) -> None:
@@ -122,7 +126,7 @@ def _read_jpeg(segments: list[tuple[str, bytes]], blocks: Blocks) -> None:
 
 def _read_tiff(data: bytes, blocks: Blocks) -> None:
     """Read a TIFF file, or a RAW file that is built as one: its own directory is its EXIF data."""
-    if not data.startswith(_TIFF_STARTS):
+    if not is_exif_block(data):
         return
     blocks.exif.append(data)
     main = ExifBlock(data).main
@@ -144,12 +148,12 @@ def _restore_order(data: memoryview, kind: int, order: str) -> bytes:
 def _read_png(info: dict[Any, Any], data: bytes, blocks: Blocks) -> None:
     if not data.startswith(png.SIGNATURE):
         return
+    texts = {str(name).lower(): text for name, text in info.items() if isinstance(text, str)}
     for name in _PNG_TEXTS:
-        text = info.get(name)
-        if isinstance(text, str):
-            blocks.own.texts.append(FileText(_repair(text[:_MOST_TEXT]), f"PNG {name}"))
+        if name.lower() in texts:
+            blocks.own.texts.append(FileText(_repair(texts[name.lower()][:_MOST_TEXT]), f"PNG {name}"))
     for name in _PNG_TIMES:
-        time = parse_date(str(info.get(name, "")), "PNG creation time")
+        time = parse_date(texts.get(name, ""), "PNG creation time")
         if time is not None:
             blocks.own.times.append(time)
             break

@@ -142,7 +142,8 @@ def _find_offset(best: TakenTime, others: Sequence[TakenTime]) -> timedelta | No
 def _infer_offset(clock: TakenTime, moment: TakenTime, tolerance: timedelta = _QUARTER) -> timedelta | None:
     """Infer the offset of a clock from a moment in UTC: their difference, to a quarter of an hour, if any zone has it.
 
-    None where the clock is off by more than `tolerance`. Where the clock has an offset already, that one counts, or None if it leads to another moment.
+    None where the clock is off by more than `tolerance`. An offset that the clock has counts, if it leads to the same
+    moment.
     """
     if clock.precision not in ("second", "minute"):
         return None

@@ -137,6 +137,7 @@ DATES = [
     (picture("AVIF", exif=ORIGINALS), "EXIF DateTimeOriginal", None),
     (heic(exif=ORIGINALS), "EXIF DateTimeOriginal", None),
     (picture("TIFF", tiffinfo={CHANGED: NOON}), "EXIF DateTime", None),
+    (picture("TIFF", tiffinfo={CHANGED: NOON}, big_tiff=True), "EXIF DateTime", None),
     (
         picture("TIFF", tiffinfo={700: TAKEN}),
         "XMP DateTimeOriginal",
@@ -282,6 +283,8 @@ MUNICH = {1: "N", 2: [(48, 1), (8, 1), (15, 1)], 3: "E", 4: [(11, 1), (34, 1), (
         ({2: MUNICH[2], 4: MUNICH[4]}, (48.1375, 11.575)),
         (MUNICH | {2: [(481375, 10000), (0, 0), (0, 0)]}, (48.1375, 11.575)),
         (MUNICH | {2: [(48, 1), (825, 100)]}, (48.1375, 11.575)),
+        (MUNICH | {2: "48.1375", 4: "11.575"}, (48.1375, 11.575)),
+        (MUNICH | {1: "S", 2: "48,8.25"}, (-48.1375, 11.575)),
         (MUNICH | {2: [(0, 0), (0, 0), (0, 0)]}, None),
         (MUNICH | {2: [(0, 1), (0, 1), (0, 1)], 4: [(0, 1), (0, 1), (0, 1)]}, None),
         (MUNICH | {2: [(91, 1), (0, 1), (0, 1)]}, None),
@@ -343,6 +346,7 @@ def windows(text: str) -> tuple[int, bytes]:
         (jpeg(exif=exif_block(details={0x9286: b"\0" * 8 + b"A walk"})), [("A walk", "EXIF UserComment")]),
         (jpeg((0xFE, b"A comment in a JPEG")), [("A comment in a JPEG", "JPEG comment")]),
         (picture("GIF", comment="A comment in a GIF"), [("A comment in a GIF", "GIF comment")]),
+        (png((b"tEXt", b"description\0A boat")), [("A boat", "PNG Description")]),
         (
             png(
                 (b"tEXt", b"Title\0A boat"),
