@@ -31,7 +31,7 @@ _MOST_XMP = 4 * 2**20
 _COMMENTED = {"MPO": "JPEG", "JPEG2000": "JPEG 2000"}
 _PNG_TEXTS = ("Description", "Title", "Caption", "Comment")
 _PNG_TIMES = ("creation time", "creationtime", "create-date")
-_PROFILES = ("Raw profile type exif", "Raw profile type APP1", "Raw profile type xmp", "Raw profile type iptc")
+_PROFILES = tuple(f"raw profile type {name}" for name in ("exif", "app1", "xmp", "iptc"))
 
 # Boxes of ISO files (JPEG XL, JPEG 2000, CR3): what is in them, and those that hold others.
 _UUIDS = {
@@ -71,7 +71,7 @@ def find_blocks(file: Image.Image, data: bytes) -> Blocks:
         lambda: _read_comment(file, blocks),
         lambda: _read_jpeg(getattr(file, "applist", []), blocks),
         lambda: _read_tiff(data, blocks),
-        lambda: _read_png(file.info, data, blocks),
+        lambda: _read_png(data, blocks),
         lambda: _read_gif(data, blocks),
         lambda: _read_boxes(data, blocks),
         lambda: _read_pillow(file, blocks),
@@ -92,9 +92,9 @@ def _read_pillow(file: Image.Image, blocks: Blocks) -> None:
 def _read_info(info: dict[Any, Any], blocks: Blocks) -> None:
     """Read what Pillow's readers and their plugins put into `info`."""
     blocks.add_exif(info.get("exif"))
-    for xmp in (info.get("xmp"), info.get("XML:com.adobe.xmp")):
-        if isinstance(xmp, str | bytes) and xmp:
-            blocks.xmp.append(xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp)
+    xmp = info.get("xmp")
+    if isinstance(xmp, str | bytes) and xmp:
+        blocks.xmp.append(xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp)
     photoshop = info.get("photoshop")
     if isinstance(photoshop, dict) and isinstance(photoshop.get(0x0404), bytes):
         blocks.iptc.append(photoshop[0x0404])
@@ -145,38 +145,26 @@ def _restore_order(data: memoryview, kind: int, order: str) -> bytes:
     return struct.pack(f">{len(whole) // 4}I", *struct.unpack(f"<{len(whole) // 4}I", whole[: len(whole) // 4 * 4]))
 
 
-def _read_png(info: dict[Any, Any], data: bytes, blocks: Blocks) -> None:
+def _read_png(data: bytes, blocks: Blocks) -> None:
+    """Read the chunks of a PNG from its bytes: a damaged one costs Pillow all of them."""
     if not data.startswith(png.SIGNATURE):
         return
-    texts = {str(name).lower(): text for name, text in info.items() if isinstance(text, str)}
+    texts = png.read_texts(data)
     for name in _PNG_TEXTS:
-        if name.lower() in texts:
-            blocks.own.texts.append(FileText(_repair(texts[name.lower()][:_MOST_TEXT]), f"PNG {name}"))
-    for name in _PNG_TIMES:
-        time = parse_date(texts.get(name, ""), "PNG creation time")
-        if time is not None:
-            blocks.own.times.append(time)
-            break
+        if text := texts.get(name.lower()):
+            blocks.own.texts.append(FileText(text[:_MOST_TEXT], f"PNG {name}"))
+    times = [parse_date(texts.get(name, ""), "PNG creation time") for name in _PNG_TIMES] + [_read_png_time(data)]
+    blocks.own.times.extend(time for time in times if time is not None)
+    if xmp := texts.get("xml:com.adobe.xmp"):
+        blocks.xmp.append(xmp.encode("utf-8", "replace"))
     for name in _PROFILES:
-        with suppress(ValueError):
-            _add_profile(name, info.get(name), blocks)
-    changed = _read_png_time(data)
-    if changed is not None:
-        blocks.own.times.append(changed)
+        if name in texts:
+            with suppress(ValueError):
+                _add_profile(name, texts[name], blocks)
 
 
-def _repair(text: str) -> str:
-    """Return a text of Latin-1 as UTF-8 where its bytes are that, which many programs write."""
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
-
-
-def _add_profile(name: str, text: object, blocks: Blocks) -> None:
+def _add_profile(name: str, text: str, blocks: Blocks) -> None:
     """Add a profile as ImageMagick writes it: a name, a length, and bytes in hex. Raises ValueError."""
-    if not isinstance(text, str):
-        return
     profile = bytes.fromhex("".join(text.split("\n")[3:]))
     if name.endswith("iptc"):
         blocks.iptc.extend(find_iptc(profile) or [profile])

@@ -472,6 +472,14 @@ def test_one_damaged_field_does_not_lose_the_others() -> None:
     assert broken.taken is not None and broken.taken.clock == CLOCK
 
 
+def test_a_damaged_chunk_of_a_png_does_not_lose_the_others() -> None:
+    bomb = b"Comment\0\0" + zlib.compress(bytes(70 * 2**20))
+    texts = [(b"tEXt", b"Title\0A boat"), (b"zTXt", b"Caption\0\0no zlib"), (b"iTXt", b"Comment\0\1"), (b"zTXt", bomb)]
+    told = read_metadata(opened(picture()), png(*texts, chunk_time(2019, 7, 14, 12, 34, 56)), "", ())
+    assert told.texts == (FileText("A boat", "PNG Title"),)
+    assert told.taken is not None and told.taken.clock == CLOCK
+
+
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><RDF>&b;</RDF>'
 
 
