@@ -7,8 +7,8 @@ from contextlib import suppress
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _PICTURE = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_LONGEST_TEXT = 4 * 2**20
 _LOOKS = (b"tRNS", b"eXIf")  # without these the picture would look otherwise
+_LONGEST_TEXT = 4 * 2**20
 
 
 def find_fault(data: bytes) -> str | None:
