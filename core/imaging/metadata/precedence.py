@@ -51,8 +51,8 @@ _CLOCKS = (
     "PNG creation time",
 )
 _INSTANTS = (GPS_TIME, "Takeout photoTakenTime")
-_CHANGES = ("EXIF DateTime", "PNG tIME", FILE_NAME)
-_TIMES = {origin: rank for rank, origin in enumerate((*_CLOCKS, *_INSTANTS, *_CHANGES))}
+_CHANGES = ("EXIF DateTime", "PNG tIME")
+_TIMES = {origin: rank for rank, origin in enumerate((*_CLOCKS, *_INSTANTS, *_CHANGES, FILE_NAME))}
 
 _TEXTS = {
     origin: rank
@@ -157,8 +157,8 @@ def _infer_offset(clock: TakenTime, moment: TakenTime, tolerance: timedelta = _Q
 
 
 def _is_finer(time: TakenTime, than: TakenTime) -> bool:
-    """Tell whether a time agrees with a coarser one as far as that goes."""
-    if than.precision not in ("day", "month", "year") or _is_never_set(time) != _is_never_set(than):
+    """Tell whether a time agrees with a coarser one as far as that goes; times of changes tell of another moment."""
+    if than.precision not in ("day", "month", "year") or time.origin in _CHANGES or _is_never_set(time):
         return False
     finer = PRECISIONS.index(time.precision) < PRECISIONS.index(than.precision)
     depth = ("year", "month", "day").index(than.precision) + 1

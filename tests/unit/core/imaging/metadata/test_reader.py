@@ -208,6 +208,11 @@ def test_the_time_of_the_satellites_alone_is_in_utc() -> None:
     assert (taken.origin, taken.clock, taken.offset) == ("GPS time", datetime(2019, 7, 14, 10, 34, 50), hours(0))
 
 
+def test_a_day_stays_a_day_where_only_a_change_is_finer() -> None:
+    taken = read(jpeg(exif=exif_block({CHANGED: "2019:07:14 20:00:00"}, {ORIGINAL: "2019:07:14"}))).taken
+    assert taken is not None and (taken.origin, taken.precision) == ("EXIF DateTimeOriginal", "day")
+
+
 def test_names_count_least() -> None:
     name = "IMG_20180101_000000.jpg"
     plain, dated = read(picture(), name=name).taken, read(jpeg(exif=ORIGINALS), name=name).taken
@@ -328,6 +333,10 @@ def windows(text: str) -> tuple[int, bytes]:
         ),
         (jpeg(xmp=xmp_packet(alternatives("dc:title", default="My dog"))), [("My dog", "XMP title")]),
         (jpeg(xmp=xmp_packet("<dc:title>Plain</dc:title>")), [("Plain", "XMP title")]),
+        (
+            jpeg(xmp=xmp_packet(alternatives("Iptc4xmpCore:AltTextAccessibility", default="A dog runs"))),
+            [("A dog runs", "XMP alt text")],
+        ),
         (jpeg(exif=exif_block({0x010E: "Größe"})), [("Größe", "EXIF ImageDescription")]),
         (jpeg(exif=exif_block({0x010E: (2, "Größe".encode("latin-1"))})), [("Größe", "EXIF ImageDescription")]),
         (
