@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -83,7 +84,7 @@ class _Reader:
         offset = parse_offset(self._read_text(_ZONE_OF_CHANGE, self._anywhere))
         changed = parse_date(self._read_text(0x0132, self._main_first), "")
         same = changed is None or changed.clock == time.clock
-        return TakenTime(time.clock, time.origin, time.precision, offset if same and time.precision != "day" else None)
+        return replace(time, offset=offset) if same and time.precision in ("second", "minute", "hour") else time
 
     def _read_zone(self, place: int) -> timedelta | None:
         """Read TimeZoneOffset: hours, of the taking and of the last change."""
