@@ -2,12 +2,14 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _PICTURE = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PIECE = 2**20  # bytes of pixels that are kept at once
 _LOOKS = (b"tRNS", b"eXIf")  # without these the picture would look otherwise
+_LONGEST_TEXT = 4 * 2**20
 
 
 def find_fault(data: bytes) -> str | None:
@@ -81,3 +83,33 @@ def iterate_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _is_whole(chunk: memoryview) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+
+
+def read_texts(data: bytes) -> dict[str, str]:
+    """Read the texts by their keys in lower case: chunks tEXt, zTXt and iTXt; damaged ones are left out.
+
+    Texts of Latin-1 whose bytes are UTF-8 are taken for that, since many programs write it.
+    """
+    texts: dict[str, str] = {}
+    for name, chunk in iterate_chunks(data):
+        if name in (b"tEXt", b"zTXt", b"iTXt"):
+            key, _, content = bytes(chunk[8:-4]).partition(b"\0")
+            with suppress(ValueError, zlib.error):
+                texts.setdefault(key.decode("latin-1").lower(), _decode_text(name, content))
+    return texts
+
+
+def _decode_text(name: bytes, content: bytes) -> str:
+    """Decode what follows the key of a text. Raises ValueError, zlib.error."""
+    compressed = name == b"zTXt"
+    if name == b"iTXt":
+        compressed = content[:1] == b"\x01"
+        _, _, content = content[2:].split(b"\0", 2)  # language and translated key
+    elif compressed:
+        content = content[1:]
+    if compressed:
+        content = zlib.decompressobj().decompress(content, _LONGEST_TEXT)
+    try:
+        return content[:_LONGEST_TEXT].decode("utf-8")
+    except UnicodeDecodeError:
+        return content[:_LONGEST_TEXT].decode("latin-1")

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import brotli
 from PIL import Image
 
 from core.domain.metadata import FileText, TakenTime
 from core.imaging import png
 from core.imaging.metadata.dates import parse_date
-from core.imaging.metadata.ifd import ExifBlock
+from core.imaging.metadata.ifd import EXIF, ExifBlock, is_exif_block
 from core.imaging.metadata.iptc import find_iptc
 from core.imaging.metadata.precedence import Statement, read_each
 from core.imaging.metadata.texts import decode_text
 
-_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"IIU\0")
+_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _TAKEN = 0x02BC, 0x83BB, 0x8649, 0x9003
 _XMP_NAME, _LONG_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP_NAME = b"Photoshop 3.0\0"
 _XMP_START = re.compile(rb"<\?xpacket|<[a-z]{1,9}:xmpmeta|<rdf:RDF")
@@ -28,9 +28,10 @@ _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 _MOST_TEXT = 64 * 2**10
 _MOST_XMP = 4 * 2**20
 
+_COMMENTED = {"MPO": "JPEG", "JPEG2000": "JPEG 2000"}
 _PNG_TEXTS = ("Description", "Title", "Caption", "Comment")
-_PNG_TIMES = ("Creation Time", "creation time", "Creation time", "CreationTime", "create-date")
-_PROFILES = ("Raw profile type exif", "Raw profile type APP1", "Raw profile type xmp", "Raw profile type iptc")
+_PNG_TIMES = ("creation time", "creationtime", "create-date")
+_PROFILES = tuple(f"raw profile type {name}" for name in ("exif", "app1", "xmp", "iptc"))
 
 # Boxes of ISO files (JPEG XL, JPEG 2000, CR3): what is in them, and those that hold others.
 _UUIDS = {
@@ -38,6 +39,7 @@ _UUIDS = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"): "boxes",  # Canon's, in CR3
 }
+_BOXES = {b"xml ": "xmp", b"Exif": "exif", b"CMT1": "exif", b"CMT2": "exif", b"CMT4": "gps"}
 _BOX_STARTS = (b"ftyp", b"JXL ", b"jP  ")
 _MOST_BOXES = 1000
 
@@ -66,33 +68,43 @@ def find_blocks(file: Image.Image, data: bytes) -> Blocks:
     blocks = Blocks()
     read_each(
         lambda: _read_info(file.info, blocks),
+        lambda: _read_comment(file, blocks),
         lambda: _read_jpeg(getattr(file, "applist", []), blocks),
         lambda: _read_tiff(data, blocks),
-        lambda: _read_png(file.info, data, blocks),
+        lambda: _read_png(data, blocks),
         lambda: _read_gif(data, blocks),
         lambda: _read_boxes(data, blocks),
+        lambda: _read_pillow(file, blocks),
     )
-    if not blocks.exif:
-        with suppress(Exception):  # a reader may know EXIF data that is nowhere else
-            exif = file.getexif()
-            if len(exif):
-                blocks.add_exif(exif.tobytes())
     return blocks
+
+
+def _read_pillow(file: Image.Image, blocks: Blocks) -> None:
+    """Read EXIF data that only the file's reader knows, such as the time that LibRaw finds in a RAW file."""
+    exif = file.getexif()
+    if not blocks.exif and len(exif):
+        blocks.add_exif(exif.tobytes())
+    time = parse_date(str(exif.get_ifd(EXIF).get(_TAKEN, "")), "EXIF DateTimeOriginal")
+    if time is not None:
+        blocks.own.times.append(time)
 
 
 def _read_info(info: dict[Any, Any], blocks: Blocks) -> None:
     """Read what Pillow's readers and their plugins put into `info`."""
     blocks.add_exif(info.get("exif"))
-    for xmp in (info.get("xmp"), info.get("XML:com.adobe.xmp")):
-        if isinstance(xmp, str | bytes) and xmp:
-            blocks.xmp.append(xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp)
+    xmp = info.get("xmp")
+    if isinstance(xmp, str | bytes) and xmp:
+        blocks.xmp.append(xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp)
     photoshop = info.get("photoshop")
     if isinstance(photoshop, dict) and isinstance(photoshop.get(0x0404), bytes):
         blocks.iptc.append(photoshop[0x0404])
-    comment = info.get("comment")
+
+
+def _read_comment(file: Image.Image, blocks: Blocks) -> None:
+    comment, form = file.info.get("comment"), str(file.format)
     if isinstance(comment, bytes):
-        origin = "GIF comment" if "version" in info else "JPEG comment"
-        blocks.own.texts.append(FileText(decode_text(comment[:_MOST_TEXT]).split("\0", 1)[0], origin))
+        text = decode_text(comment[:_MOST_TEXT]).split("\0", 1)[0]
+        blocks.own.texts.append(FileText(text, f"{_COMMENTED.get(form, form)} comment"))
 
 
 def _read_jpeg(segments: list[tuple[str, bytes]], blocks: Blocks) -> None:
@@ -114,7 +126,7 @@ def _read_jpeg(segments: list[tuple[str, bytes]], blocks: Blocks) -> None:
 
 def _read_tiff(data: bytes, blocks: Blocks) -> None:
     """Read a TIFF file, or a RAW file that is built as one: its own directory is its EXIF data."""
-    if not data.startswith(_TIFF_STARTS):
+    if not is_exif_block(data):
         return
     blocks.exif.append(data)
     main = ExifBlock(data).main
@@ -133,38 +145,26 @@ def _restore_order(data: memoryview, kind: int, order: str) -> bytes:
     return struct.pack(f">{len(whole) // 4}I", *struct.unpack(f"<{len(whole) // 4}I", whole[: len(whole) // 4 * 4]))
 
 
-def _read_png(info: dict[Any, Any], data: bytes, blocks: Blocks) -> None:
+def _read_png(data: bytes, blocks: Blocks) -> None:
+    """Read the chunks of a PNG from its bytes: a damaged one costs Pillow all of them."""
     if not data.startswith(png.SIGNATURE):
         return
+    texts = png.read_texts(data)
     for name in _PNG_TEXTS:
-        text = info.get(name)
-        if isinstance(text, str):
-            blocks.own.texts.append(FileText(_repair(text[:_MOST_TEXT]), f"PNG {name}"))
-    for name in _PNG_TIMES:
-        time = parse_date(str(info.get(name, "")), "PNG creation time")
-        if time is not None:
-            blocks.own.times.append(time)
-            break
+        if text := texts.get(name.lower()):
+            blocks.own.texts.append(FileText(text[:_MOST_TEXT], f"PNG {name}"))
+    times = [parse_date(texts.get(name, ""), "PNG creation time") for name in _PNG_TIMES] + [_read_png_time(data)]
+    blocks.own.times.extend(time for time in times if time is not None)
+    if xmp := texts.get("xml:com.adobe.xmp"):
+        blocks.xmp.append(xmp.encode("utf-8", "replace"))
     for name in _PROFILES:
-        with suppress(ValueError):
-            _add_profile(name, info.get(name), blocks)
-    changed = _read_png_time(data)
-    if changed is not None:
-        blocks.own.times.append(changed)
+        if name in texts:
+            with suppress(ValueError):
+                _add_profile(name, texts[name], blocks)
 
 
-def _repair(text: str) -> str:
-    """Return a text of Latin-1 as UTF-8 where its bytes are that, which many programs write."""
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
-
-
-def _add_profile(name: str, text: object, blocks: Blocks) -> None:
+def _add_profile(name: str, text: str, blocks: Blocks) -> None:
     """Add a profile as ImageMagick writes it: a name, a length, and bytes in hex. Raises ValueError."""
-    if not isinstance(text, str):
-        return
     profile = bytes.fromhex("".join(text.split("\n")[3:]))
     if name.endswith("iptc"):
         blocks.iptc.extend(find_iptc(profile) or [profile])
@@ -198,17 +198,23 @@ def _read_boxes(data: bytes, blocks: Blocks) -> None:
     """Read the boxes of JPEG XL, JPEG 2000 and CR3."""
     if data[4:8] not in _BOX_STARTS:
         return
-    view = memoryview(data)
-    for kind, box in _walk_boxes(view):
-        name = _UUIDS.get(bytes(box[:16])) if kind == b"uuid" else None
-        if kind == b"xml " or name == "xmp":
-            blocks.xmp.append(bytes(box[16 if name else 0 :][:_MOST_XMP]))
-        elif kind == b"Exif" or name == "exif":
-            blocks.add_exif(bytes(box[16 if name else 0 :][:_MOST_XMP]))
-        elif kind in (b"CMT1", b"CMT2"):
-            blocks.add_exif(bytes(box))
-        elif kind == b"CMT4":
-            blocks.gps.append(bytes(box))
+    for kind, box in _walk_boxes(memoryview(data)):
+        with suppress(Exception):  # one damaged box does not cost the others
+            _read_box(kind, box, blocks)
+
+
+def _read_box(kind: bytes, box: memoryview, blocks: Blocks) -> None:
+    held = _UUIDS.get(bytes(box[:16]), "") if kind == b"uuid" else _BOXES.get(kind, "")
+    content = bytes(box[16 if kind == b"uuid" else 0 :][:_MOST_XMP])
+    if kind == b"brob":  # a box of JPEG XL, compressed: its kind comes first
+        held = _BOXES.get(content[:4], "")
+        content = brotli.Decompressor().process(content[4:], output_buffer_limit=_MOST_XMP)
+    if held == "xmp":
+        blocks.xmp.append(content)
+    elif held == "exif":
+        blocks.add_exif(content)
+    elif held == "gps":
+        blocks.gps.append(content)
 
 
 def _walk_boxes(view: memoryview, depth: int = 0) -> Iterator[tuple[bytes, memoryview]]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -9,7 +10,7 @@ from core.domain.metadata import FileText, TakenTime
 from core.imaging.metadata.camera import name_camera, name_lens
 from core.imaging.metadata.dates import limit_offset, parse_date, parse_offset
 from core.imaging.metadata.ifd import EXIF, GPS, SUB_DIRECTORIES, Directory, Entry, ExifBlock
-from core.imaging.metadata.position import make_position, read_degrees
+from core.imaging.metadata.position import make_position, parse_degrees, read_degrees
 from core.imaging.metadata.precedence import GPS_TIME, Statement, read_each
 from core.imaging.metadata.texts import decode_text, split_keywords
 
@@ -83,7 +84,7 @@ class _Reader:
         offset = parse_offset(self._read_text(_ZONE_OF_CHANGE, self._anywhere))
         changed = parse_date(self._read_text(0x0132, self._main_first), "")
         same = changed is None or changed.clock == time.clock
-        return TakenTime(time.clock, time.origin, time.precision, offset if same and time.precision != "day" else None)
+        return replace(time, offset=offset) if same and time.precision in ("second", "minute", "hour") else time
 
     def _read_zone(self, place: int) -> timedelta | None:
         """Read TimeZoneOffset: hours, of the taking and of the last change."""
@@ -97,12 +98,17 @@ class _Reader:
         read_each(self._read_position, self._read_gps_time)
 
     def _read_position(self) -> None:
-        gps = self._gps
         latitude, longitude = (
-            read_degrees(next((entry.read_numbers() for entry in _find(tag, gps)), ()), self._read_text(ref, gps))
-            for tag, ref in ((_LATITUDE, _LATITUDE_REF), (_LONGITUDE, _LONGITUDE_REF))
+            self._read_degrees(tag, ref) for tag, ref in ((_LATITUDE, _LATITUDE_REF), (_LONGITUDE, _LONGITUDE_REF))
         )
         self.statement.position = make_position(latitude, longitude)
+
+    def _read_degrees(self, tag: int, ref: int) -> float | None:
+        direction = self._read_text(ref, self._gps)
+        for entry in _find(tag, self._gps):
+            numbers = () if entry.kind == 7 else entry.read_numbers()
+            return read_degrees(numbers, direction) if numbers else parse_degrees(f"{_to_text(entry)} {direction}")
+        return None
 
     def _read_gps_time(self) -> None:
         day = parse_date(self._read_text(_GPS_DAY, self._gps)[:10], GPS_TIME)

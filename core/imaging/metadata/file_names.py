@@ -11,12 +11,12 @@ _FIRST_YEAR = 1990
 _LONGEST = 255
 _EXTENSIONS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{1,4})+$")
 _DAY = re.compile(
-    r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<gap>[-_.:]?)(?P<month>0[1-9]|1[0-2])(?P=gap)(?P<day>0[1-9]|[12]\d|3[01])"
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<gap>[-_.:]?)(?P<month>0[1-9]|1[0-2])(?P<inner>(?P=gap)|)(?P<day>0[1-9]|[12]\d|3[01])"
 )
 _CLOCK = re.compile(
     r"(?:\s+(?:at|um|à|kl\.?|a las|alle|às)\s+|[-_.,\s]{1,3}|T|)"
     r"(?P<hour>[01]\d|2[0-4]|\d(?!\d))(?P<colon>[-_.:h]?)(?P<minute>[0-5]\d)(?:(?P=colon)(?P<second>[0-5]\d))?"
-    r"(?:(?<=\d{6})\d{3}|[-_.]\d{1,4})?(?!\d)\s*(?P<half>[AaPp]\.?[Mm])?"
+    r"(?:(?<=\d{6})\d{2,3}|[-_.]\d{1,4})?(?!\d)\s*(?P<half>[AaPp]\.?[Mm])?"
 )
 _DAY_FIRST = re.compile(
     r"(?<![\d.-])(?P<day>0[1-9]|[12]\d|3[01])(?P<gap>[-_.])(?P<month>0[1-9]|1[0-2])(?P=gap)(?P<year>(?:19|20)\d\d)(?!\d)"
@@ -49,7 +49,8 @@ def _read(day: re.Match[str], stem: str) -> TakenTime | None:
         second = f":{clock['second']}" if clock["second"] else ""
         written = f"{date} {clock['hour']}:{clock['minute']}{second} {clock['half'] or ''}"
         return _parse(written, timedelta(0) if _UTC_NAME.match(stem) else None) or _parse(date)
-    return None if _IDENTIFIER_AFTER.match(stem, day.end()) else _parse(date)
+    counted = day["gap"] != day["inner"]  # 2019_0714 may be a year and a counter
+    return None if counted or _IDENTIFIER_AFTER.match(stem, day.end()) else _parse(date)
 
 
 def _is_word(before: str) -> bool:

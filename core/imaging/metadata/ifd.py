@@ -9,16 +9,14 @@ from dataclasses import dataclass
 
 EXIF, GPS, SUB_DIRECTORIES = 0x8769, 0x8825, 0x014A
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
-_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 18: 8, 129: 1}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 18: "Q"}
 _RATIONALS = {5: "II", 10: "ii"}
 _LONGEST = 8 * 2**20  # bytes of one value
 _MOST_NUMBERS = 16
 _MOST_ENTRIES = 1000
-_MAGIC = {  # of TIFF, of Olympus and of Panasonic
-    b"II": (b"\x2a\0", b"RO", b"RS", b"U\0"),
-    b"MM": (b"\0\x2a",),
-}
+_STARTS = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")  # of TIFF, of Olympus and of Panasonic
+_BIG_STARTS = (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")  # of BigTIFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,11 @@ class Entry:
 Directory = Mapping[int, Entry]
 
 
+def is_exif_block(data: bytes) -> bool:
+    """Tell whether these bytes begin like EXIF data, a TIFF file, or a RAW file that is built like one."""
+    return len(data) >= 16 and (data.startswith(_STARTS) or data.startswith(_BIG_STARTS))
+
+
 class ExifBlock:
     """One block of EXIF data: its main directory `main`, and those that it points to. Offsets count from its start.
 
@@ -54,31 +57,35 @@ class ExifBlock:
     """
 
     def __init__(self, data: bytes) -> None:
-        orders = {b"II": "<", b"MM": ">"}
-        if data[:2] not in orders or data[2:4] not in _MAGIC[data[:2]] or len(data) < 8:
+        if not is_exif_block(data):
             raise ValueError("no EXIF data")
+        self.order = "<" if data.startswith(b"II") else ">"
         self._view = memoryview(data)
-        self.order = orders[data[:2]]
-        self.main = self._read(struct.unpack_from(self.order + "I", data, 4)[0])
+        self._big = data.startswith(_BIG_STARTS)
+        where, form = (8, "Q") if self._big else (4, "I")
+        self.main = self._read(struct.unpack_from(self.order + form, data, where)[0])
 
     def follow(self, tag: int) -> list[Directory]:
         """Read the directories that a field of the main directory points to; none where it is missing or wrong."""
         entry = self.main.get(tag)
-        return [] if entry is None else [self._read(int(offset)) for offset in entry.read_numbers() if offset >= 8]
+        offsets = () if entry is None else entry.read_numbers()
+        return [self._read(int(offset)) for offset in offsets if 8 <= offset < len(self._view)]
 
     def _read(self, offset: int) -> Directory:
         """Read one directory; entries that are damaged are left out."""
         found: dict[int, Entry] = {}
-        data = self._view
-        if offset + 2 > len(data):
+        data, order = self._view, self.order
+        head, entry, length, most = ("Q", "HHQ", 20, 8) if self._big else ("H", "HHI", 12, 4)
+        start = offset + struct.calcsize("=" + head)
+        if start > len(data):
             return found
-        (count,) = struct.unpack_from(self.order + "H", data, offset)
-        for start in range(offset + 2, offset + 2 + 12 * min(count, _MOST_ENTRIES), 12):
-            if start + 12 > len(data):
+        (count,) = struct.unpack_from(order + head, data, offset)
+        for place in range(start, start + length * min(count, _MOST_ENTRIES), length):
+            if place + length > len(data):
                 break
-            tag, kind, length = struct.unpack_from(self.order + "HHI", data, start)
-            size = length * _SIZES.get(kind, 0)
-            where = start + 8 if size <= 4 else struct.unpack_from(self.order + "I", data, start + 8)[0]
+            tag, kind, number = struct.unpack_from(order + entry, data, place)
+            size, value = number * _SIZES.get(kind, 0), place + length - most
+            where = value if size <= most else struct.unpack_from(order + entry[-1], data, value)[0]
             if 0 < size <= _LONGEST and where + size <= len(data) and tag not in found:
-                found[tag] = Entry(kind, self._view[where : where + size], self.order)
+                found[tag] = Entry(kind, data[where : where + size], order)
         return found

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from core.domain.metadata import PRECISIONS, FileText, PictureMetadata, TakenTime
-from core.imaging.metadata.texts import choose_keywords, choose_people, choose_texts
+from core.domain.metadata import MAX_WORD, PRECISIONS, FileText, PictureMetadata, TakenTime
+from core.imaging.metadata.texts import choose_keywords, choose_people, choose_texts, clean
 
 GPS_TIME, FILE_NAME = "GPS time", "file name"  # origins of times
 
@@ -51,8 +51,8 @@ _CLOCKS = (
     "PNG creation time",
 )
 _INSTANTS = (GPS_TIME, "Takeout photoTakenTime")
-_CHANGES = ("EXIF DateTime", "PNG tIME", FILE_NAME)
-_TIMES = {origin: rank for rank, origin in enumerate((*_CLOCKS, *_INSTANTS, *_CHANGES))}
+_CHANGES = ("EXIF DateTime", "PNG tIME")
+_TIMES = {origin: rank for rank, origin in enumerate((*_CLOCKS, *_INSTANTS, *_CHANGES, FILE_NAME))}
 
 _TEXTS = {
     origin: rank
@@ -81,7 +81,7 @@ _TEXTS = {
 _NEVER_SET = {date(1, 1, 1), date(1904, 1, 1), date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1)}
 _NEVER_SET_AT_MIDNIGHT = {date(2000, 1, 1)}
 
-_QUARTER = timedelta(minutes=15)
+_QUARTER, _SAME_MOMENT = timedelta(minutes=15), timedelta(minutes=1)
 _ODD_OFFSETS = {-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5, 12.75, 13.75}  # hours, besides whole ones
 
 
@@ -94,8 +94,8 @@ def merge(statements: Sequence[Statement], name: str) -> PictureMetadata:
     texts = sorted((text for said in statements for text in said.texts), key=_rank_text)
     return PictureMetadata(
         taken=choose_time([time for said in statements for time in said.times]),
-        camera=next((said.camera for said in statements if said.camera), None),
-        lens=next((said.lens for said in statements if said.lens), None),
+        camera=next((camera for said in statements if (camera := clean(said.camera or "", MAX_WORD))), None),
+        lens=next((lens for said in statements if (lens := clean(said.lens or "", MAX_WORD))), None),
         latitude=None if position is None else position[0],
         longitude=None if position is None else position[1],
         rating=next((said.rating for said in statements if said.rating is not None), None),
@@ -118,8 +118,9 @@ def choose_time(times: Sequence[TakenTime]) -> TakenTime | None:
     best = next((time for time in ranked[1:] if _is_finer(time, ranked[0])), ranked[0])
     if best.origin in _INSTANTS:
         for time in ranked:
-            if time.origin in (*_CLOCKS, "EXIF DateTime", FILE_NAME) and _infer_offset(time, best) is not None:
-                return replace(time, offset=_infer_offset(time, best))
+            offset = _infer_offset(time, best, _SAME_MOMENT)
+            if time.origin in (*_CLOCKS, "EXIF DateTime", FILE_NAME) and offset is not None:
+                return replace(time, offset=offset)
         return best
     if best.offset is None and best.precision in ("second", "minute"):
         return replace(best, offset=_find_offset(best, ranked))
@@ -138,14 +139,17 @@ def _find_offset(best: TakenTime, others: Sequence[TakenTime]) -> timedelta | No
     return None
 
 
-def _infer_offset(clock: TakenTime, moment: TakenTime) -> timedelta | None:
+def _infer_offset(clock: TakenTime, moment: TakenTime, tolerance: timedelta = _QUARTER) -> timedelta | None:
     """Infer the offset of a clock from a moment in UTC: their difference, to a quarter of an hour, if any zone has it.
 
-    Where the clock has an offset already, that one counts, or None if it leads to another moment.
+    None where the clock is off by more than `tolerance`. An offset that the clock has counts, if it leads to the same
+    moment.
     """
     if clock.precision not in ("second", "minute"):
         return None
     offset = round((clock.clock - moment.clock) / _QUARTER) * _QUARTER
+    if abs(clock.clock - moment.clock - offset) > tolerance:
+        return None
     if clock.offset is not None:
         return clock.offset if clock.offset == offset else None
     hours = offset / timedelta(hours=1)
@@ -153,8 +157,8 @@ def _infer_offset(clock: TakenTime, moment: TakenTime) -> timedelta | None:
 
 
 def _is_finer(time: TakenTime, than: TakenTime) -> bool:
-    """Tell whether a time agrees with a coarser one as far as that goes."""
-    if than.precision not in ("day", "month", "year") or _is_never_set(time) != _is_never_set(than):
+    """Tell whether a time agrees with a coarser one as far as that goes; times of changes tell of another moment."""
+    if than.precision not in ("day", "month", "year") or time.origin in _CHANGES or _is_never_set(time):
         return False
     finer = PRECISIONS.index(time.precision) < PRECISIONS.index(than.precision)
     depth = ("year", "month", "day").index(than.precision) + 1

@@ -54,7 +54,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _read_blocks(blocks: Blocks) -> list[Statement]:
-    """Read all blocks, each by itself."""
+    """Read all blocks, each by itself and once."""
     readers: list[tuple[Callable[[bytes], Statement], list[bytes]]] = [
         (read_exif, blocks.exif),
         (lambda data: read_exif(data, only_gps=True), blocks.gps),
@@ -63,7 +63,7 @@ def _read_blocks(blocks: Blocks) -> list[Statement]:
     ]
     statements = []
     for read, found in readers:
-        for data in found[:_MOST_BLOCKS]:
+        for data in list(dict.fromkeys(found))[:_MOST_BLOCKS]:
             with suppress(Exception):
                 statements.append(read(data))
     return [*statements, blocks.own]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from core.domain.metadata import MAX_KEYWORDS, MAX_PEOPLE, MAX_TEXT, MAX_TEXTS, MAX_WORD, FileText
 
 _BUDGET = 64 * 2**10  # bytes of JSON that all texts may take, and all keywords, and all people
-_UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _SEPARATORS = re.compile(r"[;\0\n\r]+")
 
 _CAMERA_DEFAULTS = re.compile(
@@ -118,7 +119,7 @@ def clean(text: str, longest: int, budget: int = _BUDGET) -> str:
 
     A text that is too long ends with an ellipsis; where `budget` bytes of JSON do not suffice, it is "".
     """
-    text = " ".join(_UNSEEN.sub(" ", text[: 4 * longest]).split())
+    text = " ".join(_CONTROLS.sub(" ", _UNSEEN.sub("", text[: 4 * longest])).split())
     if len(text) > longest:
         text = text[: longest - 1].rstrip() + "…"
     return text if _count_bytes(text) <= budget else ""

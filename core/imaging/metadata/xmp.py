@@ -27,6 +27,7 @@ _XMP = "{http://ns.adobe.com/xap/1.0/}"
 _PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
 _AUX = "{http://ns.adobe.com/exif/1.0/aux/}"
 _LIGHTROOM = "{http://ns.adobe.com/lightroom/1.0/}"
+_IPTC_CORE = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _IPTC_EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 _REGIONS = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _DIGIKAM = "{http://www.digikam.org/ns/1.0/}"
@@ -46,11 +47,18 @@ _TEXTS = (
     ("description", _DC + "description"),
     ("headline", _PHOTOSHOP + "Headline"),
     ("title", _DC + "title"),
+    ("alt text", _IPTC_CORE + "AltTextAccessibility"),
+    ("extended description", _IPTC_CORE + "ExtDescrAccessibility"),
     ("image description", _TIFF + "ImageDescription"),
     ("user comment", _EXIF + "UserComment"),
 )
-_FLAT_KEYWORDS = (_DC + "subject", _MICROSOFT + "LastKeywordXMP", _MICROSOFT_LATER + "LastKeywordXMP")
-_TREE_KEYWORDS = ((_LIGHTROOM + "hierarchicalSubject", "|"), (_DIGIKAM + "TagsList", "/"))
+_KEYWORDS = _DC + "subject"
+_TREE_KEYWORDS = (
+    (_LIGHTROOM + "hierarchicalSubject", "|"),
+    (_DIGIKAM + "TagsList", "/"),
+    (_MICROSOFT + "LastKeywordXMP", "/"),
+    (_MICROSOFT_LATER + "LastKeywordXMP", "/"),
+)
 _LENSES = (_EXIF_EX + "LensModel", _AUX + "Lens", _EXIF + "LensModel", _AUX + "LensModel")
 _RATINGS = (_MICROSOFT + "Rating", _MICROSOFT_LATER + "Rating")
 
@@ -115,7 +123,7 @@ class _Reader:
         read_each(
             *(partial(self._read_time, *time) for time in _TIMES),
             *(partial(self._read_texts, *text) for text in _TEXTS),
-            *(partial(self._read_keywords, tag) for tag in _FLAT_KEYWORDS),
+            self._read_keywords,
             *(partial(self._read_tree, *tree) for tree in _TREE_KEYWORDS),
             self._read_camera,
             self._read_lens,
@@ -137,8 +145,8 @@ class _Reader:
         values = sorted(self._read(tag), key=lambda value: value.language.lower() != "x-default")
         self.statement.texts.extend(FileText(value.text, f"{self._where} {name}") for value in values)
 
-    def _read_keywords(self, tag: str) -> None:
-        for value in self._read(tag):
+    def _read_keywords(self) -> None:
+        for value in self._read(_KEYWORDS):
             self.statement.keywords.extend(split_keywords(value.text))
 
     def _read_tree(self, tag: str, separator: str) -> None:

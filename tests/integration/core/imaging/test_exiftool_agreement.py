@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pillow_jxl  # noqa: F401  # registers JPEG XL with Pillow
 import pytest
 from PIL import Image
 
@@ -139,3 +140,46 @@ def test_made_files_say_to_exiftool_what_they_say_to_us(tmp_path: Path) -> None:
     assert tagged is not None
     assert (list(tagged.keywords), tagged.rating) == (theirs["XMP-dc:Subject"], theirs["XMP-xmp:Rating"])
     assert tagged.texts[0].text == theirs["XMP-dc:Title"]
+
+
+WRITTEN = {
+    "DateTimeOriginal": "2019:07:14 12:34:56",
+    "Make": "Canon",
+    "Model": "Canon EOS R5",
+    "XMP-dc:Description": "Ein Hündchen",
+    "XMP-dc:Subject": "Müll",
+    "XMP:RegionName": "Bob",
+    "XMP:RegionType": "Face",
+    "GPSLatitude": "48.1375",
+    "GPSLatitudeRef": "N",
+    "GPSLongitude": "11.575",
+    "GPSLongitudeRef": "W",
+    "Rating": "4",
+    "LensModel": "RF24-105mm F4 L IS USM",
+}
+
+
+def test_what_exiftool_writes_into_each_format_is_read(tmp_path: Path) -> None:
+    formats = {
+        "jpg": {},
+        "png": {},
+        "webp": {},
+        "tif": {},
+        "jp2": {},
+        "heic": {},
+        "avif": {},
+        "jxl": {"use_container": True},
+    }
+    for suffix, options in formats.items():
+        Image.new("RGB", (32, 24), "teal").save(tmp_path / f"a.{suffix}", **options)
+    tags = [f"-{tag}={value}" for tag, value in WRITTEN.items()]
+    assert EXIFTOOL is not None
+    subprocess.run([EXIFTOOL, "-q", "-q", "-overwrite_original", *tags, *tmp_path.iterdir()], check=True)
+    for path in sorted(tmp_path.iterdir()):
+        with Image.open(path) as file:
+            file.load()
+            told = read_metadata(file, path.read_bytes(), "", ())
+        assert told.taken is not None and told.taken.clock.isoformat() == "2019-07-14T12:34:56", path
+        assert (told.camera, told.lens, told.rating) == ("Canon EOS R5", "RF24-105mm F4 L IS USM", 4), path
+        assert (told.latitude, told.longitude) == pytest.approx((48.1375, -11.575)), path
+        assert (told.texts[0].text, told.keywords, told.people) == ("Ein Hündchen", ("Müll",), ("Bob",)), path

@@ -2,11 +2,13 @@
 
 import io
 import json
+import random
 import struct
 import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
+import brotli
 import pillow_heif
 import pytest
 from PIL import Image
@@ -135,6 +137,7 @@ DATES = [
     (picture("AVIF", exif=ORIGINALS), "EXIF DateTimeOriginal", None),
     (heic(exif=ORIGINALS), "EXIF DateTimeOriginal", None),
     (picture("TIFF", tiffinfo={CHANGED: NOON}), "EXIF DateTime", None),
+    (picture("TIFF", tiffinfo={CHANGED: NOON}, big_tiff=True), "EXIF DateTime", None),
     (
         picture("TIFF", tiffinfo={700: TAKEN}),
         "XMP DateTimeOriginal",
@@ -187,6 +190,7 @@ def test_a_sidecar_that_people_wrote_counts_for_more_than_the_file() -> None:
         (jpeg(exif=exif_block({CHANGED: NOON})), "", "EXIF DateTime", "2019-07-14T12:34:56", 2),
         (jpeg(exif=exif_block({CHANGED: LATER})), "", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
         (picture(), "IMG-20190714-WA0001.jpg", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
+        (picture(), "IMG_20190714_124000.jpg", "Takeout photoTakenTime", "2019-07-14T10:34:56", 0),
     ],
 )
 def test_a_moment_in_utc_gives_clocks_their_zone(
@@ -202,6 +206,11 @@ def test_the_time_of_the_satellites_alone_is_in_utc() -> None:
     taken = read(jpeg(exif=exif_block(gps=GPS_NOON))).taken
     assert taken is not None
     assert (taken.origin, taken.clock, taken.offset) == ("GPS time", datetime(2019, 7, 14, 10, 34, 50), hours(0))
+
+
+def test_a_day_stays_a_day_where_only_a_change_is_finer() -> None:
+    taken = read(jpeg(exif=exif_block({CHANGED: "2019:07:14 20:00:00"}, {ORIGINAL: "2019:07:14"}))).taken
+    assert taken is not None and (taken.origin, taken.precision) == ("EXIF DateTimeOriginal", "day")
 
 
 def test_names_count_least() -> None:
@@ -279,6 +288,8 @@ MUNICH = {1: "N", 2: [(48, 1), (8, 1), (15, 1)], 3: "E", 4: [(11, 1), (34, 1), (
         ({2: MUNICH[2], 4: MUNICH[4]}, (48.1375, 11.575)),
         (MUNICH | {2: [(481375, 10000), (0, 0), (0, 0)]}, (48.1375, 11.575)),
         (MUNICH | {2: [(48, 1), (825, 100)]}, (48.1375, 11.575)),
+        (MUNICH | {2: "48.1375", 4: "11.575"}, (48.1375, 11.575)),
+        (MUNICH | {1: "S", 2: "48,8.25"}, (-48.1375, 11.575)),
         (MUNICH | {2: [(0, 0), (0, 0), (0, 0)]}, None),
         (MUNICH | {2: [(0, 1), (0, 1), (0, 1)], 4: [(0, 1), (0, 1), (0, 1)]}, None),
         (MUNICH | {2: [(91, 1), (0, 1), (0, 1)]}, None),
@@ -322,6 +333,10 @@ def windows(text: str) -> tuple[int, bytes]:
         ),
         (jpeg(xmp=xmp_packet(alternatives("dc:title", default="My dog"))), [("My dog", "XMP title")]),
         (jpeg(xmp=xmp_packet("<dc:title>Plain</dc:title>")), [("Plain", "XMP title")]),
+        (
+            jpeg(xmp=xmp_packet(alternatives("Iptc4xmpCore:AltTextAccessibility", default="A dog runs"))),
+            [("A dog runs", "XMP alt text")],
+        ),
         (jpeg(exif=exif_block({0x010E: "Größe"})), [("Größe", "EXIF ImageDescription")]),
         (jpeg(exif=exif_block({0x010E: (2, "Größe".encode("latin-1"))})), [("Größe", "EXIF ImageDescription")]),
         (
@@ -340,6 +355,7 @@ def windows(text: str) -> tuple[int, bytes]:
         (jpeg(exif=exif_block(details={0x9286: b"\0" * 8 + b"A walk"})), [("A walk", "EXIF UserComment")]),
         (jpeg((0xFE, b"A comment in a JPEG")), [("A comment in a JPEG", "JPEG comment")]),
         (picture("GIF", comment="A comment in a GIF"), [("A comment in a GIF", "GIF comment")]),
+        (png((b"tEXt", b"description\0A boat")), [("A boat", "PNG Description")]),
         (
             png(
                 (b"tEXt", b"Title\0A boat"),
@@ -409,6 +425,50 @@ def test_the_history_of_a_picture_is_not_the_picture() -> None:
     assert read(jpeg(xmp=xmp_packet(derived))).texts == ()
 
 
+def box(kind: bytes, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return struct.pack(">I4s", len(data) + 8, kind) + data
+
+
+CANON = b"\x85\xc0\xb6\x87\x82\x0f\x11\xe0\x81\x11\xf4\xce\x46\x2b\x6a\x48"
+CR3 = box(b"ftyp", b"crx ") + box(
+    b"moov",
+    box(
+        b"uuid",
+        CANON,
+        box(b"CMT1", exif_block({0x0110: "Canon EOS R5"})),
+        box(b"CMT2", exif_block({ORIGINAL: NOON})),
+        box(b"CMT4", exif_block(MUNICH)),
+    ),
+)
+COMPRESSED = box(
+    b"brob", b"Exif" + brotli.compress(bytes(4) + exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH))
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CR3,
+        box(b"JXL ", b"\r\n\x87\n") + COMPRESSED,
+        box(b"JXL ", b"\r\n\x87\n") + box(b"brob", b"xml \xff\xff") + COMPRESSED,
+        exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH, head=b"IIRO"),
+        exif_block({0x0110: "Canon EOS R5"}, {ORIGINAL: NOON}, MUNICH, head=b"IIU\0"),
+    ],
+)
+def test_files_whose_picture_is_opened_by_another_reader(data: bytes) -> None:
+    told = read_metadata(opened(picture()), data, "", ())
+    assert told.taken is not None and (told.taken.clock, told.camera) == (CLOCK, "Canon EOS R5")
+    assert (told.latitude, told.longitude) == pytest.approx((48.1375, 11.575))
+
+
+def test_what_only_the_reader_of_a_file_knows_counts_too() -> None:
+    file = opened(picture())
+    file.getexif().get_ifd(0x8769)[ORIGINAL] = NOON
+    told = read_metadata(file, b"", "", ())
+    assert told.taken is not None and (told.taken.clock, told.taken.origin) == (CLOCK, "EXIF DateTimeOriginal")
+
+
 def test_one_damaged_field_does_not_lose_the_others() -> None:
     fields = {0x010F: "Canon", 0x0110: "Canon EOS R5", 0x010E: "A dog"}
     block = bytearray(exif_block(fields, {ORIGINAL: NOON}, MUNICH))
@@ -419,6 +479,14 @@ def test_one_damaged_field_does_not_lose_the_others() -> None:
     assert told.taken is not None and told.taken.clock == CLOCK and told.latitude == pytest.approx(48.1375)
     broken = read(jpeg(exif=ORIGINALS, xmp=b"<x:xmpmeta", iptc=b"\x1c\x02"), Sidecar("a.json", b"{"), Sidecar("", b""))
     assert broken.taken is not None and broken.taken.clock == CLOCK
+
+
+def test_a_damaged_chunk_of_a_png_does_not_lose_the_others() -> None:
+    bomb = b"Comment\0\0" + zlib.compress(bytes(70 * 2**20))
+    texts = [(b"tEXt", b"Title\0A boat"), (b"zTXt", b"Caption\0\0no zlib"), (b"iTXt", b"Comment\0\1"), (b"zTXt", bomb)]
+    told = read_metadata(opened(picture()), png(*texts, chunk_time(2019, 7, 14, 12, 34, 56)), "", ())
+    assert told.texts == (FileText("A boat", "PNG Title"),)
+    assert told.taken is not None and told.taken.clock == CLOCK
 
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><RDF>&b;</RDF>'
@@ -457,6 +525,28 @@ def test_texts_are_clean() -> None:
     assert told.texts == (FileText("A [31m dog runs", "EXIF ImageDescription"),)
     surrogate = '{"description": "A dog \\ud800 runs", "creationTime": 1}'
     assert read(picture(), Sidecar("a.json", surrogate.encode())).texts[0].text == "A dog runs"
+
+
+def test_mutations_never_raise_and_their_answers_are_always_taken() -> None:
+    chance = random.Random(7)
+    details = {ORIGINAL: NOON, DIGITIZED: NOON, 0x9011: "+02:00", 0x882A: 5, 0xA434: "L" * 300, 0x9286: b"UNICODE\0A\0"}
+    exif = exif_block(
+        {0x010F: "M" * 300, 0x0110: "Canon\ud7ff", 0x4746: 3, 0x9C9B: windows("Titel")}, details, GPS_NOON | MUNICH
+    )
+    xmp = xmp_packet(
+        bag("dc:subject", "dog"), alternatives("dc:title", default="Dog"), xmp_Rating="2", aux_Lens="x" * 900
+    )
+    whole = jpeg(exif=exif, xmp=xmp, iptc=iptc_block((120, "A dog"), (25, "dog"), (55, "20190714"), (60, "123456")))
+    end = whole.index(b"\xff\xdb")  # where the picture itself begins
+    file = opened(picture())
+    for _ in range(400):
+        data = bytearray(whole[:end])
+        for _ in range(chance.randrange(1, 12)):
+            data[chance.randrange(len(data))] = chance.choice((0, 1, 0xFF, 0x80, chance.randrange(256)))
+        blocks = {"exif": bytes(data[data.find(b"II*") :]), "xmp": bytes(data[data.find(b"<?xpacket") :])}
+        file.info |= blocks | {"photoshop": {0x0404: bytes(data[data.find(b"\x1c\x01") :])}}
+        told = read_metadata(file, bytes(data), "IMG_1.jpg", (Sidecar("IMG_1.xmp", bytes(data[-900:])),))
+        assert from_json(json.loads(json.dumps(to_json(told)))) == told
 
 
 def test_nothing_raises_whatever_the_file_object_holds() -> None:
