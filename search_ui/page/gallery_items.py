@@ -6,7 +6,6 @@ from typing import Any
 
 from core.domain.image import ImageRecord, describe_share
 from core.domain.result import Hit
-from core.search.collapse import is_raw_of_pair, pair_id
 from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
@@ -53,7 +52,7 @@ def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: i
     if record.incomplete is not None:
         rows.append(("Incomplete", describe_share(record.incomplete), "The rest of its file is missing or damaged."))
     if record.pair is not None:
-        rows.append(("JPEG of it" if is_raw_of_pair(record) else "RAW of it", record.pair, ""))
+        rows.append(("JPEG of it" if record.is_raw_of_pair else "RAW of it", record.pair, ""))
     rows.extend(_list_metadata(record))
     rows.append(("Changed", _format_time(record.modified_at, zone), ""))
     rows.append(("Indexed", _format_time(record.indexed_at, zone), ""))
@@ -82,8 +81,8 @@ def _describe_pair(record: ImageRecord) -> dict[str, str] | None:
     """Describe the same picture as RAW or as JPEG, to be opened from this one."""
     if record.pair is None:
         return None
-    kind = "JPEG" if is_raw_of_pair(record) else "RAW"
-    return {"id": pair_id(record) or "", "label": f"Show the {kind}", "name": plain(record.pair)}
+    kind = "JPEG" if record.is_raw_of_pair else "RAW"
+    return {"id": record.pair_id or "", "label": f"Show the {kind}", "name": plain(record.pair)}
 
 
 def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:

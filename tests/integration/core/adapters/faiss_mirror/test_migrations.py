@@ -37,8 +37,8 @@ def library() -> MemoryIndex:
 def old(library: MemoryIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MirrorFolder:
     """As version 0.1 wrote it: dimensions of 32 bits, no pairs, other words, and nothing said of versions."""
     stale = MemoryIndex(INFO)
-    for point in points(60):
-        stale.upsert([point])
+    for made in points(60):
+        stale.upsert([made])
     for payload in stale._payloads.values():
         payload["words"] = [*payload["words"][1:], "stale"] if payload["words"] else []
     with monkeypatch.context() as patched:
