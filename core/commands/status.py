@@ -97,7 +97,7 @@ def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
     images, pending, failed = found["images"], found["pending_captions"], found["failed"]
     yield f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else "")
     if found["incomplete"]:
-        yield f"{found['incomplete']:,} of them are incomplete (`bucketlens search --incomplete` lists them)"
+        yield f"of these, {found['incomplete']:,} incomplete (`bucketlens search --incomplete` lists them)"
     if failed:
         yield f"{failed:,} failed (`bucketlens failures` lists them)"
     for entry in found["sources"]:

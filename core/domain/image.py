@@ -1,16 +1,20 @@
 """What is known of an image, from listing to hit."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timezone
 from typing import Any, Literal
 
+from core.domain.ids import point_id
 from core.domain.metadata import FileText, Precision
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human", "file"]
 Framing = Literal["tiles", "imported"]
 ListName = Literal["image", "caption", "words"]  # the lists that a search ranks by
+
+_DEVELOPED = re.compile(r"\.(?:jpe?g|jpe|jfif|hei[cf]|hif)$", re.IGNORECASE)  # beside a RAW, what people look at
 
 UNTOLD_ETAG = "*"  # of a listing that does not know the bytes, and of bytes that were served without a name
 UNREAD_ETAG = "unread"  # of an image whose vector was imported, until its source is ingested
@@ -131,6 +135,16 @@ class ImageRecord:
         return clock.replace(tzinfo=timezone(clock - self.taken_instant)).isoformat()
 
     @property
+    def pair_id(self) -> str | None:
+        """Return the id of the same picture as RAW or as JPEG; None where it has no such pair."""
+        return None if self.pair is None else point_id(self.source, self.pair)
+
+    @property
+    def is_raw_of_pair(self) -> bool:
+        """Whether it is a RAW that has a JPEG of the same name."""
+        return self.pair is not None and not _DEVELOPED.search(self.key) and bool(_DEVELOPED.search(self.pair))
+
+    @property
     def name(self) -> str:
         """Return the last part of the key, for people."""
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
@@ -171,6 +185,12 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
     if record.width and record.height:
         payload["aspect"] = record.width / record.height  # for filters alone
     return payload
+
+
+def to_answer(record: ImageRecord) -> dict[str, Any]:
+    """Make what programs are told of an image: its payload and id, and `taken_at` as the clock showed it there."""
+    taken = record.local_taken
+    return {"id": record.id} | to_payload(record) | ({} if taken is None else {"taken_at": taken})
 
 
 def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:

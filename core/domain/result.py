@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from core.domain.image import ImageRecord, ListName, to_payload
+from core.domain.image import ImageRecord, ListName, to_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,8 @@ class Hit:
         strength = None if self.strength is None else round(self.strength, 4)
         ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
         texts = [{"text": text, "origin": origin} for text, origin in self.record.origins]
-        told: dict[str, Any] = {"caption": self.record.caption, "captions": list(self.record.texts), "texts": texts}
-        if (taken := self.record.local_taken) is not None:
-            told["taken_at"] = taken
-        return ranked | {"copies": self.copies, "raws": self.raws, "why": why} | to_payload(self.record) | told
+        told = {"caption": self.record.caption, "captions": list(self.record.texts), "texts": texts}
+        return ranked | {"copies": self.copies, "raws": self.raws, "why": why} | to_answer(self.record) | told
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.domain.filtering.filters import INDEXED, Filter
-from core.domain.image import ImageRecord, to_payload
+from core.domain.image import ImageRecord, to_answer
 from core.duplicates.alignment import Placements
 from core.duplicates.groups import components, consistent
 from core.duplicates.signature import Candidates, Cells, Descriptors, Signatures, describe, shrink
@@ -42,7 +42,7 @@ class Group:
         return first is not None and all(record.content_hash == first for record in self.records)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"exact": self.exact, "images": [{"id": one.id} | to_payload(one) for one in self.records]}
+        return {"exact": self.exact, "images": [to_answer(one) for one in self.records]}
 
 
 class Duplicates:
@@ -96,11 +96,16 @@ class Duplicates:
             yield done, max(total, done)
 
     def groups(self) -> Iterator[Group]:
-        """Yield what was found, the largest groups first, without what has been deleted since."""
+        """Yield what was found, the largest groups first, without what has been deleted since.
+
+        A RAW is no duplicate of its JPEG.
+        """
         if self._groups is None:
             self._groups = self._make_groups()
         for ids in self._groups:
-            kept = sorted(self._index.fetch(ids).values(), key=_best_first)
+            there = self._index.fetch(ids)
+            kept = [one for one in there.values() if not (one.is_raw_of_pair and one.pair_id in there)]
+            kept.sort(key=_best_first)
             if len(kept) > 1:
                 yield Group(tuple(kept))
 

@@ -1,6 +1,5 @@
 """Collapse pictures that are the same into one hit: of the same bytes, or a RAW and its JPEG."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -8,7 +7,6 @@ from typing import TypeVar
 
 from core.domain.filtering.conditions import Match, Missing
 from core.domain.filtering.filters import Filter
-from core.domain.ids import point_id
 from core.domain.image import ImageRecord, to_payload
 from core.domain.result import Hit
 from core.ports.scrolling import scroll_pages
@@ -17,7 +15,6 @@ from core.ports.vector_index import SearchableIndex
 T = TypeVar("T")
 
 HIDDEN = ""  # in place of the content hash of a RAW whose JPEG is found too
-_DEVELOPED = re.compile(r"\.(?:jpe?g|jpe|jfif|hei[cf]|hif)$", re.IGNORECASE)
 
 
 def fold_copies(
@@ -43,21 +40,11 @@ def fold_copies(
         asked *= 2
 
 
-def is_raw_of_pair(record: ImageRecord) -> bool:
-    """Tell whether the image is a RAW that has a JPEG of the same name."""
-    return record.pair is not None and not _DEVELOPED.search(record.key) and bool(_DEVELOPED.search(record.pair))
-
-
-def pair_id(record: ImageRecord) -> str | None:
-    """Return the id of the same picture as RAW or as JPEG; None where the image has no such pair."""
-    return None if record.pair is None else point_id(record.source, record.pair)
-
-
 def fold_hashes(index: SearchableIndex, records: Sequence[ImageRecord], passing: Filter) -> list[str | None]:
     """Return the content hash of each image, and HIDDEN for a RAW whose JPEG passes. Raises LibraryError."""
-    raws = [record for record in records if is_raw_of_pair(record)]
+    raws = [record for record in records if record.is_raw_of_pair]
     shown = _find_passing(index, raws, passing) if raws else {}
-    hidden = {record.id for record in raws if pair_id(record) in shown}
+    hidden = {record.id for record in raws if record.pair_id in shown}
     return [HIDDEN if record.id in hidden else record.content_hash for record in records]
 
 
@@ -84,10 +71,10 @@ def _count_raws(index: SearchableIndex, hits: Sequence[Hit], hashes: Sequence[st
     raws: Counter[str | None] = Counter()
     hidden: Counter[str | None] = Counter()
     for record in same:
-        other = others.get(pair_id(record) or "")
-        if other is not None and is_raw_of_pair(record):
+        other = others.get(record.pair_id or "")
+        if other is not None and record.is_raw_of_pair:
             hidden[record.content_hash] += 1
-        elif other is not None and is_raw_of_pair(other):
+        elif other is not None and other.is_raw_of_pair:
             raws[record.content_hash] += 1
     return [
         replace(hit, copies=max(1, hit.copies + raws[own] - hidden[own]), raws=raws[own])
@@ -98,5 +85,5 @@ def _count_raws(index: SearchableIndex, hits: Sequence[Hit], hashes: Sequence[st
 
 def _find_passing(index: SearchableIndex, records: Iterable[ImageRecord], passing: Filter) -> dict[str, ImageRecord]:
     """Read the pairs of these images that pass the filter, by id."""
-    found = index.fetch([other for record in records if (other := pair_id(record)) is not None])
+    found = index.fetch([other for record in records if (other := record.pair_id) is not None])
     return {other: record for other, record in found.items() if passing.matches(to_payload(record))}

@@ -12,11 +12,12 @@ from core.ports.vector_index import SearchableIndex
 from core.text import inflections
 
 FacetField = Literal[
-    "word", "source", "taken", "modified", "orientation", "camera", "lens", "rating", "keyword", "person"
+    "word", "source", "taken", "modified", "orientation", "camera", "lens", "rating", "keyword", "person", "incomplete"
 ]
 FACETS: tuple[FacetField, ...] = get_args(FacetField)
 MAX_VALUES = 1000
 STARS = range(6)
+_YES = "yes"
 _YEARS = range(datetime.min.year, datetime.max.year + 1)
 _SORTS: dict[Time, Sort] = {"taken_at": "taken", "modified_at": "modified"}
 
@@ -27,7 +28,8 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
     """Count the values of a field over what passes: the commonest `limit`, of years the latest.
 
     `word` is in dictionary form (see `_words`). `taken` are years by the clock where a picture was taken, `modified`
-    years in UTC. `rating` are stars, the most first. Pictures without a value are not counted. Raises InvalidQuery.
+    years in UTC. `rating` are stars, the most first. `incomplete` is "yes" or not there. Pictures without a value are
+    not counted. Raises InvalidQuery.
     """
     if not 1 <= limit <= MAX_VALUES:
         raise InvalidQuery("limit of facets", limit, f"a number from 1 to {MAX_VALUES}")
@@ -50,6 +52,9 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
         case "orientation":
             counts = [(name, index.count(passing & oriented(name))) for name in get_args(Orientation)]
             return sorted((one for one in counts if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
+        case "incomplete":
+            count = index.count(passing & Filter(all=(_read_incomplete(_YES),)))
+            return [(_YES, count)] if count else []
         case _:
             raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
 
@@ -120,6 +125,12 @@ def _read_stars(value: str) -> Condition:
     return _rated(int(value))
 
 
+def _read_incomplete(value: str) -> Condition:
+    if value != _YES:
+        raise InvalidQuery("incomplete", value, _YES)
+    return Filter(none=(Missing("incomplete"),))
+
+
 def _read_year(name: str, field: Time) -> Callable[[str], Condition]:
     def read(value: str) -> Condition:
         if not (len(value) == 4 and value.isascii() and value.isdigit() and int(value) in _YEARS):
@@ -140,4 +151,5 @@ _CONDITIONS: dict[str, Callable[[str], Condition]] = {
     "rating": _read_stars,
     "keyword": lambda value: Match("keywords", (value,)),
     "person": lambda value: Match("people", (value,)),
+    "incomplete": _read_incomplete,
 }

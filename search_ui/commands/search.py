@@ -92,7 +92,7 @@ def _print(result: SearchResult, offset: int) -> None:
     shown = sum(hit.copies for hit in result.hits)
     more, raws = shown - len(result.hits), sum(hit.raws for hit in result.hits)
     kinds = [f"{more - raws:,} of them copies"] if more > raws else []
-    kinds += [f"{raws:,} RAWs of JPEGs"] if raws else []
+    kinds += [f"{raws:,} RAW{'' if raws == 1 else 's'} of JPEGs"] if raws else []
     also = f" ({', '.join(kinds)}: --no-fold lists them)" if kinds else ""
     worth = "" if result.matches is None else ": " + ", ".join(result.headline)
     click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)

@@ -102,6 +102,8 @@ def on_gallery_action() -> None:
             change(like=image_id, text="", upload=None)
         case "word" if isinstance(word, str):
             change(must=(*state.must, word))
+        case "near":
+            change(text=str(act.get("text", "")), like=None, upload=None)
         case "copies":
             change(copies=act.get("hash"))
         case "more":

@@ -15,7 +15,7 @@ from search_ui.page import callbacks, panels
 from search_ui.page.page_state import PageState
 
 LABELS: dict[FacetField, str] = {
-    "word": "Words of the captions",
+    "word": "Words",
     "source": "Source",
     "taken": "Taken in",
     "modified": "Changed in",
@@ -25,6 +25,7 @@ LABELS: dict[FacetField, str] = {
     "rating": "Rating",
     "keyword": "Keywords in files",
     "person": "People",
+    "incomplete": "Incomplete",
 }
 _VALUES = 20
 _LASTS = 10.0  # seconds
@@ -50,14 +51,7 @@ def show_facets(library: ServedLibrary, state: PageState) -> None:
 
 def describe_value(field: str, value: str) -> str:
     """Describe a value of a facet as the chip of a filter does."""
-    if field == "rating":
-        return show_stars(value)
-    return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, value)
-
-
-def show_stars(stars: str) -> str:
-    """Show a rating as people do."""
-    return "★" * int(stars) or "no stars"
+    return {"taken": f"taken in {value}", "modified": f"changed in {value}"}.get(field, _show_value(field, value))
 
 
 def _count_facets(library: ServedLibrary, query: Query) -> dict[FacetField, Facet]:
@@ -78,5 +72,11 @@ def _make_facet(field: FacetField, values: Facet, state: PageState) -> dict[str,
     return {"field": field, "label": LABELS[field], "values": rows}
 
 
-def _show_value(field: FacetField, value: str) -> str:
-    return show_stars(value) if field == "rating" else plain(value)
+def _show_value(field: str, value: str) -> str:
+    match field:
+        case "rating":
+            return "★" * int(value) or "no stars"
+        case "incomplete":
+            return "a part is missing"
+        case _:
+            return plain(value)

@@ -6,7 +6,6 @@ from typing import Any
 
 from core.domain.image import ImageRecord, describe_share
 from core.domain.result import Hit
-from core.search.collapse import is_raw_of_pair, pair_id
 from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
@@ -31,6 +30,7 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "height": record.height,
         "copies": hit.same_bytes,
         "pair": _describe_pair(record),
+        "near": _near(record),
         "hash": record.content_hash,
         "score": None if hit.score is None else round(hit.score, 4),
         "strength": None if hit.strength is None else round(hit.strength, 2),
@@ -53,7 +53,7 @@ def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: i
     if record.incomplete is not None:
         rows.append(("Incomplete", describe_share(record.incomplete), "The rest of its file is missing or damaged."))
     if record.pair is not None:
-        rows.append(("JPEG of it" if is_raw_of_pair(record) else "RAW of it", record.pair, ""))
+        rows.append(("JPEG of it" if record.is_raw_of_pair else "RAW of it", record.pair, ""))
     rows.extend(_list_metadata(record))
     rows.append(("Changed", _format_time(record.modified_at, zone), ""))
     rows.append(("Indexed", _format_time(record.indexed_at, zone), ""))
@@ -82,8 +82,8 @@ def _describe_pair(record: ImageRecord) -> dict[str, str] | None:
     """Describe the same picture as RAW or as JPEG, to be opened from this one."""
     if record.pair is None:
         return None
-    kind = "JPEG" if is_raw_of_pair(record) else "RAW"
-    return {"id": pair_id(record) or "", "label": f"Show the {kind}", "name": plain(record.pair)}
+    kind = "JPEG" if record.is_raw_of_pair else "RAW"
+    return {"id": record.pair_id or "", "label": f"Show the {kind}", "name": plain(record.pair)}
 
 
 def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:
@@ -95,7 +95,7 @@ def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:
     if record.lens:
         yield "Lens", record.lens, ""
     if record.latitude is not None and record.longitude is not None:
-        yield "Place", f"{record.latitude:.5f}, {record.longitude:.5f}", ""
+        yield "Place", _format_place(record.latitude, record.longitude, ", "), ""
     if record.rating is not None:
         yield "Rating", "★" * record.rating or "no stars", ""
     if record.keywords:
@@ -129,6 +129,18 @@ def _format_offset(record: ImageRecord) -> str:
     if record.taken_instant is None or record.local_taken is None:
         return ""
     return f" (UTC{datetime.fromisoformat(record.local_taken).isoformat(timespec='seconds')[19:]})"
+
+
+def _near(record: ImageRecord) -> str | None:
+    """Make the question that finds what was taken near the image; None where its place is not known."""
+    if record.latitude is None or record.longitude is None:
+        return None
+    return f"near:{_format_place(record.latitude, record.longitude, ',')},1km"
+
+
+def _format_place(latitude: float, longitude: float, separator: str) -> str:
+    """Format a place to about a metre."""
+    return separator.join(f"{degrees:.5f}".rstrip("0").rstrip(".") for degrees in (latitude, longitude))
 
 
 def _describe_origin(origin: str, record: ImageRecord) -> str:

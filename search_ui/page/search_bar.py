@@ -53,6 +53,10 @@ def _show_filters(outline: Outline, state: PageState) -> None:
             )  # fmt: skip
         if problem := st.session_state.get("useless"):
             panels.note(problem)
+        st.html(
+            '<p class="bl-hint">The search bar takes <code>camera:canon</code>, <code>near:48.1,11.6,5km</code>, '
+            "<code>rating:4..</code>, <code>taken:2019..2021</code> and the like, too.</p>"
+        )
         if state.text:
             callbacks.set_widget("raw", state.raw)
             st.toggle(

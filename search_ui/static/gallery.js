@@ -296,8 +296,18 @@ function facts(gallery, item) {
     const other = element("button", "", item.pair.label);
     other.type = "button";
     other.title = item.pair.name;
-    other.addEventListener("click", () => gallery.view(item.pair.id));
+    other.addEventListener("click", () => gallery.send("view", { id: item.pair.id })); // it may have to be read first
     actions.append(other);
+  }
+  if (item.near) {
+    const near = element("button", "", "Near here");
+    near.type = "button";
+    near.title = "Pictures that were taken at most 1 km away";
+    near.addEventListener("click", () => {
+      gallery.show(null);
+      gallery.send("near", { text: item.near });
+    });
+    actions.append(near);
   }
   parts.push(actions);
 

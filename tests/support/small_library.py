@@ -10,11 +10,15 @@ import numpy as np
 from core.bootstrap import Container
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
+from core.domain.metadata import NO_METADATA, FileText, PictureMetadata, TakenTime
+from core.domain.vectors import Vector
 from core.imaging.decoder import Decoded, DecodeRequest, decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
 from core.text import analysis
 from demo.scenes.sample_library import Scene, caption, draw, library_scene
+from ingest.pipeline.caption_updates import CaptionTexts
+from ingest.pipeline.points import metadata_fields
 
 HOSTILE = 3  # the scene whose caption and file name try to be markup
 HOSTILE_CAPTION = "<script>alert(1)</script> **bold** :smile: $x^2$ <img src=x onerror=alert(2)> [a](http://x)"
@@ -77,6 +81,40 @@ def take_for_copies(library: SmallLibrary, *numbers: int) -> None:
         records, vectors = index.fetch(ids), index.vectors(ids)
         same = records[ids[0]].content_hash
         index.upsert([Point(replace(records[i], content_hash=same), vectors[i]) for i in ids])
+
+
+def tell_of_themselves(library: SmallLibrary) -> None:
+    """Put on record what files say of themselves: scenes 1 to 4; 1 is a JPEG with a RAW, which is there too."""
+    told = PictureMetadata(
+        TakenTime(datetime(2020, 1, 1, 0, 30), "EXIF DateTimeOriginal", offset=timedelta(hours=9)),
+        camera="Canon EOS R5",
+        lens="EF50mm f/1.8 STM",
+        latitude=48.137,
+        longitude=11.575,
+        rating=4,
+        texts=(FileText("An old lighthouse at noon", "XMP description"),),
+        keywords=("sea side", "gulls"),
+        people=("Anna Smith",),
+    )
+    vague = PictureMetadata(TakenTime(datetime(2019, 7, 1), "IPTC DateCreated", "month"), camera="iPhone 12", rating=2)
+    with Container(load_settings(data=library.data)) as container:
+        index, ids = container.index, [library.id_of(number) for number in range(1, 5)]
+        records, vectors = index.fetch(ids), index.vectors(ids)
+        jpeg, dated, _, torn = (records[i] for i in ids)
+        raw = replace(jpeg, key="scene-001.CR3", uri=jpeg.uri.replace(".jpg", ".CR3"), content_hash="f" * 64)
+        raw = replace(raw, id=point_id(raw.source, raw.key), pair=jpeg.key)
+        points = [
+            _point_of(replace(jpeg, pair=raw.key), told, vectors[jpeg.id]),
+            _point_of(raw, replace(told, texts=()), vectors[jpeg.id]),
+            _point_of(dated, vague, vectors[dated.id]),
+            _point_of(replace(torn, incomplete=0.62), NO_METADATA, vectors[torn.id]),
+        ]
+        index.upsert(points)
+
+
+def _point_of(record: ImageRecord, told: PictureMetadata, vector: Vector) -> Point:
+    record = replace(record, **metadata_fields(told))
+    return Point(CaptionTexts(record, (), record.caption, record.captioner).apply(), vector)
 
 
 def _write(path: Path, number: int) -> None:

@@ -84,7 +84,7 @@ def test_a_picture_is_shown_by_its_thumbnail_and_that_is_said(open_page: Opener,
 def test_facets_are_counted_and_narrow_down(open_page: Opener, laptop: Laptop) -> None:
     page = open_page(laptop.url)
     page.get_by_role("button", name="Narrow down").click()
-    expect(page.get_by_text("Words of the captions")).to_be_visible()
+    expect(page.get_by_role("heading", name="Words")).to_be_visible()
     expect(page.get_by_text("Shape", exact=True)).to_be_visible()
     page.goto(f"{laptop.url}/?must=red")
     assert all("red" in caption for caption in cards(page))

@@ -28,8 +28,6 @@ from core.domain.image import ImageRef
 from core.errors import (
     LibraryDamaged,
     LibraryError,
-    LibraryReadOnly,
-    LibraryRefused,
     ModelMismatch,
     ServerLibraryMissing,
 )
@@ -114,7 +112,8 @@ class QdrantIndex(IndexBase):
                 Advice("choose another name"),
             ) from error
         if migrate:
-            _add_payload_indexes(server, index.collection, found.payload_schema)
+            if found.payload_schema:  # qdrant-client's own memory tells of none
+                _add_payload_indexes(server, index.collection, found.payload_schema)
             index._word_migration.start(config)
         return index
 
@@ -212,5 +211,5 @@ def _add_payload_indexes(server: Server, collection: str, held: Container[str]) 
     """To a collection of an earlier version, if the key may write. The server builds them in the background."""
     try:
         _create_payload_indexes(server, collection, held, wait=False)
-    except (LibraryReadOnly, LibraryRefused):
-        _log.warning("%s lacks indexes of fields that filters ask by: who writes it next adds them", collection)
+    except LibraryError as error:
+        _log.warning("%s lacks indexes of fields that filters ask by, until it is opened again: %s", collection, error)

@@ -11,6 +11,7 @@ from PIL import Image
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.errors import BucketLensError, ImageUnreadable, InvalidQuery, LibraryMissing
 from core.ports.vector_index import IndexInfo
+from core.search.facets import FACETS
 from search_ui.commands.facets import facets
 from search_ui.commands.search import search
 from search_ui.commands.ui import ui
@@ -351,7 +352,7 @@ def test_facets_count_what_passes_the_filters(library: SmallLibrary, run: Search
         return CliRunner().invoke(facets, [*arguments, "--data", str(library.data)])
 
     found = json.loads(facets_of("--must", "red", "--json").stdout)["facets"]
-    assert list(found) == ["word", "source", "taken", "modified", "orientation"]
+    assert list(found) == list(FACETS)
     first = found["word"][0]
     total = json.loads(run("--must", "red", "--json").stdout)["total"]
     assert first == {"value": "red", "count": total} and total > 1

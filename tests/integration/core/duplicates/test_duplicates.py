@@ -301,3 +301,22 @@ def test_pictures_without_anything_to_tell_them_by_are_no_duplicates() -> None:
     index, thumbnails = _library(files)
     found = Duplicates(index, thumbnails.get, EVERYTHING)
     assert list(found.look()) and not list(found.groups())
+
+
+def test_a_raw_is_no_duplicate_of_its_jpeg() -> None:
+    index, thumbnails = MemoryIndex(IndexInfo("colours", "colours-1", 16)), MemoryThumbnails()
+    pairs = {"a.jpg": "a.nef", "a.nef": "a.jpg", "b.jpg": None, "b-changed.jpg": None}
+    for n, (key, pair) in enumerate(pairs.items(), 1):
+        image = draw(random_scene(SEED + (key[0] == "b")), 256)
+        decoded = decode(file_of(image, quality=90 - n), DecodeRequest(ENCODER.pixels, 448), ImageLimits())
+        made = record(
+            n, id=point_id("file:///p", key), source="file:///p", key=key, pair=pair, content_hash=f"{n:064x}"
+        )
+        assert decoded.pixels is not None and decoded.thumbnail is not None
+        thumbnails.put(made.id, decoded.thumbnail)
+        index.upsert([Point(made, ENCODER.encode_images(decoded.pixels[np.newaxis])[0])])
+    found = Duplicates(index, thumbnails.get, EVERYTHING)
+    list(found.look())
+    assert [{one.key for one in group.records} for group in found.groups()] == [{"b.jpg", "b-changed.jpg"}]
+    index.delete([point_id("file:///p", "b.jpg")])
+    assert list(found.groups()) == []

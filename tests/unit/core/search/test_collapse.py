@@ -13,7 +13,6 @@ from core.domain.ids import point_id
 from core.domain.image import ImageRecord, to_payload
 from core.domain.query import Query, TextTerm
 from core.ports.vector_index import IndexInfo, Point
-from core.search.collapse import is_raw_of_pair, pair_id
 from core.search.service import SearchService
 from tests.support.fakes import ColourEncoder, InlineDecoder, MemoryIndex
 from tests.support.made_up_images import record, vector
@@ -49,7 +48,7 @@ def shown(found: SearchService, query: Query) -> list[tuple[str, int, int]]:
     ],
 )
 def test_the_raw_of_a_pair_is_told_by_its_name(key: str, pair: str | None, is_raw: bool) -> None:
-    assert is_raw_of_pair(picture(1, key, "aa", pair)) == is_raw
+    assert picture(1, key, "aa", pair).is_raw_of_pair == is_raw
 
 
 def test_a_raw_and_its_jpeg_are_one_hit() -> None:
@@ -61,7 +60,7 @@ def test_a_raw_and_its_jpeg_are_one_hit() -> None:
         assert found.search(query).total == 3
         assert len(found.search(replace(query, fold=False)).hits) == 3
     one = found.search(Query(limit=1, sort="name")).hits[0]
-    assert (one.same_bytes, pair_id(one.record)) == (1, point_id(SOURCE, "a.cr3"))
+    assert (one.same_bytes, one.record.pair_id) == (1, point_id(SOURCE, "a.cr3"))
 
 
 def test_a_raw_whose_jpeg_does_not_pass_is_shown() -> None:
@@ -107,7 +106,7 @@ def test_hits_stand_for_all_that_is_found(records: list[ImageRecord], filter: Fi
     passing = {one.id: one for one in records if (INDEXED & filter).matches(to_payload(one))}
     groups: Counter[str] = Counter()
     for one in passing.values():
-        jpeg = passing.get(pair_id(one) or "") if is_raw_of_pair(one) else None
+        jpeg = passing.get(one.pair_id or "") if one.is_raw_of_pair else None
         groups[(jpeg or one).content_hash or ""] += 1
     result = found.search(query)
     assert {hit.record.content_hash: hit.copies for hit in result.hits} == groups

@@ -6,19 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.adapters.faiss_mirror import columns
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
 from core.adapters.faiss_mirror.manifest import read_manifest
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.postings import Words, write_words
+from core.domain.filtering.conditions import Between, Match, Missing, Named, Near, Phrase
+from core.domain.filtering.filters import Filter
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import lemmatize, query_weights, term_hash
 from core.text.bm25 import document_weights
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
 from tests.support.index_queries import best_words
-from tests.support.made_up_images import DIMENSION
+from tests.support.made_up_images import DIMENSION, point
 
 INFO = IndexInfo("colours", "colours-1", DIMENSION)
 
@@ -34,8 +37,8 @@ def library() -> MemoryIndex:
 def old(library: MemoryIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MirrorFolder:
     """As version 0.1 wrote it: dimensions of 32 bits, no pairs, other words, and nothing said of versions."""
     stale = MemoryIndex(INFO)
-    for point in points(60):
-        stale.upsert([point])
+    for made in points(60):
+        stale.upsert([made])
     for payload in stale._payloads.values():
         payload["words"] = [*payload["words"][1:], "stale"] if payload["words"] else []
     with monkeypatch.context() as patched:
@@ -96,3 +99,23 @@ def test_long_captions_of_many_rows_keep_their_weights(tmp_path: Path) -> None:
     assert held.count_worded(everything) == sum(bool(said) for said in texts)
     write_words(tmp_path, [(), ()])
     assert Words(tmp_path).count_worded(np.ones(2, bool)) == 0
+
+
+SINCE = {"camera", "lens", "rating", "incomplete", "latitude", "longitude", "keywords", "people", "pair", "file_texts"}
+
+
+def test_a_mirror_of_before_files_spoke_holds_nothing_of_what_they_say(tmp_path: Path) -> None:
+    source = MemoryIndex(INFO)
+    source.upsert([point(n, "a red car", camera="Canon", rating=3) for n in range(1, 4)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_FIELDS", {name: kind for name, kind in columns._FIELDS.items() if name not in SINCE})
+        build(source, MirrorFolder(tmp_path), "float32")
+    mirror = FaissMirror(tmp_path, threads=1)
+    lacking = [Named("camera", "canon"), Match("keywords", ("a",)), Between("rating", 0), Near(0, 0, 1000)]
+    assert [mirror.count(Filter(all=(one,))) for one in lacking] == [0, 0, 0, 0]
+    for name in SINCE - {"file_texts"}:
+        assert mirror.count(Filter(all=(Missing(name),))) == 3  # type: ignore[arg-type]
+    assert mirror.count(Filter(all=(Phrase("red car"),))) == 3
+    assert mirror.facet("camera") == mirror.facet("people") == []
+    assert mirror.scroll()[0].camera is None
+    mirror.close()

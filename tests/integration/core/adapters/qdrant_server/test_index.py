@@ -21,7 +21,7 @@ from core.adapters.qdrant_server.filters import FIELDS, FilterTranslator
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.adapters.qdrant_server.library import ServerLibrary, alias_to
 from core.adapters.qdrant_server.points import to_server_point
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing
+from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Named, Near
 from core.domain.filtering.filters import Filter
 from core.errors import (
     LibraryDamaged,
@@ -164,7 +164,8 @@ def test_what_is_asked_is_the_same_over_grpc() -> None:
         none=(Filter(),),
     )
     keys = {image_id(1): {"key": "1.jpg"}, image_id(2): {"key": "2"}}
-    made = FilterTranslator(lambda filter, fields: iter(keys.items()))(asked)
+    asked &= Filter(any=(Near(0, 180, 1000), Named("camera", "canon")))
+    made = FilterTranslator(lambda filter, fields: iter(keys.items()), lambda field: ["Canon", "Nikon"])(asked)
     assert made is not None
     there_and_back = GrpcToRest.convert_filter(RestToGrpc.convert_filter(made))
     assert _said(there_and_back) == _said(made)
