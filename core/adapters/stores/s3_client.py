@@ -51,9 +51,10 @@ class S3Client:
         self._client = _make_client(settings)
         events = self._client.meta.events
         for operation in ("ListObjectsV2", "ListObjectVersions"):
-            events.register_last(f"before-parse.s3.{operation}", _take_listing)
+            # "*" is heard before "s3", whose own handler makes a status 500 of everything that is no XML
+            events.register_first(f"before-parse.*.{operation}", _take_listing)
         for operation in ("GetObject", "HeadObject"):
-            events.register_last(f"before-parse.s3.{operation}", _take_headers)
+            events.register_first(f"before-parse.*.{operation}", _take_headers)
 
     def list_page(
         self, prefix: str, following: Mapping[str, str], *, limit: int | None = None, delimiter: str | None = None

@@ -65,6 +65,9 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
     """Parse the answer to ListObjectsV2 or, where `versioned`, to ListObjectVersions. Raises NoListing."""
     root = _parse_xml(body)
     expected = "ListVersionsResult" if versioned else "ListBucketResult"
+    if _name(root) == "Error":
+        code = next((child.text for child in root if _name(child) == "Code"), None)
+        raise NoListing(f"the error {code}", whole=False)
     if _name(root) != expected:
         raise NoListing(f"{_name(root)} instead of {expected}")
     told = {_name(child): child.text or "" for child in root if not len(child)}
