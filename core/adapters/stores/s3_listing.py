@@ -80,7 +80,7 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
     )
     following = {parameter: told[name] for parameter, name in names.items() if told.get(name)}
     if encoded and "KeyMarker" in following:
-        following["KeyMarker"] = unquote_plus(following["KeyMarker"])
+        following["KeyMarker"] = _decode_marker(root, following["KeyMarker"])
     prefixes = [part.text or "" for child in root if _name(child) == "CommonPrefixes" for part in child]
     truncated = told.get("IsTruncated", "true" if following else "").strip().lower() in ("true", "1")
     return ListingPage(
@@ -122,6 +122,14 @@ def parse_tag(told: str | None, size: int | None) -> str | None:
     text = (told or "").strip()
     bare = bare_tag(text).lower()
     return None if bare in _NO_TAGS or (bare == _EMPTY_DIGEST and size != 0) else text
+
+
+def _decode_marker(root: ElementTree.Element, marker: str) -> str:
+    """Decode a marker, unless it is the page's last key as it is: Ceph's gateway encodes keys and no markers."""
+    keys = [child.text or "" for element in root for child in element if _name(child) == "Key"]
+    return (
+        marker if keys and marker not in (keys[-1], "") and marker == unquote_plus(keys[-1]) else unquote_plus(marker)
+    )
 
 
 def _entries(root: ElementTree.Element, name: str, *, encoded: bool) -> Iterator[Entry | None]:
