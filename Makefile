@@ -3,8 +3,10 @@ PYTHON ?= python3
 PIP = .venv/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 RUN = .venv/bin/python -m
 
+GATEWAY = tests/support/servers/ceph-gateway
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit pytest soak check format docs reference bench demo-models clean
+.PHONY: help setup demo test unit pytest real-store soak check format docs reference bench demo-models clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,6 +25,12 @@ unit: .venv/installed-dev  ## the fast tests alone: half a minute on two cores
 
 pytest: .venv/installed-dev
 	$(RUN) pytest -m "not soak and not bench" --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+real-store: .venv/installed-dev  ## the contract of stores on a real one: Ceph's gateway, where it is installed
+	folder=$$(mktemp -d) && trap "$(GATEWAY) stop $$folder; rm -rf $$folder" EXIT && \
+		variables=$$($(GATEWAY) start $$folder) && eval "$$variables" && \
+		$(RUN) pytest tests/contract/test_image_store.py tests/integration/ingest/pipeline/test_ingest_odd_stores.py \
+		-k real $(ARGS)
 
 soak: .venv/installed-dev  ## the acceptance runs that take long
 	$(RUN) pytest -m soak $(ARGS)

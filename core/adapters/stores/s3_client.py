@@ -7,13 +7,16 @@ parser raises for a date or a number that is none, and for headers that we do no
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
+from botocore.session import get_session
 
 from core.adapters.stores.circuit_breaker import TransientError
 from core.adapters.stores.s3_errors import RequestContext, map_errors, map_misunderstanding, read_status
@@ -51,9 +54,10 @@ class S3Client:
         self._client = _make_client(settings)
         events = self._client.meta.events
         for operation in ("ListObjectsV2", "ListObjectVersions"):
-            events.register_last(f"before-parse.s3.{operation}", _take_listing)
+            # "*" is heard before "s3", whose own handler makes a status 500 of everything that is no XML
+            events.register_first(f"before-parse.*.{operation}", _take_listing)
         for operation in ("GetObject", "HeadObject"):
-            events.register_last(f"before-parse.s3.{operation}", _take_headers)
+            events.register_first(f"before-parse.*.{operation}", _take_headers)
 
     def list_page(
         self, prefix: str, following: Mapping[str, str], *, limit: int | None = None, delimiter: str | None = None
@@ -113,10 +117,14 @@ class S3Client:
 
 def _make_client(settings: Settings) -> Any:
     """Make the boto3 client. Raises InvalidSetting."""
-    for vendor in ("boto3", "botocore", "urllib3"):
-        logging.getLogger(vendor).setLevel(logging.WARNING)  # below, they print headers that hold credentials
+    for name in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # below, they print headers that hold credentials
     try:
-        session = boto3.Session(profile_name=settings.s3.profile, region_name=settings.s3.region)
+        vendor = get_session()
+        vendor.register_component("data_loader", _shared_loader(vendor.get_config_variable("data_path")))
+        session = boto3.Session(
+            botocore_session=vendor, profile_name=settings.s3.profile, region_name=settings.s3.region
+        )
         return session.client(
             "s3",
             endpoint_url=settings.s3.endpoint_url,
@@ -133,6 +141,12 @@ def _make_client(settings: Settings) -> Any:
         takes = f"what fits ~/.aws/config and the store ({type(error).__name__})"
         hint = Configure("see that {} is right too", ("s3_endpoint_url",))
         raise InvalidSetting("s3_profile", settings.s3.profile, takes, hint) from error
+
+
+@cache
+def _shared_loader(data_path: str | None) -> Any:
+    """Return the loader of botocore's descriptions of services, which every client would parse anew otherwise."""
+    return create_loader(data_path)
 
 
 def _take_listing(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:

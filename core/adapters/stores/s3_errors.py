@@ -79,7 +79,7 @@ def map_errors(request: RequestContext) -> Iterator[None]:
     except vendor.ClientError as error:
         raise _map_response(error, request) from error
     except RecursionError as error:  # botocore follows a redirection that leads to itself
-        raise _make_redirect_error(request, None, "") from error
+        raise _make_redirect_error(request, None, None) from error
     except (vendor.BotoCoreError, HTTPError, OSError) as error:
         raise _map_transport(error, request) from error
 
@@ -128,7 +128,7 @@ def _map_response(error: vendor.ClientError, request: RequestContext) -> Excepti
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if code in _REDIRECTED or status in (301, 302, 307, 308):
         region = details.get("Region") or headers.get("x-amz-bucket-region")
-        return _make_redirect_error(request, region, str(headers.get("location") or ""))
+        return _make_redirect_error(request, region, headers.get("location"))
     if code == "InvalidObjectState":
         return ImageWithheld(describe_archive(details.get("StorageClass"), details.get("AccessTier")))
     denied = code in _DENIED or status in (401, 403)
@@ -157,7 +157,7 @@ def _map_refused_listing(
         return StoreError(f"the versions of {request.source} cannot be listed: {words}", s3_hints.NO_VERSIONS)
     return StoreError(
         f"{request.source} cannot be listed: {words} ({request.endpoint})",
-        s3_hints.name_endpoint(request.endpoint, request.bucket, plain_http=status == 400),
+        s3_hints.name_endpoint(request.endpoint, request.bucket, plain_http=words.startswith("400")),
     )
 
 
@@ -167,13 +167,14 @@ def _quote(code: str, message: object) -> str:
     return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
 
 
-def _make_redirect_error(request: RequestContext, region: str | None, location: str) -> StoreError:
-    if request.endpoint.startswith("http://") and location.startswith("https://"):
+def _make_redirect_error(request: RequestContext, region: str | None, location: str | None) -> StoreError:
+    plain_http = request.endpoint.startswith("http://")
+    if plain_http and (location or "").startswith("https://"):
         return StoreError(f"{request.source}: {request.endpoint} leads on to https", s3_hints.HTTPS)
     where = f"the region {region}" if region else "another region"
     return StoreError(
         f"{request.source} is in {where} or at another address",
-        Configure("set {} or {} to where it is", ("s3_region", "s3_endpoint_url")),
+        s3_hints.ELSEWHERE_OR_HTTPS if plain_http and not region else s3_hints.ELSEWHERE,
     )
 
 

@@ -24,6 +24,10 @@ NAME_IN_CERTIFICATE = Configure(
 )
 HTTPS = Configure("give {} with https://", ("s3_endpoint_url",))
 HTTP = Configure("give {} with http://, or with the port that speaks https", ("s3_endpoint_url",))
+ELSEWHERE = Configure("set {} or {} to where it is", ("s3_region", "s3_endpoint_url"))
+ELSEWHERE_OR_HTTPS = Configure(
+    "set {} or {} to where it is, with https:// if it takes that alone", ("s3_region", "s3_endpoint_url")
+)
 REGION = Configure("set {} to the region of the bucket", ("s3_region",))
 
 _ENDPOINT = Configure("see that {} is that of an S3 store, not of its console or web page", ("s3_endpoint_url",))

@@ -65,6 +65,9 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
     """Parse the answer to ListObjectsV2 or, where `versioned`, to ListObjectVersions. Raises NoListing."""
     root = _parse_xml(body)
     expected = "ListVersionsResult" if versioned else "ListBucketResult"
+    if _name(root) == "Error":
+        code = next((child.text for child in root if _name(child) == "Code"), None)
+        raise NoListing(f"the error {code}", whole=False)
     if _name(root) != expected:
         raise NoListing(f"{_name(root)} instead of {expected}")
     told = {_name(child): child.text or "" for child in root if not len(child)}
@@ -77,7 +80,7 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
     )
     following = {parameter: told[name] for parameter, name in names.items() if told.get(name)}
     if encoded and "KeyMarker" in following:
-        following["KeyMarker"] = unquote_plus(following["KeyMarker"])
+        following["KeyMarker"] = _decode_marker(root, following["KeyMarker"])
     prefixes = [part.text or "" for child in root if _name(child) == "CommonPrefixes" for part in child]
     truncated = told.get("IsTruncated", "true" if following else "").strip().lower() in ("true", "1")
     return ListingPage(
@@ -119,6 +122,14 @@ def parse_tag(told: str | None, size: int | None) -> str | None:
     text = (told or "").strip()
     bare = bare_tag(text).lower()
     return None if bare in _NO_TAGS or (bare == _EMPTY_DIGEST and size != 0) else text
+
+
+def _decode_marker(root: ElementTree.Element, marker: str) -> str:
+    """Decode a marker, unless it is the page's last key as it is: Ceph's gateway encodes keys and no markers."""
+    keys = [child.text or "" for element in root for child in element if _name(child) == "Key"]
+    return (
+        marker if keys and marker not in (keys[-1], "") and marker == unquote_plus(keys[-1]) else unquote_plus(marker)
+    )
 
 
 def _entries(root: ElementTree.Element, name: str, *, encoded: bool) -> Iterator[Entry | None]:

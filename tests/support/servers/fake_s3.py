@@ -275,7 +275,7 @@ def _next_page(quirks: Quirks, start: int, end: int, total: int) -> str:
         "same": "again-0",
         "cycle": f"{'ab'[start % 2]}-{1 - start % 2}",
         "none": "",
-        "endless": f"{next(_random)}-{total}",
+        "endless": f"{next(_random)}-0",
     }[quirks.tokens]
     if quirks.tokens == "right" and end >= total:
         return "<IsTruncated>false</IsTruncated>"

@@ -2,9 +2,12 @@
 
 import gzip
 import io
+import os
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from PIL import Image
@@ -12,18 +15,26 @@ from PIL import Image
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.stores.s3 import S3Store
 from core.domain.filtering.filters import FAILED
+from core.domain.image import ImageRef
 from core.imaging.decoder import ImageLimits
 from core.ports.image_store import ImageStore
 from core.settings import load_settings
 from tests.integration.ingest.pipeline.test_ingest import World
+from tests.support.servers import real_store
 from tests.support.servers.fake_s3 import SPELLINGS, TIMES, FakeS3, Quirks, StoredObject, fake_s3
 from tests.support.servers.s3_server import ENVIRONMENT
 
 
 @pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
+def credentials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "real_credentials" not in request.fixturenames:
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def real_credentials() -> None:
+    """Those of the environment stay."""
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +100,19 @@ def test_one_odd_object_costs_nothing_and_is_read_once(decoder: DecodeWorkers) -
         for n, (name, quirks) in enumerate(OF_ONE_OBJECT.items())
     }
     objects["nothing is told.png"] = StoredObject(picture("red", 19), quirks=Quirks(**NOTHING_TOLD))  # type: ignore[arg-type]
-    count = len(objects)
-    assert count > 80
+    total = len(objects)
+    assert total > 80
     with fake_s3(objects) as fake:
         world = FakeWorld(decoder, fake)
-        assert world.run() == (count, 0, 0, 0, 0, []) and not world.report.notices
+        assert world.run() == (total, 0, 0, 0, 0, []) and not world.report.notices
         fake.gets()
-        assert world.run() == (0, 0, count, 0, 0, []) and not world.report.notices
+        assert world.run() == (0, 0, total, 0, 0, []) and not world.report.notices
         assert fake.gets() == []
         for key, old in objects.items():
             later = old.modified_at.replace(hour=13)
             fake.objects[key] = replace(old, data=picture("blue", 200 + len(key)), modified_at=later)
         del fake.objects["as Amazon.png"]
-        assert world.run() == (0, count - 2, 1, 1, 0, [])  # of one object nothing tells that it has changed
+        assert world.run() == (0, total - 2, 1, 1, 0, [])  # of one object nothing tells that it has changed
         assert "nothing is told.png" not in fake.gets()
 
 
@@ -250,3 +261,29 @@ def test_a_source_that_is_one_object_is_told_so(decoder: DecodeWorkers) -> None:
         *_, problems = world.run("s3://bucket/in/a.png")
         assert "s3://bucket/in/a.png: is one object" in problems[0] and "such as s3://bucket/in/" in problems[0]
         assert world.report.exit_code == 1
+
+
+@real_store.MAY_BE_KILLED
+@pytest.mark.parametrize("fault", ["kill", "hang"])
+def test_a_real_store_that_dies_in_the_middle_of_a_run_is_waited_for(
+    decoder: DecodeWorkers, fault: str, real_credentials: None
+) -> None:
+    s3 = real_store.client(os.environ[real_store.URL])
+    with real_store.own_bucket(s3) as bucket:
+        for n in range(60):
+            s3.put_object(Bucket=bucket, Key=f"{n}.png", Body=picture("red", 20 + n))
+        fake = FakeS3({}, endpoint=os.environ[real_store.URL])
+        world = FakeWorld(decoder, fake, s3_patience=60.0)
+        reads = count(1)
+
+        class Dying(S3Store):
+            def read(self, ref: ImageRef) -> bytes:
+                if next(reads) == 10:
+                    real_store.control(fault)
+                    threading.Timer(2.0, real_store.control, ("back",)).start()
+                return super().read(ref)
+
+        settings = load_settings(s3_endpoint_url=fake.endpoint, **world.settings)
+        report = world.ingest(Dying(f"s3://{bucket}", settings), captions=False)
+        assert (report.added, report.failed, report.problems) == (60, 0, [])
+        assert world.run(f"s3://{bucket}") == (0, 0, 60, 0, 0, [])
