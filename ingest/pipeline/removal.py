@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
-from core.domain.file_rules import is_hidden, is_rubbish
+from core.domain.file_rules import is_left_out
 from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
@@ -94,8 +94,8 @@ def is_inside(source: str, other: str) -> bool:
     if source == other or not source.startswith(base):
         return False
     below = source.removeprefix(base).rstrip("/")
-    folders = (unquote_to_bytes(below) if source.startswith("file:") else below.encode()).split(b"/")
-    return not any(is_hidden(folder) or is_rubbish(folder) for folder in folders)
+    decode = unquote_to_bytes if source.startswith("file:") else str.encode
+    return not is_left_out(decode(below).split(b"/"), decode(base.rstrip("/").rpartition("/")[2]))
 
 
 def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:

@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
@@ -16,9 +16,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
+from core.adapters.stores.exclusion import Exclusion
 from core.adapters.stores.s3_errors import RequestContext, map_errors, read_status
-from core.domain.file_rules import is_hidden, is_rubbish, no_picture
+from core.adapters.stores.sidecar_matcher import Listed, match_companions
+from core.domain.file_rules import is_hidden, is_left_out, no_picture
 from core.domain.image import ImageRef
+from core.domain.sidecars import MAX_SIDECAR_BYTES, bare_etag
 from core.errors import (
     ImageChanged,
     ImageGone,
@@ -29,6 +32,7 @@ from core.errors import (
     StoreError,
 )
 from core.errors.hints import Configure
+from core.ports.image_store import EXCLUDED
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -56,8 +60,11 @@ class S3Store:
     names and rubbish are recognised below the prefix. Archived objects are listed as withheld.
     """
 
-    def __init__(self, source: str, settings: Settings) -> None:
-        """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting."""
+    def __init__(self, source: str, settings: Settings, patterns: Sequence[str] = ()) -> None:
+        """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting.
+
+        `patterns` say what a person wants left out (core.adapters.stores.exclusion).
+        """
         self.source = source_name(source)
         bucket, _, prefix = self.source.partition("://")[2].partition("/")
         self.readers = settings.s3.readers
@@ -65,6 +72,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._settings = settings
+        self._exclusion = Exclusion(patterns)
         self._request = RequestContext(self.source, bucket, _describe_endpoint(settings.s3.endpoint_url))
         self._payer = {"RequestPayer": "requester"} if settings.s3.requester_pays else {}
         self._list_breaker = CircuitBreaker(self._request.endpoint, settings.s3.patience)
@@ -76,6 +84,9 @@ class S3Store:
         Raises StoreError where the listing cannot be completed.
         """
         self.ignored.clear()
+        yield from match_companions(self._list_entries(), self._pass_over)
+
+    def _list_entries(self) -> Iterator[Listed]:
         following: dict[str, str] = {}
         while True:
             try:
@@ -83,8 +94,8 @@ class S3Store:
             except TransientError as error:
                 raise StoreError(f"{self.source} could not be listed whole: {error}") from error
             for entry in page.entries:
-                if (ref := self._to_ref(entry)) is not None:
-                    yield ref
+                if self._belongs(entry):
+                    yield Listed(entry["Key"], entry["ETag"], self._to_ref(entry))
             if not page.following:
                 return
             if page.following == following:
@@ -98,10 +109,18 @@ class S3Store:
         """
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
+        ref = replace(ref, etag=bare_etag(ref.etag))
         if ref.bytes > self._settings.decode.max_bytes:
             raise ImageTooLarge(f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}")
         try:
             return self._read_breaker.call(ref.key, partial(self._get, ref))
+        except TransientError as error:
+            raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
+
+    def read_sidecar(self, ref: ImageRef, key: str) -> bytes:
+        """Read an object beside the image. Raises ImageGone, ImageTooLarge, ImageUnavailable or another StoreError."""
+        try:
+            return self._read_breaker.call(key, partial(self._get_sidecar, key))
         except TransientError as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
 
@@ -159,17 +178,28 @@ class S3Store:
             raise StoreError(f"{self.source} could not be listed whole: the store does not say where it goes on")
         return _Page(entries, after if found.get("IsTruncated") else {})
 
+    def _belongs(self, entry: dict[str, Any]) -> bool:
+        """Tell whether an object is of this source: no folder marker, not hidden, not left out by patterns."""
+        key = entry["Key"]
+        if key.endswith("/") and not int(entry["Size"]):
+            return False
+        path = key.removeprefix(self._prefix)
+        *folders, name = path.encode().split(b"/")
+        if is_hidden(name) or is_left_out(folders, self._prefix.encode().rstrip(b"/").rpartition(b"/")[2]):
+            return False
+        if self._exclusion.excludes(path):
+            self.ignored[EXCLUDED] += no_picture(name) is None
+            return False
+        return True
+
+    def _pass_over(self, listed: Listed) -> None:
+        reason = no_picture(listed.key.rpartition("/")[2].encode())
+        self.ignored[str(reason)] += 1
+        _log.info("ignored %s: %s", listed.key, reason)
+
     def _to_ref(self, entry: dict[str, Any]) -> ImageRef | None:
         key, size = entry["Key"], int(entry["Size"])
-        if not size and key.endswith("/"):
-            return None
-        *folders, name = key.removeprefix(self._prefix).encode().split(b"/")
-        if is_hidden(name) or any(is_hidden(folder) or is_rubbish(folder) for folder in folders):
-            return None
-        reason = no_picture(name)
-        if reason is not None:
-            self.ignored[reason] += 1
-            _log.info("ignored %s: %s", key, reason)
+        if no_picture(key.rpartition("/")[2].encode()) is not None:
             return None
         etag, version = entry["ETag"], entry.get("VersionId")
         return ImageRef(
@@ -209,6 +239,15 @@ class S3Store:
         if len(data) != size:
             raise TransientError(f"the body was cut at {len(data):,} of {size:,} bytes", service_wide=False)
         return bytes(data)
+
+    def _get_sidecar(self, key: str) -> bytes:
+        with map_errors(RequestContext(self.source, self._bucket, self._request.endpoint, key)):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, **self._payer)
+            with closing(answer["Body"]) as body:
+                data: bytes = body.read(MAX_SIDECAR_BYTES + 1)
+        if len(data) > MAX_SIDECAR_BYTES:
+            raise ImageTooLarge(f"over the limit of {MAX_SIDECAR_BYTES:,} bytes")
+        return data
 
     def _describe_current(self, ref: ImageRef, answer: dict[str, Any]) -> ImageRef:
         """Return the reference of the object that the response describes."""
