@@ -27,9 +27,7 @@ _PICTURE_SUFFIXES = (
         .mp4 .mov .m4v .mp .3gp""".split()
     )
 )
-_PIXEL_PAIR = re.compile(
-    r"\.raw-0\d\.(?:(?:mp\.)?cover|original)$", re.IGNORECASE
-)  # of Pixel phones
+_PIXEL_PAIR = re.compile(r"\.raw-0\d\.(?:(?:mp\.)?cover|original)$", re.IGNORECASE)  # of Pixel phones
 
 _TAKEOUT_TAIL = "supplemental-metadata"
 _TAKEOUT_LENGTH = 46  # what Takeout leaves of a name before ".json"

@@ -13,11 +13,13 @@ Name = Literal[
     # settings
     "captioner",
     "data",
+    "exclude",
     "list_allow_private",
     "model",
     "qdrant_api_key",
     "qdrant_read_api_key",
     "qdrant_url",
+    "recheck",
     "s3_anonymous",
     "s3_endpoint_url",
     "s3_profile",

@@ -69,6 +69,7 @@ class Runner:
             caption_all=caption_all,
             retry_failed=retry_failed,
             confirm_deletes=confirm_deletes,
+            recheck=settings.recheck,
         )
 
     @property

@@ -55,6 +55,27 @@ def _build_reencoded_point(step: Step, decoded: Decoded, vector: Vector, index: 
     return Point(replace(record, caption_score=score), vector, caption)
 
 
+def build_refreshed_point(known: ImageRecord, metadata: PictureMetadata, index: VectorIndex, encoder: Encoder) -> Point:
+    """Make the point of an indexed image of which other metadata was read: no picture is encoded.
+
+    Its vectors and captions stay.
+    """
+    record = replace(known, **metadata_fields(metadata))
+    return build_kept_point(replace(record, words=analyse(*record.texts)), index)
+
+
+def build_kept_point(record: ImageRecord, index: VectorIndex) -> Point:
+    """Make the point of an image that is on record already, with the vectors that it has."""
+    image = retry_while_busy(index.vectors, [record.id]).get(record.id)
+    caption = retry_while_busy(index.vectors, [record.id], "caption").get(record.id)
+    return Point(record, image, caption)
+
+
+def has_other_metadata(record: ImageRecord, metadata: PictureMetadata) -> bool:
+    """Whether a picture says something else of itself now than what is on record."""
+    return any(getattr(record, name) != value for name, value in metadata_fields(metadata).items())
+
+
 def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
     """Make the point of an image whose vector was imported, and that is now read for the first time.
 

@@ -32,6 +32,7 @@ class Options:
 
     `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
+    `recheck`: every image is read again, and only those that changed are encoded.
     """
 
     batch_size: int = 32
@@ -41,6 +42,7 @@ class Options:
     caption_all: bool = False
     retry_failed: bool = False
     confirm_deletes: bool = False
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from core.adapters.stores.exclusion import Exclusion
+from core.adapters.stores.listing.exclusion import Exclusion
 from core.adapters.stores.local_files import (
     BROKEN_LINK,
     LocalFile,

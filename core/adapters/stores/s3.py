@@ -16,9 +16,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
-from core.adapters.stores.exclusion import Exclusion
+from core.adapters.stores.listing.exclusion import Exclusion
+from core.adapters.stores.listing.sidecar_matcher import Listed, match_companions
 from core.adapters.stores.s3_errors import RequestContext, map_errors, read_status
-from core.adapters.stores.sidecar_matcher import Listed, match_companions
 from core.domain.file_rules import is_hidden, is_left_out, no_picture
 from core.domain.image import ImageRef
 from core.domain.sidecars import MAX_SIDECAR_BYTES, bare_etag
@@ -63,7 +63,7 @@ class S3Store:
     def __init__(self, source: str, settings: Settings, patterns: Sequence[str] = ()) -> None:
         """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting.
 
-        `patterns` say what a person wants left out (core.adapters.stores.exclusion).
+        `patterns` say what a person wants left out (core.adapters.stores.listing.exclusion).
         """
         self.source = source_name(source)
         bucket, _, prefix = self.source.partition("://")[2].partition("/")
