@@ -27,25 +27,37 @@ class Exclusion:
         for pattern in patterns:
             if problem := _find_problem(pattern, root.rstrip("/")):
                 raise InvalidSetting("exclude", pattern, _TAKES, Advice(problem))
-        self._spec = GitIgnoreSpec.from_lines(patterns) if patterns else None
+        compiled = GitIgnoreSpec.from_lines(patterns).patterns
+        self._rules = [(bool(rule.include), rule.regex) for rule in reversed(compiled) if rule.regex is not None]
         self._folder_is_excluded = lru_cache(_FOLDERS_REMEMBERED)(self._match_folder)
 
     def __bool__(self) -> bool:
-        return self._spec is not None
+        return bool(self._rules)
 
     def excludes_folder(self, path: str) -> bool:
         """Tell whether a folder, or one that it lies in, is left out. "" is the source itself."""
-        return bool(path) and self._spec is not None and self._folder_is_excluded(path.rstrip("/"))
+        return bool(path and self._rules) and self._folder_is_excluded(path.rstrip("/"))
 
     def excludes(self, path: str) -> bool:
         """Tell whether a file, or a folder that it lies in, is left out."""
-        if self._spec is None:
-            return False
-        return self.excludes_folder(path.rpartition("/")[0]) or self._spec.match_file(path)
+        return bool(self._rules) and (self.excludes_folder(path.rpartition("/")[0]) or self._match(path))
 
     def _match_folder(self, path: str) -> bool:
-        assert self._spec is not None
-        return self.excludes_folder(path.rpartition("/")[0]) or self._spec.match_file(f"{path}/")
+        return self.excludes_folder(path.rpartition("/")[0]) or self._match(f"{path}/")
+
+    def _match(self, path: str) -> bool:
+        """Match a path alone, that of a folder with "/" behind it, by the last rule that fits all of it.
+
+        GitIgnoreSpec.match_file looks at all folders above a path at once, in which `!*/` does not count as in git.
+        """
+        is_folder = path.endswith("/")
+        for include, regex in self._rules:
+            for found in regex.finditer(path):
+                whole = found.end() == len(path)
+                # a rule fits the folder at whose "/" its group ends, or without that group what lies below its end
+                if whole if found.lastgroup is not None else not (is_folder and whole):
+                    return include
+        return False
 
 
 def _find_problem(pattern: str, root: str) -> str | None:
