@@ -4,9 +4,11 @@ import pytest
 
 from core.domain.file_rules import is_left_out, no_picture
 
-PICTURES = """a.jpg A.JPG b.jpeg c.png d.heic e.HIF f.tif g.cr2 h.CR3 i.dng j.nef k.webp l.avif m.jxl n.jp2 o.ico p.ppm q.tga
+PICTURES = """a.jpg A.JPG b.jpeg c.png d.heic e.HIF f.tif g.cr2 h.CR3 i.dng j.nef k.webp l.avif m.jxl n.jp2 o.ico p.ppm
+    q.tga
     r.insp s.mpo t.gpr u.psd v.MP.jpg photo IMG.jpg_original a.unknown""".split()
-OTHERS = """a.mp a.lrv a.insv a.360 a.srt a.gpx a.kml a.kmz a.fit a.tcx a.xmp a.pp3 a.dop a.cos a.on1 a.icc a.icm a.vcf a.ics
+OTHERS = """a.mp a.lrv a.insv a.360 a.srt a.gpx a.kml a.kmz a.fit a.tcx a.xmp a.pp3 a.dop a.cos a.on1 a.icc a.icm a.vcf
+    a.ics
     a.eml a.jpg.crdownload a.jpg.part a.partial a.download a.tmp a.opdownload a.!ut a.aria2 a.torrent a.thm a.ctg a.ind
     a.ithmb a.lrcat a.lrcat-data a.lrprev a.cocatalogdb digikam4.db Picasa.ini ZbThumbnail.info a.svg a.svgz a.pdf a.ai
     a.eps a.mp4 a.MOV a.zip a.exe a.ttf a.docx a.jpg~ ~$a.docx a.AAE a.bak Thumbs.db desktop.ini""".split()
