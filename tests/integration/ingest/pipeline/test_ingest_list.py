@@ -139,6 +139,14 @@ def test_what_is_dead_is_on_record_with_its_reason(world: ListWorld) -> None:
     assert retried.failed == 1 and retried.skipped == 3 + len(rows)  # who refused may be back by now
 
 
+def test_patterns_leave_out_by_host_and_path(world: ListWorld) -> None:
+    world.write(*world.fill(3))
+    host = world.web.url.partition("://")[2]
+    store = ListStore(f"list:{world.path}", load_settings(list_allow_private=True), ["1.png", f"/{host}/2.*"])
+    report = world.ingest(store)
+    assert (report.added, report.excluded) == (1, 2) and world.record("/0.png")
+
+
 def test_a_dead_link_costs_nothing_that_is_indexed(world: ListWorld) -> None:
     world.write(*world.fill(3))
     world.run()
