@@ -14,10 +14,10 @@ from PIL import Image
 
 from core.adapters.stores.folder import FolderStore
 from core.domain.filtering.filters import FAILED
-from core.domain.image import ImageRecord
+from core.domain.image import ImageRecord, ImageRef
 from core.domain.metadata import FileText, PictureMetadata
 from core.domain.vectors import Matrix
-from core.errors import ImageUnreadable
+from core.errors import ImageUnavailable, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import IndexInfo, Point
@@ -298,3 +298,23 @@ def test_an_excluded_folder_that_cannot_be_listed_does_no_harm(world: World) -> 
         assert world.run("closed/", "loop").problems == []
     finally:
         inner.chmod(0o700)
+
+
+class Withholding(FolderStore):
+    """A store that cannot deliver sidecars for now."""
+
+    def read_sidecar(self, ref: ImageRef, key: str) -> bytes:
+        raise ImageUnavailable("the store is away")
+
+
+def test_a_sidecar_that_could_not_be_read_for_now_is_tried_again(world: World) -> None:
+    world.picture("a.jpg")
+    world.write("a.xmp", "a harbour")
+    report = Report()
+    for _ in run_ingest(world.context(), [Withholding(world.folder, max_bytes=2**20)], report):
+        pass
+    assert (report.added, report.exit_code) == (1, 0) and "a.xmp: the store is away" in report.notices[-1]
+    assert world.record("a.jpg").file_texts == ()
+    report = world.run()
+    assert report.updated == 1 and [text.text for text in world.record("a.jpg").file_texts] == ["a harbour"]
+    assert world.run().skipped == 1
