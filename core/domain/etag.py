@@ -5,9 +5,11 @@ store tells none, time and size stand in for it.
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.domain.image import UNREAD_ETAG, UNTOLD_ETAG, ImageRecord, ImageRef
+from core.domain.sidecars import bare_etag, sidecars_of
 
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """What a reference has for a time of modification that its store does not tell."""
@@ -61,11 +63,17 @@ def is_by_time(etag: str) -> bool:
 
 
 def is_same_version(listed: ImageRef, known: ImageRef | ImageRecord) -> bool:
+    """Whether an image that is listed, and the files beside it, are those that are known already, by their etags."""
+    return sidecars_of(listed.etag) == sidecars_of(known.etag) and is_same_file(listed, known)
+
+
+def is_same_file(listed: ImageRef, known: ImageRef | ImageRecord) -> bool:
     """Whether an image that is listed has the bytes of the one that is known already, by their etags.
 
     Where one of the two goes by time and size, so does the comparison. So nothing is read again because a store, or a
     setting, goes from one kind to the other.
     """
+    listed, known = replace(listed, etag=bare_etag(listed.etag)), replace(known, etag=bare_etag(known.etag))
     if listed.etag == known.etag:
         return True
     if known.etag in ("", UNREAD_ETAG):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timezone
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from core.domain.ids import point_id
 from core.domain.metadata import FileText, Precision
@@ -41,6 +42,13 @@ class ImageRef:
     again: bool = False
     sidecars: tuple[str, ...] = ()
     pair: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of its file: the last part of the key, or of the path of its web address."""
+        if self.uri.startswith(("http://", "https://")):
+            return unquote(urlsplit(self.uri).path.rstrip("/").rsplit("/", 1)[-1])
+        return self.key.rstrip("/").rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ class ImageStore(Protocol):
         ...
 
 
+EXCLUDED = "excluded by your patterns"
+"""The reason under which a Selective store counts the pictures that a person's patterns leave out."""
+
+
 @runtime_checkable
 class Selective(Protocol):
     """A store that skips what is plainly no image; `ignored` counts the last listing's skipped files by reason."""
@@ -41,6 +45,15 @@ class Remarking(Protocol):
     """A store that has something to say of its last listing beside the images: `remarks`, a sentence each."""
 
     remarks: Sequence[str]
+
+
+@runtime_checkable
+class Accompanied(Protocol):
+    """A store whose listing tells of the files beside an image: its sidecars."""
+
+    def read_sidecar(self, ref: ImageRef, key: str) -> bytes:
+        """Read one of the image's sidecars, at most MAX_SIDECAR_BYTES (core.domain.sidecars). Raises as `read` does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,7 @@ class Watchable(Protocol):
     def look_up(self, paths: Iterable[bytes]) -> Iterator[tuple[str, ImageRef | None]]:
         """Yield key and image of what is at these absolute paths now; None for a key that is no image.
 
-        A folder stands for everything below it. Raises StoreError where a path cannot be read.
+        A folder stands for everything below it, and a sidecar for its pictures; with a picture comes its pair.
+        Pictures whose own paths were given are to be read `again`. Raises StoreError where a path cannot be read.
         """
         ...

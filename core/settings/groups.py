@@ -24,6 +24,9 @@ class SourceSetting(SettingsGroup):
 
     path: str = Field(min_length=1, description="folder, s3://BUCKET/PREFIX, or list:FILE")
     captions: tuple[str, ...] = Field(default=(), description="files of captions that people wrote of its images")
+    exclude: tuple[str, ...] = Field(
+        default=(), description="patterns of what is left out of it, by gitignore's rules, beside those of all sources"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -148,9 +151,6 @@ class UrlListSettings(SettingsGroup):
     """Sources that are lists of web addresses, `list:FILE`."""
 
     allow_private: bool = Field(default=False, description="let lists lead to loopback and private networks")
-    recheck: bool = Field(
-        default=False, description="ask for every picture of a list again, and fetch those that changed"
-    )
     readers: int = Field(default=16, ge=1, le=256, description="pictures fetched at once")
     per_host: int = Field(default=4, ge=1, le=256, description="pictures fetched at once from one host")
     redirects: int = Field(default=5, ge=0, le=20, description="redirections followed for one picture")

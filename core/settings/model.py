@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     sources: tuple[SourceSetting, ...] = Field(
         (), description="what `bucketlens ingest` reads when no SOURCE is given; each a string or a table"
     )
+    exclude: tuple[str, ...] = Field(
+        (), description="patterns of what is left out of every source, by gitignore's rules, such as *.gif or raw/"
+    )
+    recheck: bool = Field(
+        False, description="read every picture of a source again at each run, and encode those that changed"
+    )
     data: Path = Field(Path("data"), description="folder of the library, which holds everything that is written")
     index_wait: float = Field(
         2.0, ge=0, description="longest wait for a library in the data folder that another process writes, in seconds"

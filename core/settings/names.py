@@ -19,6 +19,7 @@ RENAMED = {
     "image_weight": "ranking_image_weight",
     "caption_weight": "ranking_caption_weight",
     "words_weight": "ranking_words_weight",
+    "list_recheck": "recheck",
 }
 
 
@@ -80,10 +81,17 @@ def nest(
             flat[key] = value
         else:
             nested[key] = dict(value) if isinstance(value, Mapping) else value
+    for old in RENAMED:
+        table, _, field = old.partition("_")
+        if isinstance(nested.get(table), dict) and field in nested[table] and old not in names:
+            flat.setdefault(old, nested[table].pop(field))  # a setting that has left its group
     for key in sorted(flat, key=lambda key: key in RENAMED):
         name = names[RENAMED.get(key, key)]
         on_flat(key, name)
-        group = nested.setdefault(name.group or key, {})
+        if name.group is None:
+            nested.setdefault(name.field, flat[key])
+            continue
+        group = nested.setdefault(name.group, {})
         if isinstance(group, dict):
             group.setdefault(name.field, flat[key])
     return nested

@@ -37,8 +37,9 @@ class EnvironmentSource(PydanticBaseSettingsSource):
             for keyword in (*keywords, *RENAMED)
             if environment_name(keyword) in variables
         }
-        if "sources" in given:
-            given["sources"] = _parse_json("sources", given["sources"])
+        for keyword in ("sources", "exclude"):
+            if keyword in given:
+                given[keyword] = _parse_json(keyword, given[keyword])
         return nest(self.settings_cls, given, _warn_renamed_variable)
 
 
@@ -54,7 +55,8 @@ def _parse_json(keyword: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise InvalidSetting(environment_name(keyword), text, 'JSON, such as ["/pictures"]') from error
+        example = '["*.gif", "raw/"]' if keyword == "exclude" else '["/pictures"]'
+        raise InvalidSetting(environment_name(keyword), text, f"JSON, such as {example}") from error
 
 
 def _warn_renamed_variable(keyword: str, name: SettingName) -> None:
@@ -63,4 +65,7 @@ def _warn_renamed_variable(keyword: str, name: SettingName) -> None:
 
 
 def _warn_flat_key(key: str, name: SettingName) -> None:
-    warn_deprecated(f"{key} of bucketlens.toml", f"{name.field} in the table [{name.group}]")
+    if name.group is None:
+        warn_deprecated(f"{key.replace('_', '.', 1)} of bucketlens.toml", f"{name.field}, above all tables")
+    else:
+        warn_deprecated(f"{key} of bucketlens.toml", f"{name.field} in the table [{name.group}]")

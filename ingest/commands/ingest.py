@@ -14,7 +14,7 @@ from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish, note, print_error, print_result
 from core.errors import BucketLensError, LibraryMissing, UsageError
 from core.text.sanitize import printable
-from ingest.commands.options import captioner_options, store_options
+from ingest.commands.options import captioner_options, exclude_option, store_options
 from ingest.jobs.dry_run import DryRun, dry_run
 from ingest.jobs.runner import Runner
 from ingest.pipeline.interrupts import Signals
@@ -37,14 +37,14 @@ from ingest.telemetry.report import Report
 @click.option("--no-captions", is_flag=True, help="Caption no image, only make them searchable.")
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
 @click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")
-@store_options
+@exclude_option
 @click.option(
     "--recheck",
-    "list_recheck",
     is_flag=True,
     default=None,
-    help="Ask for every picture of a list again, and fetch those that changed.",
+    help="Read every picture again, also where nothing says that it changed.",
 )
+@store_options
 @click.option("--every", metavar="TIME", help="Go on, with a run every 30s, 15m, 2h or 1d.")
 @click.option("--cron", metavar="FIELDS", help='Go on, with a run at these times: "0 3 * * *" is every night at three.')
 @click.option("--watch", is_flag=True, help="Go on, and follow what changes in folders within seconds.")
@@ -217,7 +217,8 @@ def _dry_run(
         index = container.index
     except LibraryMissing:
         index = None
-    done = dry_run(stores, index, retry_failed=retry_failed, confirm_deletes=confirm_deletes)
+    recheck = container.settings.recheck
+    done = dry_run(stores, index, retry_failed=retry_failed, recheck=recheck, confirm_deletes=confirm_deletes)
     done = replace(done, notices=(*notices, *done.notices))
     if not as_json:
         print_table(done)
@@ -239,3 +240,5 @@ def _first_keys(done: DryRun) -> Iterator[str]:
                 yield from (f"  {printable(key)}" for key in keys)
                 more = plan.counts[kind] - len(keys)
                 yield f"  … {more:,} more" if more else ""
+        if plan.excluded:
+            yield f"{plan.excluded:,} of {printable(plan.source)} excluded by your patterns"

@@ -1,8 +1,14 @@
 """Options that the commands which read sources share."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 from core.commands.options import add_options
+from core.settings import load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _STORE = (
     click.option(
@@ -60,6 +66,23 @@ _CAPTIONER = (
     ),
     click.option("--caption-all", is_flag=True, help="Caption those images too that people have captioned."),
 )
+
+
+def exclude_option(command: F) -> F:
+    """Add --exclude, whose patterns come beside those of the settings."""
+    return click.option(
+        "--exclude",
+        multiple=True,
+        metavar="PATTERN",
+        callback=_add_to_settings,
+        help="Leave out what fits, by gitignore's rules: *.gif, raw/, /2019/private/. Repeatable.",
+    )(command)
+
+
+def _add_to_settings(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> object:
+    """Return the patterns of the settings and those that were given; None where none were."""
+    return (*load_settings().exclude, *given) if given else None
+
 
 store_options = add_options(_STORE)
 """Adds them under the names of their settings, None where they are not given."""

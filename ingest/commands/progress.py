@@ -93,6 +93,10 @@ def summarize(done: Report) -> list[str]:
         lines.append(f"{done.human_captions:,} images have new captions of people")
     if done.ignored:
         lines.append(f"{done.ignored:,} files passed over that are no pictures")
+    if done.excluded:
+        lines.append(f"{done.excluded:,} excluded by your patterns")
+    if done.rechecked:
+        lines.append(f"{done.rechecked:,} rechecked: read again, although nothing said that they have changed")
     return lines + _summarize_rest(done)
 
 

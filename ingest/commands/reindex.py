@@ -9,7 +9,7 @@ from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
 from core.domain.filtering.filters import INDEXED
 from core.errors import UsageError
-from ingest.commands.options import store_options
+from ingest.commands.options import exclude_option, store_options
 from ingest.jobs.reindex import carry_captions
 from ingest.jobs.run_lock import RunLock
 from ingest.jobs.runner import Runner
@@ -21,6 +21,7 @@ _IMPORTED = "import:"
 
 @click.command()
 @click.option("--model", required=True, metavar="NAME|PATH", help="The new encoder: see `bucketlens models`.")
+@exclude_option
 @store_options
 @data_option
 @json_option

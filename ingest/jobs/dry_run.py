@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.jobs.full_sync import select_stores
 from ingest.pipeline.plan import IdSet, explain_refusal, plan
-from ingest.pipeline.removal import find_absent, indexed_sources
+from ingest.pipeline.removal import count_excluded, find_absent, indexed_sources
 from ingest.pipeline.run_context import retry_while_busy
 
 FIRST = 10
@@ -32,6 +32,7 @@ class SourcePlan:
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, list[str]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     ignored: int = 0
+    excluded: int = 0
     held_back: str | None = None
     problem: str | None = None
 
@@ -46,6 +47,7 @@ class SourcePlan:
             "source": self.source,
             **{kind: self.counts[kind] for kind in self.first},
             "ignored": self.ignored,
+            "excluded": self.excluded,
             "held_back": self.held_back,
             "problem": self.problem,
             "first": self.first,
@@ -74,6 +76,7 @@ def dry_run(
     index: VectorIndex | None,
     *,
     retry_failed: bool = False,
+    recheck: bool = False,
     confirm_deletes: bool = False,
 ) -> DryRun:
     """List every store and compare it with the index, which is None where there is no library yet.
@@ -82,31 +85,39 @@ def dry_run(
     """
     notices: list[str] = []
     chosen = select_stores([] if index is None else indexed_sources(index), stores, notices)
-    plans = tuple(_plan_source(store, index, retry_failed, confirm_deletes) for store in chosen)
+    plans = tuple(
+        _plan_source(store, index, retry_failed=retry_failed, recheck=recheck, confirm_deletes=confirm_deletes)
+        for store in chosen
+    )
     notices.extend(remark for store in chosen if isinstance(store, Remarking) for remark in store.remarks)
     return DryRun(plans, tuple(notices))
 
 
-def _plan_source(store: ImageStore, index: VectorIndex | None, retry_failed: bool, confirm_deletes: bool) -> SourcePlan:
+def _plan_source(
+    store: ImageStore, index: VectorIndex | None, *, retry_failed: bool, recheck: bool, confirm_deletes: bool
+) -> SourcePlan:
     found = SourcePlan(store.source)
     listed = IdSet()
     try:
         for page in _pages(store):
             for image_id, _ in page:
                 listed.add(image_id)
+            if recheck:
+                page = [(image_id, replace(ref, again=True)) for image_id, ref in page]
             known = {} if index is None else retry_while_busy(index.fetch, [image_id for image_id, _ in page])
             for step in plan(page, known, retry_failed=retry_failed):
                 found.add(step.kind, step.ref.key)
     except StoreError as error:
         found.problem = Notice.quoting(error, after="; nothing would be deleted")
     if isinstance(store, Selective):
-        found.ignored = sum(store.ignored.values())
+        found.excluded = count_excluded(store)
+        found.ignored = sum(store.ignored.values()) - found.excluded
     if index is not None and found.problem is None:
 
         def delete(record: ImageRecord) -> None:
             found.add("delete", record.key)
 
-        absences = find_absent(index, store.source, listed, delete)
+        absences = find_absent(index, store.source, listed, delete, excluded=found.excluded)
         found.held_back = explain_refusal(absences, confirmed=confirm_deletes)
     return found
 

@@ -14,7 +14,7 @@ from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.planner import Planner
-from ingest.pipeline.removal import indexed_sources, is_inside, sweep_thumbnails, sync_deletions
+from ingest.pipeline.removal import count_excluded, indexed_sources, is_inside, sweep_thumbnails, sync_deletions
 from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.pipeline.thumbnail_pass import remake_thumbnails
 from ingest.telemetry.log_events import get_logger
@@ -99,12 +99,19 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
     own = Filter(all=(Match("source", (store.source,)),))
     held = retry_while_busy(context.index.count, own)
     skipped = report.skipped
-    planner = Planner(store, context.index, retry_failed=context.options.retry_failed, observer=context.observer)
+    options = context.options
+    planner = Planner(
+        store,
+        context.index,
+        retry_failed=options.retry_failed,
+        recheck=options.recheck,
+        observer=context.observer,
+    )
     images = ImagePass(context, store, planner, report)
     broken: StoreError | None = None
     try:
         for progress in images.run():
-            report.skipped = skipped + planner.skipped
+            report.skipped = skipped + planner.skipped + images.skipped
             yield progress
     except StoreError as error:
         broken = error
@@ -112,13 +119,15 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
         if not planner.ended and isinstance(store, Remote):
             store.stop()
         planner.close()
-        report.skipped = skipped + planner.skipped
+        report.skipped = skipped + planner.skipped + images.skipped
     if context.stop.is_set():
         return
     complete = "no" if planner.problem else "yes"
     _log.info("source_listed", source=store.source, images=len(planner.listed), complete=complete)
+    excluded = count_excluded(store)
     if isinstance(store, Selective):
-        report.ignored += sum(store.ignored.values())
+        report.ignored += sum(store.ignored.values()) - excluded
+        report.excluded += excluded
     if isinstance(store, Remarking):
         report.notices.extend(store.remarks)
     _report_archived(store.source, planner.archived + images.archived, report)
@@ -133,7 +142,7 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
     elif planner.known - planner.forgotten < held or any(
         is_inside(name, store.source) for name in indexed_sources(context.index)
     ):
-        sync_deletions(context, store.source, planner.listed, report)
+        sync_deletions(context, store.source, planner.listed, report, excluded=excluded)
 
 
 def _report_archived(source: str, archived: Counter[str], report: Report) -> None:

@@ -72,11 +72,12 @@ def _sync_source(context: RunContext, store: ImageStore, paths: Iterable[bytes],
     planner = Planner(
         _Selection(store, there), context.index, retry_failed=context.options.retry_failed, observer=context.observer
     )
+    images = ImagePass(context, store, planner, report)
     try:
-        yield from ImagePass(context, _Selection(store, there), planner, report).run()
+        yield from images.run()
     finally:
         planner.close()
-        report.skipped += planner.skipped
+        report.skipped += planner.skipped + images.skipped
     _log.info("files_looked_at", source=store.source, there=len(there), gone=len(gone))
     if gone and not context.stop.is_set():
         _delete_gone(context, store.source, gone, report)

@@ -73,6 +73,7 @@ class Runner:
             retry_failed=retry_failed,
             confirm_deletes=confirm_deletes,
             settle_seconds=_SETTLE_SECONDS if watching else 0.0,
+            recheck=settings.recheck,
         )
 
     @property

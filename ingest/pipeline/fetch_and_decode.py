@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
+from core.domain.image import ImageRecord, ImageRef
+from core.domain.metadata import PictureMetadata
+from core.domain.sidecars import carry_companions, mark_unread
 from core.errors import (
     ImageChanged,
     ImageError,
@@ -19,11 +22,15 @@ from core.errors import (
     LinkDead,
 )
 from core.imaging.decoder import Decoded, DecodeRequest
+from core.imaging.metadata.reader import Sidecar
 from core.ports.decoder import Decoder
-from core.ports.image_store import Conditional, Fetched, ImageStore
+from core.ports.image_store import Accompanied, Conditional, Fetched, ImageStore
 from core.ports.local_files import ThumbnailStore
 from ingest.pipeline.plan import Step, has_center_crop_only
+from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import NULL_OBSERVER, Observer, time_stage
+
+_log = get_logger(__name__)
 
 _MAX_BYTES_IN_MEMORY = 128 * 2**20
 _CHANGES_FOLLOWED = 4
@@ -40,9 +47,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The bytes are those that are indexed already."""
+    """The bytes are those that are indexed. `metadata` is what they, and the sidecars, say now; None: not read."""
 
     step: Step
+    metadata: PictureMetadata | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,11 @@ FetchResult = Ready | Unchanged | CaptionsChanged | Failed | Gone | Archived
 
 
 class ImageLoader:
-    """Loads images of one store, in several threads; bounds the encoded bytes that they hold at once."""
+    """Loads images of one store, in several threads; bounds the encoded bytes that they hold at once.
+
+    `refresh`: what an image says of itself is read again where neither its bytes nor its etag have changed.
+    `unread_sidecars` are those that could not be read, with their reasons.
+    """
 
     def __init__(
         self,
@@ -99,6 +111,7 @@ class ImageLoader:
         observer: Observer = NULL_OBSERVER,
         *,
         settle_seconds: float = 0.0,
+        refresh: bool = False,
     ) -> None:
         self._settle_seconds = settle_seconds
         self._store = store
@@ -107,16 +120,20 @@ class ImageLoader:
         self._request = request
         self._observer = observer
         self._budget = _ByteBudget(_MAX_BYTES_IN_MEMORY)
+        self._refresh = refresh
+        self.unread_sidecars: list[str] = []
 
     def load(self, step: Step) -> FetchResult:
         """Load the image of a step as it is when its bytes are read; the step of the result refers to that."""
         if step.kind == "reword":
             return CaptionsChanged(step)
+        if step.kind == "relink":
+            return Unchanged(step)
         for _ in range(_CHANGES_FOLLOWED):
             try:
-                return self._load(step)
+                return _forgive_repetition(self._load(step))
             except ImageChanged as error:
-                step = replace(step, ref=error.ref)
+                step = replace(step, ref=carry_companions(step.ref, error.ref))
         return Failed(
             step,
             "changes again and again while it is read; the next run tries again",
@@ -130,7 +147,7 @@ class ImageLoader:
                 with time_stage(self._observer, "read"):
                     fetched = self._fetch(step)
             except ImageUnchanged:
-                return Unchanged(step if step.known is None else replace(step, ref=step.known.ref))
+                return Unchanged(step if step.known is None else replace(step, ref=_keep_ref(step.ref, step.known)))
             except ImageGone:
                 return Gone(step)
             except ImageWithheld as error:
@@ -141,15 +158,19 @@ class ImageLoader:
                 return Failed(step, str(error), keep_indexed=True)
             except ImageError as error:
                 return Failed(step, str(error), keep_indexed=_has_center_crop_only(step))
-            step, data = replace(step, ref=fetched.ref), fetched.data
+            data = fetched.data
+            sidecars, ref = self._read_sidecars(fetched.ref)
+            step = replace(step, ref=ref)
+            request = replace(self._request, name=ref.name, sidecars=sidecars)
             content_hash = hashlib.sha256(data).hexdigest()
             known = step.known
             same = known is not None and known.status == "indexed" and known.content_hash == content_hash
             if same and not _has_center_crop_only(step):
-                return Unchanged(step)
+                fresh = self._refresh or (known is not None and known.etag != ref.etag)
+                return Unchanged(step, self._read_metadata(data, request) if fresh else None)
             try:
                 with time_stage(self._observer, "decode"):
-                    decoded = self._decoder.submit(data, self._request).result()
+                    decoded = self._decoder.submit(data, request).result()
             except ImageError as error:
                 return Failed(step, str(error), content_hash, keep_indexed=same)
         if decoded.incomplete is not None and self._is_under_way(step):
@@ -169,12 +190,57 @@ class ImageLoader:
             return False
         return abs(time.time() - modified) < self._settle_seconds
 
+    def _read_metadata(self, data: bytes, request: DecodeRequest) -> PictureMetadata | None:
+        """Read what an indexed picture says of itself; None where it cannot be decoded any more."""
+        try:
+            with time_stage(self._observer, "decode"):
+                return self._decoder.submit(data, replace(request, pixels=None, thumbnail=None)).result().metadata
+        except ImageError:
+            return None
+
+    def _read_sidecars(self, ref: ImageRef) -> tuple[tuple[Sidecar, ...], ImageRef]:
+        """Read the sidecars of an image. One that cannot be read costs itself alone.
+
+        Where another run may be able to read it, the image that is returned has an etag with which it will be tried.
+        """
+        read: list[Sidecar] = []
+        if not isinstance(self._store, Accompanied):
+            return (), ref
+        for key in ref.sidecars:
+            try:
+                with time_stage(self._observer, "read"):
+                    data = self._store.read_sidecar(ref, key)
+            except ImageGone:
+                continue
+            except (ImageError, ImageWithheld, ImageUnavailable) as error:
+                _log.warning("sidecar_not_read", key=key, reason=str(error))
+                self.unread_sidecars.append(f"{key}: {error}")
+                if isinstance(error, ImageUnavailable):
+                    ref = mark_unread(ref)
+                continue
+            read.append(Sidecar(key.rsplit("/", 1)[-1], data))
+        return tuple(read), ref
+
     def _fetch(self, step: Step) -> Fetched:
         if not isinstance(self._store, Conditional):
             return Fetched(step.ref, self._store.read(step.ref))
         known = step.known
         unless = known is not None and known.status == "indexed" and not has_center_crop_only(known)
         return self._store.fetch(step.ref, known.etag if known is not None and unless else "")
+
+
+def _forgive_repetition(result: FetchResult) -> FetchResult:
+    """Leave a failed image as it is that was rechecked, and fails as it did."""
+    if isinstance(result, Failed) and result.step.kind == "recheck" and not result.transient:
+        known = result.step.known
+        if known is not None and (known.status, known.error) == ("failed", result.reason):
+            return Unchanged(result.step)
+    return result
+
+
+def _keep_ref(listed: ImageRef, known: ImageRecord) -> ImageRef:
+    """Return the image as it is on record, with the pair and the captions that are listed now."""
+    return replace(known.ref, pair=listed.pair, captions=listed.captions)
 
 
 def _has_center_crop_only(step: Step) -> bool:

@@ -5,8 +5,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
-from core.domain.etag import is_same_version
+from core.domain.etag import is_same_file
 from core.domain.image import UNREAD_ETAG, ImageRecord, ImageRef
 from core.domain.vectors import Matrix
 from core.errors import StoreError
@@ -26,9 +27,17 @@ from ingest.pipeline.fetch_and_decode import (
     Ready,
     Unchanged,
 )
-from ingest.pipeline.plan import Step, has_center_crop_only
+from ingest.pipeline.plan import Step, has_center_crop_only, has_other_captions
 from ingest.pipeline.planner import Planner
-from ingest.pipeline.points import Donors, build_failed_point, build_imported_point, build_indexed_point
+from ingest.pipeline.points import (
+    Donors,
+    build_failed_point,
+    build_imported_point,
+    build_indexed_point,
+    build_kept_point,
+    build_refreshed_point,
+    has_other_metadata,
+)
 from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
@@ -47,14 +56,15 @@ class ImagePass:
 
     Images are loaded in threads, over the processes of the decode workers, and encoded in a thread of its own.
     The object itself is used by one thread, which plans ahead, gathers batches and writes.
-    `archived` counts, by reason, what could not be read. `reread` counts what was read again for another etag, and has
-    the bytes on record; `reread_example` is one of those.
+    `archived` counts, by reason, what could not be read. `skipped` counts what was read again and is as before.
+    `reread` counts what was read again for another etag, and has the bytes on record; `reread_example` is one of those.
     """
 
     def __init__(self, context: RunContext, store: ImageStore, planner: Planner, report: Report) -> None:
         self.archived: Counter[str] = Counter()
         self.reread = 0
         self.reread_example: ImageRef | None = None
+        self.skipped = 0
         self._context = context
         self._store = store
         self._planner = planner
@@ -66,7 +76,7 @@ class ImagePass:
         self._batched_at = 0.0
         self._encodings: deque[tuple[list[Ready], Future[tuple[Matrix, float]]]] = deque()
         self._points: list[tuple[Step, Point]] = []
-        self._unchanged: list[Step] = []
+        self._unchanged: list[Unchanged] = []
         self._captions_changed: list[Step] = []
         self._written_at = time.monotonic()
         self._readers = max(context.options.readers, store.readers if isinstance(store, Remote) else 0)
@@ -85,14 +95,15 @@ class ImagePass:
         if encoder.remark and encoder.remark not in self._report.notices:
             self._report.notices.append(encoder.remark)
         started = time.monotonic()
-        request = DecodeRequest(encoder.pixels, self._context.options.thumbnail_px, tiles=True)
+        options = self._context.options
         loader = ImageLoader(
             self._store,
             self._context.decoder,
             self._context.thumbnails,
-            request,
+            DecodeRequest(encoder.pixels, options.thumbnail_px, tiles=True),
             self._context.observer,
-            settle_seconds=self._context.options.settle_seconds,
+            settle_seconds=options.settle_seconds,
+            refresh=options.recheck,
         )
         readers = ThreadPoolExecutor(self._readers, "prepare")
         device = ThreadPoolExecutor(1, "encode")
@@ -118,6 +129,7 @@ class ImagePass:
             )
         self._collect(encoder, 0)
         self._write(whole=True)
+        self._report_sidecars(loader.unread_sidecars)
         if self._reencoded:
             self._report.notices.append(
                 f"{self._reencoded:,} pictures that are longer than 2 : 1 were encoded anew: until now searches knew "
@@ -165,13 +177,18 @@ class ImagePass:
                 self._store_error = error
                 return
             self._under_way -= 1
+            if outcome.step.kind == "recheck" and not isinstance(outcome, Archived | Gone):
+                self._report.rechecked += 1
             match outcome:
                 case Ready():
                     self._batched_at = self._batched_at if self._batch else time.monotonic()
                     self._batch.append(outcome)
                 case Unchanged(step):
-                    self._unchanged.append(step)
+                    self._unchanged.append(outcome)
                     self._count_reread(step)
+                    if step.known is not None and has_other_captions(step.ref, step.known):
+                        self._captions_changed.append(step)
+                        self._done -= 1  # it is counted once, although it is written twice
                 case CaptionsChanged(step):
                     self._captions_changed.append(step)
                 case Failed():
@@ -187,7 +204,7 @@ class ImagePass:
 
     def _count_reread(self, step: Step) -> None:
         known = step.known
-        if known is not None and known.etag not in ("", UNREAD_ETAG) and not is_same_version(step.ref, known):
+        if known is not None and known.etag not in ("", UNREAD_ETAG) and not is_same_file(step.ref, known):
             self.reread += 1
             self.reread_example = step.ref
 
@@ -268,15 +285,38 @@ class ImagePass:
         )
         counts = Counter(step.kind if point.record.status == "indexed" else "failed" for step, point in written)
         self._report.added += counts["add"]
-        self._report.updated += counts["update"]
+        self._report.updated += counts["update"] + counts["recheck"]
         self._report.failed += counts["failed"]
         self._context.thumbnails.delete(step.id for step, point in written if point.record.status == "failed")
 
     def _write_unchanged(self) -> None:
+        """Write what is known beside the bytes, where it has changed: metadata, pair, and the reference."""
         unchanged, self._unchanged = self._unchanged, []
-        if unchanged:
-            retry_while_busy(self._context.index.set_refs, [(step.id, step.ref) for step in unchanged])
-            self._report.updated += len(unchanged)
+        points: list[Point] = []
+        refs: list[tuple[str, ImageRef]] = []
+        index = self._context.index
+        for outcome in unchanged:
+            ref, known = outcome.step.ref, outcome.step.known
+            assert known is not None
+            record = replace(known, etag=ref.etag, bytes=ref.bytes, modified_at=ref.modified_at, pair=ref.pair)
+            if outcome.metadata is not None and has_other_metadata(known, outcome.metadata):
+                points.append(build_refreshed_point(record, outcome.metadata, index, self._context.encoder()))
+            elif ref.pair != known.pair:
+                points.append(build_kept_point(record, index))
+            elif record != known:
+                refs.append((known.id, ref))
+            else:
+                self.skipped += 1
+        if points:
+            retry_while_busy(index.upsert, points)
+        if refs:
+            retry_while_busy(index.set_refs, refs)
+        self._report.updated += len(points) + len(refs)
+
+    def _report_sidecars(self, unread: list[str]) -> None:
+        if unread:
+            more = f" … and {len(unread) - 1:,} more" if len(unread) > 1 else ""
+            self._report.notices.append(f"sidecars could not be read, their pictures were: {unread[0]}{more}")
 
     def _write_captions(self) -> None:
         changed, self._captions_changed = self._captions_changed, []

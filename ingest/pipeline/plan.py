@@ -12,7 +12,7 @@ from core.errors import Notice
 from core.errors.hints import Configure, ForgetSource
 from core.imaging.tiling import is_long
 
-Kind = Literal["add", "update", "reword", "skip", "withheld"]
+Kind = Literal["add", "update", "recheck", "reword", "relink", "skip", "withheld"]
 
 MAX_DELETED_SHARE = 0.10
 ALWAYS_DELETED = 10  # so few may go from a small source without being confirmed
@@ -35,7 +35,8 @@ def plan(
 
     A failed image is tried again when its etag has changed.
     An image to be worked on that is archived has a kind of its own ("withheld").
-    So has one whose captions alone differ from those of its listing ("reword").
+    So has one that is to be read again although its etag is the same ("recheck"). So has one whose captions alone
+    differ from those of its listing ("reword"), or whose pair does ("relink").
     An image with `has_center_crop_only` is read again, unless it is archived.
     """
     return [
@@ -51,9 +52,16 @@ def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
         return "update" if ref.withheld is None else "withheld"
     if has_center_crop_only(known) and ref.withheld is None:
         return "update"
-    if ref.captions and (known.caption_origin, known.captions) != ("human", ref.captions):
+    if ref.again and ref.withheld is None:
+        return "recheck"
+    if has_other_captions(ref, known):
         return "reword"
-    return "skip"
+    return "skip" if ref.pair == known.pair else "relink"
+
+
+def has_other_captions(ref: ImageRef, known: ImageRecord) -> bool:
+    """Whether the listing has captions of an image, and they are not those on record."""
+    return bool(ref.captions) and (known.caption_origin, known.captions) != ("human", ref.captions)
 
 
 def has_center_crop_only(known: ImageRecord) -> bool:
@@ -65,7 +73,7 @@ def has_center_crop_only(known: ImageRecord) -> bool:
 
 def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
     if ref.etag == UNTOLD_ETAG:
-        return ref.again or known.etag in ("", UNREAD_ETAG)
+        return known.etag in ("", UNREAD_ETAG)
     return not is_same_version(ref, known)
 
 
@@ -73,7 +81,8 @@ def _has_changed(ref: ImageRef, known: ImageRecord) -> bool:
 class Absences:
     """What a complete listing says about what is indexed of a source: how many images are absent from it.
 
-    `lost` of the `absent` have no other name, so deleting them forgets a picture.
+    `lost` of the `absent` have no other name, so deleting them forgets a picture. `excluded` pictures of the source
+    were left out by patterns: they may be the absent ones.
     """
 
     source: str
@@ -81,6 +90,7 @@ class Absences:
     indexed: int
     absent: int
     lost: int
+    excluded: int = 0
 
 
 def explain_refusal(absences: Absences, *, confirmed: bool) -> Notice | None:
@@ -88,16 +98,29 @@ def explain_refusal(absences: Absences, *, confirmed: bool) -> Notice | None:
     if absences.absent and not absences.listed:
         return Notice(
             f"{absences.source} lists no image at all while {absences.indexed:,} are indexed; nothing was deleted, "
-            "because that looks like a disk that is not mounted, or a wrong prefix",
+            f"because that looks like {_explain_emptiness(absences)}",
             ForgetSource(absences.source),
         )
     if confirmed or absences.lost <= max(ALWAYS_DELETED, MAX_DELETED_SHARE * absences.indexed):
         return None
     return Notice(
         f"{absences.absent:,} of {absences.indexed:,} images of {absences.source} are no longer listed; nothing was "
-        f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}",
+        f"deleted, because that is more than {MAX_DELETED_SHARE:.0%}{_explain_excluded(absences)}",
         Configure("if they are gone for good, run again with {}", ("confirm_deletes",)),
     )
+
+
+def _explain_emptiness(absences: Absences) -> str:
+    if absences.excluded:
+        return f"patterns that exclude more than was meant: they leave out {absences.excluded:,} pictures"
+    return "a disk that is not mounted, or a wrong prefix"
+
+
+def _explain_excluded(absences: Absences) -> str:
+    """Say how patterns are concerned: what they exclude is taken out of the library, as if it were gone."""
+    if not absences.excluded:
+        return ""
+    return f". Your patterns exclude {absences.excluded:,} pictures, and what they exclude leaves the library too"
 
 
 class IdSet:

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 
 from core.domain.ids import point_id
@@ -27,10 +28,17 @@ class Planner:
     `archived` counts, by reason, those that would be worked on if they could be read.
     `problem`, after the last step, says why the listing is not complete, where it is not.
     `known` of the listed images are indexed; `forgotten` of them were deleted after they had been listed.
+    `recheck`: every image is to be read again, whatever its etag says.
     """
 
     def __init__(
-        self, store: ImageStore, index: VectorIndex, *, retry_failed: bool, observer: Observer = NULL_OBSERVER
+        self,
+        store: ImageStore,
+        index: VectorIndex,
+        *,
+        retry_failed: bool,
+        recheck: bool = False,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self.listed = IdSet()
         self.known = 0
@@ -42,6 +50,7 @@ class Planner:
         self._store = store
         self._index = index
         self._retry_failed = retry_failed
+        self._recheck = recheck
         self._observer = observer
         self._steps: queue.Queue[Step | None] = queue.Queue(_AHEAD)
         self._ended = False
@@ -112,6 +121,8 @@ class Planner:
             for image_id, _ in page:
                 self.listed.add(image_id)
             ids = [image_id for image_id, _ in page]
+            if self._recheck:
+                page = [(image_id, replace(ref, again=True)) for image_id, ref in page]
             known = retry_while_busy(self._index.fetch, ids)
             self.known += len(known)
             for step in plan(page, known, retry_failed=self._retry_failed):

@@ -60,6 +60,18 @@ def _build_captioned_point(
     return Point(replace(record, caption_score=None if caption is None else float(caption @ vector)), vector, caption)
 
 
+def build_kept_point(record: ImageRecord, index: VectorIndex) -> Point:
+    """Make the point of an image that is on record already, with the vectors that it has."""
+    image = retry_while_busy(index.vectors, [record.id]).get(record.id)
+    caption = retry_while_busy(index.vectors, [record.id], "caption").get(record.id)
+    return Point(record, image, caption)
+
+
+def has_other_metadata(record: ImageRecord, metadata: PictureMetadata) -> bool:
+    """Whether a picture says something else of itself now than what is on record."""
+    return any(getattr(record, name) != value for name, value in metadata_fields(metadata).items())
+
+
 def build_imported_point(step: Step, decoded: Decoded, index: VectorIndex, encoder: Encoder) -> Point | None:
     """Make the point of an image whose vector was imported, and that is now read for the first time.
 

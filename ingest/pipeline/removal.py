@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
-from core.domain.file_rules import is_hidden, is_rubbish
+from core.domain.file_rules import is_left_out
 from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
+from core.ports.image_store import EXCLUDED, ImageStore, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import Absences, IdSet, explain_refusal
@@ -17,20 +18,24 @@ from ingest.telemetry.report import Report
 _log = get_logger(__name__)
 
 
-def sync_deletions(context: RunContext, source: str, listed: IdSet, report: Report) -> None:
+def sync_deletions(context: RunContext, source: str, listed: IdSet, report: Report, *, excluded: int = 0) -> None:
     """Delete the images of `source` that a complete listing lacks, unless that looks like a mistake.
+
+    `excluded` pictures were left out by patterns.
 
     Sources inside it are absorbed: their images have been listed as its own, so their old names go.
     """
     gone: list[str] = []
-    absences = find_absent(context.index, source, listed, lambda record: gone.append(record.id))
+    absences = find_absent(context.index, source, listed, lambda record: gone.append(record.id), excluded=excluded)
     delete_absent(context, absences, gone, report)
 
 
-def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[[ImageRecord], object]) -> Absences:
+def find_absent(
+    index: VectorIndex, source: str, listed: IdSet, found: Callable[[ImageRecord], object], *, excluded: int = 0
+) -> Absences:
     """Count what is indexed of `source`, and of sources inside it, but was not listed.
 
-    `found` is given each such image.
+    `found` is given each such image. `excluded` pictures were left out by patterns.
     """
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
@@ -42,7 +47,12 @@ def find_absent(index: VectorIndex, source: str, listed: IdSet, found: Callable[
         for record in records:
             found(record)
         lost += _count_lost(index, source, listed, records)
-    return Absences(source, len(listed), held, gone, lost)
+    return Absences(source, len(listed), held, gone, lost, excluded)
+
+
+def count_excluded(store: ImageStore) -> int:
+    """Count the pictures that patterns left out of the last listing."""
+    return store.ignored.get(EXCLUDED, 0) if isinstance(store, Selective) else 0
 
 
 def delete_absent(context: RunContext, absences: Absences, gone: Sequence[str], report: Report) -> None:
@@ -94,8 +104,8 @@ def is_inside(source: str, other: str) -> bool:
     if source == other or not source.startswith(base):
         return False
     below = source.removeprefix(base).rstrip("/")
-    folders = (unquote_to_bytes(below) if source.startswith("file:") else below.encode()).split(b"/")
-    return not any(is_hidden(folder) or is_rubbish(folder) for folder in folders)
+    decode = unquote_to_bytes if source.startswith("file:") else str.encode
+    return not is_left_out(decode(below).split(b"/"), decode(base.rstrip("/").rpartition("/")[2]))
 
 
 def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:

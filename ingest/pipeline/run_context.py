@@ -33,6 +33,7 @@ class Options:
     `batch_size` images are encoded at once; `readers` files are read or decoded at once.
     `caption_all`: the captioner captions those images too that people have captioned.
     `settle_seconds`: a picture that is not whole, and was written to so recently, is taken to be still under way.
+    `recheck`: every image is read again, and only those that changed are encoded.
     """
 
     batch_size: int = 32
@@ -43,6 +44,7 @@ class Options:
     retry_failed: bool = False
     confirm_deletes: bool = False
     settle_seconds: float = 0.0
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class Report:
     `human_captions` are images whose captions of people have changed.
     `captions_unmatched` and `captions_ambiguous` are names in caption files that mean no image, or several.
     `thumbnails` were missing and have been made again.
-    `ignored` are files that are plainly no pictures, or archived.
+    `ignored` are files that are plainly no pictures, or archived. `excluded` are pictures that patterns leave out.
+    `rechecked` were read again although nothing said that they have changed.
     `kept` are indexed images that are no longer listed but may not be deleted unconfirmed.
     `incomplete_sources` are the sources of those.
     `image_seconds` is the time of the first pass, without loading the model.
@@ -40,6 +41,8 @@ class Report:
     thumbnails: int = 0
     reused: int = 0
     ignored: int = 0
+    excluded: int = 0
+    rechecked: int = 0
     kept: int = 0
     pending_captions: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -81,6 +84,8 @@ class Report:
             "thumbnails": self.thumbnails,
             "reused": self.reused,
             "ignored": self.ignored,
+            "excluded": self.excluded,
+            "rechecked": self.rechecked,
             "kept": self.kept,
             "pending_captions": self.pending_captions,
             "interrupted": self.interrupted,

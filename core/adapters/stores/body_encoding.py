@@ -3,6 +3,7 @@
 import zlib
 
 from core.errors import ImageTooLarge, ImageUnreadable
+from core.errors.hints import RAISE_BYTES
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -76,6 +77,6 @@ def _inflate_stream(stream: "zlib._Decompress", data: bytes, unpacked: bytearray
         unpacked += part
         data = stream.unconsumed_tail
         if len(unpacked) > max_bytes:
-            raise ImageTooLarge(f"unpacks to over the limit of {max_bytes:,} bytes")
+            raise ImageTooLarge(f"unpacks to over the limit of {max_bytes:,} bytes", RAISE_BYTES)
         if not part and not data and not stream.eof:
             raise TruncatedBody

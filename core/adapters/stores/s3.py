@@ -2,18 +2,22 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from urllib.parse import quote, urlsplit
 
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
+from core.adapters.stores.listing.exclusion import Exclusion
+from core.adapters.stores.listing.sidecar_matcher import Listed, match_companions
 from core.adapters.stores.s3_client import S3Client
 from core.adapters.stores.s3_errors import RequestContext, describe_archive
 from core.adapters.stores.s3_listing import Entry, ListingPage, parse_size, parse_tag, parse_time
 from core.adapters.stores.s3_reader import ObjectReader
 from core.domain.etag import UNKNOWN_TIME, from_time_and_size, is_by_time
-from core.domain.file_rules import is_hidden, is_rubbish, no_picture
+from core.domain.file_rules import is_hidden, is_left_out, no_picture
 from core.domain.image import ImageRef
+from core.domain.sidecars import MAX_SIDECAR_BYTES, bare_etag
 from core.errors import (
     ImageGone,
     ImageTooLarge,
@@ -24,6 +28,7 @@ from core.errors import (
     StoreError,
 )
 from core.errors.hints import RAISE_BYTES, Advice, Configure
+from core.ports.image_store import EXCLUDED
 from core.settings import Settings
 from core.text.sanitize import plain
 
@@ -48,8 +53,11 @@ class S3Store:
     it is listed; where there is none, or by `s3.changed_by`, it is made of time and size.
     """
 
-    def __init__(self, source: str, settings: Settings) -> None:
-        """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting."""
+    def __init__(self, source: str, settings: Settings, patterns: Sequence[str] = ()) -> None:
+        """Check source and settings, without a request. Raises SourceNotFound, InvalidSetting.
+
+        `patterns` say what a person wants left out (core.adapters.stores.listing.exclusion).
+        """
         self.source = source_name(source)
         bucket, _, prefix = self.source.partition("://")[2].partition("/")
         self.readers = settings.s3.readers
@@ -57,6 +65,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._settings = settings
+        self._exclusion = Exclusion(patterns)
         self._request = RequestContext(
             self.source,
             bucket,
@@ -73,14 +82,17 @@ class S3Store:
         Raises StoreError where the listing cannot be completed.
         """
         self.ignored.clear()
+        yield from match_companions(self._list_entries(), self._pass_over)
+
+    def _list_entries(self) -> Iterator[Listed]:
         following: Mapping[str, str] = {}
         seen: set[int] = set()
         empty = total = 0
         while True:
             page = self._list_page(following)
             for entry in page.entries:
-                if (ref := self._to_ref(entry)) is not None:
-                    yield ref
+                if self._belongs(entry):
+                    yield self._to_listed(entry)
             if page.keyless:
                 self.ignored[_KEYLESS] += page.keyless
                 _log.warning("%s lists %d objects without a usable key", self.source, page.keyless)
@@ -105,6 +117,7 @@ class S3Store:
         """
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
+        ref = replace(ref, etag=bare_etag(ref.etag))
         if ref.bytes > self._settings.decode.max_bytes:
             raise ImageTooLarge(
                 f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
@@ -143,6 +156,13 @@ class S3Store:
                 f"where every run says so, its {told} do not hold still: set {{}} to {way_out}", ("s3_changed_by",)
             ),
         )
+
+    def read_sidecar(self, ref: ImageRef, key: str) -> bytes:
+        """Read an object beside the image. Raises ImageGone, ImageTooLarge, ImageUnavailable or another StoreError."""
+        try:
+            return self._read_breaker.call(key, partial(self._reader.read_sidecar, key, MAX_SIDECAR_BYTES))
+        except TransientError as error:
+            raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
 
     def resolve_name(self, name: str) -> tuple[str, str]:
         """Resolve an address, a whole key, or a key relative to the prefix. Raises ValueError."""
@@ -191,19 +211,29 @@ class S3Store:
     def _make_listing_error(self, why: str) -> StoreError:
         return StoreError(f"{self.source} could not be listed whole: {why}")
 
-    def _to_ref(self, entry: Entry) -> ImageRef | None:
+    def _belongs(self, entry: Entry) -> bool:
+        """Tell whether an object is of this source: no folder marker, not hidden, not left out by patterns."""
         key = entry.key
-        if not entry.size and key.endswith("/"):
-            return None
-        *folders, name = key.removeprefix(self._prefix).encode().split(b"/")
-        if is_hidden(name) or any(is_hidden(folder) or is_rubbish(folder) for folder in folders):
-            return None
-        reason = no_picture(name)
-        if reason is not None:
-            self.ignored[reason] += 1
-            _log.info("ignored %s: %s", key, reason)
-            return None
-        return self._make_ref(entry)
+        if key.endswith("/") and not entry.size:
+            return False
+        path = key.removeprefix(self._prefix)
+        *folders, name = path.encode().split(b"/")
+        if is_hidden(name) or is_left_out(folders, self._prefix.encode().rstrip(b"/").rpartition(b"/")[2]):
+            return False
+        if self._exclusion.excludes(path):
+            self.ignored[EXCLUDED] += no_picture(name) is None
+            return False
+        return True
+
+    def _pass_over(self, listed: Listed) -> None:
+        reason = no_picture(listed.key.rpartition("/")[2].encode())
+        self.ignored[str(reason)] += 1
+        _log.info("ignored %s: %s", listed.key, reason)
+
+    def _to_listed(self, entry: Entry) -> Listed:
+        ref = self._make_ref(entry)
+        is_picture = no_picture(entry.key.rpartition("/")[2].encode()) is None
+        return Listed(entry.key, ref.etag, ref if is_picture else None)
 
     def _make_ref(self, entry: Entry) -> ImageRef:
         by = self._settings.s3.changed_by

@@ -25,6 +25,7 @@ from core.domain.etag import (
 )
 from core.domain.image import ImageRef
 from core.errors import ImageChanged, ImageTooLarge, ImageUnreadable
+from core.errors.hints import RAISE_BYTES
 
 _CHUNK = 2**18
 _NO_VERSION = "null"  # the version of what was stored while versions were off; it can be replaced
@@ -62,6 +63,16 @@ class ObjectReader:
             return data
         return self._settle(ref, version, data)
 
+    def read_sidecar(self, key: str, limit: int) -> bytes:
+        """Try once to read what is there under this key now, at most `limit` bytes.
+
+        Raises ImageTooLarge, ImageUnreadable, and what map_errors raises.
+        """
+        answer = self._client.get(key, None, None)
+        with closing(answer.body), map_errors(self._request.of(key)):
+            data = self._read_body(answer, 0, limit)
+        return self._unpack(data, answer.headers, limit)
+
     def _settle(self, ref: ImageRef, version: str | None, data: bytes | None) -> bytes:
         """Find out whether the object has changed since it was listed, or the store only spells it differently.
 
@@ -96,29 +107,32 @@ class ObjectReader:
         """Read what is there now. Raises ConditionRefused."""
         answer = self._client.get(ref.key, version, condition)
         with closing(answer.body), map_errors(self._request.of(ref.key)):
-            data = self._read_body(answer, ref)
-        return self._unpack(data, answer.headers), answer.headers
+            data = self._read_body(answer, ref.bytes, self._max_bytes)
+        return self._unpack(data, answer.headers, self._max_bytes), answer.headers
 
-    def _read_body(self, answer: Answer, ref: ImageRef) -> bytes:
-        """Read a body, whose length need not be told. Raises ImageTooLarge, and TransientError for one that was cut."""
+    def _read_body(self, answer: Answer, listed: int, limit: int) -> bytes:
+        """Read a body, whose length need not be told; `listed` is that of the listing, 0 where it is not known.
+
+        Raises ImageTooLarge, and TransientError for one that was cut.
+        """
         size = parse_size(answer.headers.get("content-length"))
-        if size is not None and size > self._max_bytes:
-            raise ImageTooLarge(f"{size:,} bytes, over the limit of {self._max_bytes:,}")
+        if size is not None and size > limit:
+            raise ImageTooLarge(f"{size:,} bytes, over the limit of {limit:,}", RAISE_BYTES)
         data = bytearray()
         while chunk := _read_chunk(answer):
             data += chunk
-            if len(data) > self._max_bytes:
-                raise ImageTooLarge(f"over the limit of {self._max_bytes:,} bytes")
-        expected = ref.bytes if size is None and _ends_with_connection(answer.headers) else size
-        if (expected and len(data) != expected) or (not data and ref.bytes):
+            if len(data) > limit:
+                raise ImageTooLarge(f"over the limit of {limit:,} bytes", RAISE_BYTES)
+        expected = listed if size is None and _ends_with_connection(answer.headers) else size
+        if (expected and len(data) != expected) or (not data and listed):
             raise TransientError(
-                f"the body was cut at {len(data):,} of {expected or ref.bytes:,} bytes", service_wide=False
+                f"the body was cut at {len(data):,} of {expected or listed:,} bytes", service_wide=False
             )
         return bytes(data)
 
-    def _unpack(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+    def _unpack(self, data: bytes, headers: Mapping[str, str], limit: int) -> bytes:
         try:
-            return decode_body(data, headers.get("content-encoding"), self._max_bytes)
+            return decode_body(data, headers.get("content-encoding"), limit)
         except TruncatedBody as error:
             if parse_size(headers.get("content-length")) is None and "transfer-encoding" not in headers:
                 raise TransientError("the compressed body was cut", service_wide=False) from error

@@ -5,13 +5,14 @@ import logging
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
+from core.adapters.stores.listing.exclusion import Exclusion
 from core.adapters.stores.web_address import parse, redact_credentials
 from core.adapters.url_list.fetcher import FetchResponse, WebFetcher, WebLimits
 from core.adapters.url_list.host_throttle import HostThrottle
@@ -19,7 +20,7 @@ from core.adapters.url_list.reader import Row, read_rows
 from core.domain.image import UNTOLD_ETAG, ImageRef
 from core.errors import ImageUnchanged, LinkDead, SourceNotFound, StoreError
 from core.errors.hints import TryAgain
-from core.ports.image_store import Fetched
+from core.ports.image_store import EXCLUDED, Fetched
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -35,8 +36,11 @@ class ListStore:
     with the reason.
     """
 
-    def __init__(self, source: str, settings: Settings) -> None:
-        """Open list:FILE, or list:///FILE percent-encoded, without reading it. Raises SourceNotFound."""
+    def __init__(self, source: str, settings: Settings, patterns: Sequence[str] = ()) -> None:
+        """Open list:FILE, or list:///FILE percent-encoded, without reading it. Raises SourceNotFound, InvalidSetting.
+
+        `patterns` say what a person wants left out, by host and path, such as "example.org/ads/" or "*.gif".
+        """
         self._path = _parse_path(source)
         if source == SCHEME or not self._path.is_file():
             raise SourceNotFound(source, "there is no such file; give list:FILE, the list of addresses")
@@ -46,6 +50,7 @@ class ListStore:
         self.ignored: Counter[str] = Counter()
         self.remarks: list[str] = []
         self._recheck = own.recheck
+        self._exclusion = Exclusion(patterns)
         self._fetcher = WebFetcher(
             WebLimits(
                 settings.decode.max_bytes,
@@ -78,6 +83,9 @@ class ListStore:
                 key = self._to_key(row)
                 if key is None:
                     continue
+                if self._exclusion and self._exclusion.excludes(_path_of(key)):
+                    self.ignored[EXCLUDED] += 1
+                    continue
                 if waiting is not None and waiting.key == key:
                     captions = tuple(dict.fromkeys((*waiting.captions, *row.captions)))
                     waiting = replace(waiting, captions=captions)
@@ -88,9 +96,7 @@ class ListStore:
                 if waiting is not None:
                     yield waiting
                 captions = tuple(dict.fromkeys(row.captions))
-                waiting = ImageRef(
-                    self.source, key, key, UNTOLD_ETAG, 0, listed_at, captions=captions, again=self._recheck
-                )
+                waiting = ImageRef(self.source, key, key, UNTOLD_ETAG, 0, listed_at, captions=captions)
             if waiting is not None:
                 yield waiting
 
@@ -173,6 +179,12 @@ class _DigestSet:
 def source_name(source: str) -> str:
     """Return the canonical name of a list's source, given as list:FILE or list:///FILE; the file need not exist."""
     return f"{SCHEME}//{quote(os.fsencode(_parse_path(source)))}"
+
+
+def _path_of(address: str) -> str:
+    """Return host and path of an address, unquoted, as patterns see them."""
+    parts = urlsplit(address)
+    return f"{parts.netloc}{unquote(parts.path)}"
 
 
 def _parse_path(source: str) -> Path:

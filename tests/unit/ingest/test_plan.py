@@ -33,6 +33,14 @@ FAILED = replace(RECORD, status="failed", error="damaged")
         (replace(REF, withheld="archived"), RECORD, False, "skip"),
         (replace(REF, withheld="archived", etag="2"), RECORD, False, "withheld"),
         (replace(REF, withheld="archived"), FAILED, True, "withheld"),
+        (replace(REF, again=True), RECORD, False, "recheck"),
+        (replace(REF, again=True), FAILED, False, "recheck"),
+        (replace(REF, again=True), None, False, "add"),
+        (replace(REF, again=True, etag="2"), RECORD, False, "update"),
+        (replace(REF, again=True, withheld="archived"), RECORD, False, "skip"),
+        (replace(REF, pair="a.cr2"), RECORD, False, "relink"),
+        (REF, replace(RECORD, pair="a.cr2"), False, "relink"),
+        (replace(REF, captions=("a harbour",)), RECORD, False, "reword"),
     ],
 )
 def test_one_image(ref: ImageRef, known: ImageRecord | None, retry_failed: bool, kind: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from core.adapters.stores.folder import FolderStore
 from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, SourceNotFound, StoreError
+from core.ports.image_store import EXCLUDED
 
 AS_ROOT = os.geteuid() == 0
 
@@ -207,3 +208,67 @@ def test_a_library_that_is_made_after_the_store_is_left_out_too(tmp_path: Path) 
     (tmp_path / "data" / "thumbnail.jpg").write_bytes(b"x")
     (tmp_path / "a.jpg").write_bytes(b"x")
     assert [ref.key for ref in store.list()] == ["a.jpg"]
+
+
+def test_sidecars_and_pairs_are_found_folder_by_folder(tmp_path: Path) -> None:
+    write(tmp_path, "IMG_1.CR2", "IMG_1.JPG", "IMG_1.xmp", "sub/IMG_1.JPG", "sub/IMG_1.jpg.json", "alone.xmp")
+    write(tmp_path, ".IMG_1.JPG.xmp", "@eaDir/IMG_1.JPG.xmp")
+    store = FolderStore(tmp_path, max_bytes=1000)
+    found = {ref.key: ref for ref in store.list()}
+    assert {key: (ref.sidecars, ref.pair) for key, ref in found.items()} == {
+        "IMG_1.CR2": (("IMG_1.xmp",), "IMG_1.JPG"),
+        "IMG_1.JPG": (("IMG_1.xmp",), "IMG_1.CR2"),
+        "sub/IMG_1.JPG": (("sub/IMG_1.jpg.json",), None),
+    }
+    assert store.ignored == {".xmp files are no pictures": 1}  # that which belongs to nothing
+    assert store.read_sidecar(found["sub/IMG_1.JPG"], "sub/IMG_1.jpg.json") == b"x"
+    with pytest.raises(ImageGone):
+        store.read_sidecar(found["IMG_1.JPG"], "gone.xmp")
+    write(tmp_path, "big.xmp", data=bytes(2**20 + 1))
+    with pytest.raises(ImageTooLarge):
+        store.read_sidecar(found["IMG_1.JPG"], "big.xmp")
+
+
+def test_names_that_are_no_unicode_have_sidecars_too(tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/caf\xe9"
+    for suffix in (b".jpg", b".xmp"):
+        Path(os.fsdecode(raw + suffix)).write_bytes(b"x")
+    store = FolderStore(tmp_path, max_bytes=1000)
+    (ref,) = store.list()
+    assert ref.sidecars == ("./caf%E9.xmp",) and store.read_sidecar(ref, ref.sidecars[0]) == b"x"
+
+
+def test_a_changed_sidecar_stands_for_its_pictures(tmp_path: Path) -> None:
+    write(tmp_path, "a.cr2", "a.jpg", "a.xmp", "b.jpg", "sub/c.jpg")
+    store = FolderStore(tmp_path, max_bytes=1000)
+    found = dict(store.look_up([os.fsencode(tmp_path / "a.xmp")]))
+    assert found["a.xmp"] is None and {key for key, ref in found.items() if ref} == {"a.cr2", "a.jpg"}
+    assert not any(ref.again for ref in found.values() if ref)
+    listed = {ref.key: ref for ref in store.list()}
+    assert found["a.jpg"] == listed["a.jpg"]
+    (tmp_path / "a.cr2").unlink()
+    found = dict(store.look_up([os.fsencode(tmp_path / "a.cr2"), os.fsencode(tmp_path / "sub/c.jpg")]))
+    assert found["a.cr2"] is None and found["a.jpg"] is not None and found["a.jpg"].pair is None
+    assert found["sub/c.jpg"] is not None and found["sub/c.jpg"].again
+
+
+def test_patterns_leave_out_and_are_counted(tmp_path: Path) -> None:
+    write(
+        tmp_path, "a.jpg", "a.gif", "a.cr2", "raw/1.cr2", "raw/2.cr2", "raw/notes.txt", "raw/.x.jpg", "2019/raw/3.cr2"
+    )
+    write(tmp_path, "2019/b.jpg", "2019/b.xmp")
+    store = FolderStore(tmp_path, max_bytes=1000, patterns=["*.gif", "/raw/", "*.xmp", "a.cr2"])
+    found = {ref.key: ref for ref in store.list()}
+    assert sorted(found) == ["2019/b.jpg", "2019/raw/3.cr2", "a.jpg"]
+    assert found["a.jpg"].pair is None and found["2019/b.jpg"].sidecars == ()
+    assert store.ignored[EXCLUDED] == 4
+    paths = [os.fsencode(tmp_path / name) for name in ("a.gif", "raw", "raw/1.cr2", "2019/b.xmp", "2019")]
+    assert sorted(key for key, ref in store.look_up(paths) if ref) == ["2019/b.jpg", "2019/raw/3.cr2"]
+
+
+def test_a_photo_library_may_be_the_source(tmp_path: Path) -> None:
+    library = tmp_path / "Photos Library.photoslibrary"
+    write(library, "originals/A/1.heic", "resources/derivatives/1.jpeg", "database/Photos.sqlite")
+    assert keys(library) == ["originals/A/1.heic"]
+    paths = [os.fsencode(library / "resources/derivatives/1.jpeg"), os.fsencode(library / "originals/A/1.heic")]
+    assert [key for key, _ in FolderStore(library, max_bytes=9).look_up(paths)] == ["originals/A/1.heic"]

@@ -24,6 +24,7 @@ from core.errors import (
     SourceNotFound,
     StoreError,
 )
+from core.ports.image_store import EXCLUDED
 from core.settings import load_settings
 from ingest.pipeline.removal import is_inside
 from tests.support.servers.s3_server import ENVIRONMENT, s3_client
@@ -396,3 +397,31 @@ def test_secrets_are_never_logged(everything_logged: pytest.LogCaptureFixture, m
     assert "does not answer" in said
     for secret in (os.environ["AWS_SECRET_ACCESS_KEY"], "session-secret", "Signature", "Credential"):
         assert secret not in said
+
+
+def test_sidecars_and_pairs_are_found_in_a_bucket(s3: Any, bucket: str, s3_endpoint: str) -> None:
+    put(s3, bucket, "p/IMG_1.CR2", "p/IMG_1.JPG", "p/IMG_1.xmp", "p/IMG_10.JPG", "p/sub/IMG_1.JPG.json", "p/x.json")
+    store = open_store(f"s3://{bucket}/p", s3_endpoint)
+    found = {ref.key: ref for ref in store.list()}
+    assert {key: (ref.sidecars, ref.pair) for key, ref in found.items()} == {
+        "p/IMG_1.CR2": (("p/IMG_1.xmp",), "p/IMG_1.JPG"),
+        "p/IMG_1.JPG": (("p/IMG_1.xmp",), "p/IMG_1.CR2"),
+        "p/IMG_10.JPG": ((), None),
+    }
+    assert store.ignored == {".json files are no pictures": 2}
+    ref = found["p/IMG_1.JPG"]
+    assert store.read(ref) == b"p/IMG_1.JPG" and store.read_sidecar(ref, "p/IMG_1.xmp") == b"p/IMG_1.xmp"
+    with pytest.raises(ImageGone):
+        store.read_sidecar(ref, "p/gone.xmp")
+    s3.put_object(Bucket=bucket, Key="p/IMG_1.xmp", Body=bytes(2**20 + 1))
+    with pytest.raises(ImageTooLarge):
+        store.read_sidecar(ref, "p/IMG_1.xmp")
+    again = {each.key: each for each in store.list()}
+    assert again["p/IMG_1.JPG"].etag != ref.etag and again["p/IMG_10.JPG"] == found["p/IMG_10.JPG"]
+
+
+def test_patterns_leave_out_objects(s3: Any, bucket: str, s3_endpoint: str) -> None:
+    put(s3, bucket, "p/a.jpg", "p/raw/1.jpg", "p/raw/deep/2.jpg", "p/raw/notes.txt", "p/b.gif")
+    settings = load_settings(s3_endpoint_url=s3_endpoint)
+    store = S3Store(f"s3://{bucket}/p", settings, ["raw/", "*.gif"])
+    assert keys(store) == ["p/a.jpg"] and store.ignored == {EXCLUDED: 3}

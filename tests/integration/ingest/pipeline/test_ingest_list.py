@@ -45,9 +45,9 @@ class ListWorld(World):
         """Rows of the Conceptual Captions: caption, tab, address."""
         self.path.write_text("".join(f"{row}\n" for row in rows))
 
-    def run(self, *, recheck: bool = False, **options: Any) -> Report:
+    def run(self, **options: Any) -> Report:
         self.web.asked.clear()
-        return self.ingest(self.store(f"list:{self.path}", list_recheck=recheck), **options)
+        return self.ingest(self.store(f"list:{self.path}"), **options)
 
     def fill(self, number: int) -> list[str]:
         colours = ["red", "blue", "green"]
@@ -110,7 +110,7 @@ def test_a_recheck_downloads_what_has_changed_alone(world: ListWorld) -> None:
     world.web.show("/1.png", picture("green", 99), ETag='"new"')
     world.encoder.encoded = 0
     report = world.run(recheck=True)
-    assert report.updated == 3 and world.encoder.encoded == 1  # two of them were touched without a change
+    assert (report.rechecked, report.updated, report.skipped, world.encoder.encoded) == (3, 1, 2, 1)
     assert world.web.headers["/0.png"]["If-None-Match"] == '"0"'
     after = {record.key: record.etag for record in world.index.scroll()}
     assert {key for key in after if after[key] != before[key]} == {world.web.url + "/1.png"}
@@ -137,6 +137,14 @@ def test_what_is_dead_is_on_record_with_its_reason(world: ListWorld) -> None:
         assert reason in str(reasons[url]), (url, reasons[url])
     retried = world.run()
     assert retried.failed == 1 and retried.skipped == 3 + len(rows)  # who refused may be back by now
+
+
+def test_patterns_leave_out_by_host_and_path(world: ListWorld) -> None:
+    world.write(*world.fill(3))
+    host = world.web.url.partition("://")[2]
+    store = ListStore(f"list:{world.path}", load_settings(list_allow_private=True), ["1.png", f"/{host}/2.*"])
+    report = world.ingest(store)
+    assert (report.added, report.excluded) == (1, 2) and world.record("/0.png")
 
 
 def test_a_dead_link_costs_nothing_that_is_indexed(world: ListWorld) -> None:

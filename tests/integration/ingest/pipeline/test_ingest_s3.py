@@ -419,3 +419,26 @@ def test_sources_in_one_bucket_are_read_once(world: BucketWorld) -> None:
     report = world.ingest(inner, outer, world.store(f"s3://{world.bucket}/in2"))
     assert report.added == 3 and "is a part of" in report.notices[0]
     assert {source for source, _ in world.index.facet("source")} == {world.source, f"s3://{world.bucket}/in2/"}
+
+
+def test_sidecars_pairs_and_rechecks_in_a_bucket(world: BucketWorld) -> None:
+    world.fill(3)
+    world.put("000.cr2", "blue")
+    world.s3.put_object(Bucket=world.bucket, Key="in/001.xmp", Body=b"<x/>")
+    assert world.ingest().added == 4
+    found = {record.key: record for record in world.index.scroll()}
+    assert (found["in/000.cr2"].pair, found["in/001.png"].pair) == (None, None)  # a PNG is not developed from a RAW
+    assert [key for key, record in found.items() if ";sidecars=" in record.etag] == ["in/001.png"]
+    assert world.ingest().skipped == 4
+    world.s3.put_object(Bucket=world.bucket, Key="in/001.xmp", Body=b"<y/>")
+    world.encoder.encoded = 0
+    report = world.ingest()
+    assert (report.updated, report.skipped, world.encoder.encoded) == (1, 3, 0)
+    report = world.ingest(recheck=True)
+    assert (report.rechecked, report.updated, report.skipped, world.encoder.encoded) == (4, 0, 4, 0)
+    world.put("000.jpg", "green")
+    world.remove("001.xmp")
+    report = world.ingest()
+    pairs = {record.key: record.pair for record in world.index.scroll() if record.pair}
+    assert pairs == {"in/000.cr2": "in/000.jpg", "in/000.jpg": "in/000.cr2"}
+    assert (report.added, report.updated) == (1, 2) and world.is_equal()

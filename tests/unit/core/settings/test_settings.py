@@ -215,3 +215,30 @@ class TestOldNames:
         (tmp_path / "bucketlens.toml").write_text("[mirror]\nenabled = true\nminutes = 3\n")
         mirror = load_settings(mirror=False).mirror
         assert (mirror.enabled, mirror.minutes) == (False, 3)
+
+    def test_a_setting_that_has_left_its_group(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: pytest.LogCaptureFixture
+    ) -> None:
+        assert not load_settings().recheck
+        (tmp_path / "bucketlens.toml").write_text("[list]\nrecheck = true\nreaders = 3\n")
+        settings = load_settings()
+        assert settings.recheck and settings.url_list.readers == 3
+        assert "list.recheck of bucketlens.toml" in warned.text and "now recheck" in warned.text
+        assert not load_settings(recheck=False).recheck
+        (tmp_path / "bucketlens.toml").unlink()
+        assert load_settings(list_recheck=True).recheck
+        monkeypatch.setenv("BUCKETLENS_LIST_RECHECK", "true")
+        assert load_settings().recheck and "BUCKETLENS_RECHECK" in warned.text
+
+
+def test_patterns_are_a_list_in_every_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bucketlens.toml").write_text(
+        'exclude = ["*.gif"]\n[[sources]]\npath = "pictures"\nexclude = ["raw/"]\n[[sources]]\npath = "other"\n'
+    )
+    settings = load_settings()
+    assert settings.exclude == ("*.gif",) and [each.exclude for each in settings.sources] == [("raw/",), ()]
+    monkeypatch.setenv("BUCKETLENS_EXCLUDE", '["a", "b"]')
+    assert load_settings().exclude == ("a", "b")
+    monkeypatch.setenv("BUCKETLENS_EXCLUDE", "*.gif")
+    with pytest.raises(InvalidSetting, match="BUCKETLENS_EXCLUDE"):
+        load_settings()
