@@ -49,7 +49,6 @@ class ListStore:
         self.readers = own.readers
         self.ignored: Counter[str] = Counter()
         self.remarks: list[str] = []
-        self._recheck = own.recheck
         self._exclusion = Exclusion(patterns)
         self._fetcher = WebFetcher(
             WebLimits(
