@@ -25,7 +25,7 @@ from ingest.pipeline.fetch_and_decode import (
     Ready,
     Unchanged,
 )
-from ingest.pipeline.plan import Step, has_center_crop_only
+from ingest.pipeline.plan import Step, has_center_crop_only, has_other_captions
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.points import Donors, build_failed_point, build_imported_point, build_indexed_point
 from ingest.pipeline.run_context import RunContext, retry_while_busy
@@ -259,6 +259,9 @@ class ImagePass:
         if unchanged:
             retry_while_busy(self._context.index.set_refs, [(step.id, step.ref) for step in unchanged])
             self._report.updated += len(unchanged)
+            self._captions_changed += [
+                step for step in unchanged if step.known is not None and has_other_captions(step.ref, step.known)
+            ]
 
     def _write_captions(self) -> None:
         changed, self._captions_changed = self._captions_changed, []

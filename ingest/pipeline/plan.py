@@ -50,9 +50,12 @@ def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
         return "update" if ref.withheld is None else "withheld"
     if has_center_crop_only(known) and ref.withheld is None:
         return "update"
-    if ref.captions and (known.caption_origin, known.captions) != ("human", ref.captions):
-        return "reword"
-    return "skip"
+    return "reword" if has_other_captions(ref, known) else "skip"
+
+
+def has_other_captions(ref: ImageRef, known: ImageRecord) -> bool:
+    """Whether its listing has captions of people, and they are not those on record."""
+    return bool(ref.captions) and (known.caption_origin, known.captions) != ("human", ref.captions)
 
 
 def has_center_crop_only(known: ImageRecord) -> bool:
