@@ -11,7 +11,7 @@ from core.adapters.shards.address import ShardAddress, parse_address
 from core.adapters.shards.bucket import BucketShards
 from core.adapters.shards.folder import FolderShards
 from core.adapters.shards.index_cache import IndexCache
-from core.adapters.shards.read_ahead import ReadAhead
+from core.adapters.shards.range_reader import ReadAhead
 from core.adapters.shards.shard import Shard, ShardPlace, Unusable
 from core.adapters.shards.tar_index import Member, TarIndex, index_tar
 from core.domain.image import ImageRef

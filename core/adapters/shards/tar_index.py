@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.adapters.shards.read_ahead import HeaderTooLarge, ReadAhead
+from core.adapters.shards.range_reader import HeaderTooLarge, ReadAhead
 from core.adapters.url_list.columns import CAPTION
 from core.domain.file_rules import is_hidden, is_rubbish, no_picture
 

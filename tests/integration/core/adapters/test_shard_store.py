@@ -30,6 +30,11 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(scope="module")
+def s3(s3_endpoint: str) -> Any:
+    return s3_client(s3_endpoint)
+
+
 @pytest.fixture
 def proxy(s3_endpoint: str) -> Iterator[FaultProxy]:
     with FaultProxy(s3_endpoint) as proxy:
@@ -39,7 +44,7 @@ def proxy(s3_endpoint: str) -> Iterator[FaultProxy]:
 class Shards:
     """Tars in a folder or in a bucket, and the library's folder beside them."""
 
-    def __init__(self, folder: Path, proxy: FaultProxy | None) -> None:
+    def __init__(self, folder: Path, proxy: FaultProxy | None = None, s3: Any = None) -> None:
         self.folder = folder / "set"
         self.folder.mkdir()
         self.data = folder / "library"
@@ -48,7 +53,7 @@ class Shards:
         self.bucket = f"shards-{next(_numbers)}"
         self.place = str(self.folder)
         if proxy is not None:
-            self.s3: Any = s3_client(proxy.endpoint)
+            self.s3 = s3
             self.s3.create_bucket(Bucket=self.bucket)
             self.place = f"s3://{self.bucket}/set"
 
@@ -72,17 +77,17 @@ class Shards:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Shards:
-    return Shards(tmp_path, None)
+    return Shards(tmp_path)
 
 
 @pytest.fixture
-def remote(tmp_path: Path, proxy: FaultProxy) -> Shards:
-    return Shards(tmp_path, proxy)
+def remote(tmp_path: Path, proxy: FaultProxy, s3: Any) -> Shards:
+    return Shards(tmp_path, proxy, s3)
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def shards(request: pytest.FixtureRequest, tmp_path: Path) -> Shards:
-    return Shards(tmp_path, None if request.param == "folder" else request.getfixturevalue("proxy"))
+def shards(request: pytest.FixtureRequest) -> Shards:
+    return request.getfixturevalue("local" if request.param == "folder" else "remote")
 
 
 def listed(store: ShardStore) -> tuple[list[ImageRef], StoreError | None]:
@@ -176,16 +181,16 @@ def test_a_source_without_shards_is_told(shards: Shards) -> None:
         list(shards.open().list())
 
 
-def test_tars_in_folders_below_and_hidden_ones(shards: Shards) -> None:
+def test_tars_in_folders_below_and_hidden_ones(local: Shards) -> None:
     for name in ("b/1.tar", "0.tar", ".hidden.tar"):
-        shards.put(name, make_tar(many(1)))
-    assert [ref.key for ref in listed(shards.open())[0]] == ["0.tar/000000000.jpg", "b/1.tar/000000000.jpg"]
-    assert listed(shards.open("{0,b/1}.tar"))[1] is None
+        local.put(name, make_tar(many(1)))
+    assert [ref.key for ref in listed(local.open())[0]] == ["0.tar/000000000.jpg", "b/1.tar/000000000.jpg"]
+    assert listed(local.open("{0,b/1}.tar"))[1] is None
 
 
-def test_a_picture_over_the_limit_of_bytes_is_not_read(shards: Shards) -> None:
-    shards.put("0.tar", make_tar(sample(1, 5000)))
-    store = shards.open(decode_max_bytes=4096)
+def test_a_picture_over_the_limit_of_bytes_is_not_read(local: Shards) -> None:
+    local.put("0.tar", make_tar(sample(1, 5000)))
+    store = local.open(decode_max_bytes=4096)
     (ref,) = listed(store)[0]
     with pytest.raises(ImageTooLarge):
         store.read(ref)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.adapters.shards.read_ahead import ReadAhead
+from core.adapters.shards.range_reader import ReadAhead
 from core.adapters.shards.tar_index import TarIndex, index_tar, read_captions
 
 Members = list[tuple[str, bytes]]
