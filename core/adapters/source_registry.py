@@ -23,6 +23,11 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
         waits = {} if patience_s is None else {"patience": patience_s, "host_patience": patience_s}
         url_list = settings.url_list.model_copy(update=waits)
         return ListStore(source, settings.model_copy(update={"url_list": url_list}), patterns)
+    if source.startswith("shards:"):
+        from core.adapters.shards.store import open_shards
+
+        patience = {} if patience_s is None else {"patience": patience_s}
+        return open_shards(source, settings.model_copy(update={"s3": settings.s3.model_copy(update=patience)}))
     scheme = _scheme(source)
     if scheme == "s3":
         from core.adapters.stores.s3 import S3Store
@@ -37,7 +42,7 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
     raise SourceNotFound(
         source,
         f"{scheme}:// is not a kind of source that BucketLens reads",
-        Advice("give it a folder, s3://BUCKET/PREFIX or list:FILE"),
+        Advice("give it a folder, s3://BUCKET/PREFIX, list:FILE or shards:FOLDER"),
     )
 
 
@@ -46,6 +51,10 @@ def source_name(source: str) -> str:
     from core.adapters.stores import folder, s3
     from core.adapters.url_list import store as list_store
 
+    if source.startswith("shards:"):
+        from core.adapters.shards import store as shard_store
+
+        return shard_store.source_name(source)
     if source.startswith(list_store.SCHEME):
         return list_store.source_name(source)
     scheme = _scheme(source)

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
     from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
+    from core.adapters.qdrant_server.lease import Lease
 
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Container:
         self._version = version
         self._writes = False
         self._stop_waiting: threading.Event | None = None
+        self._lease: Lease | None = None
         self._index = Lazy(self._open_index)
         self._encoder = Lazy(self._load_encoder, encoder)
         self._decoder = Lazy(lambda: factories.decode_workers(settings))
@@ -68,6 +71,24 @@ class Container:
             self.let_go()
         self._writes = True
         self._stop_waiting = until or self._stop_waiting
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Be the only one who writes a library on a server, while this is entered; one in a folder has locks.
+
+        Raises LibraryLeased where another process writes it, at once or before a later write.
+        """
+        if self.settings.qdrant.url is None:
+            yield
+            return
+        lease = factories.server_lease(self.settings.qdrant, self._stop_waiting)
+        lease.acquire()
+        self._lease = lease
+        try:
+            yield
+        finally:
+            self._lease = None
+            lease.release()
 
     @cached_property
     def index_versions(self) -> IndexVersions:
@@ -233,7 +254,17 @@ class Container:
     def _connect(self) -> "Server":
         qdrant = self.settings.qdrant
         patience_s = qdrant.patience if self._writes else self._patience
-        return factories.connect_server(qdrant, writes=self._writes, patience_s=patience_s, stop=self._stop_waiting)
+        return factories.connect_server(
+            qdrant,
+            writes=self._writes,
+            patience_s=patience_s,
+            stop=self._stop_waiting,
+            guard=self._check_lease if self._writes else None,
+        )
+
+    def _check_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
 
     def _open_index(self) -> VectorIndex:
         return self.index_versions.open(self._version)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.adapters.faiss_mirror.lifecycle import Mirrors
     from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
+    from core.adapters.qdrant_server.lease import Lease
 
 
 def folder_library(data: Path, wait_s: float) -> IndexVersions:
@@ -36,10 +37,18 @@ def server_library(given: QdrantSettings, connect: "Callable[[], Server]") -> In
     return ServerLibrary(connect, given.collection, layout)
 
 
-def connect_server(given: QdrantSettings, *, writes: bool, patience_s: float, stop: threading.Event | None) -> "Server":
+def connect_server(
+    given: QdrantSettings,
+    *,
+    writes: bool,
+    patience_s: float,
+    stop: threading.Event | None,
+    guard: Callable[[], None] | None = None,
+) -> "Server":
     """Connect to the server of the settings, with the key that fits. Raises LibraryUnreachable, LibraryRefused.
 
-    `patience_s` is the time to wait for a server that is down; setting `stop` ends the wait.
+    `patience_s` is the time to wait for a server that is down; setting `stop` ends the wait. `guard` is called before
+    every write.
     """
     from core.adapters.qdrant_server.client import connect
 
@@ -54,7 +63,19 @@ def connect_server(given: QdrantSettings, *, writes: bool, patience_s: float, st
         grpc_port=given.grpc_port,
         patience_s=patience_s,
         stop=stop,
+        guard=guard,
     )
+
+
+def server_lease(given: QdrantSettings, stop: threading.Event | None) -> "Lease":
+    """Prepare the lease on the library of the settings; setting `stop` ends the wait for another's."""
+    from core.adapters.qdrant_server.lease import Lease, LeaseTimes
+
+    def connect(patience_s: float) -> "Server":
+        return connect_server(given, writes=True, patience_s=patience_s, stop=stop)
+
+    times = LeaseTimes(expiry=max(LeaseTimes().expiry, 3 * given.timeout))  # a write is answered well within
+    return Lease(connect, given.collection, patience_s=given.patience, times=times, stop=stop)
 
 
 def load_encoder(name: str, settings: Settings) -> Encoder:

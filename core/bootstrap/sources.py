@@ -11,7 +11,7 @@ _VECTOR_ROWS = 500  # imported at once
 
 
 class Sources:
-    """The sources that the settings can reach: a folder, list:FILE, or a URI such as s3://BUCKET/PREFIX."""
+    """The sources that the settings can reach: a folder, list:FILE, shards:FOLDER, or a URI such as s3://BUCKET/PREFIX."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -33,6 +33,7 @@
         ├── LibraryRefused
         │   └── LibraryReadOnly
         ├── LibraryBusy         (exit 75)
+        ├── LibraryLeased       (exit 75)
         ├── LibraryDamaged
         ├── ImageNotIndexed
         ├── MirrorMissing       there is no mirror to answer from
@@ -68,6 +69,7 @@ from core.errors.library import (
     LibraryDamaged,
     LibraryError,
     LibraryLate,
+    LibraryLeased,
     LibraryMissing,
     LibraryReadOnly,
     LibraryRefused,
@@ -113,6 +115,7 @@ __all__ = [
     "LibraryDamaged",
     "LibraryError",
     "LibraryLate",
+    "LibraryLeased",
     "LibraryMissing",
     "LibraryReadOnly",
     "LibraryRefused",

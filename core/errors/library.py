@@ -96,6 +96,18 @@ class LibraryBusy(LibraryError):
         self.waited_s = waited_s
 
 
+class LibraryLeased(LibraryError):
+    """Another process, perhaps on another machine, writes the library on a server."""
+
+    exit_code = 75
+
+    def __init__(self, library: str, address: str, holder: str, expiry_s: float) -> None:
+        super().__init__(
+            f"the library {library} on the Qdrant server {address} is being written by {holder}",
+            Advice(f"wait until it has ended, and try again; one that was killed is taken over after {expiry_s:.0f} s"),
+        )
+
+
 class LibraryDamaged(LibraryError):
     """What is on disk, or on the server, is not what was written."""
 

@@ -22,7 +22,7 @@ class SettingsGroup(BaseModel):
 class SourceSetting(SettingsGroup):
     """A source as the user names it: a string, or a table with its `path` and what goes with it."""
 
-    path: str = Field(min_length=1, description="folder, s3://BUCKET/PREFIX, or list:FILE")
+    path: str = Field(min_length=1, description="folder, s3://BUCKET/PREFIX, list:FILE, or shards:FOLDER")
     captions: tuple[str, ...] = Field(default=(), description="files of captions that people wrote of its images")
     exclude: tuple[str, ...] = Field(
         default=(), description="patterns of what is left out of it, by gitignore's rules, beside those of all sources"

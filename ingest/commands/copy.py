@@ -45,6 +45,7 @@ def copy(origin: str, goal: str, data: Path | None, as_json: bool) -> None:
         target.write(until=signals.stop)
         ours = source.index
         _lock(opened, source, target)
+        opened.enter_context(target.lease())
         theirs = target.create_index(ours.info)
         thumbnails = _copy_thumbnails(source, target, signals.stop)
         done, problems = _copy(ours, theirs, signals.stop, as_json)

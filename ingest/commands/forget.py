@@ -34,7 +34,7 @@ def forget(source: str, yes: bool, data: Path | None, as_json: bool) -> None:
         lock.look()
         found = forgetting.plan_forget(index, source, container.sources.canonical_name(source))
         if yes:
-            with lock:
+            with lock, container.lease():
                 for _ in forgetting.forget(index, container.thumbnails, found, signals.stop):
                     pass
                 if not lock.unclean:

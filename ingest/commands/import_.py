@@ -15,7 +15,7 @@ from ingest.pipeline.interrupts import Signals
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--model", required=True, metavar="NAME|PATH", help="The encoder that made the vectors.")
 @click.option("--names", metavar="FILE", type=click.Path(path_type=Path), help="Names of the vectors of the one FILE.")
-@click.option("--source", metavar="SOURCE", help="Folder, s3://… or list:FILE that the names belong to.")
+@click.option("--source", metavar="SOURCE", help="Folder, s3://…, list:FILE or shards:… that the names belong to.")
 @data_option
 @json_option
 def import_vectors(

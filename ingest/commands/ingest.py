@@ -77,7 +77,8 @@ def ingest(
 
     A SOURCE is a folder, or s3://BUCKET/PREFIX: everything below PREFIX/ in a bucket of Amazon S3 or of a store that
     speaks its language. Reading it takes the rights to list the bucket and to get its objects. Or list:FILE, a CSV,
-    TSV, JSON Lines or Parquet file of web addresses, with captions if there are any.
+    TSV, JSON Lines or Parquet file of web addresses, with captions if there are any. Or the tars of a WebDataset, as
+    img2dataset writes them: shards:FOLDER, shards:s3://BUCKET/PREFIX/ or 'shards:FOLDER/{00000..00099}.tar'.
 
     Without SOURCE: to all the `sources` of bucketlens.toml.
 

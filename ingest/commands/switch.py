@@ -27,7 +27,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
     with open_container(data=data) as container:
         container.write()
         before = container.index.info
-        with RunLock(container.settings.data) as lock:
+        with RunLock(container.settings.data) as lock, container.lease():
             chosen = (
                 previous_version(container.index_versions) if back else other_version(container.index_versions, model)
             )

@@ -193,7 +193,7 @@ class Runner:
             lock.look()  # before a model is loaded for nothing
             # may fail for want of a model: nothing is written before it
             context = self._make_context(create=kind in ("full", "import"))
-            with lock:
+            with lock, self._container.lease():
                 sweep = lock.unclean and kind == "full"
                 self._show(self._report_progress(work(context, sweep), context, kind, report))
                 if not report.interrupted and sweep == lock.unclean:

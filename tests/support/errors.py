@@ -23,6 +23,7 @@ _GIVEN: dict[str, Any] = {
     "hint": None,
     "seconds": 20.0,
     "waited_s": 2.0,
+    "expiry_s": 30.0,
     "free": 1,
     "needed": 2**28,
 }

@@ -53,8 +53,12 @@ def connect(
     grpc_port: int = 6334,
     patience_s: float = 10.0,
     stop: threading.Event | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> "Server":
-    """Over gRPC, or over REST where nothing listens at the gRPC port. Asks nothing yet. `stop` ends all waiting."""
+    """Over gRPC, or over REST where nothing listens at the gRPC port. Asks nothing yet. `stop` ends all waiting.
+
+    `guard` is called before every write, and may refuse it.
+    """
     host = urlsplit(url).hostname
     client = QdrantClient(
         url=url,
@@ -65,7 +69,7 @@ def connect(
         grpc_options=dict(_GRPC_OPTIONS),
         check_compatibility=False,
     )
-    return Server(client, url, patience_s, stop)
+    return Server(client, url, patience_s, stop, guard)
 
 
 def _is_listening(host: str, port: int) -> bool:
@@ -80,15 +84,22 @@ class Server:
     """One server's client, for several threads.
 
     `patience_s` is how long a call that the server does not answer is tried again, unless `stop` is set.
+    `guard` is called before every try of a write. What it raises is raised, but that the server does not answer.
     """
 
     def __init__(
-        self, client: QdrantClient, address: str, patience_s: float = 10.0, stop: threading.Event | None = None
+        self,
+        client: QdrantClient,
+        address: str,
+        patience_s: float = 10.0,
+        stop: threading.Event | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
         self.address = address
         self._client = client
         self._patience_s = patience_s
         self._stop = stop or threading.Event()
+        self._guard = guard
         self._told = False  # that it does not answer
 
     def ask(self, call: Callable[[QdrantClient], T], *, writes: bool = False) -> T:
@@ -99,9 +110,12 @@ class Server:
         wait = _FIRST_WAIT_S
         while True:
             try:
+                if writes and self._guard is not None:
+                    self._guard()
                 answer = call(self._client)
-            except _FAULTS as error:
-                fault = self._map_error(error, writes=writes)
+            except (*_FAULTS, LibraryUnreachable) as error:
+                known = isinstance(error, LibraryUnreachable)
+                fault = error if known else self._map_error(error, writes=writes)
                 pause = min(max(wait * random.uniform(0.5, 1.0), _retry_after_s(error)), _LONGEST_WAIT_S)
                 waited = time.monotonic() - began
                 if not isinstance(fault, LibraryUnreachable) or waited + pause > self._patience_s:

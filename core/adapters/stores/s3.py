@@ -85,11 +85,8 @@ class S3Store:
         yield from match_companions(self._list_entries(), self._pass_over)
 
     def _list_entries(self) -> Iterator[Listed]:
-        following: Mapping[str, str] = {}
-        seen: set[int] = set()
-        empty = total = 0
-        while True:
-            page = self._list_page(following)
+        total = 0
+        for page in self._list_pages():
             for entry in page.entries:
                 if self._belongs(entry):
                     yield self._to_listed(entry)
@@ -97,8 +94,19 @@ class S3Store:
                 self.ignored[_KEYLESS] += page.keyless
                 _log.warning("%s lists %d objects without a usable key", self.source, page.keyless)
             total += page.count
+        if not total:
+            self._check_for_object()
+
+    def _list_pages(self) -> Iterator[ListingPage]:
+        """Yield all pages of the listing. Raises StoreError, also for a store that never comes to an end."""
+        following: Mapping[str, str] = {}
+        seen: set[int] = set()
+        empty = 0
+        while True:
+            page = self._list_page(following)
+            yield page
             if not page.more:
-                break
+                return
             following = page.following
             empty = 0 if page.count else empty + 1
             marks = {hash(tuple(following.items())), *(hash(entry) for entry in page.entries[:1])}
@@ -107,8 +115,6 @@ class S3Store:
             if marks & seen or empty > _EMPTY_PAGES:
                 raise self._make_listing_error("the store repeats itself")
             seen |= marks
-        if not total:
-            self._check_for_object()
 
     def read(self, ref: ImageRef) -> bytes:
         """Read the object, at most `decode.max_bytes` bytes, if it is still the one that was listed.

@@ -84,16 +84,23 @@ class S3Client:
                 raise TransientError(f"it answered {error.told}", service_wide=False) from error
             raise map_misunderstanding(self._request, error.told, versioned=self._versioned) from error
 
-    def get(self, key: str, version: str | None, if_match: str | None) -> Answer:
-        """Begin to read an object; the caller closes the body. Raises ConditionRefused, with `if_match` alone."""
+    def get(
+        self, key: str, version: str | None = None, if_match: str | None = None, byte_range: str | None = None
+    ) -> Answer:
+        """Begin to read an object, or such a range of it as "bytes=0-99"; the caller closes the body.
+
+        Raises ConditionRefused where it is not `if_match`, or has no such range.
+        """
         wanted = {"Key": key} | ({"VersionId": version} if version else {})
         wanted |= {} if if_match is None else {"IfMatch": if_match}
+        wanted |= {} if byte_range is None else {"Range": byte_range}
         context = self._request.of(key)
         with map_errors(context):
             try:
                 found = self._call("get_object", context, **wanted)
             except ClientError as error:
-                if if_match is not None and read_status(error) in (412, 501):
+                status = read_status(error)
+                if (if_match is not None and status in (412, 501)) or (byte_range is not None and status == 416):
                     raise ConditionRefused from error
                 raise
         return Answer(found.get("Headers", {}), found["Body"])

@@ -19,6 +19,8 @@ from core.adapters.models.captioner import VisionCaptioner
 from core.adapters.models.clip_encoder import ClipEncoder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.shard import SharedShard
+from core.adapters.shards.index_cache import IndexCache
+from core.adapters.shards.store import ShardStore
 from core.adapters.stores.s3 import S3Store
 from ingest.jobs.run_lock import RunLock
 from tests.support.fakes import ColourCaptioner, ColourEncoder
@@ -49,6 +51,11 @@ def points(models: str) -> dict[str, tuple[Any, str]]:
     }
 
 
+def shard_points() -> dict[str, tuple[Any, str]]:
+    """The stages that an ingest of shards has besides."""
+    return {"shard indexed": (IndexCache, "save"), "shard read": (ShardStore, "read")}
+
+
 def plant(owner: Any, method: str, moment: str, count: int) -> None:
     sound, counting, left = getattr(owner, method), threading.Lock(), count
 
@@ -74,7 +81,7 @@ if __name__ == "__main__":
 
         Container.encoder = ColourEncoder()  # type: ignore[assignment]
         Container.captioner = ColourCaptioner()  # type: ignore[assignment]
-    plant(*points(models)[point], moment, int(count))
+    plant(*(points(models) | shard_points())[point], moment, int(count))
     import bucketlens.cli
 
     bucketlens.cli.main()

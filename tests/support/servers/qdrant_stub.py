@@ -64,7 +64,7 @@ class QdrantStub:
             case "PUT /":
                 self.created.append(body)
                 vectors = _VECTORS.validate_python(body["vectors"])
-                sparse = _SPARSE.validate_python(body["sparse_vectors"])
+                sparse = _SPARSE.validate_python(body.get("sparse_vectors") or {})
                 return client.create_collection(
                     name, vectors, sparse_vectors_config=sparse, metadata=body.get("metadata")
                 )
@@ -82,7 +82,8 @@ class QdrantStub:
                 changes = models.ChangeAliasesOperation.model_validate(body).actions
                 return client.update_collection_aliases(changes)
             case "PUT /points":
-                client.upsert(name, models.PointsList.model_validate(body).points)
+                sent = models.PointsList.model_validate(body)
+                client.upsert(name, sent.points, update_filter=sent.update_filter, update_mode=sent.update_mode)
                 return _UPDATED
             case "POST /points/delete":
                 client.delete(name, models.PointIdsList.model_validate(body))
