@@ -77,8 +77,8 @@ _TEXTS = {
     )
 }
 
-# What clocks show that were never set. Another date counts for more.
-_NEVER_SET = {date(1, 1, 1), date(1904, 1, 1), date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1)}
+# What clocks show that were never set, those of satellites too. Another date counts for more.
+_NEVER_SET = {date(1, 1, 1), date(1904, 1, 1), date(1969, 12, 31), date(1970, 1, 1), date(1980, 1, 1), date(1980, 1, 6)}
 _NEVER_SET_AT_MIDNIGHT = {date(2000, 1, 1)}
 
 _QUARTER, _SAME_MOMENT = timedelta(minutes=15), timedelta(minutes=1)

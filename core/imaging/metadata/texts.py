@@ -36,7 +36,8 @@ _PROGRAMS = re.compile(
       |irfanview|gd|ffdshow|libjpeg|mozjpeg|canva|snagit|sketch|figma|app|ai|avs|fotoshow|[\w.]+\s+(?:version|v\d|\d+\.\d))
     | (?:generated|produced|processed|edited|optimi[sz]ed|compressed|converted|encoded|exported|rendered)
       \s+(?:with|by|using)\s | software\s*[:=] | lavc\d | lavf\d | xnview | acd\s+systems | gd-jpeg
-    | adobe\s+(?:photoshop|lightroom|illustrator|imageready|firefly|express|fireworks|xmp|indesign)
+    | (?:created|made|resized|edited|generated|cropped)\s+(?:with|on|by|at|using)\s+\S+\.(?:com|net|org|io|app)\b
+    | ezgif | leadtools | adobe\s+(?:photoshop|lightroom|illustrator|imageready|firefly|express|fireworks|xmp|indesign)
     | handmade\s+software | jpeg\s*(?:mini|optimi) | paint\.net | imagemagick | matplotlib | image\s*generated\s+by
     | (?:gimp|photoshop|picasa|instagram|snapseed|vsco|lightroom)[\s\d.]*$ | fbmd[0-9a-f]{6} | \*+\s*adobe
     | kofax | ocad\$rev | 8bim\b

@@ -135,7 +135,8 @@ class _Reader:
         return self.statement
 
     def _read_time(self, name: str, tag: str) -> None:
-        offset = parse_offset(self._read_text(_EXIF_EX + _OFFSETS[name])) if name in _OFFSETS else None
+        tags = (space + _OFFSETS[name] for space in (_EXIF_EX, _EXIF)) if name in _OFFSETS else ()
+        offset = parse_offset(next(filter(None, map(self._read_text, tags)), ""))
         time = parse_date(self._read_text(tag), f"{self._where} {name}", offset)
         if time is not None:
             self.statement.times.append(time)

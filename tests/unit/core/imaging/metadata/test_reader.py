@@ -123,6 +123,11 @@ DATES = [
     (jpeg(iptc=iptc_block((62, "20190714"), (63, "123456"))), "IPTC digital creation date", None),
     (jpeg(xmp=TAKEN), "XMP DateTimeOriginal", None),
     (jpeg(xmp=DATED), "XMP DateCreated", hours(2)),
+    (
+        jpeg(xmp=xmp_packet(exif_DateTimeOriginal="2019-07-14T12:34:56", exifEX_OffsetTimeOriginal="+02:00")),
+        "XMP DateTimeOriginal",
+        hours(2),
+    ),
     (jpeg(xmp=xmp_packet("<xmp:CreateDate>2019-07-14T12:34:56Z</xmp:CreateDate>")), "XMP CreateDate", hours(0)),
     (
         jpeg(exif=ORIGINALS, xmp=DATED),

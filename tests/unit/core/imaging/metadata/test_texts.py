@@ -43,6 +43,8 @@ from core.imaging.metadata.texts import choose_keywords, choose_texts, clean, is
         "Processed By eBay with ImageMagick, z1.1.0. ||B2",
         "Optimized by JPEGmini 3.18.2.210033067-TBTBLN 0x5ff8dd5a",
         "Edited with Snapseed",
+        "Resized on https://ezgif.com/resize",
+        "Made with ezgif.com",
         "AppleMark\n",
         "LEAD Technologies Inc. V1.01",
         "Copyright 2019",
