@@ -65,6 +65,8 @@ __all__ = [
     "ModelError",
     "ModelMismatch",
     "ModelUnavailable",
+    "Named",
+    "Near",
     "PackageMissing",
     "Phrase",
     "Query",
@@ -78,7 +80,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Phrase
+    from core.domain.filtering.conditions import (
+        Between,
+        During,
+        KeyGlob,
+        KeyPrefix,
+        Match,
+        Missing,
+        Named,
+        Near,
+        Phrase,
+    )
     from core.domain.filtering.filters import Filter, caption_words, oriented
     from core.domain.filtering.parser import parse_filter
     from core.domain.image import ImageRecord
@@ -87,7 +99,17 @@ if TYPE_CHECKING:
     from core.library import Found, Library
 else:
     _MODULES = {
-        "core.domain.filtering.conditions": ("Between", "During", "KeyGlob", "KeyPrefix", "Match", "Missing", "Phrase"),
+        "core.domain.filtering.conditions": (
+            "Between",
+            "During",
+            "KeyGlob",
+            "KeyPrefix",
+            "Match",
+            "Missing",
+            "Named",
+            "Near",
+            "Phrase",
+        ),
         "core.domain.filtering.parser": ("parse_filter",),
         "core.domain.filtering.filters": ("Filter", "caption_words", "oriented"),
         "core.domain.image": ("ImageRecord",),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -138,9 +138,10 @@ class ImageRecord:
         if self.taken_at is None:
             return None
         clock = self.taken_at.astimezone(UTC)
-        if self.taken_instant is None:
+        offset = None if self.taken_instant is None else clock - self.taken_instant
+        if offset is None or abs(offset) >= timedelta(days=1):  # no such zone
             return clock.replace(tzinfo=None).isoformat()
-        return clock.replace(tzinfo=timezone(clock - self.taken_instant)).isoformat()
+        return clock.replace(tzinfo=timezone(offset)).isoformat()
 
     @property
     def pair_id(self) -> str | None:

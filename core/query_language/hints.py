@@ -9,12 +9,12 @@ from core.query_language.operators import quote
 
 _PARTICIPLES: dict[OperatorKind, str] = {
     "taken": "taken {}",
-    "camera": "taken with “{}”",
-    "lens": "taken through “{}”",
+    "camera": "taken with {}",
+    "lens": "taken through {}",
     "near": "taken near {}",
     "rating": "rated {}",
-    "keyword": "filed under “{}”",
-    "person": "of “{}”",
+    "keyword": "filed under {}",
+    "person": "of {}",
 }
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
@@ -52,8 +52,8 @@ def _describe_operator(operator: Operator) -> str:
         case "incomplete":
             whole = without != (operator.value.lower() == "no")
             return "only whole pictures" if whole else "only incomplete pictures"
-        case kind:
-            return f"{'not' if without else 'only pictures'} {_PARTICIPLES[kind].format(operator.value)}"
+        case _:
+            return f"{'not' if without else 'only pictures'} {_describe_picture(operator)}"
 
 
 def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
@@ -75,8 +75,13 @@ def _explain_operator(operator: Operator) -> str:
             return f"no file is called {quote(operator.value)}"
         case "incomplete":
             return "every picture is whole" if operator.value.lower() == "yes" else "no picture is whole"
-        case kind:
-            return f"no picture is known to be {_PARTICIPLES[kind].format(operator.value)}"
+        case _:
+            return f"no picture is known to be {_describe_picture(operator)}"
+
+
+def _describe_picture(operator: Operator) -> str:
+    named = operator.kind in ("camera", "lens", "keyword", "person")
+    return _PARTICIPLES[operator.kind].format(quote(operator.value) if named else operator.value)
 
 
 def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:

@@ -40,16 +40,15 @@ def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: Vec
 def build_refreshed_point(known: ImageRecord, metadata: PictureMetadata, index: VectorIndex, encoder: Encoder) -> Point:
     """Make the point of an indexed image of which other metadata was read: no picture is encoded.
 
-    Its vectors and captions stay. A caption that its file gave it follows the file. Raises KeyError where the index has
-    no vector of it.
+    Its vectors and captions stay. A caption that its file gave it follows the file.
     """
     record = replace(known, **metadata_fields(metadata))
-    vector = retry_while_busy(index.vectors, [known.id])[known.id]
+    vector = retry_while_busy(index.vectors, [known.id]).get(known.id)
     return _build_captioned_point(replace(CaptionTexts.of(known), record=record), vector, known, index, encoder)
 
 
 def _build_captioned_point(
-    captions: CaptionTexts, vector: Vector, known: ImageRecord | None, index: VectorIndex, encoder: Encoder
+    captions: CaptionTexts, vector: Vector | None, known: ImageRecord | None, index: VectorIndex, encoder: Encoder
 ) -> Point:
     """Make a point with these captions. The caption vector on record stays where it is of the same texts."""
     record, texts, caption = captions.apply(), captions.texts, None
@@ -57,7 +56,8 @@ def _build_captioned_point(
         caption = retry_while_busy(index.vectors, [known.id], "caption").get(known.id)
     if texts and caption is None:
         caption = text_vector(encoder, texts)
-    return Point(replace(record, caption_score=None if caption is None else float(caption @ vector)), vector, caption)
+    score = None if caption is None or vector is None else float(caption @ vector)
+    return Point(replace(record, caption_score=score), vector, caption)
 
 
 def build_kept_point(record: ImageRecord, index: VectorIndex) -> Point:

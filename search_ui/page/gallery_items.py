@@ -126,9 +126,8 @@ def format_taken(record: ImageRecord) -> str:
 
 
 def _format_offset(record: ImageRecord) -> str:
-    if record.taken_instant is None or record.local_taken is None:
-        return ""
-    return f" (UTC{datetime.fromisoformat(record.local_taken).isoformat(timespec='seconds')[19:]})"
+    told = record.local_taken and datetime.fromisoformat(record.local_taken)
+    return f" (UTC{told.isoformat(timespec='seconds')[19:]})" if told and told.tzinfo else ""
 
 
 def _near(record: ImageRecord) -> str | None:

@@ -40,12 +40,29 @@ def test_every_operator_is_told_as_a_sentence(index: MemoryIndex) -> None:
     )
 
 
+def test_what_files_say_of_themselves_is_told_as_a_sentence(index: MemoryIndex) -> None:
+    (line,) = told(
+        "camera:canon -lens:50mm near:48.1,11.6,5km rating:4.. -keyword:sea person:Anna incomplete:no", index
+    )
+    assert line == (
+        "read as: only pictures taken with “canon”, not taken through “50mm”, only pictures taken near 48.1,11.6,5km, "
+        "only pictures rated 4.., not filed under “sea”, only pictures of “Anna”, only whole pictures (raw, the very "
+        "words are searched)"
+    )
+    assert told("incomplete:yes", index)[0].startswith("read as: only incomplete pictures")
+    assert told("-incomplete:yes", index)[0].startswith("read as: only whole pictures")
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [
         ("file:nowhere", "no file is called “nowhere”"),
         ("car taken:1990s", "no picture is known to be taken 1990..1999"),
         ('"red dog"', "no caption says “red dog”: without the quotes, pictures are searched for it"),
+        ("camera:canon", "no picture is known to be taken with “canon”"),
+        ("near:0,0,1km", "no picture is known to be taken near 0,0,1km"),
+        ("incomplete:YES", "every picture is whole"),
+        ("-incomplete:no", "“-incomplete:no” leaves out every picture"),
         ("-file:img", "“-file:img” leaves out every picture"),
         ("file:img_0001 dog -car", "no picture passes all of that together"),
     ],
