@@ -96,7 +96,7 @@ def summarize(done: Report) -> list[str]:
     if done.excluded:
         lines.append(f"{done.excluded:,} excluded by your patterns")
     if done.rechecked:
-        lines.append(f"{done.rechecked:,} rechecked: read again, although nothing said that they have changed")
+        lines.append(f"{done.rechecked:,} rechecked (read again without a sign of a change)")
     return lines + _summarize_rest(done)
 
 

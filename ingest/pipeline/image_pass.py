@@ -177,8 +177,8 @@ class ImagePass:
                 self._store_error = error
                 return
             self._under_way -= 1
-            if outcome.step.kind == "recheck" and not isinstance(outcome, Archived | Gone):
-                self._report.rechecked += 1
+            if outcome.step.kind == "recheck" and self._context.options.recheck:
+                self._report.rechecked += not isinstance(outcome, Archived | Gone)
             match outcome:
                 case Ready():
                     self._batched_at = self._batched_at if self._batch else time.monotonic()
