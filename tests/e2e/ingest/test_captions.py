@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -12,6 +13,7 @@ from core.text.analysis import analyse
 from demo.scenes.sample_library import write_pictures
 from tests.e2e.ingest.test_kill import pages
 from tests.support.processes.commands import SAMPLES, bucketlens
+from tests.support.servers.web_server import WebServer, picture
 
 PHOTOS = SAMPLES / "photos"
 
@@ -72,3 +74,27 @@ def test_a_broken_caption_file_stops_everything_before_it_begins(tmp_path: Path)
         assert run.returncode == 2 and run.stdout == ""
         assert "caption file captions.csv, line 2: byte 10 is not UTF-8" in run.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_list_of_polars_and_a_csv_with_a_bad_row(tmp_path: Path) -> None:
+    """One run reads a list as WIT's with categories, and captions as Flickr30k's with one broken row."""
+    with WebServer() as web:
+        addresses = [web.show(f"/w/{n},_x.png", picture(colour)) for n, colour in enumerate(("red", "blue"))]
+        captions = pl.Series(["a boat", "a quokka"], dtype=pl.Categorical)
+        columns = {
+            "page_url": [f"{web.url}/page"] * 2,
+            "image_url": addresses,
+            "caption_reference_description": captions,
+        }
+        pl.DataFrame(columns).write_parquet(tmp_path / "wit.parquet")
+        rows = [f"{n % 2},_x.png| {n}| ant number {n}" for n in range(20)] + ["1,_x.png| 4   A dog runs ."]
+        (tmp_path / "results.csv").write_text("\r".join(["image_name| comment_number| comment", *rows]))
+        arguments = ("list:wit.parquet", "--allow-private", "--captions", "results.csv", "--model", "demo", "--json")
+        run = bucketlens("ingest", *arguments, cwd=tmp_path)
+        report = json.loads(run.stdout.splitlines()[-1])
+        assert (run.returncode, report["added"], report["failed"], report["human_captions"]) == (0, 2, 0, 2), run.stderr
+        told = "1 of 21 rows cannot be read and were left out: line 22: it has 2 of 3 columns"
+        assert [notice for notice in report["notices"] if told in notice]
+        assert not web.asked["/page"]
+    (hit,) = json.loads(bucketlens("search", "--must", "19", "--json", cwd=tmp_path).stdout)["hits"]
+    assert (hit["key"], len(hit["captions"])) == (addresses[1], 10)

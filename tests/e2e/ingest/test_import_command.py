@@ -13,6 +13,7 @@ from core.bootstrap import Container
 from core.domain.filtering.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS, find
 from core.settings import load_settings
+from tests.integration.ingest.jobs.test_import import write_clip_retrieval
 from tests.support.index_queries import nearest
 from tests.support.processes.commands import bucketlens, started
 
@@ -96,3 +97,22 @@ def test_vectors_of_another_model_are_refused_with_what_to_do(tmp_path: Path) ->
     assert run.returncode == 1 and "demo" in run.stderr and "Traceback" not in run.stderr
     run = bucketlens("import", file, "--model", "demo", "--source", "nowhere", cwd=tmp_path)
     assert run.returncode == 2 and "nowhere" in run.stderr
+
+
+def test_a_folder_of_clip_retrieval_and_a_file_that_is_refused(tmp_path: Path) -> None:
+    card = find("demo", "encoder")
+    assert card is not None and card.dimension is not None
+    folder = tmp_path / "embeddings"
+    chance = np.random.default_rng(7)
+    for n in range(3):
+        write_clip_retrieval(folder, n, 3, chance.normal(size=(2, card.dimension)), [f"{n}/a.jpg", f"{n}/b.jpg"])
+    np.save(folder / "img_emb" / "img_emb_1.npy", np.ones((2, card.dimension), np.int8))
+    run = bucketlens("import", "embeddings", "--model", "demo", "--json", cwd=tmp_path)
+    report = report_of(run)
+    assert (run.returncode, report["added"], report["failed"], len(report["problems"])) == (1, 4, 0, 1), run.stderr
+    assert "img_emb_1.npy holds int8: quantised" in report["problems"][0]
+    found = json.loads(bucketlens("search", "--must", "boat", "--json", cwd=tmp_path).stdout)["hits"]
+    assert sorted(hit["key"] for hit in found) == ["0/a.jpg", "0/b.jpg", "2/a.jpg", "2/b.jpg"]
+    assert {hit["uri"] for hit in found if hit["key"] == "2/b.jpg"} == {"http://e.org/2/b.jpg"}
+    run = bucketlens("import", "embeddings", "--names", "x.txt", "--model", "demo", cwd=tmp_path)
+    assert run.returncode == 2 and "--names goes with one FILE" in run.stderr
