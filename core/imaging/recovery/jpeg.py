@@ -80,7 +80,7 @@ def recover_jpeg(data: bytes, open_picture: OpenPicture, draft_of: DraftOf) -> R
         return recover_part(file, image, _whole_size(file), (0, 0, *image.size), UNKNOWN)
     if not structure.scans:
         return None
-    there = data[: structure.end]
+    there = data[: structure.end].rstrip(b"\xff")  # or it would make a marker with what follows
     file, image = _decode(there + _END, open_picture, draft_of)
     noise = np.random.default_rng(0).integers(1, 255, _NOISE, dtype=np.uint8).tobytes()
     _, other = _decode(there + noise + _END, open_picture, draft_of)
