@@ -14,7 +14,7 @@ from core.imaging import png
 from core.imaging.formats import FORMATS
 from core.imaging.loading.frames import find_first_picture, is_blank_animation
 from core.imaging.loading.jpeg import load_jpeg
-from core.imaging.loading.limits import ImageLimits, check_cost
+from core.imaging.loading.limits import ImageLimits, check_cost, estimate_memory
 from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
 from core.imaging.recovery import container, tiff
@@ -23,6 +23,8 @@ from core.imaging.recovery.gif import is_cut
 from core.imaging.recovery.jpeg import DraftOf
 from core.imaging.recovery.recover import recover
 from core.imaging.recovery.recovered import DamagedPicture
+
+_PICTURES_AT_ONCE = 3  # that are compared where a file is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | 
 
     def open_picture(data: bytes) -> Image.Image:
         file = _open(data, draft_of, limits)
+        if _PICTURES_AT_ONCE * estimate_memory(file, draft_of(file.size)) > limits.memory_bytes:
+            raise DamagedPicture("too large for looking what is there of it")
         sizes.append(file.size)
         return file
 

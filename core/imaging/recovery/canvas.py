@@ -41,17 +41,21 @@ def has_missing_pixels(one: Image.Image, other: Image.Image) -> bool:
 
     `other` is the same file, opened once more.
     """
+    frame = _frame_of(other)
     _prepare(other, bright=True)
     other.load()
-    return (one.size, one.mode) == (other.size, other.mode) and bool(differing_pixels(one, other).any())
+    return (one.size, one.mode) == (other.size, other.mode) and bool(differing_pixels(one, other)[frame].any())
 
 
 def _recover(data: bytes, open_picture: OpenPicture) -> Recovered | None:
+    frame = _frame_of(open_picture(data))
     with _truncated_images():
         one, other = (_decode_over(data, open_picture, bright=bright) for bright in (False, True))
     if (one.size, one.mode) != (other.size, other.mode):
         return None
-    there = ~differing_pixels(one, other)
+    missing = differing_pixels(one, other)
+    there = np.ones_like(missing)
+    there[frame] = ~missing[frame]
     share = float(there.mean())
     if share == 1.0:  # every pixel comes from the file, and one of them is wrong
         return recover_part(one, one, one.size, (0, 0, *one.size), 1.0 if _is_sound(one, data) else UNKNOWN)
@@ -108,6 +112,15 @@ def _has_pixels(file: Image.Image) -> bool:
     except (OSError, SyntaxError, ValueError, EOFError):
         return False
     return True
+
+
+def _frame_of(file: Image.Image) -> tuple[slice, slice]:
+    """Return the rows and columns that are to come from the file: a frame of a GIF may be smaller than its canvas."""
+    tiles = getattr(file, "tile", None)
+    if not isinstance(file, GifImageFile) or not tiles or tiles[0].extents is None:
+        return slice(None), slice(None)
+    left, top, right, bottom = tiles[0].extents
+    return slice(top, bottom), slice(left, right)
 
 
 def _prepare(file: Image.Image, *, bright: bool) -> None:

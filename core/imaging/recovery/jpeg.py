@@ -17,6 +17,7 @@ from core.imaging.recovery.recovered import UNKNOWN, Recovered, differing_pixels
 _SOF, _DHT, _SOI, _EOI, _SOS, _DNL = (0xC0, 0xC1, 0xC2), 0xC4, 0xD8, 0xD9, 0xDA, 0xDC
 _RESTARTS = range(0xD0, 0xD8)
 _BETWEEN_SCANS = {_DHT, _SOS, _EOI, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}
+_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # APP0 and APP14 say how colours are coded
 _END = b"\xff\xd9"
 _ZEROS = bytes(64)  # no encoder writes as many of them in a row
 _NOISE = 2**16  # bytes behind the break: enough for a few rows of blocks
@@ -55,6 +56,22 @@ def is_padded(data: bytes, warning: str) -> bool:
     return extraneous is not None and end > 0 and not data[end - int(extraneous[1]) : end].strip(b"\0")
 
 
+def strip_header(data: bytes) -> bytes | None:
+    """Strip what libjpeg may warn of although no pixel depends on it: metadata, and bytes between the first segments.
+
+    None where there is no scan.
+    """
+    kept, position = [data[:2]], 2
+    while (found := _MARKER.search(data, position)) is not None:
+        marker, start = data[found.start() + 1], found.start()
+        if marker == _SOS:
+            return b"".join((*kept, data[start:]))
+        position = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+        if marker not in _METADATA:
+            kept.append(data[start:position])
+    return None
+
+
 def recover_jpeg(data: bytes, open_picture: OpenPicture, draft_of: DraftOf) -> Recovered | None:
     """Read what is there of a JPEG that a decoder complains of; None where that is next to nothing."""
     structure = _find_break(data)
@@ -63,7 +80,7 @@ def recover_jpeg(data: bytes, open_picture: OpenPicture, draft_of: DraftOf) -> R
         return recover_part(file, image, _whole_size(file), (0, 0, *image.size), UNKNOWN)
     if not structure.scans:
         return None
-    there = data[: structure.end]
+    there = data[: structure.end].rstrip(b"\xff")  # or it would make a marker with what follows
     file, image = _decode(there + _END, open_picture, draft_of)
     noise = np.random.default_rng(0).integers(1, 255, _NOISE, dtype=np.uint8).tobytes()
     _, other = _decode(there + noise + _END, open_picture, draft_of)

@@ -6,7 +6,7 @@ from simplejpeg import decode_jpeg
 _COMPRESSION, _JPEG, _TABLES = 259, 7, 347
 _PARTS = ((273, 279), (324, 325))  # where strips or tiles begin, and their lengths
 _END = b"\xff\xd9"
-_DAMAGE = ("Corrupt JPEG data", "Premature end", "Unsupported marker")
+_DAMAGE = ("Corrupt JPEG data", "Premature end", "Unsupported marker", "Unsupported JPEG process", "Invalid SOS")
 
 
 def find_fault(file: TiffImageFile, data: bytes) -> str | None:

@@ -41,6 +41,7 @@ CODES = {  # code -> class of the error, and how its reason begins
     "foreign": (ImageUnreadable, r"(a PDF|a Photoshop file|DDS|JPEG 2000); JPEG"),
     "unsupported": (ImageUnreadable, "of a kind that cannot be read: "),
     "damaged": (ImageUnreadable, "damaged: "),
+    "memory": (ImageTooLarge, "decoding it takes more memory"),
     "pixels": (ImageTooLarge, r"(over the limit of [\d,]+|\d+ × \d+) pixels"),
 }
 
@@ -110,7 +111,7 @@ def test_the_whole_hostile_folder_with_the_real_command(tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=1200)
     assert run.returncode == 3, run.stderr
     report = json.loads(run.stdout.splitlines()[-1])
-    store = FolderStore(HOSTILE, max_bytes=50 * 2**20)
+    store = FolderStore(HOSTILE, max_bytes=200 * 2**20)
     listed = {ref.key for ref in store.list()}
     index = EdgeIndex.open(data / "index")
     records: list[ImageRecord] = [*pages(index, INDEXED), *pages(index, FAILED)]

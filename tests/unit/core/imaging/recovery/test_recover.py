@@ -153,6 +153,12 @@ def test_next_to_nothing_is_no_picture(kind: str) -> None:
         look(data[:length])
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG progressive"])
+def test_a_jpeg_may_end_in_the_middle_of_a_marker(kind: str) -> None:
+    data = KINDS[kind]
+    assert 0 < share_of(data[: data.index(b"\xff\x00", len(data) // 2) + 1]) < 1
+
+
 def test_zeros_between_picture_and_end_are_padding() -> None:
     data = KINDS["JPEG"]
     assert look(data[:-2] + bytes(100) + data[-2:]).incomplete is None
