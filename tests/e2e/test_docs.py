@@ -18,6 +18,7 @@ from core.domain.model_catalog import find
 from core.settings import Settings
 from demo.scenes.sample_library import write_pictures
 from infra.reference.cli import named_commands
+from tests.e2e.ingest.test_shards import write_img2dataset_shard
 from tests.support.model_folders import make_tiny_clip
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
 from tests.support.processes.commands import bucketlens, started
@@ -61,6 +62,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     pq.write_table(pa.table({"image_path": [path.name for path in pictures]}), home / "metadata/metadata_0.parquet")
     np.save(home / "img_emb/img_emb_0.npy", vectors)
     make_tiny_clip(home / "other-model")
+    (home / "laion").mkdir()
+    for n in range(4):
+        write_img2dataset_shard(home / "laion", n, 1)
     with WebServer() as web:
         urls = [web.show(f"/{n}.png", picture("red", 60 + n), ETag=f'"{n}"') for n in range(3)]
         (home / "urls.tsv").write_text("".join(f"a red thing\t{url}\n" for url in urls))
@@ -74,6 +78,8 @@ def store(home: Path, s3_endpoint: str) -> str:
     client.create_bucket(Bucket=BUCKET)
     for path in (home / "Pictures").iterdir():
         client.put_object(Bucket=BUCKET, Key=f"photos/{path.name}", Body=path.read_bytes())
+    for path in (home / "laion").glob("*.tar"):
+        client.put_object(Bucket=BUCKET, Key=f"laion/{path.name}", Body=path.read_bytes())
     return s3_endpoint
 
 
