@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.domain.metadata import NO_METADATA, PictureMetadata
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging import png
 from core.imaging.color_profile import to_srgb
-from core.imaging.formats import FORMATS, describe_failure, describe_unidentified
+from core.imaging.formats import describe_failure, describe_unidentified
 from core.imaging.metadata.reader import Sidecar, read_metadata
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation
+from core.imaging.readers.picture_file import open_picture
+from core.imaging.readers.tiff_file import TiffFile
 from core.imaging.tiling import is_long, tile_boxes
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
@@ -144,7 +145,7 @@ def _decode(data: bytes, request: DecodeRequest, max_pixels: int) -> Decoded:
 
 
 def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: int) -> Decoded:
-    file = Image.open(io.BytesIO(data), formats=FORMATS)
+    file = open_picture(data, request.name)
     width, height = file.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"{width} × {height} pixels, over the limit of {max_pixels:,}")
@@ -180,9 +181,7 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
     """Find a fault of the picture that Pillow would not complain of."""
     if isinstance(file, PngImageFile):
         return png.find_fault(data)
-    if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
-        return "its strips do not reach the bottom of the picture"
-    return None
+    return file.find_fault() if isinstance(file, TiffFile) else None
 
 
 def _draft_size(width: int, height: int, request: DecodeRequest) -> tuple[int, int]:
