@@ -24,8 +24,9 @@ from core.imaging.formats import describe_failure, describe_unidentified
 from core.imaging.metadata.reader import Sidecar, read_metadata
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation
 from core.imaging.readers.picture_file import open_picture
+from core.imaging.readers.raw_file import OWN_SIZE
 from core.imaging.readers.tiff_file import TiffFile
-from core.imaging.tiling import is_long, tile_boxes
+from core.imaging.tiling import is_long, tile_boxes, tile_count
 
 Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
 
@@ -167,9 +168,12 @@ def _read(data: bytes, content_hash: str, request: DecodeRequest, max_pixels: in
         image = image.transpose(turn)
         if orientation >= 5:
             width, height = height, width
+    told = file.info.get(OWN_SIZE, (width, height))
+    if tile_count(*told) != tile_count(width, height):
+        width, height = told  # the tiles are counted by the size that is told
     return Decoded(
-        width=width,
-        height=height,
+        width=told[0],
+        height=told[1],
         content_hash=content_hash,
         metadata=metadata,
         pixels=_resize_to_input(image, (width, height), request),

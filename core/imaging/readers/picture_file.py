@@ -6,6 +6,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import PREFIXES
 
 from core.imaging.formats import FORMATS
+from core.imaging.readers.raw_file import open_raw
 from core.imaging.readers.tiff_file import TiffFile
 
 
@@ -15,6 +16,9 @@ def open_picture(data: bytes, name: str) -> Image.Image:
     Raises UnidentifiedImageError where no reader takes it, ImageUnreadable where its kind is not supported, and what
     else the readers of damaged data raise.
     """
+    raw = open_raw(data, name)
+    if raw is not None:
+        return raw
     if data.startswith(tuple(PREFIXES)):
         try:
             return TiffFile(io.BytesIO(data))
