@@ -1,13 +1,19 @@
 """The bytes of a picture's file -> the picture, opened: each format by the reader that reads it right."""
 
 import io
+from pathlib import PurePath
 
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import PREFIXES
 
-from core.imaging.formats import FORMATS
+from core.imaging.formats import FORMATS, TGA
+from core.imaging.readers.gif_screen import widen_screen
+from core.imaging.readers.jpeg_xl import is_jpeg_xl, open_jpeg_xl
 from core.imaging.readers.raw_file import open_raw
 from core.imaging.readers.tiff_file import TiffFile
+
+_TGA_SUFFIXES = (".tga", ".icb", ".vda", ".vst")
+_TGA_FOOTER = b"TRUEVISION-XFILE."
 
 
 def open_picture(data: bytes, name: str) -> Image.Image:
@@ -19,9 +25,12 @@ def open_picture(data: bytes, name: str) -> Image.Image:
     raw = open_raw(data, name)
     if raw is not None:
         return raw
+    if is_jpeg_xl(data):
+        return open_jpeg_xl(data)
     if data.startswith(tuple(PREFIXES)):
         try:
             return TiffFile(io.BytesIO(data))
         except SyntaxError as error:
             raise UnidentifiedImageError(str(error)) from error
-    return Image.open(io.BytesIO(data), formats=FORMATS)
+    named_tga = PurePath(name.lower()).suffix in _TGA_SUFFIXES or data[-18:-1] == _TGA_FOOTER
+    return Image.open(io.BytesIO(widen_screen(data)), formats=(*FORMATS, TGA) if named_tga else FORMATS)

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import COMPRESSION_INFO, ImageFileDirectory_v2, TiffImageFile
 
-from core.errors import ImageUnreadable
 from core.imaging.readers import tiff_layout
 from core.imaging.readers.tiff_layout import BYTE_STREAMS, Layout, read_layout, refuse
-from core.imaging.readers.tiff_samples import Order, read_samples
+from core.imaging.readers.tiff_samples import SHORT, Order, read_samples
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # known to type checkers only
@@ -26,12 +25,13 @@ class TiffFile(TiffImageFile):
 
     format = "TIFF"
     _own: Layout | None = None
+    _is_read = False
 
     def _setup(self) -> None:
         layout = read_layout(self.tag_v2)
         if layout.compression not in BYTE_STREAMS and layout.compression not in COMPRESSION_INFO:
             raise refuse(layout)
-        self._own = None
+        self._own, self._is_read = None, False
         if layout.compression not in BYTE_STREAMS or layout.photometric == tiff_layout.YCBCR or _is_plain(layout):
             self._set_up_by_pillow(layout)
             return
@@ -59,20 +59,28 @@ class TiffFile(TiffImageFile):
             self.tile = [ImageFile._Tile("libtiff", extents, 0, ("RGBX", False, self.tag_v2.offset))]
 
     def load(self) -> "PixelAccess | None":
-        """Load the pixels, and turn them upright."""
-        if self._own is None or self._im is not None:
+        """Load the pixels, and turn them upright.
+
+        Where Pillow is told to take truncated files, pixels that are not there keep the colour they have.
+        """
+        if self._own is None or self._is_read:
             return super().load()
         assert self.fp is not None
         self.fp.seek(0)
-        picture = _make_picture(self.fp.read(), self._own, "<" if self.tag_v2.prefix == b"II" else ">", self.tag_v2)
-        self.im = picture.im
+        order: Order = "<" if self.tag_v2.prefix == b"II" else ">"
+        picture, there = _make_picture(self.fp.read(), self._own, order, self.tag_v2)
+        if self._im is not None and self.size == picture.size and not there.all():
+            picture = Image.composite(picture, Image.Image()._new(self.im), Image.fromarray(there))
+        self._is_read, self.im = True, picture.im
         self.load_end()
         return Image.Image.load(self)
 
     def find_fault(self) -> str | None:
         """Find out whether there are strips or tiles for the whole of the picture."""
         layout = read_layout(self.tag_v2)
-        return None if len(layout.offsets) >= layout.chunks else "its strips do not reach the bottom of the picture"
+        if not layout.offsets and self._own is None and self.use_load_libtiff:
+            return None  # libtiff reads tags of odd types, which Pillow does not
+        return None if len(layout.offsets) >= layout.chunks else SHORT
 
 
 _PLAIN = {  # bits, colour space, samples, extra samples: what Pillow reads right, with the samples side by side
@@ -133,14 +141,22 @@ def _find_alpha(layout: Layout) -> int | None:
     )
 
 
-def _make_picture(data: bytes, layout: Layout, order: Order, tags: ImageFileDirectory_v2) -> Image.Image:
+def _make_picture(
+    data: bytes, layout: Layout, order: Order, tags: ImageFileDirectory_v2
+) -> tuple[Image.Image, NDArray[np.bool_]]:
+    """Make the picture, and tell which pixels of it are there, (H, W)."""
     alpha = _find_alpha(layout)
-    samples = read_samples(data, layout, order, layout.colours if alpha is None else alpha + 1)
+    count = layout.colours if alpha is None else alpha + 1
+    samples, there = read_samples(data, layout, order, count, partial=ImageFile.LOAD_TRUNCATED_IMAGES)
+    return _show(samples, alpha, layout, tags), there
+
+
+def _show(samples: NDArray[np.generic], alpha: int | None, layout: Layout, tags: ImageFileDirectory_v2) -> Image.Image:
     colours = samples[:, :, : layout.colours]
     if layout.photometric in (tiff_layout.CIELAB, tiff_layout.ICCLAB):
         return _make_lab(colours, layout)
     if layout.photometric == tiff_layout.PALETTE:
-        colours = _look_up(colours[:, :, 0], tags[_COLOUR_MAP], layout.bits)
+        colours = _look_up(colours[:, :, 0], tags.get(_COLOUR_MAP, ()), layout.bits)
     elif layout.photometric in (tiff_layout.WHITE_IS_ZERO, tiff_layout.BLACK_IS_ZERO) and alpha is None:
         return _make_grey(colours[:, :, 0], layout)
     else:
@@ -188,7 +204,7 @@ def _make_lab(samples: NDArray[np.generic], layout: Layout) -> Image.Image:
 
 def _look_up(values: NDArray[np.generic], colour_map: tuple[int, ...], bits: int) -> NDArray[np.uint8]:
     if len(colour_map) < 3 << bits:
-        raise ImageUnreadable("damaged: its palette is cut off")
+        raise OSError("its palette is cut off")
     palette = np.array(colour_map[: 3 << bits], np.uint32).reshape(3, -1).T
     return (palette >> 8).astype(np.uint8)[values.astype(np.int64)]
 
@@ -201,10 +217,9 @@ def _scale_to_8_bits(values: NDArray[np.generic], layout: Layout) -> NDArray[np.
     if layout.format == tiff_layout.SIGNED:
         values = np.maximum(values, values.dtype.type(0))
     if bits >= 8:
-        levels = np.right_shift(values, values.dtype.type(bits - 8))
-    else:
-        levels = values.astype(np.uint16) * 255 // (2**bits - 1)
-    return levels.astype(np.uint8, copy=False)
+        return np.right_shift(values, values.dtype.type(bits - 8)).astype(np.uint8)
+    levels: NDArray[np.uint8] = (values.astype(np.uint16) * 255 // (2**bits - 1)).astype(np.uint8)
+    return levels
 
 
 def _encode_light(values: NDArray[np.float32]) -> NDArray[np.uint8]:

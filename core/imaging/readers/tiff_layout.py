@@ -73,7 +73,7 @@ class Layout:
 
 
 def read_layout(tags: ImageFileDirectory_v2) -> Layout:
-    """Read the layout. Raises ImageUnreadable where the tags contradict each other."""
+    """Read the layout. Raises SyntaxError where there is no size, ImageUnreadable where samples differ."""
     width, height = _number(tags, 256, 0), _number(tags, 257, 0)
     samples = _number(tags, 277, 0) or len(_numbers(tags, 258)) or 1
     bits, formats = _numbers(tags, 258) or (1,), _numbers(tags, 339) or (UNSIGNED,)
@@ -85,7 +85,7 @@ def read_layout(tags: ImageFileDirectory_v2) -> Layout:
     else:
         chunk = width, min(_number(tags, 278, height) or height, height)
     if min(width, height, *chunk) < 1 or not 1 <= samples <= 256:
-        raise ImageUnreadable("damaged: its TIFF tags tell no size")
+        raise SyntaxError("its TIFF tags tell no size")
     return Layout(
         width=width,
         height=height,

@@ -13,40 +13,51 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from core.errors import ImageUnreadable
 from core.imaging.readers.tiff_layout import FLOAT, NO_COMPRESSION, SIGNED, WEBP, Layout
 
 Order = Literal["<", ">"]  # of the bytes of a number
+
+SHORT = "its strips do not reach the bottom of the picture"
 
 _ROWS = 64  # that are widened from single bits at a time
 _KINDS = {FLOAT: "f", SIGNED: "i"}
 _HORIZONTAL, _FLOATING = 2, 3  # predictors
 
 
-def read_samples(data: bytes, layout: Layout, order: Order, count: int) -> NDArray[np.generic]:
-    """Read the first `count` samples of every pixel: (H, W, count), of the file's own number type.
+def read_samples(
+    data: bytes, layout: Layout, order: Order, count: int, *, partial: bool
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Read the first `count` samples of every pixel, (H, W, count), of the file's own number type.
 
-    Depths that no number type has come as the next larger unsigned one. `order` is "<" or ">".
+    Depths that no number type has come as the next larger unsigned one. `order` is "<" or ">". The second array,
+    (H, W), tells which pixels are there: all of them, unless `partial`. Raises OSError where some are not.
     """
     across = -(-layout.width // layout.chunk[0])
     down = -(-layout.height // layout.chunk[1])
-    if len(layout.offsets) < layout.chunks or len(layout.lengths) < layout.chunks:
-        raise ImageUnreadable("damaged: its strips do not reach the bottom of the picture")
+    if not partial and min(len(layout.offsets), len(layout.lengths)) < layout.chunks:
+        raise OSError(SHORT)
     together = layout.samples // layout.planes
     result = np.zeros((layout.height, layout.width, count), _number_type(layout))
+    there = np.ones(result.shape[:2], np.bool_)
     for plane in range(min(layout.planes, count)):
         for number, (left, top) in enumerate(_corners(layout, across, down)):
             index = plane * across * down + number
-            chunk = data[layout.offsets[index] : layout.offsets[index] + layout.lengths[index]]
             rows = layout.chunk[1] if layout.tiled else min(layout.chunk[1], layout.height - top)
-            values = _read_chunk(chunk, layout, order, rows, together)
             target = result[top : top + rows, left : left + layout.chunk[0]]
+            try:
+                chunk = data[layout.offsets[index] : layout.offsets[index] + layout.lengths[index]]
+                values = _read_chunk(chunk, layout, order, rows, together)
+            except (OSError, IndexError):
+                if not partial:
+                    raise
+                there[top : top + rows, left : left + layout.chunk[0]] = False
+                continue
             values = values[: target.shape[0], : target.shape[1]]
             if layout.planes == 1:
                 target[:] = values[:, :, :count]
             else:
                 target[:, :, plane] = values[:, :, 0]
-    return result
+    return result, there
 
 
 def _corners(layout: Layout, across: int, down: int) -> Iterator[tuple[int, int]]:
@@ -66,7 +77,7 @@ def _read_chunk(chunk: bytes, layout: Layout, order: Order, rows: int, samples: 
     row_bytes = -(-width * samples * layout.bits // 8)
     data = _unpack(chunk, layout, row_bytes, rows)
     if len(data) < row_bytes * rows:
-        raise ImageUnreadable("damaged: a strip of its picture is cut off")
+        raise OSError("a strip of its picture is cut off")
     lines = np.frombuffer(data, np.uint8, row_bytes * rows).reshape(rows, row_bytes)
     kind = _number_type(layout)
     if layout.predictor == _FLOATING and layout.format == FLOAT:
