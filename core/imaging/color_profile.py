@@ -8,6 +8,8 @@ from PIL import Image, ImageCms
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from core.imaging.cmyk import convert_cmyk
+
 _WHITE = (255, 255, 255)
 _GREY = ("1", "L", "LA", "La")
 _SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}  # mode -> colour space of a profile that fits
@@ -35,7 +37,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         if bitmap and alpha.getextrema() == (0, 0):
             alpha = None  # Windows' own programs leave it empty, and show such a picture as opaque
     image = image.convert(plain)
-    image = (_convert_by_profile(image, profile) if profile else None) or image.convert("RGB")
+    image = (_convert_by_profile(image, profile) if profile else None) or _convert_without_profile(image)
     if alpha is None:
         return image
     white = Image.new("RGB", image.size, _WHITE)
@@ -55,6 +57,10 @@ def _convert_by_profile(image: Image.Image, profile: bytes) -> Image.Image | Non
         return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+def _convert_without_profile(image: Image.Image) -> Image.Image:
+    return convert_cmyk(image) if image.mode == "CMYK" else image.convert("RGB")
 
 
 @cache

@@ -217,9 +217,10 @@ def _scale_to_8_bits(values: NDArray[np.generic], layout: Layout) -> NDArray[np.
     if layout.format == tiff_layout.SIGNED:
         values = np.maximum(values, values.dtype.type(0))
     if bits >= 8:
-        return np.right_shift(values, values.dtype.type(bits - 8)).astype(np.uint8)
-    levels: NDArray[np.uint8] = (values.astype(np.uint16) * 255 // (2**bits - 1)).astype(np.uint8)
-    return levels
+        levels: NDArray[np.generic] = np.right_shift(values, values.dtype.type(bits - 8))
+    else:
+        levels = values.astype(np.uint16) * 255 // (2**bits - 1)
+    return np.asarray(levels, np.uint8)
 
 
 def _encode_light(values: NDArray[np.float32]) -> NDArray[np.uint8]:
