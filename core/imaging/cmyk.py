@@ -14,13 +14,18 @@ from PIL import Image, ImageCms
 
 STEPS = 9  # of each ink in the table
 
+_EXACT = 2**18  # pixels: a fifth of a second
 _TABLE = Path(__file__).with_name("cmyk_colours.npy")
 _WHITE = (0.9642, 1.0, 0.8249)  # XYZ of D50
 
 
 def convert_cmyk(image: Image.Image) -> Image.Image:
-    """Convert a picture of mode CMYK to RGB."""
-    result = ImageCms.applyTransform(image, _make_transform())
+    """Convert a picture of mode CMYK to RGB.
+
+    Large ones go through a table of LittleCMS's own: ten times as fast, and off by up to 17 levels in colours of which
+    one channel nears 0 (3 pixels in 10,000 of random ones); others by up to 4.
+    """
+    result = ImageCms.applyTransform(image, _make_transform(exact=image.width * image.height <= _EXACT))
     assert result is not None  # it is not in place
     return result
 
@@ -32,11 +37,11 @@ def encode_lab(lab: NDArray[np.float64]) -> NDArray[np.uint16]:
 
 
 @cache
-def _make_transform() -> ImageCms.ImageCmsTransform:
+def _make_transform(*, exact: bool) -> ImageCms.ImageCmsTransform:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(_make_profile(np.load(_TABLE))))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # others move black
-    return ImageCms.buildTransform(profile, srgb, "CMYK", "RGB", renderingIntent=intent)
+    return ImageCms.buildTransform(profile, srgb, "CMYK", "RGB", intent, ImageCms.Flags.NOOPTIMIZE if exact else 0)
 
 
 def _make_profile(table: NDArray[np.uint16]) -> bytes:

@@ -11,7 +11,6 @@ _PICTURES = (  # signature, where it stands, kind
     (b"#?RGBE", 0, "a Radiance HDR picture"),
     (b"SIMPLE  =", 0, "a FITS picture"),
     (b"icns", 0, "an Apple icon"),
-    (b"\0\0\2\0", 0, "a Windows cursor"),
     (b"II\xbc\x01", 0, "a JPEG XR picture"),
     (b"\x8bMNG", 0, "an MNG animation"),
     (b"\x8bJNG", 0, "a JNG picture"),
@@ -51,6 +50,7 @@ _OTHERS = (
     (b"\x7fELF", 0, "a program"),
     (b"MZ", 0, "a program"),
 )
+_CURSOR = b"\0\0\2\0"
 _QUICKTIME = (b"moov", b"mdat", b"wide", b"pnot")
 _SOUNDS = (b"M4A ", b"M4B ", b"M4P ")
 _BOXED_PICTURES = (b"mif1", b"msf1", b"miaf", b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
@@ -64,6 +64,8 @@ def tell_foreign_picture(data: bytes) -> str | None:
     head = data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in data[: 4 * _HEAD].lower():
         return "an SVG drawing"
+    if data.startswith(_CURSOR) and data[4:6] != b"\0\0":  # a TGA may start alike, and has zeros there
+        return "a Windows cursor"
     return _match(data, _PICTURES)
 
 

@@ -26,10 +26,10 @@ _WAY_OUT = "save it with a full preview (as Adobe DNG Converter can), or export 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a RAW tells of itself: its size as stored, its EXIF orientation, its preview, and the time taken."""
+    """What LibRaw tells: the size as stored, the EXIF orientation, the preview, the time taken, or why it fails."""
 
     size: tuple[int, int] | None = None
-    orientation: int = 1
+    orientation: int | None = None
     preview: Image.Image | None = None
     taken: str | None = None
     fault: str | None = None
@@ -49,19 +49,20 @@ def open_raw(data: bytes, name: str) -> Image.Image | None:
     if told.fault is not None:
         if kind is None:
             return None
-        told = _Told(_read_size(directories), _read_orientation(directories), fault=told.fault)
+        told = _Told(_read_size(directories), fault=told.fault)
     preview = told.preview
     if preview is None or not _is_large(preview, told.size):
         jpeg = find_largest(data, directories)
         preview = None if jpeg is None else Image.open(io.BytesIO(jpeg), formats=["JPEG"])
     if preview is None or not _is_large(preview, told.size):
         raise _refuse(kind or "a RAW file", told)
-    size = told.size or preview.size
-    upright = size[::-1] if told.orientation >= 5 else size
-    turn = _choose_turn(preview, told.orientation, upright)
+    own_turn = preview.getexif().get(ORIENTATION)
     set_metadata(preview, data, told.taken)
-    preview.getexif()[ORIENTATION] = turn
-    preview.info[OWN_SIZE] = upright if told.size else (size[::-1] if turn >= 5 else size)
+    turn = told.orientation or _check(preview.getexif().get(ORIENTATION)) or 1
+    size = told.size or preview.size
+    upright = size[::-1] if turn >= 5 else size
+    preview.getexif()[ORIENTATION] = _choose_turn(preview.size, (_check(own_turn), turn, 1), upright)
+    preview.info[OWN_SIZE] = upright
     return preview
 
 
@@ -104,19 +105,20 @@ def _is_large(preview: Image.Image, size: tuple[int, int] | None) -> bool:
     return size is not None and longer >= max(size) and not (bitmap and longer <= _THUMBNAIL)
 
 
-def _choose_turn(preview: Image.Image, orientation: int, upright: tuple[int, int]) -> int:
-    """Choose how to turn the preview: as it says itself, else as the RAW says, whichever makes it lie like the RAW.
+def _choose_turn(size: tuple[int, int], turns: tuple[int | None, int, int], upright: tuple[int, int]) -> int:
+    """Choose how to turn the preview: the first of these orientations that makes it lie like the RAW.
 
     Some cameras store previews upright, some as the sensor saw, and some say so in the preview alone.
     """
-    own = preview.getexif().get(ORIENTATION)
-    wide = upright[0] > upright[1]
-    choices = [turn for turn in (own, orientation) if isinstance(turn, int) and 1 <= turn <= 8]
-    for turn in (*choices, 1):
-        width, height = preview.size if turn < 5 else preview.size[::-1]
-        if (width > height) == wide:
+    for turn in turns:
+        width, height = size if turn is None or turn < 5 else size[::-1]
+        if turn is not None and (width > height) == (upright[0] > upright[1]):
             return turn
-    return choices[0]
+    return turns[1]
+
+
+def _check(orientation: object) -> int | None:
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else None
 
 
 def _read_size(directories: list[ImageFileDirectory_v2]) -> tuple[int, int] | None:
@@ -124,11 +126,6 @@ def _read_size(directories: list[ImageFileDirectory_v2]) -> tuple[int, int] | No
     sizes = [(directory.get(256), directory.get(257)) for directory in directories if directory.get(262) in RAW_COLOURS]
     whole = [(width, height) for width, height in sizes if isinstance(width, int) and isinstance(height, int)]
     return max((size for size in whole if min(size) > 0), default=None)
-
-
-def _read_orientation(directories: list[ImageFileDirectory_v2]) -> int:
-    told = directories[0].get(ORIENTATION, 1) if directories else 1
-    return told if isinstance(told, int) and 1 <= told <= 8 else 1
 
 
 def _refuse(kind: str, told: _Told) -> ImageUnreadable:

@@ -53,9 +53,9 @@ def test_every_allowed_format_is_read(kind: str) -> None:
     assert np.abs(decoded.pixels[16, 16].astype(int) - (255, 0, 0)).max() < 12
 
 
-@pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "JPEG2000", "PCX", "SGI"])
+@pytest.mark.parametrize("kind", ["DDS", "SGI", "QOI", "EPS"])
 def test_other_formats_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC can be read"):
+    with pytest.raises(ImageUnreadable, match=r"an? .* (texture|picture|drawing): not supported; convert it to JPEG"):
         decode(encoded(Image.new("RGB", (32, 32)), kind), BOTH, LIMITS)
 
 
