@@ -8,7 +8,8 @@ from PIL import Image
 
 from core.errors import ImageError
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from tests.support.picture_cases import Case, list_cases
+from tests.support.files.case import Case
+from tests.support.files.picture_cases import list_cases
 
 CASES = list_cases()
 SPEC = PixelSpec(48, "squash", Image.Resampling.NEAREST)

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from tests.support.tiff_files import ASCII, BYTE, LONG, RATIONAL, SHORT, SIGNED_RATIONAL, Entry, Order, TiffBuilder
+from tests.support.files.tiff_writer import (
+    ASCII,
+    BYTE,
+    LONG,
+    RATIONAL,
+    SHORT,
+    SIGNED_RATIONAL,
+    Entry,
+    Order,
+    TiffBuilder,
+)
 
 SIZE = (320, 240)  # of the RAW pictures, as stored
 TAKEN = "2019:07:14 10:11:12"
