@@ -21,6 +21,7 @@ OWN_SIZE = "own_size"  # key of `info`: the upright size of the RAW picture, of 
 
 _THUMBNAIL, _SMALL = 160, 256  # longer sides: of EXIF's thumbnails, and of the uncompressed ones of converters
 _ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)  # of EXIF, by LibRaw's flip
+_EXIF_MARKER, _LIBRAW = b"\xff\xe1", b"dcraw v"
 _WAY_OUT = "save it with a full preview (as Adobe DNG Converter can), or export a JPEG beside it"
 
 
@@ -91,9 +92,15 @@ def _extract_preview(raw: rawpy.RawPy) -> Image.Image | None:
         thumbnail = raw.extract_thumb()
         if thumbnail.format == rawpy.ThumbFormat.BITMAP:
             return Image.fromarray(np.asarray(thumbnail.data))
-        return Image.open(io.BytesIO(bytes(thumbnail.data)), formats=["JPEG"])
+        return Image.open(io.BytesIO(_strip_added_exif(bytes(thumbnail.data))), formats=["JPEG"])
     except (rawpy.LibRawError, rawpy.NotSupportedError, UnidentifiedImageError):
         return None
+
+
+def _strip_added_exif(jpeg: bytes) -> bytes:
+    """Strip the EXIF data that LibRaw puts before those of the preview itself."""
+    end = 4 + int.from_bytes(jpeg[4:6], "big")
+    return jpeg[:2] + jpeg[end:] if jpeg[2:4] == _EXIF_MARKER and _LIBRAW in jpeg[:end] else jpeg
 
 
 def _is_large(preview: Image.Image, size: tuple[int, int] | None) -> bool:

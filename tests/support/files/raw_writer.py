@@ -53,7 +53,7 @@ def make_tiff_raw(
     }
     below = [builder.add_directory(plain)]
     for preview in previews:
-        jpeg = encode_jpeg(preview)
+        jpeg = encode_jpeg(preview, exif=preview.info.get("exif", b""))
         below.append(
             builder.add_directory(
                 {
