@@ -41,7 +41,9 @@ def _make_transform(*, exact: bool) -> ImageCms.ImageCmsTransform:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(_make_profile(np.load(_TABLE))))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # others move black
-    return ImageCms.buildTransform(profile, srgb, "CMYK", "RGB", intent, ImageCms.Flags.NOOPTIMIZE if exact else ImageCms.Flags.NONE)
+    return ImageCms.buildTransform(
+        profile, srgb, "CMYK", "RGB", intent, ImageCms.Flags.NOOPTIMIZE if exact else ImageCms.Flags.NONE
+    )
 
 
 def _make_profile(table: NDArray[np.uint16]) -> bytes:

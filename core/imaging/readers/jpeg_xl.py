@@ -1,12 +1,16 @@
 """JPEG XL, whose plugin decodes all pixels when it opens a file: the size is read before that."""
 
 import io
+from typing import TYPE_CHECKING
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 from pillow_jxl import JpegXLImagePlugin
 
 from core.errors import ImageUnreadable
 from core.imaging.orientation import ORIENTATION
+
+if TYPE_CHECKING:
+    from PIL._imaging import PixelAccess  # known to type checkers only
 
 _CODESTREAM = b"\xff\x0a"
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -21,25 +25,37 @@ def is_jpeg_xl(data: bytes) -> bool:
     return data.startswith((_CODESTREAM, _CONTAINER))
 
 
-def open_jpeg_xl(data: bytes) -> Image.Image:
-    """Open and decode a JPEG XL, upright; of an animation the plugin shows the last frame.
+class JpegXLFile(ImageFile.ImageFile):
+    """A JPEG XL, decoded when it is loaded, and upright then; its mode is not known before.
 
-    Raises Image.DecompressionBombError over twice Pillow's limit, UnidentifiedImageError and ImageUnreadable.
+    Of an animation the plugin shows the last frame. Opening raises UnidentifiedImageError, loading ImageUnreadable.
     """
-    width, height = read_size(data)
-    if Image.MAX_IMAGE_PIXELS is not None and width * height > 2 * Image.MAX_IMAGE_PIXELS:
-        raise Image.DecompressionBombError(f"{width} × {height} pixels")
-    try:
-        file = JpegXLImagePlugin.JXLImageFile(io.BytesIO(data))
-    except MemoryError:
-        raise
-    except Exception as error:  # of the decoder that the plugin is built on, and of no class of its own
-        raise ImageUnreadable(f"damaged: the JPEG XL data cannot be decoded ({error})") from error
-    if file.mode == "LA" and len(file._data) == 4 * file.width * file.height:
-        file._data = file._data[1::2]  # 16-bit samples, which the plugin takes for 8-bit ones
-    if not file.jpeg:  # a repacked JPEG is stored as it was; others the decoder has turned
-        file.getexif().pop(ORIENTATION, None)
-    return file
+
+    format = "JXL"
+    _coded: bytes | None = None
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self._coded = self.fp.read()
+        self._size, self._mode, self.tile = read_size(self._coded), "RGB", []
+
+    def load(self) -> "PixelAccess | None":
+        """Decode all pixels."""
+        if self._coded is not None:
+            try:
+                decoded = JpegXLImagePlugin.JXLImageFile(io.BytesIO(self._coded))
+            except MemoryError:
+                raise
+            except Exception as error:  # of the decoder that the plugin is built on, and of no class of its own
+                raise ImageUnreadable(f"damaged: the JPEG XL data cannot be decoded ({error})") from error
+            if decoded.mode == "LA" and len(decoded._data) == 4 * decoded.width * decoded.height:
+                decoded._data = decoded._data[1::2]  # 16-bit samples, which the plugin takes for 8-bit ones
+            decoded.load()  # type: ignore[no-untyped-call]
+            self._coded, self._mode, self._size = None, decoded.mode, decoded.size
+            self.im, self.info = decoded.im, decoded.info
+            if not decoded.jpeg:  # a repacked JPEG is stored as it was; others the decoder has turned
+                self.getexif().pop(ORIENTATION, None)
+        return Image.Image.load(self)
 
 
 def read_size(data: bytes) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from PIL.TiffImagePlugin import PREFIXES
 
 from core.imaging.formats import FORMATS, TGA
 from core.imaging.readers.gif_screen import widen_screen
-from core.imaging.readers.jpeg_xl import is_jpeg_xl, open_jpeg_xl
+from core.imaging.readers.jpeg_xl import JpegXLFile, is_jpeg_xl
 from core.imaging.readers.raw_file import open_raw
 from core.imaging.readers.tiff_file import TiffFile
 
@@ -26,7 +26,7 @@ def open_picture(data: bytes, name: str) -> Image.Image:
     if raw is not None:
         return raw
     if is_jpeg_xl(data):
-        return open_jpeg_xl(data)
+        return JpegXLFile(io.BytesIO(data))
     if data.startswith(tuple(PREFIXES)):
         try:
             return TiffFile(io.BytesIO(data))

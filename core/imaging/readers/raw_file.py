@@ -18,6 +18,7 @@ from core.imaging.readers.tiff_directories import read_directories
 from core.imaging.readers.tiff_layout import RAW_COLOURS
 
 OWN_SIZE = "own_size"  # key of `info`: the upright size of the RAW picture, of which the file is a preview
+PREVIEW = "preview"  # key of `info`: the bytes of the preview, where it is a JPEG
 
 _THUMBNAIL, _SMALL = 160, 256  # longer sides: of EXIF's thumbnails, and of the uncompressed ones of converters
 _ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)  # of EXIF, by LibRaw's flip
@@ -39,8 +40,8 @@ class _Told:
 def open_raw(data: bytes, name: str) -> Image.Image | None:
     """Open the preview of a RAW file, with the RAW's own EXIF data; None where the file is no RAW.
 
-    `info[OWN_SIZE]` is the upright size of the RAW picture. Raises ImageUnreadable where there is no preview larger
-    than a thumbnail.
+    `info[OWN_SIZE]` is the upright size of the RAW picture, `info[PREVIEW]` the preview's own file. Raises
+    ImageUnreadable where there is no preview larger than a thumbnail.
     """
     directories = read_directories(data)
     kind = tell_kind(data, directories)
@@ -54,7 +55,7 @@ def open_raw(data: bytes, name: str) -> Image.Image | None:
     preview = told.preview
     if preview is None or not _is_large(preview, told.size):
         jpeg = find_largest(data, directories)
-        preview = None if jpeg is None else Image.open(io.BytesIO(jpeg), formats=["JPEG"])
+        preview = None if jpeg is None else _open_jpeg(jpeg)
     if preview is None or not _is_large(preview, told.size):
         raise _refuse(kind or "a RAW file", told)
     own_turn = preview.getexif().get(ORIENTATION)
@@ -92,9 +93,15 @@ def _extract_preview(raw: rawpy.RawPy) -> Image.Image | None:
         thumbnail = raw.extract_thumb()
         if thumbnail.format == rawpy.ThumbFormat.BITMAP:
             return Image.fromarray(np.asarray(thumbnail.data))
-        return Image.open(io.BytesIO(_strip_added_exif(bytes(thumbnail.data))), formats=["JPEG"])
+        return _open_jpeg(_strip_added_exif(bytes(thumbnail.data)))
     except (rawpy.LibRawError, rawpy.NotSupportedError, UnidentifiedImageError):
         return None
+
+
+def _open_jpeg(data: bytes) -> Image.Image:
+    preview = Image.open(io.BytesIO(data), formats=["JPEG"])
+    preview.info[PREVIEW] = data
+    return preview
 
 
 def _strip_added_exif(jpeg: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """JPEG XL: its size is known before anything is decoded, and it is turned once."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from core.errors import ImageTooLarge, ImageUnreadable
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
-from core.imaging.readers.jpeg_xl import open_jpeg_xl, read_size
+from core.imaging.readers.jpeg_xl import JpegXLFile, read_size
 from tests.support.files.case import encode, paint, turn
 
 SQUARE = DecodeRequest(PixelSpec(16, "squash", Image.Resampling.NEAREST))
@@ -18,7 +19,10 @@ SIZES = [(8, 8), (256, 128), (1, 1), (1000, 333), (333, 1000), (120, 100), (400,
 @pytest.mark.parametrize("boxed", [False, True])
 def test_the_size_is_read_from_the_header(size: tuple[int, int], boxed: bool) -> None:
     data = encode(Image.new("L", size), "JXL", use_container=boxed, effort=1)
-    assert read_size(data) == size == open_jpeg_xl(data).size
+    file = JpegXLFile(io.BytesIO(data))
+    assert read_size(data) == size == file.size
+    file.load()
+    assert (file.size, file.mode) == (size, "L")
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:
@@ -26,7 +30,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     bits = 0 | 2 << 1 | side << 3 | 1 << 21  # not small; a side of 18 bits; as wide as high
     bomb = b"\xff\x0a" + bits.to_bytes(16, "little")
     assert read_size(bomb) == (60_000, 60_000)
-    with pytest.raises(ImageTooLarge):
+    with pytest.raises(ImageTooLarge, match="60000 × 60000 pixels"):
         decode(bomb, SQUARE, ImageLimits(max_pixels=10**9))
 
 
