@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from core.imaging.cmyk import convert_cmyk
 from core.imaging.transparency import flatten
 
 _GREY = ("1", "L", "LA", "La")
@@ -37,7 +38,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         if bitmap and alpha.getextrema() == (0, 0):
             alpha = None  # Windows' own programs leave it empty, and show such a picture as opaque
     image = image.convert(plain)
-    image = (_convert_by_profile(image, profile) if profile else None) or image.convert("RGB")
+    image = (_convert_by_profile(image, profile) if profile else None) or _convert_without_profile(image)
     if alpha is None:
         return image
     return flatten(image, alpha)
@@ -55,6 +56,10 @@ def _convert_by_profile(image: Image.Image, profile: bytes) -> Image.Image | Non
         return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+def _convert_without_profile(image: Image.Image) -> Image.Image:
+    return convert_cmyk(image) if image.mode == "CMYK" else image.convert("RGB")
 
 
 @cache

@@ -20,6 +20,8 @@ from core.imaging.loading.picture import Picture, load_part, load_picture
 from core.imaging.metadata.reader import Sidecar, read_metadata
 from core.imaging.model_input import Pixels, PixelSpec, Size, draft_size, encode_thumbnail, resize_to_input
 from core.imaging.orientation import TRANSPOSITIONS, read_orientation
+from core.imaging.readers.raw_file import OWN_SIZE
+from core.imaging.tiling import tile_count
 
 __all__ = ["DecodeRequest", "Decoded", "ImageLimits", "PixelSpec", "Pixels", "decode"]
 
@@ -110,10 +112,10 @@ def _limit_pillow(max_pixels: int) -> Iterator[None]:
 
 def _decode(data: bytes, request: DecodeRequest, limits: ImageLimits) -> Decoded:
     """Decode a file that is whole, or else without its ancillary chunks, or else what is there of it."""
-    attempts: list[Callable[[], Picture | None]] = [lambda: load_picture(data, request.draft_of, limits)]
+    attempts: list[Callable[[], Picture | None]] = [lambda: load_picture(data, request.name, request.draft_of, limits)]
     if data.startswith(png.SIGNATURE) and (bare := png.strip_ancillary(data)) is not None:
-        attempts.append(lambda: load_picture(bare, request.draft_of, limits))
-    attempts.append(lambda: load_part(data, request.draft_of, limits))
+        attempts.append(lambda: load_picture(bare, request.name, request.draft_of, limits))
+    attempts.append(lambda: load_part(data, request.name, request.draft_of, limits))
     first: Exception | None = None
     for attempt in attempts:
         try:
@@ -138,10 +140,13 @@ def _make(picture: Picture, data: bytes, request: DecodeRequest) -> Decoded:
         image = image.transpose(turn)
         if orientation >= 5:
             whole, part = whole[::-1], part[::-1]
+    own = picture.file.info.get(OWN_SIZE, whole)
+    if tile_count(*own) != tile_count(*whole):
+        whole = part = own  # the tiles are counted by the size that is told
     spec = request.pixels
     return Decoded(
-        width=whole[0],
-        height=whole[1],
+        width=own[0],
+        height=own[1],
         content_hash=hashlib.sha256(data).hexdigest(),
         metadata=metadata,
         incomplete=picture.share,

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -17,7 +17,7 @@ TRANSPOSITIONS = {
 def read_orientation(file: Image.Image) -> int:
     """Read the EXIF orientation, 1 to 8; 1 where there is none, or where the EXIF data is damaged."""
     try:
-        orientation = file.getexif().get(_ORIENTATION, 1)
+        orientation = file.getexif().get(ORIENTATION, 1)
     except Exception:  # a parser of hostile bytes; the picture itself has been read
         return 1
     return orientation if orientation in TRANSPOSITIONS else 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.errors import ImageUnreadable
+from core.imaging.color_profile import to_srgb
 
 
 def read_picture(picture: str | Path | bytes | Image.Image, limit: int) -> bytes:
@@ -17,7 +18,7 @@ def read_picture(picture: str | Path | bytes | Image.Image, limit: int) -> bytes
         return picture
     if isinstance(picture, Image.Image):
         upright = ImageOps.exif_transpose(picture)
-        upright = upright if upright.mode in ("L", "LA", "RGB", "RGBA") else upright.convert("RGB")
+        upright = upright if upright.mode in ("L", "LA", "RGB", "RGBA") else to_srgb(upright)
         out = io.BytesIO()
         upright.save(out, "PNG", compress_level=1)
         return out.getvalue()

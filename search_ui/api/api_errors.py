@@ -69,7 +69,7 @@ def of(error: BucketLensError) -> Refusal:
         case errors.ImageTooLarge():
             return Refusal(413, "image_too_large", told, "send a smaller picture", "image")
         case errors.ImageError():
-            send = "send a picture that can be decoded: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+            send = "send a picture that can be decoded, such as a JPEG, PNG, WebP, TIFF, AVIF, HEIC or JPEG XL"
             return Refusal(422, "image_unreadable", told, send, "image")
         case errors.ImageNotIndexed():
             return Refusal(422, "image_not_indexed", told, "compare with an image of the library", "like")

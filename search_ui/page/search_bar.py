@@ -10,7 +10,10 @@ from search_ui.library.served_library import Outline, ServedLibrary
 from search_ui.page import callbacks, facet_panel, panels
 from search_ui.page.page_state import PageState
 
-_PICTURES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"]
+_PICTURES = (
+    "jpg jpeg jpe jfif png apng webp gif bmp tif tiff avif heic heif jxl jp2 j2k jpx ico ppm pgm pbm pnm tga pcx"
+    " arw cr2 cr3 dng iiq nef orf pef raf rw2"
+).split()
 _CROSS = ":material/close:"
 
 

@@ -1,22 +1,22 @@
 """Image bytes -> pixels as they are stored, whole or as much of them as is there."""
 
-import io
 from dataclasses import dataclass
 
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import ImageUnreadable
 from core.imaging import png
-from core.imaging.formats import FORMATS
 from core.imaging.loading.frames import find_first_picture, is_blank_animation
 from core.imaging.loading.jpeg import load_jpeg
 from core.imaging.loading.limits import ImageLimits, check_cost, estimate_memory
 from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
+from core.imaging.readers.picture_file import open_picture
+from core.imaging.readers.raw_file import OWN_SIZE
+from core.imaging.readers.tiff_file import TiffFile
 from core.imaging.recovery import container, tiff
 from core.imaging.recovery.canvas import has_missing_pixels
 from core.imaging.recovery.gif import is_cut
@@ -42,27 +42,27 @@ class Picture:
     share: float | None = None
 
 
-def load_picture(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture:
-    """Load a picture that is whole.
+def load_picture(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) -> Picture:
+    """Load a picture that is whole; `name` is its file's name, or "".
 
     Raises ImageTooLarge, ImageUnreadable, DamagedPicture, and what codecs raise.
     """
-    file = _open(data, draft_of, limits)
+    file = _open(data, name, draft_of, limits)
     if fault := _find_fault(file, data):
         raise DamagedPicture(fault)
     size = file.size
     if isinstance(file, JpegImageFile):
-        image = load_jpeg(file, data, draft_of(size))
+        image = load_jpeg(file, _read_jpeg(file, data), draft_of(size))
         return Picture(file, reduce_huge(image, draft_of(size)), size, size)
     file.load()
-    if isinstance(file, GifImageFile) and has_missing_pixels(file, _open(data, draft_of, limits)):
+    if isinstance(file, GifImageFile) and has_missing_pixels(file, _open(data, name, draft_of, limits)):
         raise DamagedPicture("its picture ends early")
-    frame = find_first_picture(_open(data, draft_of, limits)) if is_blank_animation(file) else None
+    frame = find_first_picture(_open(data, name, draft_of, limits)) if is_blank_animation(file) else None
     size = file.size  # a TIFF turns itself while it loads
     return Picture(file, reduce_huge(frame or file, draft_of(size)), size, size)
 
 
-def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | None:
+def load_part(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) -> Picture | None:
     """Load the part that is there of a picture which is not whole; None where that is next to nothing.
 
     Raises ImageTooLarge, ImageUnreadable, and what codecs raise. The caller holds the lock on Pillow's global settings.
@@ -70,7 +70,7 @@ def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | 
     sizes = list[Size]()
 
     def open_picture(data: bytes) -> Image.Image:
-        file = _open(data, draft_of, limits)
+        file = _open(data, name, draft_of, limits)
         if _PICTURES_AT_ONCE * estimate_memory(file, draft_of(file.size)) > limits.memory_bytes:
             raise DamagedPicture("too large for looking what is there of it")
         sizes.append(file.size)
@@ -85,9 +85,9 @@ def load_part(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Picture | 
     return Picture(found.file, reduce_huge(found.image, draft_of(size)), size, found.size, found.share)
 
 
-def _open(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Image.Image:
+def _open(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) -> Image.Image:
     """Open a picture without loading it, and check it against the limits."""
-    file = Image.open(io.BytesIO(data), formats=FORMATS)
+    file = open_picture(data, name)
     width, height = file.size
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: {width} × {height} pixels")
@@ -95,14 +95,22 @@ def _open(data: bytes, draft_of: DraftOf, limits: ImageLimits) -> Image.Image:
     return file
 
 
+def _read_jpeg(file: JpegImageFile, data: bytes) -> bytes:
+    """Return the bytes of a JPEG, which may be the preview of a RAW."""
+    if OWN_SIZE not in file.info or file.fp is None:
+        return data
+    file.fp.seek(0)
+    return file.fp.read()
+
+
 def _find_fault(file: Image.Image, data: bytes) -> str | None:
     """Find a fault of the picture that Pillow would not complain of."""
+    if OWN_SIZE in file.info:
+        return None  # `data` are those of a RAW
     if isinstance(file, PngImageFile):
         return png.find_fault(data)
-    if isinstance(file, TiffImageFile) and max((t.extents[3] for t in file.tile if t.extents), default=0) < file.height:
-        return "its strips do not reach the bottom of the picture"
-    if isinstance(file, TiffImageFile):
-        return tiff.find_fault(file, data)
+    if isinstance(file, TiffFile):
+        return file.find_fault() or tiff.find_fault(file, data)
     if isinstance(file, GifImageFile) and is_cut(data):
         return "it is cut off"
     if container.is_webp(data) or container.is_boxed(data):

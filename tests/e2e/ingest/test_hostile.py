@@ -38,8 +38,8 @@ OUTCOMES = dict(
 CODES = {  # code -> class of the error, and how its reason begins
     "empty": (ImageUnreadable, "the file is empty"),
     "unknown": (ImageUnreadable, "not an image of a known format; JPEG"),
-    "foreign": (ImageUnreadable, r"(a PDF|a Photoshop file|DDS|JPEG 2000); JPEG"),
-    "unsupported": (ImageUnreadable, "of a kind that cannot be read: "),
+    "foreign": (ImageUnreadable, r"an? [\w ()]+(: not supported; convert it to JPEG or PNG$|, no picture: )"),
+    "unsupported": (ImageUnreadable, "of a kind that cannot be read: |an? (JPEG|TIFF|[^:]+ TIFF|GIF) ?[^:]*: "),
     "damaged": (ImageUnreadable, "damaged: "),
     "memory": (ImageTooLarge, "decoding it takes more memory"),
     "pixels": (ImageTooLarge, r"(over the limit of [\d,]+|\d+ × \d+) pixels"),
@@ -59,9 +59,11 @@ def outcome(future: "Future[Decoded]") -> str:
 def test_every_hostile_file_ends_as_it_should() -> None:
     paths = {hashlib.sha256(path.read_bytes()).hexdigest()[:16]: path for path in HOSTILE.rglob("*") if path.is_file()}
     assert paths.keys() == OUTCOMES.keys()
-    request = DecodeRequest(PixelSpec(32, "crop", 3), 64)
     with DecodeWorkers(ImageLimits(), workers=2) as workers:
-        futures = {name: workers.submit(path.read_bytes(), request) for name, path in paths.items()}
+        futures = {
+            name: workers.submit(path.read_bytes(), DecodeRequest(PixelSpec(32, "crop", 3), 64, name=path.name))
+            for name, path in paths.items()
+        }
         seen = {name: outcome(future) for name, future in futures.items()}
     assert [(name, paths[name].name, seen[name]) for name in seen if seen[name] != OUTCOMES[name]] == []
 

@@ -47,8 +47,6 @@ def test_transparent_pixels_show_white_and_not_their_hidden_colour() -> None:
 
 def test_other_colour_spaces_are_converted() -> None:
     red = Image.new("RGB", (40, 40), (250, 10, 10))
-    assert np.abs(np.subtract(colour_of(red.convert("CMYK"), "JPEG", quality=95), (250, 10, 10))).max() < 8
-    assert np.abs(np.subtract(colour_of(red.convert("CMYK"), "TIFF"), (250, 10, 10))).max() < 8
     assert np.abs(np.subtract(colour_of(red.convert("YCbCr"), "TIFF"), (250, 10, 10))).max() < 4
     assert colour_of(Image.new("1", (40, 40), 1)) == (255, 255, 255)
     lab = Image.new("LAB", (40, 40), (136, 208, 195))  # CIE L*a*b* of pure red, 8 bits

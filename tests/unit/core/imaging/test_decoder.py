@@ -45,7 +45,9 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack([ramp, fall, 255 - ramp], axis=2))
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize(
+    "kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM", "PCX", "TGA"]
+)
 def test_every_allowed_format_is_read(kind: str) -> None:
     decoded = decode(encoded(Image.new("RGB", (60, 40), "red"), kind), BOTH, LIMITS)
     assert (decoded.width, decoded.height) == (60, 40)
@@ -53,9 +55,9 @@ def test_every_allowed_format_is_read(kind: str) -> None:
     assert np.abs(decoded.pixels[16, 16].astype(int) - (255, 0, 0)).max() < 12
 
 
-@pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "JPEG2000", "PCX", "SGI"])
+@pytest.mark.parametrize("kind", ["DDS", "SGI", "QOI", "EPS"])
 def test_other_formats_are_refused_by_name(kind: str) -> None:
-    with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC can be read"):
+    with pytest.raises(ImageUnreadable, match=r"an? .* (texture|picture|drawing): not supported; convert it to JPEG"):
         decode(encoded(Image.new("RGB", (32, 32)), kind), BOTH, LIMITS)
 
 
@@ -232,7 +234,7 @@ def test_thumbnails_carry_no_metadata() -> None:
 
 @settings(max_examples=150)
 @given(
-    st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "HEIF"]),
+    st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "HEIF", "JPEG2000", "PPM", "PCX", "ICO", "JXL"]),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),
     st.integers(0, 3000),
 )
