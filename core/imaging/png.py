@@ -17,9 +17,12 @@ def find_fault(data: bytes) -> str | None:
 
     A chunk of pixels with a wrong checksum is no fault where the checksum of all pixels is right.
     """
-    last = b""
+    last, proven = b"", False
     for last, chunk in iterate_chunks(data):
-        if last in _PICTURE and not _is_whole(chunk) and not (last == b"IDAT" and has_whole_picture(data)):
+        if last not in _PICTURE or _is_whole(chunk) or (last == b"IDAT" and proven):
+            continue
+        proven = last == b"IDAT" and has_whole_picture(data)
+        if not proven:
             return f"the checksum of its {last.decode()} chunk is wrong"
     return None if last == b"IEND" else "it is cut off"
 

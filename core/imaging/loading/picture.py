@@ -9,6 +9,8 @@ from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageUnreadable
 from core.imaging import png
+from core.imaging.formats import FORMATS
+from core.imaging.loading.deep_color import find_deep_color, scale_by_content
 from core.imaging.loading.frames import find_first_picture, is_blank_animation
 from core.imaging.loading.jpeg import load_jpeg
 from core.imaging.loading.limits import ImageLimits, check_cost, estimate_memory
@@ -54,10 +56,13 @@ def load_picture(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits)
     if isinstance(file, JpegImageFile):
         image = load_jpeg(file, _read_jpeg(file, data), draft_of(size))
         return Picture(file, reduce_huge(image, draft_of(size)), size, size)
+    deep = find_deep_color(file)
     file.load()
     if isinstance(file, GifImageFile) and has_missing_pixels(file, _open(data, name, draft_of, limits)):
         raise DamagedPicture("its picture ends early")
     frame = find_first_picture(_open(data, name, draft_of, limits)) if is_blank_animation(file) else None
+    if deep is not None:
+        frame = scale_by_content(file, deep, lambda: _open(data, name, draft_of, limits))
     size = file.size  # a TIFF turns itself while it loads
     return Picture(file, reduce_huge(frame or file, draft_of(size)), size, size)
 

@@ -1,7 +1,10 @@
 """The blocks of a GIF: whether it is there to its end."""
 
+import re
+
 _TRAILER, _EXTENSION, _IMAGE = 0x3B, 0x21, 0x2C
 _HEADER, _DESCRIPTOR = 13, 10  # bytes
+_BLOCK = re.compile(rb"[;!,]")
 
 
 def is_cut(data: bytes) -> bool:
@@ -15,9 +18,11 @@ def is_cut(data: bytes) -> bool:
             position += 2
         elif kind == _IMAGE:
             position += _DESCRIPTOR + _palette_bytes(data, position + 9) + 1
-        else:
-            position += 1  # decoders look for the next block
+        elif (found := _BLOCK.search(data, position)) is not None:  # as decoders look for the next block
+            position = found.start()
             continue
+        else:
+            return True
         while position < len(data) and data[position]:
             position += data[position] + 1
         position += 1
