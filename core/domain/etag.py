@@ -1,6 +1,6 @@
 """Etags, compared by what they mean: one version of a picture is spelled in several ways.
 
-A store may quote its ETag in one answer and not in the next, call it weak, or hang a suffix of a proxy on it. Where a
+A store may quote its ETag in one answer and not in the next, or call it weak. A proxy hangs a suffix on it. Where a
 store tells none, time and size stand in for it.
 """
 

@@ -1,7 +1,7 @@
 """The few requests that are sent to an S3 store, and its answers as they came.
 
-botocore signs, sends and tries again. What an answer says is read here, from its headers and its body: botocore's
-parser raises for a date or a number that is none, and for headers that we do not need.
+botocore signs, sends and tries again. What an answer says is read here, from its headers and its body. botocore's own
+parser raises for a date or a number that is none, even in headers that we do not need.
 """
 
 import logging

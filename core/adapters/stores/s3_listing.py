@@ -1,7 +1,7 @@
 """The pages of a bucket's listing, read from whatever a store writes into them.
 
-botocore's own parser gives up a whole page for one odd entry: a date that is none, a size that is no number, a missing
-key. This one takes of each entry what can be understood.
+botocore's own parser gives up a whole page for one odd entry: a date that is none, a number that is none, a missing key.
+This one takes of each entry what can be understood.
 """
 
 import re
