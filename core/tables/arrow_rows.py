@@ -86,6 +86,7 @@ def _slice(mapped: Any, kind: Kind, paths: Sequence[tuple[str, ...]], rows: int)
     tops = list(dict.fromkeys(path[0] for path in paths))
     for batch in batches:
         some = batch.select(tops)
+        some.validate(full=True)  # damaged offsets would be followed anywhere
         yield from (some.slice(start, rows) for start in range(0, some.num_rows, rows))
 
 

@@ -37,14 +37,16 @@ def to_name(value: object) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else to_text(value)
 
 
-def to_texts(value: object) -> list[str]:
+def to_texts(value: object, depth: int = 4) -> list[str]:
     """Return the texts that a cell holds, none of them blank: one, those of a list, or those of its structures."""
+    if not depth:
+        return []
     if isinstance(value, list | tuple):
-        return [text for each in value for text in to_texts(each)]
+        return [text for each in value for text in to_texts(each, depth - 1)]
     if isinstance(value, dict):
         tokens = value.get("tokens")
         words = " ".join(map(str, tokens)) if isinstance(tokens, list) else None
-        return to_texts(next((value[name] for name in _TEXT_FIELDS if value.get(name)), words))
+        return to_texts(next((value[name] for name in _TEXT_FIELDS if value.get(name)), words), depth - 1)
     text = to_text(value).strip()
     return [text] if text else []
 

@@ -90,7 +90,7 @@ def _read_coco(content: Mapping[str, Any]) -> Rows:
     annotations = content.get("annotations")
     if not isinstance(annotations, list):
         raise TableError("it is JSON without a list of annotations")
-    names: dict[Any, str] = {}
+    names: dict[str, str] = {}
     for n, entry in enumerate(content["images"]):
         where = f"images[{n}]"
         found = entry if isinstance(entry, dict) else {}
@@ -101,7 +101,7 @@ def _read_coco(content: Mapping[str, Any]) -> Rows:
         elif name is None:
             yield TableError("its file_name is missing or of the wrong kind", where)
         else:
-            names[found["id"]] = name
+            names[str(found["id"])] = name
     for n, entry in enumerate(annotations):
         where = f"annotations[{n}]"
         found = entry if isinstance(entry, dict) else {}
@@ -111,4 +111,4 @@ def _read_coco(content: Mapping[str, Any]) -> Rows:
         elif not isinstance(text, str):
             yield TableError("its caption is missing or of the wrong kind", where)
         else:
-            yield CaptionRow(where, names.get(image, f"image_id {image}"), (text,))
+            yield CaptionRow(where, names.get(str(image), f"image_id {image}"), (text,))

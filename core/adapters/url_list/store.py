@@ -26,6 +26,7 @@ from core.settings import Settings
 _log = logging.getLogger(__name__)
 
 SCHEME = "list:"
+_BLANK = "rows have no address"
 
 
 class ListStore:
@@ -43,13 +44,15 @@ class ListStore:
         """
         self._path = _parse_path(source)
         if source == SCHEME or not self._path.is_file():
-            raise SourceNotFound(source, "there is no such file; give list:FILE, the list of addresses")
+            missing = "it is a folder" if source != SCHEME and self._path.is_dir() else "there is no such file"
+            raise SourceNotFound(source, f"{missing}; give list:FILE, one list of addresses")
         self.source = source_name(source)
         own = settings.url_list
         self.readers = own.readers
         self.ignored: Counter[str] = Counter()
         self.remarks: list[str] = []
         self._exclusion = Exclusion(patterns)
+        self._blank: list[int] = []
         self._fetcher = WebFetcher(
             WebLimits(
                 settings.decode.max_bytes,
@@ -72,6 +75,7 @@ class ListStore:
         """Yield every picture, in the order of the list. Raises SourceNotFound, StoreError."""
         self.ignored.clear()
         self.remarks.clear()
+        self._blank.clear()
         try:
             listed_at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         except OSError as error:
@@ -98,6 +102,9 @@ class ListStore:
                 waiting = ImageRef(self.source, key, key, UNTOLD_ETAG, 0, listed_at, captions=captions)
             if waiting is not None:
                 yield waiting
+        if blank := self.ignored[_BLANK]:
+            first = ", ".join(map(str, self._blank)) + (", …" if blank > len(self._blank) else "")
+            self.remarks.append(f"{self._path}: {blank:,} {_BLANK} (number {first})")
 
     def read(self, ref: ImageRef) -> bytes:
         """Download the picture. Raises LinkDead, ImageTooLarge, ImageUnavailable or another StoreError."""
@@ -139,7 +146,8 @@ class ListStore:
 
     def _to_key(self, row: Row) -> str | None:
         if not row.address:
-            self._count_ignored(row, "rows have no address")
+            self._count_ignored(row, _BLANK)
+            self._blank += [row.number] if len(self._blank) < 3 else []
             return None
         try:
             return str(parse(row.address))

@@ -60,15 +60,18 @@ def _is_npz(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith(".npy") for name in archive.namelist())
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
 
 
 def _open_npy(path: Path) -> Array:
     """Memory-map an array. Raises InvalidVectors, also for pickled objects."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header may raise anything
         raise InvalidVectors(path, f"is no whole .npy file of numbers ({error})") from error
     name = array.dtype.name
     if array.dtype.kind == "V":

@@ -177,4 +177,5 @@ def _to_matrix(path: Path, column: Sequence[Any], dimension: int, start: int) ->
                 f"row {number}: {len(values)} numbers, where the declared model's vectors have {dimension}",
                 _RIGHT_MODEL,
             )
-    return np.array([nothing if values is None else values for values in column], np.float32)
+    with np.errstate(over="ignore"):  # infinite numbers are reported by row too
+        return np.array([nothing if values is None else values for values in column], np.float32)

@@ -9,7 +9,6 @@ from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageUnreadable
 from core.imaging import png
-from core.imaging.formats import FORMATS
 from core.imaging.loading.deep_color import find_deep_color, scale_by_content
 from core.imaging.loading.frames import find_first_picture, is_blank_animation
 from core.imaging.loading.jpeg import load_jpeg

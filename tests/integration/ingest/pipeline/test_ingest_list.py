@@ -198,3 +198,17 @@ def test_a_server_that_comes_back_is_asked_again_by_the_next_run(world: ListWorl
     world.web.show("/busy.png", picture("red"))
     report = world.run()
     assert (report.updated, report.skipped) == (1, 2) and world.record("/busy.png").caption == "busy"
+
+
+def test_what_was_odd_about_the_list_is_told(world: ListWorld) -> None:
+    third = world.fill(3)[2].partition("\t")[2].encode()
+    rows = [*(row.encode() for row in world.fill(2)), b"no address\t", b"caf\xe9\t" + third]
+    world.path.write_bytes(b"\n".join(rows))
+    report = world.run()
+    assert (report.added, report.failed, report.exit_code) == (3, 0, 0)
+    assert world.record("/2.png").caption == "café"
+    assert [notice.removeprefix(f"{world.path}: ") for notice in report.notices] == [
+        "1 lines are not UTF-8 and were read as Windows-1252 (number 4); if they are in another encoding, save the "
+        "file as UTF-8",
+        "1 rows have no address (number 3)",
+    ]

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -389,3 +390,50 @@ def test_what_is_no_unicode_becomes_text(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(f"{A}\ta dog\n{B}\tcaf\xe9 au lait\n".encode("latin-1"))
     assert list(read_rows(tmp_path / "list", told.append))[1].captions == ("caf\xe9 au lait",)
     assert len(told) == 1 and "1 lines are not UTF-8" in told[0] and "(number 2)" in told[0]
+
+
+def make_seeds(path: Path) -> dict[str, bytes]:
+    """Return lists of 40 pictures in several formats."""
+    names = {"url": [f"https://e.org/{n}.jpg" for n in range(40)], "caption": [f"dog {n}" for n in range(40)]}
+    frame = pl.DataFrame(names)
+    some = frame.with_columns(pl.col("caption").cast(pl.Categorical))
+    writers = {
+        "csv": frame.write_csv,
+        "json": frame.write_json,
+        "jsonl": frame.write_ndjson,
+        "parquet": some.write_parquet,
+        "ipc": some.write_ipc,
+        "stream": some.write_ipc_stream,
+    }
+    seeds = {}
+    for name, write in writers.items():
+        write(path)
+        seeds[name] = path.read_bytes()
+    return seeds | {"csv.gz": gzip.compress(seeds["csv"]), "jsonl.utf-16": seeds["jsonl"].decode().encode("utf-16")}
+
+
+def test_damaged_lists_are_refused_or_read_and_raise_nothing_else(tmp_path: Path) -> None:
+    chance = random.Random(16)
+    path = tmp_path / "list"
+    refused = 0
+    for seed in make_seeds(path).values():
+        for _ in range(20):
+            data = bytearray(seed)
+            for _ in range(chance.choice((1, 2, 20))):
+                at = chance.randrange(len(data))
+                match chance.randrange(4):
+                    case 0:
+                        data[at] = chance.choice(b'\0\xff"\n,{[')
+                    case 1:
+                        del data[at : at + 1 + chance.randrange(20)]
+                    case 2:
+                        data[at:at] = data[max(0, at - 40) : at]
+                    case _:
+                        data[at] = chance.randrange(256)
+            path.write_bytes(data)
+            try:
+                assert len(list(read_rows(path))) < 1000
+            except StoreError as error:
+                assert str(path) in str(error)
+                refused += 1
+    assert 25 < refused < 150

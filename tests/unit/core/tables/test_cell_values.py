@@ -1,5 +1,7 @@
 """Texts out of cells of any kind."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,7 @@ def test_names_may_be_numbers() -> None:
 def test_the_texts_of_lists_and_structures() -> None:
     value = ["one", [b"two", " "], {"raw": "three", "tokens": ["x"]}, {"tokens": ["fo", "ur"]}, {"bbox": [1]}, None]
     assert to_texts(value) == ["one", "two", "three", "fo ur"]
+    assert to_texts(json.loads("[" * 900 + '"deep"' + "]" * 900)) == []
 
 
 def test_structures_become_fields() -> None:
