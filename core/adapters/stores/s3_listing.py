@@ -1,6 +1,7 @@
 """The pages of a bucket's listing, read from whatever a store writes into them.
 
-botocore's own parser gives up a whole page for one odd entry: no date where one is due, no number, no key. This one takes of each entry what can be understood.
+botocore's own parser gives up a whole page for one odd entry: no date where one is due, no number, no key. This one
+takes of each entry what can be understood.
 """
 
 import re
