@@ -1,6 +1,6 @@
 """The pages of a bucket's listing, read from whatever a store writes into them.
 
-botocore's own parser gives up a whole page for one odd entry: a date that is none, a number that is none, a missing key.
+botocore's own parser gives up a whole page for one odd entry: a date or a number that is none, or a missing key.
 This one takes of each entry what can be understood.
 """
 
