@@ -200,7 +200,7 @@ def test_what_was_odd_about_the_list_is_told(world: ListWorld) -> None:
     assert (report.added, report.failed, report.exit_code) == (3, 0, 0)
     assert world.record("/2.png").caption == "café"
     assert [notice.removeprefix(f"{world.path}: ") for notice in report.notices] == [
-        "1 lines are not UTF-8 and were read as Windows-1252 (number 4); if they are in another encoding, save the file "
-        "as UTF-8",
+        "1 lines are not UTF-8 and were read as Windows-1252 (number 4); if they are in another encoding, save the "
+        "file as UTF-8",
         "1 rows have no address (number 3)",
     ]
