@@ -31,6 +31,7 @@ _PIXEL_PAIR = re.compile(r"\.raw-0\d\.(?:(?:mp\.)?cover|original)$", re.IGNORECA
 
 _TAKEOUT_TAIL = "supplemental-metadata"
 _TAKEOUT_LENGTH = 46  # what Takeout leaves of a name before ".json"
+_MOST_ALIKE = 100  # names looked at that have the start of a cut one
 _NUMBERED = re.compile(r"(.*)\((\d+)\)$", re.DOTALL)
 _EDITED = tuple(
     """-edited -bearbeitet -modifié -editado -editada -modificato -bewerkt -edytowane -redigerad -redigeret -redigert
@@ -129,7 +130,8 @@ class FolderNames:
         if not _is_cut(start):
             return []
         start, found = start.lower(), dict[str, list[str]]()
-        for lower, name in self._long[bisect_left(self._long, (start, "")) :]:
+        first = bisect_left(self._long, (start, ""))
+        for lower, name in self._long[first : first + _MOST_ALIKE]:
             if not lower.startswith(start):
                 break
             stem = os.path.splitext(lower)[0]

@@ -190,7 +190,10 @@ def source_name(source: str) -> str:
 
 def _path_of(address: str) -> str:
     """Return host and path of an address, unquoted, as patterns see them."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # it is listed all the same, and reading it tells why
+        return address
     return f"{parts.netloc}{unquote(parts.path)}"
 
 
