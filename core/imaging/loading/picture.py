@@ -15,8 +15,8 @@ from core.imaging.loading.jpeg import load_jpeg
 from core.imaging.loading.limits import ImageLimits, check_cost, estimate_memory
 from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
-from core.imaging.readers.picture_file import open_picture
-from core.imaging.readers.raw_file import OWN_SIZE
+from core.imaging.readers.picture_file import open_picture as open_file
+from core.imaging.readers.raw_file import PREVIEW, open_raw
 from core.imaging.readers.tiff_file import TiffFile
 from core.imaging.recovery import container, tiff
 from core.imaging.recovery.canvas import has_missing_pixels
@@ -49,11 +49,12 @@ def load_picture(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits)
     Raises ImageTooLarge, ImageUnreadable, DamagedPicture, and what codecs raise.
     """
     file = _open(data, name, draft_of, limits)
-    if fault := _find_fault(file, data):
+    coded = file.info.get(PREVIEW, data)
+    if fault := _find_fault(file, coded):
         raise DamagedPicture(fault)
     size = file.size
     if isinstance(file, JpegImageFile):
-        image = load_jpeg(file, _read_jpeg(file, data), draft_of(size))
+        image = load_jpeg(file, coded, draft_of(size))
         return Picture(file, reduce_huge(image, draft_of(size)), size, size)
     deep = find_deep_color(file)
     file.load()
@@ -82,16 +83,17 @@ def load_part(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) ->
 
     if data.startswith(png.SIGNATURE) and not png.has_readable_header(data):
         return None
-    found = recover(data, open_picture, draft_of)
+    raw = open_raw(data, name)
+    found = recover(data if raw is None else raw.info.get(PREVIEW, data), open_picture, draft_of)
     if found is None:
         return None
     size = sizes[-1] if isinstance(found.file, JpegImageFile) else found.file.size
-    return Picture(found.file, reduce_huge(found.image, draft_of(size)), size, found.size, found.share)
+    return Picture(raw or found.file, reduce_huge(found.image, draft_of(size)), size, found.size, found.share)
 
 
 def _open(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) -> Image.Image:
     """Open a picture without loading it, and check it against the limits."""
-    file = open_picture(data, name)
+    file = open_file(data, name)
     width, height = file.size
     if width < 1 or height < 1:
         raise ImageUnreadable(f"damaged: {width} × {height} pixels")
@@ -99,18 +101,8 @@ def _open(data: bytes, name: str, draft_of: DraftOf, limits: ImageLimits) -> Ima
     return file
 
 
-def _read_jpeg(file: JpegImageFile, data: bytes) -> bytes:
-    """Return the bytes of a JPEG, which may be the preview of a RAW."""
-    if OWN_SIZE not in file.info or file.fp is None:
-        return data
-    file.fp.seek(0)
-    return file.fp.read()
-
-
 def _find_fault(file: Image.Image, data: bytes) -> str | None:
     """Find a fault of the picture that Pillow would not complain of."""
-    if OWN_SIZE in file.info:
-        return None  # `data` are those of a RAW
     if isinstance(file, PngImageFile):
         return png.find_fault(data)
     if isinstance(file, TiffFile):

@@ -16,7 +16,7 @@ from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS
 from demo.scenes.sample_library import write_pictures
-from tests.e2e.ingest.test_kill import pages
+from tests.e2e.ingest.faults.test_kill import pages
 from tests.support.model_folders import make_tiny_blip
 from tests.support.processes.commands import bucketlens, started
 from tests.support.servers.fault_proxy import FaultProxy

@@ -11,7 +11,7 @@ from core.domain.filtering.filters import INDEXED, caption_words
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.text.analysis import analyse
 from demo.scenes.sample_library import write_pictures
-from tests.e2e.ingest.test_kill import pages
+from tests.e2e.ingest.faults.test_kill import pages
 from tests.support.processes.commands import SAMPLES, bucketlens
 from tests.support.servers.web_server import WebServer, picture
 

@@ -8,7 +8,7 @@ import pytest
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import FAILED, INDEXED
 from core.domain.model_catalog import DEMO_WEIGHTS
-from tests.e2e.ingest.test_kill import pages
+from tests.e2e.ingest.faults.test_kill import pages
 from tests.support.files.picture_cases import list_cases
 from tests.support.processes.commands import bucketlens
 

@@ -20,7 +20,7 @@ from core.domain.image import ImageRecord
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
-from tests.e2e.ingest.test_kill import pages
+from tests.e2e.ingest.faults.test_kill import pages
 from tests.support.processes.commands import SAMPLES, bucketlens, environment
 
 HOSTILE = SAMPLES / "hostile"

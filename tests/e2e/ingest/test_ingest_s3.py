@@ -13,7 +13,7 @@ import pytest
 
 from core.domain.model_catalog import DEMO_WEIGHTS
 from demo.scenes.sample_library import write_pictures
-from tests.e2e.ingest.test_kill import contents, kill_during
+from tests.e2e.ingest.faults.test_kill import contents, kill_during
 from tests.support.processes.commands import BUCKETLENS, bucketlens
 from tests.support.servers.fault_proxy import FaultProxy
 from tests.support.servers.s3_server import ENVIRONMENT, s3_client

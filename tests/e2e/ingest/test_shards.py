@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.e2e.ingest.test_kill import contents
+from tests.e2e.ingest.faults.test_kill import contents
 from tests.support.processes import kill_at
 from tests.support.processes.commands import bucketlens, environment
 

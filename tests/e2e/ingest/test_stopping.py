@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.ingest.test_kill import contents
+from tests.e2e.ingest.faults.test_kill import contents
 from tests.integration.ingest.pipeline.test_ingest_s3 import picture
 from tests.support.processes import keep_run
 from tests.support.processes.commands import environment

@@ -13,7 +13,7 @@ from PIL import Image
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED
 from core.errors import LibraryBusy
-from tests.e2e.ingest.test_kill import contents
+from tests.e2e.ingest.faults.test_kill import contents
 from tests.support.fakes import ColourEncoder
 from tests.support.index_queries import nearest
 from tests.support.processes import keep_run

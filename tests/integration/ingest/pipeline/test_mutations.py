@@ -22,7 +22,7 @@ from core.domain.image import ImageRecord
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, decode
 from ingest.pipeline.run_context import scroll_while_busy
 from tests.integration.ingest.pipeline.test_ingest import World
-from tests.support.mutations import mutate
+from tests.support.files.mutations import mutate
 from tests.unit.core.imaging.recovery.test_recover import KINDS, encoded
 
 FORMATS = KINDS | {

@@ -12,7 +12,7 @@ from bucketlens.cli import commands
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import DEMO_WEIGHTS
-from tests.support.photo_folder import BESIDE, PAIRS, PHOTOGRAPHS, write_photo_folder
+from tests.support.files.photo_folder import BESIDE, PAIRS, PHOTOGRAPHS, write_photo_folder
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import ImageUnreadable
+from core.imaging.color_profile import to_srgb
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
 
 REQUEST = DecodeRequest(PixelSpec(64, "squash", Image.Resampling.BICUBIC), 160)
@@ -123,7 +124,8 @@ def test_the_model_sees_only_what_is_there(kind: str) -> None:
     assert half.incomplete is not None and half.thumbnail is not None
     thumbnail = Image.open(io.BytesIO(half.thumbnail))
     share = thumbnail.height / 120
-    image = Image.open(io.BytesIO(KINDS[kind])).convert("RGBA" if "transparent" in kind else "RGB")
+    whole = Image.open(io.BytesIO(KINDS[kind]))
+    image = to_srgb(whole) if whole.mode == "CMYK" else whole.convert("RGBA" if "transparent" in kind else "RGB")
     if kind == "PNG of 16 bits":
         image = RGB.convert("L").convert("RGB")
     rows = round(image.height * share)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED
-from tests.e2e.ingest.test_kill import contents
+from tests.e2e.ingest.faults.test_kill import contents
 from tests.support.processes import keep_run
 from tests.support.processes.commands import bucketlens, environment
 from tests.support.processes.small_disk import SmallDisk, small_disk

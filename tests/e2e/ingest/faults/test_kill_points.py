@@ -16,8 +16,8 @@ import pytest
 from core.domain.ids import point_id
 from core.domain.model_catalog import DEMO_WEIGHTS
 from demo.scenes.sample_library import write_pictures
+from tests.e2e.ingest.faults.test_kill import contents, kill_during, workers_alive
 from tests.e2e.ingest.test_ingest_s3 import etags
-from tests.e2e.ingest.test_kill import contents, kill_during, workers_alive
 from tests.integration.ingest.pipeline.test_ingest_s3 import picture
 from tests.support.processes import kill_at
 from tests.support.processes.commands import BUCKETLENS, environment
