@@ -241,16 +241,24 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "camera": FilterField(
         "texts", _read_names("camera"), 'Taken with it: words of its name, case aside, or a pattern: "*EOS R*".', "NAME"
     ),
-    "lens": FilterField("texts", _read_names("lens"), "Taken through it; as --camera.", "NAME"),
+    "lens": FilterField("texts", _read_names("lens"), "Taken through it: words of its name, or a pattern.", "NAME"),
     "near": FilterField(
         "place", _read_place, "Taken near there: latitude, longitude and distance in m, km or mi.", "LAT,LON,DISTANCE"
     ),
     "rating": FilterField("number", _read_number, "Stars from 0 to 5, such as 4.. or 3..5.", "RANGE"),
     "keyword": FilterField(
-        "texts", _read_names("keywords"), "Its file has this keyword; as --camera.", "WORD", option_joins="all"
+        "texts",
+        _read_names("keywords"),
+        "Its file has this keyword: words of it, or a pattern.",
+        "WORD",
+        option_joins="all",
     ),
     "person": FilterField(
-        "texts", _read_names("people"), "Its file names this person; as --camera.", "NAME", option_joins="all"
+        "texts",
+        _read_names("people"),
+        "Its file names this person: part of the name, or a pattern.",
+        "NAME",
+        option_joins="all",
     ),
     "incomplete": FilterField("flag", _read_incomplete, "Only pictures that lack a part, or only whole ones."),
     "status": FilterField("texts", _read_keyword, choices=("indexed", "failed")),
