@@ -241,7 +241,7 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "camera": FilterField(
         "texts", _read_names("camera"), 'Taken with it: words of its name, case aside, or a pattern: "*EOS R*".', "NAME"
     ),
-    "lens": FilterField("texts", _read_names("lens"), "Taken through it; matched as cameras are.", "NAME"),
+    "lens": FilterField("texts", _read_names("lens"), "Taken through it: words of its name, or a pattern.", "NAME"),
     "near": FilterField(
         "place", _read_place, "Taken near there: latitude, longitude and distance in m, km or mi.", "LAT,LON,DISTANCE"
     ),
@@ -249,14 +249,14 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "keyword": FilterField(
         "texts",
         _read_names("keywords"),
-        "Its file has this keyword; matched as cameras are.",
+        "Its file has this keyword: words of it, or a pattern.",
         "WORD",
         option_joins="all",
     ),
     "person": FilterField(
         "texts",
         _read_names("people"),
-        "Its file names this person; matched as cameras are.",
+        "Its file names this person: part of the name, or a pattern.",
         "NAME",
         option_joins="all",
     ),
