@@ -1,7 +1,7 @@
 """The pages of a bucket's listing, read from whatever a store writes into them.
 
-botocore's own parser gives up a whole page for one odd entry: a date or a number that is none, or a missing key.
-This one takes of each entry what can be understood.
+botocore's own parser gives up a whole page for one odd entry: no date where one is due, no number, no key. This one
+takes of each entry what can be understood.
 """
 
 import re
