@@ -17,6 +17,7 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_SEPARATOR = re.compile(r'"?sep=.?"?\s*')  # how Excel is told the delimiter of a CSV
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -62,6 +63,8 @@ class TextLines:
         if not line:
             raise StopIteration
         self.number += 1
+        if self.number == 1 and _SEPARATOR.fullmatch(line):
+            return next(self)
         if len(line) > MAX_LINE:
             raise TableError(f"it is longer than {MAX_LINE:,} characters", where)
         if self._recode and find_bad_byte(line) is not None:

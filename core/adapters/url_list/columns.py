@@ -30,7 +30,7 @@ def detect_columns(sample: Sequence[Sequence[str]], names: Sequence[str] | None 
     other column of words.
     """
     width = max((len(row) for row in sample), default=0)
-    header = names is None and len(sample) > 1 and not any(is_url(cell) for cell in sample[0])
+    header = names is None and len(sample) > 1 and not any(map(_begins_as_url, sample[0]))
     rows = sample[1:] if header else sample
     named = list(names or (sample[0] if header else []))
     columns = [[row[n] for row in rows if n < len(row) and row[n].strip()] for n in range(width)]
@@ -57,6 +57,10 @@ def detect_columns(sample: Sequence[Sequence[str]], names: Sequence[str] | None 
 def is_url(cell: str) -> bool:
     """Tell whether a cell is an http(s) address and nothing else."""
     return _URL.fullmatch(cell) is not None
+
+
+def _begins_as_url(cell: str) -> bool:
+    return cell.lstrip().lower().startswith(("http://", "https://"))
 
 
 def is_one_column(lines: Sequence[str], delimiter: str) -> bool:

@@ -123,7 +123,7 @@ def _read_json_lines(lines: TextLines) -> Iterator[Row]:
 
 def _read_document(path: Path) -> Iterator[Row]:
     def records() -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, (place, record) in enumerate(find_records(load_document(path)), 1):
+        for number, (place, record) in enumerate(find_records(_join_captions(load_document(path))), 1):
             if isinstance(record, str):
                 record = {"url": record}
             if not isinstance(record, dict):
@@ -131,6 +131,25 @@ def _read_document(path: Path) -> Iterator[Row]:
             yield number, flatten(record)
 
     yield from _read_named(records())
+
+
+def _join_captions(content: Any) -> Any:
+    """Return the images of a document of COCO, each with the captions of its annotations; others as they are."""
+    images, annotations = (
+        content.get(name) if isinstance(content, dict) else None for name in ("images", "annotations")
+    )
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        return content
+    captions: dict[Any, list[Any]] = {}
+    for each in annotations:
+        if isinstance(each, dict) and isinstance(each.get("image_id"), int | str):
+            captions.setdefault(each["image_id"], []).append(each.get("caption"))
+    return [
+        {**each, "captions": captions.get(each["id"], [])}
+        if isinstance(each, dict) and isinstance(each.get("id"), int | str)
+        else each
+        for each in images
+    ]
 
 
 def _read_arrow(path: Path, kind: Kind) -> Iterator[Row]:

@@ -215,6 +215,24 @@ def test_a_broken_quotation_mark_swallows_no_rows(tmp_path: Path) -> None:
     assert rows(tmp_path, content) == [(A, ("open",)), (B, ('a "dog" said',)), (C, ("closed",))]
 
 
+def test_a_first_address_with_a_blank_is_no_header(tmp_path: Path) -> None:
+    found = rows(tmp_path, f"https://e.org/a b.jpg\n{A}\n{B}\n")
+    assert found[0] == ("https://e.org/a b.jpg", ()) and len(found) == 3
+
+
+def test_the_delimiter_of_excel_is_no_row(tmp_path: Path) -> None:
+    assert rows(tmp_path, f"sep=;\r\nurl;caption\r\n{A};a dog\r\n{B};two cats, asleep\r\n") == TWO
+
+
+def test_coco_with_addresses_has_its_captions(tmp_path: Path) -> None:
+    images = [{"id": 1, "coco_url": A, "license": 3}, {"id": 2, "coco_url": B}]
+    annotations = [{"image_id": 2, "caption": "two cats"}, {"image_id": 1, "caption": "a dog"}, {"image_id": 2}]
+    found = rows(
+        tmp_path, json.dumps({"info": {}, "licenses": [{"url": C}], "images": images, "annotations": annotations})
+    )
+    assert found == [(A, ("a dog",)), (B, ("two cats",))]
+
+
 def test_several_captions(tmp_path: Path) -> None:
     assert rows(tmp_path, f"caption_1,caption_2,url\none,two,{A}\nthree,,{B}\n") == [
         (A, ("one", "two")),
