@@ -1,8 +1,6 @@
 """A second ingest of the same library ends at once; whoever searches meanwhile is answered."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +12,12 @@ from PIL import Image
 
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED
-from core.errors import LibraryBusy, LibraryLeased
+from core.errors import LibraryBusy
 from tests.e2e.ingest.test_kill import contents
 from tests.support.fakes import ColourEncoder
 from tests.support.index_queries import nearest
 from tests.support.processes import keep_run
 from tests.support.processes.commands import BUCKETLENS, environment
-from tests.support.servers.qdrant_stub import QdrantStub, serving
 
 
 def search_until(ingest: "subprocess.Popen[str]", folder: Path) -> list[float]:
@@ -78,31 +75,3 @@ def test_the_second_ends_and_every_search_is_answered(tmp_path: Path) -> None:
 def test_over_many_pictures_every_search_is_answered_within_two_seconds(tmp_path: Path) -> None:
     took = two_at_once(tmp_path, 3000)
     assert len(took) > 100 and max(took) < 2.0
-
-
-@pytest.mark.soak
-def test_on_a_server_the_second_is_refused_and_takes_over_from_a_first_that_was_killed(tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for number in range(400):
-        noise = np.random.default_rng(number).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(pictures / f"{number}.png")
-    environ = environment() | {"BUCKETLENS_MODEL": "demo", "BUCKETLENS_BATCH_SIZE": "4"}
-    with serving(QdrantStub()) as url:
-
-        def ingest(data: str) -> list[str]:
-            options = ["--qdrant-url", url, "--data", str(tmp_path / data), "--no-captions", "--json"]
-            return [*BUCKETLENS, "ingest", str(pictures), *options]
-
-        with subprocess.Popen(ingest("one"), env=environ, stdout=subprocess.DEVNULL) as first:
-            while first.poll() is None and not (tmp_path / "one" / "thumbnails").is_dir():
-                time.sleep(0.05)
-            second = subprocess.run(ingest("two"), env=environ, capture_output=True, text=True, timeout=120)
-            assert first.poll() is None, "the first one ended too early to tell"
-            assert second.returncode == LibraryLeased.exit_code == 75
-            assert f"is being written by process {first.pid} on " in second.stderr
-            os.kill(first.pid, signal.SIGKILL)
-        third = subprocess.run(ingest("two"), env=environ, capture_output=True, text=True, timeout=600)
-        assert third.returncode == 0, third.stderr
-        told = json.loads(third.stdout)
-        assert told["added"] + told["skipped"] == 400
