@@ -1,8 +1,14 @@
 """Two machines and one library on a server: every command that writes is refused while another machine writes."""
 
+import json
+import os
+import signal
+import subprocess
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +22,11 @@ from core.bootstrap import Container
 from core.errors import LibraryLeased
 from core.ports.vector_index import IndexInfo
 from core.settings import load_settings
+from demo.scenes.sample_library import write_pictures
 from tests.integration.ingest.jobs.test_copy import build
 from tests.integration.ingest.jobs.test_reindex import load_fake, run
 from tests.support.made_up_images import image_id
+from tests.support.processes.commands import BUCKETLENS, environment
 from tests.support.servers.qdrant_stub import QdrantStub, serving
 
 QUICK = LeaseTimes(renewal=0.1, poll=0.02, expiry=30.0)
@@ -96,3 +104,42 @@ def test_whoever_lost_the_lease_stops_before_the_next_write(url: str, tmp_path: 
                 with pytest.raises(LibraryLeased, match="on there"):
                     index.delete([image_id(1)])
             stolen.close()
+
+
+class _GatedStub(QdrantStub):
+    """A server that answers no write to a library's collection, unless the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.held = threading.Event()
+
+    def answer(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Any]:
+        if method == "PUT" and path.endswith("/points") and f"{LIBRARY}-lease/" not in path and not self.gate.is_set():
+            self.held.set()
+            self.gate.wait()
+        return super().answer(method, path, body, key)
+
+
+@pytest.mark.soak
+def test_a_second_process_is_refused_and_takes_over_from_a_first_that_was_killed(tmp_path: Path) -> None:
+    assert len(list(write_pictures(tmp_path / "pictures", 6, size=64))) == 6
+    environ = environment() | {"BUCKETLENS_MODEL": "demo"}
+    stub = _GatedStub()
+    with serving(stub) as url:
+
+        def ingest(data: str) -> list[str]:
+            options = ["--qdrant-url", url, "--data", str(tmp_path / data), "--no-captions", "--json"]
+            return [*BUCKETLENS, "ingest", str(tmp_path / "pictures"), *options]
+
+        with subprocess.Popen(ingest("one"), env=environ, stdout=subprocess.DEVNULL) as first:
+            assert stub.held.wait(60)
+            second = subprocess.run(ingest("two"), env=environ, capture_output=True, text=True, timeout=120)
+            os.kill(first.pid, signal.SIGKILL)
+        assert second.returncode == LibraryLeased.exit_code == 75
+        assert f"is being written by process {first.pid} on " in second.stderr
+        stub.gate.set()
+        third = subprocess.run(ingest("two"), env=environ, capture_output=True, text=True, timeout=120)
+        assert third.returncode == 0, third.stderr
+        told = json.loads(third.stdout)
+        assert told["added"] + told["skipped"] + told["updated"] == 6
