@@ -27,7 +27,8 @@ def open_store(source: str, settings: Settings, patience_s: float | None) -> Ima
         from core.adapters.shards.store import open_shards
 
         patience = {} if patience_s is None else {"patience": patience_s}
-        return open_shards(source, settings.model_copy(update={"s3": settings.s3.model_copy(update=patience)}))
+        s3 = settings.s3.model_copy(update=patience)
+        return open_shards(source, settings.model_copy(update={"s3": s3}), patterns)
     scheme = _scheme(source)
     if scheme == "s3":
         from core.adapters.stores.s3 import S3Store

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote, unquote
@@ -14,9 +14,11 @@ from core.adapters.shards.index_cache import IndexCache
 from core.adapters.shards.range_reader import ReadAhead
 from core.adapters.shards.shard import Shard, ShardPlace, Unusable
 from core.adapters.shards.tar_index import Member, TarIndex, index_tar
+from core.adapters.stores.listing.exclusion import Exclusion
 from core.domain.image import ImageRef
 from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, ImageWithheld, SourceNotFound, StoreError
 from core.errors.hints import Advice
+from core.ports.image_store import EXCLUDED
 from core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -33,8 +35,11 @@ class ShardStore:
     kept in the library's folder for as long as the tar does not change.
     """
 
-    def __init__(self, address: ShardAddress, place: ShardPlace, settings: Settings) -> None:
-        """Wrap the place of an address; nothing is read yet."""
+    def __init__(
+        self, address: ShardAddress, place: ShardPlace, settings: Settings, patterns: Sequence[str] = ()
+    ) -> None:
+        """Wrap the place of an address; nothing is read yet. Raises InvalidSetting for an odd pattern."""
+        self._exclusion = Exclusion(patterns)
         self.source = address.source
         self.ignored: Counter[str] = Counter()
         self._place = place
@@ -65,7 +70,11 @@ class ShardStore:
             if index.problem is not None:
                 problems.append(f"{shard.name} {index.problem}")
             for member in index.members:
-                yield self._to_ref(shard, member)
+                ref = self._to_ref(shard, member)
+                if self._exclusion.excludes(ref.key):
+                    self.ignored[EXCLUDED] += 1
+                else:
+                    yield ref
         if not names:
             raise SourceNotFound(self.source, "holds no .tar; give it the folder or the prefix of the shards")
         if problems:
@@ -129,19 +138,24 @@ class ShardStore:
 class RemoteShardStore(ShardStore):
     """A ShardStore of a bucket: Remote, read by several readers at once."""
 
-    def __init__(self, address: ShardAddress, place: BucketShards, settings: Settings) -> None:
-        """Wrap the bucket of an address, without a request."""
-        super().__init__(address, place, settings)
+    def __init__(
+        self, address: ShardAddress, place: BucketShards, settings: Settings, patterns: Sequence[str] = ()
+    ) -> None:
+        """Wrap the bucket of an address, without a request. Raises InvalidSetting for an odd pattern."""
+        super().__init__(address, place, settings, patterns)
         self.readers = place.readers
         self.stop = place.stop
 
 
-def open_shards(source: str, settings: Settings) -> ShardStore:
-    """Open shards:… as a user or the library names it. Raises SourceNotFound, InvalidSetting."""
+def open_shards(source: str, settings: Settings, patterns: Sequence[str] = ()) -> ShardStore:
+    """Open shards:… as a user or the library names it. Raises SourceNotFound, InvalidSetting.
+
+    `patterns` say what a person wants left out (core.adapters.stores.listing.exclusion); they are put to keys.
+    """
     address = parse_address(source)
     if address.in_bucket:
-        return RemoteShardStore(address, BucketShards(address, settings), settings)
-    return ShardStore(address, FolderShards(address, exclude=[settings.data]), settings)
+        return RemoteShardStore(address, BucketShards(address, settings), settings, patterns)
+    return ShardStore(address, FolderShards(address, exclude=[settings.data]), settings, patterns)
 
 
 def source_name(source: str) -> str:

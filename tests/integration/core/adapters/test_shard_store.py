@@ -14,7 +14,7 @@ import webdataset
 from core.adapters.shards.store import ShardStore, open_shards
 from core.domain.image import ImageRef
 from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, SourceNotFound, StoreError
-from core.ports.image_store import Nameable, Remote
+from core.ports.image_store import EXCLUDED, Nameable, Remote
 from core.settings import load_settings
 from ingest.pipeline.removal import is_inside
 from tests.support.servers.fault_proxy import FaultProxy
@@ -248,3 +248,11 @@ def test_a_store_that_falls_silent_ends_the_listing_and_what_was_gone_through_is
     assert len(refs) == 3 and problem is not None
     remote.proxy.set()
     assert len(listed(remote.open())[0]) == 5
+
+
+def test_patterns_leave_out_pictures_and_whole_tars(local: Shards) -> None:
+    for number in range(3):
+        local.put(f"{number}.tar", make_tar([("a/1.jpg", b"1"), ("b/2.gif", b"2")]))
+    store = open_shards(f"shards:{local.folder}", load_settings(data=local.data), ["*.gif", "/1.tar/"])
+    assert [ref.key for ref in listed(store)[0]] == ["0.tar/a/1.jpg", "2.tar/a/1.jpg"]
+    assert store.ignored == {EXCLUDED: 4}
