@@ -1,10 +1,11 @@
 """A folder as people have them: camera cards, a Takeout, a NAS, photo libraries, downloads that were cut off."""
 
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 
 from PIL import Image
+
+from tests.support.files.raw_writer import SIZE, encode_jpeg, make_cr2, make_tiff_raw
 
 LONG = "a very long name that a phone gave to this one picture"  # Takeout cuts it to 46 characters
 
@@ -97,6 +98,13 @@ SIDECARS = (
     "Takeout/Google Photos/Photos from 2019/IMG_2.jpg.supplemental-metadata.json",
     f"Takeout/Google Photos/Photos from 2019/{LONG[:46]}.json",
 )
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmp:Rating="4"><dc:subject><rdf:Bag><rdf:li>lighthouse</rdf:li></rdf:Bag></dc:subject></rdf:Description>
+</rdf:RDF></x:xmpmeta>"""
+_TAKEOUT = """{"title": "IMG_1.jpg", "description": "Grandmother in the garden",
+"photoTakenTime": {"timestamp": "1563105600"}, "geoData": {"latitude": 48.1, "longitude": 11.6, "altitude": 0.0},
+"people": [{"name": "Rosa Maier"}]}"""
 PAIRS = {
     "Camera/IMG_1.CR2": "Camera/IMG_1.JPG",
     "Camera/IMG_2.DNG": "Camera/IMG_2.jpg",
@@ -112,17 +120,18 @@ def write_photo_folder(folder: Path) -> Path:
     for name in (name for name in BESIDE if name.startswith(("Downloads/", "Camera/"))):
         _write(folder / name, (folder / name).read_bytes()[:200])
     for name in SIDECARS:
-        _write(folder / name, b"{}" if name.endswith(".json") else b"<x/>")
+        _write(folder / name, (_TAKEOUT if name.endswith(".json") else XMP).encode())
     return folder
 
 
 def _picture(shade: int, name: str) -> bytes:
-    """Draw a picture that no other is like. A RAW is an uncompressed TIFF, which is what a DNG is too."""
-    out = BytesIO()
-    raw = name.lower().endswith((".cr2", ".dng"))
-    drawn = Image.new("RGB", (40 + shade, 40), (shade * 2 % 256, 90, 255 - shade))
-    drawn.save(out, "TIFF" if raw else "JPEG")
-    return out.getvalue()
+    """Draw a picture that no other is like, as the camera or the program would store it."""
+    colour = (shade * 2 % 256, 90, 255 - shade)
+    if name.lower().endswith(".cr2"):
+        return make_cr2(Image.new("RGB", SIZE, colour))
+    if name.lower().endswith(".dng"):
+        return make_tiff_raw([Image.new("RGB", SIZE, colour)], dng=True)
+    return encode_jpeg(Image.new("RGB", (40 + shade, 40), colour))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -12,7 +12,8 @@ from bucketlens.cli import commands
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import DEMO_WEIGHTS
-from tests.support.files.photo_folder import BESIDE, PAIRS, PHOTOGRAPHS, write_photo_folder
+from tests.support.files.photo_folder import BESIDE, LONG, PAIRS, PHOTOGRAPHS, XMP, write_photo_folder
+from tests.support.files.raw_writer import SIZE
 
 pytestmark = pytest.mark.skipif(not (DEMO_WEIGHTS / "clip").is_dir(), reason="needs the demo models")
 
@@ -63,13 +64,27 @@ def test_raw_and_jpeg_know_each_other(first: tuple[Path, dict[str, Any]]) -> Non
     assert pairs == PAIRS | {other: raw for raw, other in PAIRS.items()}
 
 
+def test_what_lies_beside_a_picture_is_told_of_it(first: tuple[Path, dict[str, Any]]) -> None:
+    found = records(first[0])
+    takeout = "Takeout/Google Photos/Photos from 2019/"
+    for key in ("IMG_1.jpg", "IMG_1(1).jpg", "IMG_1-edited.jpg", "IMG_2.jpg", f"{LONG[:47]}.jpg"):
+        record = found[takeout + key]
+        assert (record.caption, record.people) == ("Grandmother in the garden", ("Rosa Maier",))
+        assert (record.latitude, record.longitude, record.taken_from) == (48.1, 11.6, "Takeout photoTakenTime")
+    for key in ("Camera/IMG_1.CR2", "Camera/IMG_1.JPG", "Camera/IMG_3.JPG"):
+        assert (found[key].keywords, found[key].rating) == (("lighthouse",), 4)
+    assert found["Camera/IMG_2.jpg"].keywords == ()
+    raw = found["Camera/IMG_2.DNG"]
+    assert (raw.width, raw.height, raw.taken_from) == (*SIZE, "EXIF DateTimeOriginal")
+
+
 def test_later_runs_read_what_has_changed_alone(first: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     shutil.copytree(first[0], tmp_path, dirs_exist_ok=True, copy_function=shutil.copy2)
     moved = ["--confirm-deletes"]  # a copy of the folder is another source
     report(tmp_path, *moved)
     again = report(tmp_path)
     assert (again["skipped"], again["updated"], again["failed"]) == (len(PHOTOGRAPHS), 0, 0)
-    (tmp_path / "pictures/Camera/IMG_1.xmp").write_text("<y/>")
+    (tmp_path / "pictures/Camera/IMG_1.xmp").write_text(XMP.replace("lighthouse", "harbour"))
     assert report(tmp_path)["updated"] == 2  # its RAW and its JPEG, and no other
     checked = report(tmp_path, "--recheck")
     assert (checked["rechecked"], checked["updated"], checked["failed"]) == (len(PHOTOGRAPHS), 0, 0)
