@@ -10,6 +10,7 @@ could: only what breaks off or is filled with zeros is noticed there.
 import io
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,23 @@ from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, decode
 from ingest.pipeline.run_context import scroll_while_busy
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.files.mutations import mutate
-from tests.unit.core.imaging.recovery.test_recover import KINDS, encoded
+from tests.support.files.raw_writer import make_cr2, make_tiff_raw
+from tests.unit.core.imaging.recovery.test_recover import KINDS, encoded, scene
 
 FORMATS = KINDS | {
     "TIFF with LZW": encoded("TIFF", compression="tiff_lzw"),
     "TIFF with deflate": encoded("TIFF", compression="tiff_deflate"),
     "TIFF with JPEG": encoded("TIFF", compression="jpeg"),
+    "JPEG XL": encoded("JXL"),
+    "JPEG 2000": encoded("JPEG2000"),
+    "ICO": encoded("ICO", sizes=[(128, 128)]),
+    "PPM": encoded("PPM"),
+    "PCX": encoded("PCX"),
+    "TGA": encoded("TGA", compression="tga_rle"),
+    "DNG": make_tiff_raw([scene()], dng=True),
+    "CR2": make_cr2(scene()),
 }
-NO_JUDGE = ("BMP", "HEIC", "AVIF")
+NO_JUDGE = ("BMP", "HEIC", "AVIF", "JPEG XL", "JPEG 2000", "ICO", "PPM", "PCX", "TGA", "DNG", "CR2")
 NOTICED_EVERYWHERE = ("cut",)  # damage that no format may hide
 VISIBLE = 24  # of 255, in some pixel of a thumbnail
 THUMBNAIL = DecodeRequest(thumbnail=160)
@@ -49,7 +59,7 @@ def write_mutations(folder: Path, count: int) -> dict[str, tuple[str, str]]:
     for number, (name, data) in enumerate(FORMATS.items()):
         for seed in range(count):
             damage, broken = mutate(data, 1000 * number + seed)
-            path = folder / f"{number:02d}-{seed:03d}.jpg"
+            path = folder / f"{number:02d}-{seed:03d}.{'tga' if name == 'TGA' else 'jpg'}"
             path.write_bytes(broken)
             written[path.name] = name, damage
     return written
@@ -84,7 +94,8 @@ def find_silent(folder: Path, written: dict[str, tuple[str, str]], records: list
         if record.status != "indexed" or record.incomplete is not None:
             continue
         data = (folder / record.key).read_bytes()
-        if not differs(picture_of(decode(data, THUMBNAIL, ImageLimits())), intact[name], VISIBLE):
+        shown = picture_of(decode(data, replace(THUMBNAIL, name=record.key), ImageLimits()))
+        if not differs(shown, intact[name], VISIBLE):
             continue
         if name in NO_JUDGE:
             if damage in NOTICED_EVERYWHERE:
