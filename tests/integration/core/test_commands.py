@@ -92,6 +92,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
     assert found == {
         "images": 3,
         "failed": 2,
+        "incomplete": 0,
         "captioned": 2,
         "pending_captions": 1,
         "sources": [{"source": "/a", "images": 3, "failed": 1}, {"source": "/b", "images": 0, "failed": 1}],
