@@ -21,7 +21,7 @@ def test_every_setting_is_described() -> None:
 def test_the_page_has_a_row_for_every_setting() -> None:
     page = (ROOT / PAGE).read_text("utf-8")
     for name in setting_fields(Settings):
-        assert page.count(f"| `{name.field}` | `{name.environment}` |") == 1, name
+        assert page.count(f"\n| `{name.field}` | `{name.environment}` |") == 1, name
 
 
 def test_the_file_on_the_page_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
