@@ -32,6 +32,12 @@ def is_same_tag(one: str, other: str) -> bool:
     return one == other or _canonical(one) == _canonical(other)
 
 
+def spell_alike(etag: str) -> str:
+    """Return an etag in the one spelling that all etags have which mean the same; its version stays."""
+    tag, version = split_etag(etag)
+    return _canonical(tag) if version is None else f"{_canonical(tag)} {version}"
+
+
 def from_time_and_size(modified_at: datetime | None, size: int | None) -> str:
     """Make the etag of an image whose store tells no better one; of neither, it is UNTOLD_ETAG.
 

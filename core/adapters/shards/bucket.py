@@ -15,8 +15,16 @@ from core.adapters.stores.s3 import S3Store
 from core.adapters.stores.s3_client import ConditionRefused
 from core.adapters.stores.s3_errors import map_errors
 from core.adapters.stores.s3_listing import Entry, parse_size, parse_tag, parse_time
-from core.domain.etag import UNKNOWN_TIME, bare_tag, from_time_and_size, is_same_tag, told_tag
+from core.domain.etag import (
+    UNKNOWN_TIME,
+    from_time_and_size,
+    is_same_file,
+    is_same_tag,
+    spell_alike,
+    told_tag,
+)
 from core.domain.file_rules import is_hidden, is_rubbish
+from core.domain.image import ImageRef
 from core.errors import ImageGone, ImageUnavailable, StoreError
 from core.settings import Settings
 
@@ -40,6 +48,7 @@ class BucketShards(S3Store):
         self._request = replace(self._request, source=address.source)
         self._address = address
         self._cache = BlockCache()
+        self._settled: set[tuple[str, str]] = set()  # names and etags of shards that GET only tells of otherwise
         self._bucket_prefix = f"{SCHEME}s3://{self._bucket}/"
         self.prefix = self._bucket_prefix + quote(self._prefix)
 
@@ -60,7 +69,8 @@ class BucketShards(S3Store):
     def read_range(self, shard: Shard, start: int, length: int) -> bytes:
         """Read exactly these bytes of the very object that was listed.
 
-        It is compared by its ETag, however that is spelled, as soon as the answer begins.
+        It is compared by its ETag, however that is spelled, as soon as the answer begins. Where they
+        differ, the store is asked about this one object again, as in core.adapters.stores.s3_reader.
         Raises ImageGone, ImageUnavailable, ImageWithheld or another StoreError.
         """
         if not length:
@@ -83,7 +93,9 @@ class BucketShards(S3Store):
             return None
         if (reason := explain_name(name)) is not None:
             return Unusable(name, reason)
-        return self._make_shard(name, entry) if name.lower().endswith(SUFFIX) else None
+        if not name.lower().endswith(SUFFIX):
+            return None
+        return self._ask(name) if entry.size is None else self._make_shard(name, entry)
 
     def _ask(self, name: str) -> Shard | Unusable:
         """Ask for one tar by name."""
@@ -92,22 +104,34 @@ class BucketShards(S3Store):
         key = self._prefix + name
         try:
             headers = self._list_breaker.call(name, partial(self._client.head, key)).headers
+            size = parse_size(headers.get("content-length"))
+            if size is None:
+                size = self._list_breaker.call(name, partial(self._ask_for_size, key))
         except ImageGone:
             return Unusable(name, "is missing")
         except ImageUnavailable as error:
             return Unusable(name, error.reason)
-        size = parse_size(headers.get("content-length"))
         tag = parse_tag(headers.get("etag"), size)
         return self._make_shard(name, Entry(key, tag, size, parse_time(headers.get("last-modified"))))
+
+    def _ask_for_size(self, key: str) -> int | None:
+        """Ask for the first byte of an object, with which a store tells how many there are."""
+        try:
+            answer = self._client.get(key, byte_range="bytes=0-0")
+        except ConditionRefused:
+            return None
+        answer.body.close()
+        told = _RANGE.fullmatch(answer.headers.get("content-range", ""))
+        return parse_size(told[3]) if told else None
 
     def _make_shard(self, name: str, entry: Entry) -> Shard | Unusable:
         if entry.size is None:
             return Unusable(name, "cannot be read in ranges: the store does not tell its size")
-        etag = bare_tag(entry.tag) if entry.tag else from_time_and_size(entry.modified_at, entry.size)
+        etag = spell_alike(self._make_ref(entry).etag)
         return Shard(name, self.prefix + quote(name), etag, entry.size, entry.modified_at or UNKNOWN_TIME)
 
     def _get_range(self, shard: Shard, start: int, length: int) -> bytes:
-        key = unquote(shard.uri.removeprefix(self._bucket_prefix))
+        key = self._key(shard)
         try:
             answer = self._client.get(key, byte_range=f"bytes={start}-{start + length - 1}")
         except ConditionRefused as error:
@@ -125,7 +149,35 @@ class BucketShards(S3Store):
         told = _RANGE.fullmatch(headers.get("content-range", ""))
         if told is None and start:
             raise StoreError(f"{self._request.endpoint} does not answer for ranges of bytes, which shards need")
-        size, listed, tag = told[3] if told else "*", told_tag(shard.etag), parse_tag(headers.get("etag"), shard.size)
-        other = listed is not None and tag is not None and not is_same_tag(listed, tag)
-        if other or size not in ("*", str(shard.size)):
+        same_size = told is None or told[3] in ("*", str(shard.size))
+        if not same_size or not (_is_as_listed(headers, shard) or self._settle(shard)):
             raise ImageUnavailable(_CHANGED)
+
+    def _settle(self, shard: Shard) -> bool:
+        """Find out whether a shard is as it was listed, although the answer to GET tells otherwise.
+
+        Of one that has another ETag at every look, time and size decide.
+        """
+        if (shard.name, shard.etag) in self._settled:
+            return True
+        now = self._look_up(self._key(shard))
+        before = replace(now, etag=shard.etag, bytes=shard.size, modified_at=shard.modified_at)
+        known_time = now.modified_at > UNKNOWN_TIME
+        same_moment = known_time and _time_and_size(now) == _time_and_size(before)
+        if not (same_moment or is_same_file(now, before)):
+            return False
+        self._settled.add((shard.name, shard.etag))
+        return True
+
+    def _key(self, shard: Shard) -> str:
+        return unquote(shard.uri.removeprefix(self._bucket_prefix))
+
+
+def _is_as_listed(headers: Mapping[str, str], shard: Shard) -> bool:
+    """Tell whether what was answered is the listed shard, as far as the answer tells."""
+    listed, tag = told_tag(shard.etag), parse_tag(headers.get("etag"), shard.size)
+    return listed is None or tag is None or is_same_tag(listed, tag)
+
+
+def _time_and_size(ref: ImageRef) -> str:
+    return from_time_and_size(ref.modified_at, ref.bytes)

@@ -15,9 +15,10 @@ from core.adapters.shards.range_reader import ReadAhead
 from core.adapters.shards.shard import Shard, ShardPlace, Unusable
 from core.adapters.shards.tar_index import Member, TarIndex, index_tar
 from core.adapters.stores.listing.exclusion import Exclusion
+from core.domain.etag import is_by_time
 from core.domain.image import ImageRef
-from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, ImageWithheld, SourceNotFound, StoreError
-from core.errors.hints import Advice
+from core.errors import ImageGone, ImageTooLarge, ImageUnavailable, ImageWithheld, Notice, SourceNotFound, StoreError
+from core.errors.hints import Advice, Configure
 from core.ports.image_store import EXCLUDED
 from core.settings import Settings
 
@@ -136,7 +137,7 @@ class ShardStore:
 
 
 class RemoteShardStore(ShardStore):
-    """A ShardStore of a bucket: Remote, read by several readers at once."""
+    """A ShardStore of a bucket: Remote, read by several readers at once. It explains what is strange of the bucket."""
 
     def __init__(
         self, address: ShardAddress, place: BucketShards, settings: Settings, patterns: Sequence[str] = ()
@@ -145,6 +146,21 @@ class RemoteShardStore(ShardStore):
         super().__init__(address, place, settings, patterns)
         self.readers = place.readers
         self.stop = place.stop
+
+    def explain_empty(self) -> Notice:
+        """Say what to check where the first listing had no image."""
+        return Notice(f"the shards of {self.source} hold no pictures", Advice("see that they are those of pictures"))
+
+    def explain_rereading(self, count: int, known: int, example: ImageRef) -> Notice:
+        """Say why pictures were read again although their bytes are those on record."""
+        told, way_out = ("times", "size") if is_by_time(_split_etag(example.etag)[0]) else ("ETags", "time")
+        return Notice(
+            f"{count:,} of {known:,} pictures of {self.source} were read again, and their bytes have not changed: the "
+            f"store tells other {told} of their shards than it did",
+            Configure(
+                f"where every run says so, its {told} do not hold still: set {{}} to {way_out}", ("s3_changed_by",)
+            ),
+        )
 
 
 def open_shards(source: str, settings: Settings, patterns: Sequence[str] = ()) -> ShardStore:

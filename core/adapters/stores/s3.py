@@ -14,7 +14,7 @@ from core.adapters.stores.s3_client import S3Client
 from core.adapters.stores.s3_errors import RequestContext, describe_archive
 from core.adapters.stores.s3_listing import Entry, ListingPage, parse_size, parse_tag, parse_time
 from core.adapters.stores.s3_reader import ObjectReader
-from core.domain.etag import UNKNOWN_TIME, from_time_and_size, is_by_time
+from core.domain.etag import UNKNOWN_TIME, from_time_and_size, is_by_time, spell_alike
 from core.domain.file_rules import is_hidden, is_left_out, no_picture
 from core.domain.image import ImageRef
 from core.domain.sidecars import MAX_SIDECAR_BYTES, bare_etag
@@ -154,7 +154,7 @@ class S3Store:
 
     def explain_rereading(self, count: int, known: int, example: ImageRef) -> Notice:
         """Say why objects were read again although their bytes are those on record."""
-        told, way_out = ("times", "size") if is_by_time(example.etag) else ("ETags", "time")
+        told, way_out = ("times", "size") if is_by_time(bare_etag(example.etag)) else ("ETags", "time")
         return Notice(
             f"{count:,} of {known:,} objects of {self.source} were read again, and their bytes have not changed: the "
             f"store tells other {told} of them than it did",
@@ -239,7 +239,7 @@ class S3Store:
     def _to_listed(self, entry: Entry) -> Listed:
         ref = self._make_ref(entry)
         is_picture = no_picture(entry.key.rpartition("/")[2].encode()) is None
-        return Listed(entry.key, ref.etag, ref if is_picture else None)
+        return Listed(entry.key, spell_alike(ref.etag), ref if is_picture else None)
 
     def _make_ref(self, entry: Entry) -> ImageRef:
         by = self._settings.s3.changed_by

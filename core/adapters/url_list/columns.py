@@ -64,11 +64,11 @@ def _begins_as_url(cell: str) -> bool:
 
 
 def is_one_column(lines: Sequence[str], delimiter: str) -> bool:
-    """Tell whether lines are addresses with this delimiter in some, and no cells that it divides.
+    """Tell whether lines are addresses, with this delimiter in some or in none, and no cells that it divides.
 
     In a table every line has the delimiter, and what is before the first one is a whole address.
     """
-    if delimiter == "\t" or not all(is_url(line) for line in lines):
+    if not lines or not all(is_url(line) for line in lines):
         return False
     if not all(delimiter in line for line in lines):
         return True

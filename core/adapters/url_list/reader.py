@@ -19,6 +19,7 @@ from core.tables.table_error import TableError
 from core.tables.text_lines import TextLines
 
 _SAMPLE = 100
+_COMMENT = "#"  # begins a line of a plain list that is for people
 _TAKES = (
     "a list is text with an address a line, CSV, TSV, JSON, JSON Lines, Parquet or Arrow with a column of http(s) "
     "addresses, and captions if you like"
@@ -64,12 +65,12 @@ def _read_separated(lines: TextLines) -> Iterator[Row]:
     numbered = lines.numbered()
     begin = list(islice(numbered, _SAMPLE))
     texts = [line.rstrip("\r\n") for _, line in begin if line.strip()]
-    found = [each for each in DELIMITERS if texts and each in texts[0]]  # those of the others are parts of addresses
-    delimiter = max(found, key=lambda each: sum(each in line for line in texts)) if found else "\t"
+    delimiter = _find_delimiter(texts)
+    plain = [line for line in texts if not line.startswith(_COMMENT)]
     every = chain(begin, numbered)
     rows: Iterator[tuple[int, list[str]]]
-    if is_one_column(texts, delimiter):
-        rows = ((number, [line]) for number, line in every if line.strip())
+    if is_one_column(plain, _find_delimiter(plain)):
+        rows = ((number, [line]) for number, line in every if line.strip() and not line.startswith(_COMMENT))
     elif delimiter == "\t":
         rows = ((row.last, row.cells) for row in split_rows(every, delimiter))
     else:
@@ -82,6 +83,12 @@ def _read_separated(lines: TextLines) -> Iterator[Row]:
         raise _no_addresses()
     for number, cells in islice(chain(sample, rows), int(columns.header), None):
         yield _make_row(number, cells, columns)
+
+
+def _find_delimiter(lines: list[str]) -> str:
+    """Return the delimiter of the first line that most lines have; those of the others are parts of addresses."""
+    found = [each for each in DELIMITERS if lines and each in lines[0]]
+    return max(found, key=lambda each: sum(each in line for line in lines)) if found else "\t"
 
 
 def _read_cells(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[tuple[int, list[str]]]:

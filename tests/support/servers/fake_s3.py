@@ -1,6 +1,7 @@
 """A small S3 store over real HTTP, with a switch for everything that some store answers otherwise than Amazon's."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Quirks:
     `sizes`: whether the listing tells them. `odd_entries` are written into the listing as they are.
     `tokens`: how a page refers to the next. `versions`: what is answered to a listing of versions.
     `addressing`: `virtual` refuses a bucket that is named in the path. `refuse`: code, message and status of the answer
-    to every listing. `clock` is the Date of every answer.
+    to every listing. `clock` is the Date of every answer. `ranges`: whether a part of an object can be asked for.
     """
 
     listed_tag: str = "quoted"
@@ -82,6 +83,7 @@ class Quirks:
     refuse: tuple[str, str, int] | None = None
     clock: str | None = None
     page: int = 1000
+    ranges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,16 @@ class _Handler(BaseHTTPRequestHandler):
         time = TIMES[quirks.told_time](found.modified_at)
         headers = {"ETag": tag, "Last-Modified": time, "Content-Encoding": found.encoding}
         told = {name: value for name, value in headers.items() if value is not None}
-        self._answer(200, found.data, told, length=quirks.length)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
+        if wanted is None or not quirks.ranges:
+            self._answer(200, found.data, told, length=quirks.length)
+            return
+        first, last, size = int(wanted[1]), min(int(wanted[2]), len(found.data) - 1), len(found.data)
+        if first >= size:
+            self._refuse(416, "InvalidRange")
+            return
+        told["Content-Range"] = f"bytes {first}-{last}/{size}"
+        self._answer(206, found.data[first : last + 1], told, length=quirks.length)
 
     def _list(self, query: Mapping[str, str]) -> None:
         quirks = self.fake.quirks

@@ -24,16 +24,23 @@ class Listed:
 class _Group:
     """Entries of one folder whose names have the same start; all that belongs together is in one group.
 
-    Behind `end`, in the order of bytes, comes none of them.
+    Behind `end`, in the order of bytes, comes none of them. The first `taken` of them do not wait any more.
     """
 
     folder: str
     end: bytes
     entries: list[Listed] = field(default_factory=list)
+    taken: int = 0
     _names: FolderNames | None = None
 
     def add(self, entry: Listed) -> None:
         self.entries.append(entry)
+        self._names = None
+
+    def forget_taken(self) -> None:
+        """Drop what does not wait any more: a folder may hold millions of names with the same long start."""
+        del self.entries[: self.taken]
+        self.taken = 0
         self._names = None
 
     @property
@@ -71,8 +78,11 @@ def match_companions(
             yield group.accompany(entry.ref)
         elif not group.names.is_sidecar(entry.key.removeprefix(group.folder)):
             pass_over(entry)
+        group.taken += 1
         if group.entries[-1] is entry:
             del groups[name]
+        elif group.taken >= most:
+            group.forget_taken()
 
     try:
         for entry in listing:

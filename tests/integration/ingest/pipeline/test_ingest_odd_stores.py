@@ -67,6 +67,9 @@ def picture(colour: str = "red", width: int = 24) -> bytes:
     return file.getvalue()
 
 
+RATED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+    <rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>"""
+
 RESTLESS = "another at every look"
 OF_ONE_OBJECT: dict[str, dict[str, object]] = {
     "as Amazon": {},
@@ -183,9 +186,35 @@ def test_a_library_keeps_the_etags_that_it_has_when_their_spelling_changes(decod
             assert world.run() == (0, 0, 3, 0, 0, []) and fake.gets() == []
 
 
+def test_sidecars_are_known_by_the_meaning_of_their_etags_too(decoder: DecodeWorkers) -> None:
+    objects = {"a.png": picture(), "a.xmp": RATED, "b.png": picture("blue"), "b.png.xmp": RATED}
+    with fake_s3(objects) as fake:
+        world = FakeWorld(decoder, fake)
+        assert world.run() == (2, 0, 0, 0, 0, [])
+        assert [record.rating for record in world.index.scroll()] == [4, 4]
+        fake.gets()
+        for spelling in ("bare", "weak", "--gzip", "upper case"):
+            fake.set(listed_tag=spelling)
+            assert world.run() == (0, 0, 2, 0, 0, []) and fake.gets() == []
+
+
+def test_new_sidecars_do_not_make_a_store_restless(decoder: DecodeWorkers) -> None:
+    with fake_s3({"a.png": picture(), "b.png": picture("blue")}) as fake:
+        world = FakeWorld(decoder, fake)
+        world.run()
+        fake.objects |= {name: StoredObject(RATED) for name in ("a.xmp", "b.png.xmp")}
+        assert world.run() == (0, 2, 0, 0, 0, []) and not world.report.notices
+        world.ingest(world.store("s3://bucket"), captions=False, recheck=True)
+        assert [record.rating for record in world.index.scroll()] == [4, 4]
+        fake.set(listed_tag="none", listed_time=RESTLESS)
+        world.run()
+        world.run()
+        assert "other times" in world.report.notices[0] and "set `s3_changed_by` to size" in world.report.notices[0]
+
+
 def test_compressed_objects_are_read_and_bombs_are_not(decoder: DecodeWorkers) -> None:
     plain = picture("red", 40)
-    bomb = gzip.compress(bytes(201 * 2**20), 1)  # a megabyte over the limit of decode.max_bytes
+    bomb = gzip.compress(bytes(2**22))
     readable = {
         "gzip.png": StoredObject(gzip.compress(plain + b" "), "gzip"),
         "two members.png": StoredObject(gzip.compress(plain[:50]) + gzip.compress(plain[50:] + b"  "), "x-gzip"),
@@ -205,7 +234,7 @@ def test_compressed_objects_are_read_and_bombs_are_not(decoder: DecodeWorkers) -
         "broken.png": StoredObject(gzip.compress(plain)[:30] + bytes(40), "gzip"),
     }
     with fake_s3(readable | failing) as fake:
-        world = FakeWorld(decoder, fake)
+        world = FakeWorld(decoder, fake, decode_max_bytes=2**20)
         assert world.run() == (len(readable), 0, 0, 0, len(failing), [])
         reasons = {record.key: record.error or "" for record in world.index.scroll(FAILED)}
         assert "over the limit of" in reasons["bomb.png"] and "Brotli" in reasons["Brotli.png"]

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from core.ports.image_store import ImageStore
 from core.settings import load_settings
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
+from tests.support.servers.fake_s3 import FakeS3, StoredObject, fake_s3
+from tests.support.servers.s3_server import ENVIRONMENT
 from tests.unit.core.adapters.test_shard_index import Members, make_tar
 
 
@@ -91,3 +94,90 @@ def test_pictures_of_a_tar_that_is_gone_are_deleted_and_those_of_a_damaged_one_s
     (world.folder / "1.tar").write_bytes(whole)
     report = world.run()
     assert (report.deleted, report.problems, len(world.keys())) == (3, [], 6)
+
+
+class BucketWorld(World):
+    """A library in memory, and the fake bucket of tars that it is filled from."""
+
+    def __init__(self, data: Path, decoder: DecodeWorkers, fake: FakeS3, **settings: object) -> None:
+        super().__init__(data, decoder)
+        self.settings: dict[str, object] = {
+            "data": data,
+            "s3_endpoint_url": fake.endpoint,
+            "s3_patience": 2.0,
+        } | settings
+
+    def store(self, source: str) -> ImageStore:
+        return open_shards(source, load_settings(**self.settings))
+
+    def run(self, source: str, **options: object) -> tuple[object, ...]:
+        """Ingest; return how many were added, updated, skipped and failed, and the problems."""
+        self.report = done = self.ingest(self.store(source), captions=False, **options)
+        return done.added, done.updated, done.skipped, done.failed, done.problems
+
+
+RESTLESS = "another at every look"
+ODD_STORES: dict[str, dict[str, object]] = {
+    "another ETag in the answer": {"told_tag": "another digest"},
+    "another ETag in every answer": {"told_tag": RESTLESS},
+    "lists ETag in upper case": {"listed_tag": "upper case"},
+    "no ETag in the answer": {"told_tag": "none"},
+    "lists without ETag": {"listed_tag": "none"},
+    "lists without sizes": {"sizes": "none"},
+    "no length, no sizes": {"sizes": "none", "length": "chunked"},
+}
+
+
+@pytest.mark.parametrize("quirks", ODD_STORES.values(), ids=ODD_STORES)
+@pytest.mark.parametrize("source", ["shards:s3://bucket/set", "shards:s3://bucket/set/{0..1}.tar"])
+def test_stores_that_answer_otherwise_are_read_and_read_once(
+    tmp_path: Path, decoder: DecodeWorkers, monkeypatch: pytest.MonkeyPatch, source: str, quirks: dict[str, object]
+) -> None:
+    _set_credentials(monkeypatch)
+    with fake_s3(make_set(), **quirks) as fake:
+        changed_by = "time" if RESTLESS in quirks.values() else "etag"  # HEAD tells the ETags that a pattern goes by
+        world = BucketWorld(tmp_path, decoder, fake, s3_changed_by=changed_by)
+        assert world.run(source) == (3, 0, 0, 0, []) and not world.report.notices
+        fake.gets()
+        assert world.run(source) == (0, 0, 3, 0, []) and not world.report.notices
+        assert len(fake.gets()) == (2 if "length" in quirks else 0)  # without a length, it is asked for by a byte
+        later = StoredObject(make_tar([("c.png", picture("green", 31)), ("d.png", picture("red", 99))]))
+        fake.objects["set/1.tar"] = replace(later, modified_at=later.modified_at.replace(hour=14))
+        assert world.run(source) == (1, 1, 2, 0, [])
+
+
+def test_shards_whose_etags_do_not_hold_still_are_told_with_the_setting_that_helps(
+    tmp_path: Path, decoder: DecodeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_credentials(monkeypatch)
+    with fake_s3(make_set(), listed_tag=RESTLESS, told_tag=RESTLESS) as fake:
+        world = BucketWorld(tmp_path, decoder, fake)
+        assert world.run("shards:s3://bucket/set") == (3, 0, 0, 0, [])
+        assert world.run("shards:s3://bucket/set", recheck=True) == (0, 3, 0, 0, [])
+        (notice,) = world.report.notices
+        assert "other ETags of their shards" in notice and "set `s3_changed_by` to time" in notice
+        world.settings["s3_changed_by"] = "time"
+        world.run("shards:s3://bucket/set")
+        fake.gets()
+        assert world.run("shards:s3://bucket/set") == (0, 0, 3, 0, []) and not world.report.notices
+        assert fake.gets() == []
+
+
+def test_shards_without_pictures_are_told_at_the_first_run(
+    tmp_path: Path, decoder: DecodeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set_credentials(monkeypatch)
+    with fake_s3({"set/0.tar": make_tar([("a.txt", b"words"), ("a.wav", b"sound")])}) as fake:
+        world = BucketWorld(tmp_path, decoder, fake)
+        assert world.run("shards:s3://bucket/set") == (0, 0, 0, 0, [])
+        assert "hold no pictures" in world.report.notices[0]
+
+
+def make_set() -> dict[str, bytes]:
+    first = [("a.png", picture("red", 20)), ("pad.bin", bytes(300_000)), ("b.png", picture("blue", 30))]
+    return {"set/0.tar": make_tar(first), "set/1.tar": make_tar([("c.png", picture("green", 31))])}
+
+
+def _set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)

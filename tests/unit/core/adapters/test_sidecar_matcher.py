@@ -1,7 +1,7 @@
 """Matching in a listing that streams by: the same as with the whole folder in view."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +79,20 @@ def test_no_more_than_so_many_wait() -> None:
         read["out"] += 1
         assert read["listed"] - read["out"] <= 21, ref.key
     assert read["out"] == 500
+
+
+def test_of_many_names_with_one_long_start_few_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+
+    def counting(names: Iterable[str]) -> FolderNames:
+        looked_at.append(len(given := list(names)))
+        return FolderNames(given)
+
+    monkeypatch.setattr("core.adapters.stores.listing.sidecar_matcher.FolderNames", counting)
+    keys = [f"{'long' * 12}{number:04d}.jpg{suffix}" for number in range(600) for suffix in ("", ".xmp")]
+    found = list(match_companions(listing(keys), lambda entry: None, most=20))
+    assert [ref.sidecars for ref in found] == [(f"{ref.key}.xmp",) for ref in found] and len(found) == 600
+    assert max(looked_at) <= 60
 
 
 def test_what_was_listed_before_a_failure_comes_first() -> None:

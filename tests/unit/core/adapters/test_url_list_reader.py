@@ -73,6 +73,18 @@ def test_a_plain_list_of_addresses_with_commas_is_one_column(
     assert rows(tmp_path, head + "".join(f"{each}\n" for each in addresses)) == [(each, ()) for each in addresses]
 
 
+@pytest.mark.parametrize("comment", ["# mine, from 2019", "#"])
+@pytest.mark.parametrize("addresses", [(A, B), ("https://e.org/a,b.jpg?w=1,h=2", B), ("https://e.org/a,b.jpg",)])
+def test_comments_in_a_plain_list_are_no_addresses(tmp_path: Path, addresses: tuple[str, ...], comment: str) -> None:
+    expected = [(each, ()) for each in addresses]
+    assert rows(tmp_path, f"{comment}\n" + "".join(f"{each}\n\n" for each in addresses)) == expected
+    assert rows(tmp_path, "".join(f"{each}\n{comment}\n" for each in addresses)) == expected
+
+
+def test_a_name_that_begins_like_a_comment_is_a_columns(tmp_path: Path) -> None:
+    assert rows(tmp_path, f"#url,caption\n{A},a red dog\n{B},#2 of two\n") == [(A, ("a red dog",)), (B, ("#2 of two",))]
+
+
 def test_addresses_and_one_word_each_are_two_columns(tmp_path: Path) -> None:
     assert rows(tmp_path, f"{A},dog\n{B},cat\n")[0][0] == A
     assert rows(tmp_path, "https://e.org/1,dog\nhttps://e.org/2,cat\n")[1][0] == "https://e.org/2"

@@ -12,6 +12,7 @@ from core.domain.etag import (
     is_by_time,
     is_same_tag,
     is_same_version,
+    spell_alike,
     split_etag,
     told_tag,
 )
@@ -46,6 +47,13 @@ def test_spellings_of_one_etag(spelling: str) -> None:
     assert bare_tag(spelling).lower() == DIGEST
     assert all(is_same_tag(spelling, other) for other in ONE)
     assert not any(is_same_tag(spelling, other) for other in OTHERS)
+
+
+def test_what_means_the_same_can_be_spelled_alike() -> None:
+    assert {spell_alike(spelling.strip()) for spelling in ONE} == {DIGEST}
+    assert {spell_alike(f"{spelling.strip()} v1") for spelling in ONE} == {f"{DIGEST} v1"}
+    assert len({spell_alike(other) for other in OTHERS}) == len(OTHERS)
+    assert spell_alike("2026-03-01T12:00:00Z/1234") == "2026-03-01T12:00:00Z/1234"
 
 
 def test_other_etags_are_others() -> None:
