@@ -44,12 +44,13 @@ KINDS = {
     "GIF transparent": encoded("GIF", RGB.quantize(64), interlace=0, transparency=3),
     "BMP": encoded("BMP"),
     "TIFF": encoded("TIFF"),
+    "TIFF of floats": encoded("TIFF", RGB.convert("F")),
     "WebP": encoded("WEBP"),
     "WebP lossless": encoded("WEBP", lossless=True),
     "HEIC": encoded("HEIF"),
     "AVIF": encoded("AVIF"),
 }
-ZEROS_ARE_PIXELS = ("BMP", "TIFF")
+ZEROS_ARE_PIXELS = ("BMP", "TIFF", "TIFF of floats")
 
 
 def look(data: bytes) -> Decoded:
@@ -190,3 +191,10 @@ def test_of_a_cut_animation_the_first_frame_is_whole(kind: str) -> None:
     decoded = look(cut(data, 0.95))
     assert decoded.incomplete == 0.999
     assert np.array_equal(pixels_of(cut(data, 0.95)), pixels_of(data))
+
+
+def test_a_pcx_without_its_palette_is_not_whole() -> None:
+    data = encoded("PCX", RGB.quantize(64))
+    assert look(data).incomplete is None and look(encoded("PCX", RGB.convert("L"))).incomplete is None
+    for missing in (1, 300, 769):
+        assert 0 < share_of(data[:-missing]) < 1
