@@ -20,7 +20,7 @@ from core.imaging.readers.picture_file import open_picture as open_file
 from core.imaging.readers.raw_file import PREVIEW, open_raw
 from core.imaging.readers.tiff_directories import CUT, is_directory_cut
 from core.imaging.readers.tiff_file import TiffFile
-from core.imaging.recovery import container, pcx, tiff
+from core.imaging.recovery import container, jp2, pcx, tiff
 from core.imaging.recovery.canvas import has_missing_pixels
 from core.imaging.recovery.gif import is_cut
 from core.imaging.recovery.jpeg import DraftOf
@@ -113,6 +113,8 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
         return "it is cut off"
     if isinstance(file, PcxImageFile):
         return pcx.find_fault(data)
+    if jp2.is_jpeg_2000(data):
+        return jp2.find_fault(data)
     if container.is_webp(data) or container.is_boxed(data):
         return container.find_fault(data)
     return None

@@ -198,3 +198,23 @@ def test_a_pcx_without_its_palette_is_not_whole() -> None:
     assert look(data).incomplete is None and look(encoded("PCX", RGB.convert("L"))).incomplete is None
     for missing in (1, 300, 769):
         assert 0 < share_of(data[:-missing]) < 1
+
+
+@pytest.mark.parametrize("options", [{}, {"progression": "RPCL"}, {"no_jp2": True}, {"irreversible": True}])
+def test_half_of_a_jpeg_2000_is_the_whole_picture_less_sharply(options: dict[str, object]) -> None:
+    whole = encoded("JPEG2000", **options)
+    half = cut(whole, 0.5)
+    for broken in (half, half + bytes(len(whole) - len(half))):
+        assert 0.7 < share_of(broken) < 0.8
+        assert np.abs(pixels_of(broken) - pixels_of(whole)).mean() < 4
+    assert share_of(whole[:-2]) == 0.999
+
+
+@pytest.mark.parametrize("options", [{}, {"progression": "PCRL"}, {"num_resolutions": 1}, {"tile_size": (64, 64)}])
+def test_a_jpeg_2000_of_which_next_to_nothing_is_there_is_not_shown_grey(options: dict[str, object]) -> None:
+    whole = encoded("JPEG2000", **options)
+    part = cut(whole, 0.03)
+    assert look(whole).incomplete is None
+    for broken in (part, part + bytes(len(whole) - len(part))):
+        with pytest.raises(ImageUnreadable, match="damaged"):
+            look(broken)
