@@ -5,6 +5,7 @@ Most files tell the whole picture coarsely first. Of others, and of several tile
 
 import struct
 from dataclasses import dataclass
+from math import ceil
 
 from core.imaging.recovery.jpeg import OpenPicture
 from core.imaging.recovery.recovered import UNKNOWN, Recovered, recover_part
@@ -14,6 +15,7 @@ _SIGNATURES = (_START, b"\0\0\0\x0cjP  ")
 _HEAD = 2**20  # bytes within which the codestream begins
 _TILE_PART, _CODING, _END = 0xFF90, 0xFF52, b"\xff\xd9"
 _COARSE_FIRST = (0, 1, 2)  # orders of progression: by layer, or by resolution
+_TILE_HEADER = 12  # bytes
 _ZEROS = 64  # bytes at the end that no encoder writes
 _LEAST = 0.05  # of the bytes: with fewer not even the coarsest resolution is there
 _MOST_MISSING = 64 * 2**20  # bytes
@@ -21,11 +23,15 @@ _MOST_MISSING = 64 * 2**20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class _Codestream:
-    """Where the parts of the tile begin and the last should end, and whether it is coarse first and of one tile."""
+    """Where the parts of tiles begin, and where the last that is there should end.
+
+    `fillable`: it has one tile, and tells the whole picture coarsely first. `lacks_tiles`: there are not all of them.
+    """
 
     start: int
     end: int
     fillable: bool
+    lacks_tiles: bool
 
 
 def is_jpeg_2000(data: bytes) -> bool:
@@ -34,11 +40,20 @@ def is_jpeg_2000(data: bytes) -> bool:
 
 
 def find_fault(data: bytes) -> str | None:
-    """Find a tail of zeros, which the decoder takes for a lack of detail."""
+    """Find what the decoder does not complain of: a tail of zeros, which it takes for a lack of detail, or no tiles."""
+    if ends_in_zeros(data):
+        return "its data end in zeros"
     found = _read_codestream(data)
-    if found is None or found.end > len(data) or found.end - found.start < _ZEROS:
-        return None
-    return None if data[found.end - _ZEROS : found.end].strip(b"\0") else "its data end in zeros"
+    whole = found is None or not found.lacks_tiles or data.startswith(_END, found.end)
+    return None if whole else "its last tiles are missing"
+
+
+def ends_in_zeros(data: bytes) -> bool:
+    """Tell whether it ends in zeros, and has no mark of its end: a blank picture may end in zeros before that."""
+    found = _read_codestream(data)
+    if found is None or not _ZEROS <= found.end - found.start <= len(data) - found.start:
+        return False
+    return not data.startswith(_END, found.end) and not data[found.end - _ZEROS : found.end].strip(b"\0")
 
 
 def recover_jp2(data: bytes, open_picture: OpenPicture) -> Recovered | None:
@@ -61,18 +76,20 @@ def _read_codestream(data: bytes) -> _Codestream | None:
     if start < 0:
         return None
     try:
-        right, bottom, left, top, width, height = struct.unpack_from(">6I", data, start + 8)
-        fillable, place = width >= right - left and height >= bottom - top, start + 2
+        right, bottom, _, _, width, height, left, top = struct.unpack_from(">8I", data, start + 8)
+        tiles, seen = ceil((right - left) / width) * ceil((bottom - top) / height), set[bytes]()
+        fillable, place = tiles == 1, start + 2
         while (marker := struct.unpack_from(">H", data, place)[0]) != _TILE_PART:
             if marker == _CODING:
                 fillable = fillable and data[place + 5] in _COARSE_FIRST and data[place + 9] > 0
             place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
         first = end = place
-        while end < len(data) and data[end : end + 2] == b"\xff\x90":
+        while end + _TILE_HEADER <= len(data) and data.startswith(b"\xff\x90", end):
+            seen.add(data[end + 4 : end + 6])
             length = int.from_bytes(data[end + 6 : end + 10], "big")
             end = end + length if length else len(data.removesuffix(_END))
             if length < 14:
                 break
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, ZeroDivisionError):
         return None
-    return _Codestream(first, end, fillable)
+    return _Codestream(first, end, fillable, len(seen) < tiles)

@@ -218,3 +218,15 @@ def test_a_jpeg_2000_of_which_next_to_nothing_is_there_is_not_shown_grey(options
     for broken in (part, part + bytes(len(whole) - len(part))):
         with pytest.raises(ImageUnreadable, match="damaged"):
             look(broken)
+
+
+def test_a_jpeg_2000_that_ends_between_two_tiles_is_not_whole() -> None:
+    whole = encoded("JPEG2000", tile_size=(64, 64))
+    last = whole.rfind(b"\xff\x90\0\x0a")
+    for end in (last, last + 2):
+        assert 0 < share_of(whole[:end]) < 1
+
+
+@pytest.mark.parametrize("options", [{}, {"precinct_size": (64, 64)}, {"tile_size": (64, 64)}])
+def test_a_blank_jpeg_2000_is_whole(options: dict[str, object]) -> None:
+    assert look(encoded("JPEG2000", Image.new("RGB", (1024, 768), "white"), **options)).incomplete is None
