@@ -13,7 +13,7 @@ from PIL.TgaImagePlugin import TgaImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile, register_heif_opener
 
-from core.imaging.readers.foreign_kinds import tell_foreign_picture, tell_other
+from core.imaging.readers.foreign_kinds import tell_foreign_picture, tell_other, tell_stand_in
 from core.imaging.readers.jpeg_kinds import tell_unsupported_jpeg
 from core.text.sanitize import plain
 
@@ -40,7 +40,7 @@ NAMES = (
 )
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\x89PNG", "PNG"),
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
@@ -76,6 +76,8 @@ def describe_unidentified(data: bytes) -> str:
         return f"{foreign}: not supported; convert it to JPEG or PNG"
     if other := tell_other(data):
         return f"{other}, no picture: named for what it is, it is passed over"
+    if stand_in := tell_stand_in(data):
+        return stand_in
     return f"not an image of a known format; {NAMES} can be read"
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from typing import Any
 
 from core.domain.image import ImageRecord
@@ -93,7 +94,7 @@ class PictureReader:
             return str(trouble)
         try:
             data = self._store(record.source).read(record.ref)
-            decoded = self._decode(data, request)
+            decoded = self._decode(data, replace(request, name=record.ref.name))
         except ImageChanged:
             return _OTHER
         except (ImageGone, ImageWithheld, ImageUnavailable, ImageError) as error:

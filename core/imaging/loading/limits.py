@@ -8,6 +8,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from core.errors import ImageTooLarge
 from core.errors.hints import RAISE_MEMORY, RAISE_PIXELS
 from core.imaging.model_input import Size
+from core.imaging.readers.tiff_file import TiffFile
 
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes a pixel; of other modes 4
 _WORKING = {"WEBP": 12.0, "AVIF": 5.0, "HEIF": 3.5, "JPEG2000": 16.0, "JXL": 3.0}
@@ -46,6 +47,8 @@ def estimate_memory(file: Image.Image, draft: Size) -> int:
     """Estimate how many bytes of memory decoding an opened picture takes, besides those of its file."""
     width, height = file.size
     stored = _STORED.get(file.mode, 4)
+    if isinstance(file, TiffFile):
+        return width * height * stored + file.estimate_memory()
     if not isinstance(file, JpegImageFile):
         return round(width * height * (stored + _WORKING.get(file.format or "", 0.0)))
     pixels = width * height // draft_scale(file.size, draft) ** 2

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PcxImagePlugin import PcxImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageUnreadable
@@ -17,8 +18,9 @@ from core.imaging.loading.reduction import reduce_huge
 from core.imaging.model_input import Size
 from core.imaging.readers.picture_file import open_picture as open_file
 from core.imaging.readers.raw_file import PREVIEW, open_raw
+from core.imaging.readers.tiff_directories import CUT, is_directory_cut
 from core.imaging.readers.tiff_file import TiffFile
-from core.imaging.recovery import container, tiff
+from core.imaging.recovery import container, jp2, pcx, tiff
 from core.imaging.recovery.canvas import has_missing_pixels
 from core.imaging.recovery.gif import is_cut
 from core.imaging.recovery.jpeg import DraftOf
@@ -106,9 +108,13 @@ def _find_fault(file: Image.Image, data: bytes) -> str | None:
     if isinstance(file, PngImageFile):
         return png.find_fault(data)
     if isinstance(file, TiffFile):
-        return file.find_fault() or tiff.find_fault(file, data)
+        return (CUT if is_directory_cut(data) else None) or file.find_fault() or tiff.find_fault(file, data)
     if isinstance(file, GifImageFile) and is_cut(data):
         return "it is cut off"
+    if isinstance(file, PcxImageFile):
+        return pcx.find_fault(data)
+    if jp2.is_jpeg_2000(data):
+        return jp2.find_fault(data)
     if container.is_webp(data) or container.is_boxed(data):
         return container.find_fault(data)
     return None

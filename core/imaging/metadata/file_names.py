@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from core.domain.metadata import TakenTime
-from core.imaging.metadata.dates import parse_date
+from core.imaging.metadata.dates import parse_date, parse_timestamp
 from core.imaging.metadata.precedence import FILE_NAME
 
 _FIRST_YEAR = 1990
@@ -24,6 +24,7 @@ _DAY_FIRST = re.compile(
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _HEX = re.compile(r"[A-Fa-f]+")
 _IDENTIFIER_AFTER = re.compile(r"[^\W_]|[-_]\d{7}")
+_MILLISECONDS = re.compile(r"(?:FB_IMG_|mmexport)(\d{10})\d{3}(?!\d)")  # since 1970: Facebook's and WeChat's
 _UTC_NAME = re.compile(r"PXL_\d{8}_")  # Google's camera names files in UTC
 
 
@@ -33,6 +34,8 @@ def parse_name(name: str) -> TakenTime | None:
     Years are plausible ones alone: counters, telephone numbers and hashes have digits too.
     """
     stem = _EXTENSIONS.sub("", name[:_LONGEST])
+    if (seconds := _MILLISECONDS.match(stem)) is not None:
+        return _accept(parse_timestamp(seconds[1], FILE_NAME))
     for day in _DAY.finditer(stem):
         if _is_word(stem[: day.start()]):
             time = _read(day, stem)
@@ -61,6 +64,10 @@ def _is_word(before: str) -> bool:
 
 
 def _parse(written: str, offset: timedelta | None = None) -> TakenTime | None:
-    time = parse_date(written, FILE_NAME, offset)
+    return _accept(parse_date(written, FILE_NAME, offset))
+
+
+def _accept(time: TakenTime | None) -> TakenTime | None:
+    """Accept a time of a plausible year."""
     last = datetime.now(UTC).year + 1
     return time if time is not None and _FIRST_YEAR <= time.clock.year <= last else None

@@ -59,11 +59,13 @@ _TREE_KEYWORDS = (
     (_MICROSOFT + "LastKeywordXMP", "/"),
     (_MICROSOFT_LATER + "LastKeywordXMP", "/"),
 )
+_MARKS = ("darktable|", "_Digikam_")  # that programs give to pictures, for themselves
 _LENSES = (_EXIF_EX + "LensModel", _AUX + "Lens", _EXIF + "LensModel", _AUX + "LensModel")
 _RATINGS = (_MICROSOFT + "Rating", _MICROSOFT_LATER + "Rating")
 
 _MOST_TAGS = 200_000
 _START = re.compile(r"<((?:\w{1,20}:)?(?:xmpmeta|xapmeta|RDF))\b")
+_MARKS_OF_ENCODING = {0xFEFF: None, 0xFFFD: None}
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]+")
 
 
@@ -97,7 +99,10 @@ def _decode(data: bytes) -> str:
         marks = (b"\xff\xfe", b"\xfe\xff") if mark == "\ufeff" else (mark.encode(),)
         if data.startswith(marks):
             return data.decode(codec, "replace")
-    return data.decode("utf-8-sig", "replace")
+    text = data.decode("utf-8-sig", "replace")
+    if "\ufffd" in text and text.translate(_MARKS_OF_ENCODING).isascii():  # written by a tool that knew no UTF-8
+        return data.decode("cp1252", "replace")
+    return text
 
 
 class _Reader:
@@ -148,12 +153,14 @@ class _Reader:
 
     def _read_keywords(self) -> None:
         for value in self._read(_KEYWORDS):
-            self.statement.keywords.extend(split_keywords(value.text))
+            if not value.text.startswith(_MARKS):
+                self.statement.keywords.extend(split_keywords(value.text))
 
     def _read_tree(self, tag: str, separator: str) -> None:
         """Read keywords with those above them, such as Places|Europe|Paris, from the leaf up."""
         for value in self._read(tag):
-            self.statement.keywords.extend(reversed(value.text.split(separator)))
+            if not value.text.startswith(_MARKS):
+                self.statement.keywords.extend(reversed(value.text.split(separator)))
 
     def _read_camera(self) -> None:
         self.statement.camera = name_camera(self._read_text(_TIFF + "Make"), self._read_text(_TIFF + "Model"))

@@ -1,5 +1,8 @@
 """What a file is that is none of the pictures that are read: named by its content, whatever its name says."""
 
+import json
+from contextlib import suppress
+
 _PICTURES = (  # signature, where it stands, kind
     (b"8BPS", 0, "a Photoshop file"),
     (b"gimp xcf", 0, "a GIMP file"),
@@ -47,6 +50,8 @@ _OTHERS = (
     (b"fLaC", 0, "a sound (FLAC)"),
     (b"ID3", 0, "a sound (MP3)"),
     (b"SQLite format 3\0", 0, "a database (SQLite)"),
+    (b"\0\5\x16\7", 0, "what macOS keeps beside a file (AppleDouble)"),
+    (b"bplist00", 0, "a property list of macOS"),
     (b"\x7fELF", 0, "a program"),
     (b"MZ", 0, "a program"),
 )
@@ -57,6 +62,9 @@ _BOXED_PICTURES = (b"mif1", b"msf1", b"miaf", b"avif", b"avis", b"heic", b"heix"
 _RIFF = {b"AVI ": "a video (AVI)", b"WAVE": "a sound (WAV)", b"ACON": "a Windows cursor"}
 _TRANSPORT_PACKET = 188  # bytes
 _HEAD = 1024  # bytes within which a document tells what it is
+_LONGEST_POINTER = 32 * 2**10  # bytes, as git-annex has it
+_LONGEST_ANSWER = 64 * 2**10  # bytes
+_TAGS = (b"<html", b"<head", b"<title", b"<body", b"<h1", b"<center")
 
 
 def tell_foreign_picture(data: bytes) -> str | None:
@@ -83,12 +91,35 @@ def tell_other(data: bytes) -> str | None:
         return "a video (MPEG)"
     if data.startswith(b"PK\3\4"):
         return "an Office document" if b"[Content_Types].xml" in data[: 4 * _HEAD] else "a ZIP archive"
+    return _match(data, _OTHERS)
+
+
+def tell_stand_in(data: bytes) -> str | None:
+    """Tell what lies in the place of a picture, and how to get that; None where nothing is recognised."""
+    if data.startswith(b"version https://git-lfs.github.com/spec/"):
+        return "a pointer of Git LFS, in place of the picture: get that with git lfs pull"
+    if b"/annex/objects/" in data[:_LONGEST_POINTER] and len(data) <= _LONGEST_POINTER:
+        return "a pointer of git-annex, in place of the picture: get that with git annex get"
+    if len(data) > _HEAD and not data.strip(b"\0"):
+        return "damaged: nothing but zeros, as an interrupted copy leaves it; copy or download the file again"
+    if kind := _tell_answer(data):
+        return f"{kind}, no picture: a server may have sent it in place of one; download the file again"
+    return None
+
+
+def _tell_answer(data: bytes) -> str | None:
+    """Tell what kind of document it is, of those that servers send in place of a picture."""
     head = data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or (head[:1] == b"<" and b"<html" in head):
+    if head.startswith(b"<!doctype html") or (head[:1] == b"<" and any(tag in head for tag in _TAGS)):
         return "an HTML page"
     if head.startswith(b"<?xml"):
         return "an XML document"
-    return _match(data, _OTHERS)
+    if head.startswith(b"http/1."):
+        return "a web server's answer"
+    with suppress(ValueError):
+        if head[:1] == b"{" and isinstance(json.loads(data[:_LONGEST_ANSWER].rstrip(b"\0")), dict):
+            return "a JSON document"
+    return None
 
 
 def _tell_boxed(brand: bytes) -> str | None:

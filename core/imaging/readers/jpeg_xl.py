@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CODESTREAM = b"\xff\x0a"
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width : height, by the number in the header
+_DAMAGED = "damaged: the JPEG XL data cannot be decoded, perhaps cut off; copy or download the file again"
 _LENGTHS = (9, 13, 18, 30)  # bits of a side, by the two bits before it
 
 JpegXLImagePlugin.DECODE_THREADS = 0  # decode workers are processes
@@ -47,7 +48,7 @@ class JpegXLFile(ImageFile.ImageFile):
             except MemoryError:
                 raise
             except Exception as error:  # of the decoder that the plugin is built on, and of no class of its own
-                raise ImageUnreadable(f"damaged: the JPEG XL data cannot be decoded ({error})") from error
+                raise ImageUnreadable(_DAMAGED) from error
             if decoded.mode == "LA" and len(decoded._data) == 4 * decoded.width * decoded.height:
                 decoded._data = decoded._data[1::2]  # 16-bit samples, which the plugin takes for 8-bit ones
             decoded.load()  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from core.imaging.orientation import ORIENTATION
 from core.imaging.readers.raw_kinds import SUFFIXES, tell_kind
 from core.imaging.readers.raw_metadata import set_metadata
 from core.imaging.readers.raw_previews import find_largest
-from core.imaging.readers.tiff_directories import read_directories
+from core.imaging.readers.tiff_directories import CUT, is_directory_cut, read_directories
 from core.imaging.readers.tiff_layout import RAW_COLOURS
 
 OWN_SIZE = "own_size"  # key of `info`: the upright size of the RAW picture, of which the file is a preview
@@ -57,7 +57,11 @@ def open_raw(data: bytes, name: str) -> Image.Image | None:
         jpeg = find_largest(data, directories)
         preview = None if jpeg is None else _open_jpeg(jpeg)
     if preview is None or not _is_large(preview, told.size):
-        raise _refuse(kind or "a RAW file", told)
+        raise (
+            ImageUnreadable(f"damaged: {CUT} ({kind})")
+            if is_directory_cut(data)
+            else _refuse(kind or "a RAW file", told)
+        )
     own_turn = preview.getexif().get(ORIENTATION)
     set_metadata(preview, data, told.taken)
     turn = told.orientation or _check(preview.getexif().get(ORIENTATION)) or 1
@@ -85,7 +89,8 @@ def _ask_libraw(data: bytes) -> _Told:
     except rawpy.LibRawFileUnsupportedError:
         return _Told(fault="LibRaw does not know it")
     except (rawpy.LibRawError, OSError, ValueError, OverflowError) as error:
-        return _Told(fault=f"damaged: {error}")
+        said = error.args[0] if error.args else ""
+        return _Told(fault=f"damaged: {said.decode('utf-8', 'replace') if isinstance(said, bytes) else error}")
 
 
 def _extract_preview(raw: rawpy.RawPy) -> Image.Image | None:

@@ -9,7 +9,7 @@ from PIL.TiffImagePlugin import COMPRESSION_INFO, ImageFileDirectory_v2, TiffIma
 
 from core.imaging.readers import tiff_layout
 from core.imaging.readers.tiff_layout import BYTE_STREAMS, Layout, read_layout, refuse
-from core.imaging.readers.tiff_samples import SHORT, Order, read_samples
+from core.imaging.readers.tiff_samples import SHORT, Order, measure_working_memory, read_samples
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess  # known to type checkers only
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _COLOUR_MAP = 320
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # kinds of alpha
 _HIGHLIGHT = 8.0  # times white: over this, half of no photograph is
+_BLOCK = 500_000  # pixels that are converted at once
+_SAMPLED = 1000  # rows and columns, at least, that tell how bright floating point is; of smaller pictures all
 _LINEAR_BELOW = 0.0031308  # below it, sRGB is linear (IEC 61966-2-1)
 
 
@@ -74,6 +76,10 @@ class TiffFile(TiffImageFile):
         self._is_read, self.im = True, picture.im
         self.load_end()
         return Image.Image.load(self)
+
+    def estimate_memory(self) -> int:
+        """Estimate how many bytes loading takes besides the picture, where it is made from the samples; else 0."""
+        return 0 if self._own is None else measure_working_memory(self._own, _count_samples(self._own))
 
     def find_fault(self) -> str | None:
         """Find out whether there are strips or tiles for the whole of the picture."""
@@ -141,17 +147,34 @@ def _find_alpha(layout: Layout) -> int | None:
     )
 
 
+def _count_samples(layout: Layout) -> int:
+    """Count the samples of a pixel that are read: the colours, and what there is up to the alpha."""
+    alpha = _find_alpha(layout)
+    return layout.colours if alpha is None else alpha + 1
+
+
 def _make_picture(
     data: bytes, layout: Layout, order: Order, tags: ImageFileDirectory_v2
 ) -> tuple[Image.Image, NDArray[np.bool_]]:
     """Make the picture, and tell which pixels of it are there, (H, W)."""
     alpha = _find_alpha(layout)
-    count = layout.colours if alpha is None else alpha + 1
+    count = _count_samples(layout)
     samples, there = read_samples(data, layout, order, count, partial=ImageFile.LOAD_TRUNCATED_IMAGES)
-    return _show(samples, alpha, layout, tags), there
+    white = _find_white(samples[:, :, : layout.colours]) if layout.format == tiff_layout.FLOAT else 1.0
+    rows = max(1, _BLOCK // layout.width)
+    picture = _show(samples[:rows], alpha, layout, tags, white)
+    if rows < layout.height:
+        first, picture = picture, Image.new(picture.mode, (layout.width, layout.height))
+        picture.paste(first)
+        for top in range(rows, layout.height, rows):
+            picture.paste(_show(samples[top : top + rows], alpha, layout, tags, white), (0, top))
+    return picture, there
 
 
-def _show(samples: NDArray[np.generic], alpha: int | None, layout: Layout, tags: ImageFileDirectory_v2) -> Image.Image:
+def _show(
+    samples: NDArray[np.generic], alpha: int | None, layout: Layout, tags: ImageFileDirectory_v2, white: float
+) -> Image.Image:
+    size = samples.shape[1], samples.shape[0]
     colours = samples[:, :, : layout.colours]
     if layout.photometric in (tiff_layout.CIELAB, tiff_layout.ICCLAB):
         return _make_lab(colours, layout)
@@ -160,7 +183,7 @@ def _show(samples: NDArray[np.generic], alpha: int | None, layout: Layout, tags:
     elif layout.photometric in (tiff_layout.WHITE_IS_ZERO, tiff_layout.BLACK_IS_ZERO) and alpha is None:
         return _make_grey(colours[:, :, 0], layout)
     else:
-        colours = _scale_to_8_bits(colours, layout)
+        colours = _scale_to_8_bits(colours, layout, white)
     if layout.photometric == tiff_layout.WHITE_IS_ZERO:
         colours = 255 - colours
     if alpha is not None:
@@ -171,7 +194,7 @@ def _show(samples: NDArray[np.generic], alpha: int | None, layout: Layout, tags:
         else:
             colours = np.concatenate([_divide(colours, opacity) if multiplied else colours, opacity], axis=2)
     if layout.photometric == tiff_layout.SEPARATED:
-        return Image.frombytes("CMYK", (layout.width, layout.height), colours.tobytes())
+        return Image.frombytes("CMYK", size, colours.tobytes())
     return Image.fromarray(np.squeeze(colours, 2) if colours.shape[2] == 1 else colours)
 
 
@@ -199,7 +222,7 @@ def _make_lab(samples: NDArray[np.generic], layout: Layout) -> Image.Image:
         wide = np.concatenate([lightness, (wide[:, :, 1:] >> 8) & 255], axis=2)
     if layout.photometric == tiff_layout.ICCLAB:
         wide[:, :, 1:] ^= 128
-    return Image.frombytes("LAB", (layout.width, layout.height), wide.astype(np.uint8).tobytes())
+    return Image.frombytes("LAB", (wide.shape[1], wide.shape[0]), wide.astype(np.uint8).tobytes())
 
 
 def _look_up(values: NDArray[np.generic], colour_map: tuple[int, ...], bits: int) -> NDArray[np.uint8]:
@@ -209,10 +232,10 @@ def _look_up(values: NDArray[np.generic], colour_map: tuple[int, ...], bits: int
     return (palette >> 8).astype(np.uint8)[values.astype(np.int64)]
 
 
-def _scale_to_8_bits(values: NDArray[np.generic], layout: Layout) -> NDArray[np.uint8]:
+def _scale_to_8_bits(values: NDArray[np.generic], layout: Layout, white: float = 1.0) -> NDArray[np.uint8]:
     """Scale colours to 8 bits by the full scale of their kind. Floating point RGB is linear light."""
     if layout.format == tiff_layout.FLOAT:
-        return _encode_light(values.astype(np.float32))
+        return _encode_light(_only_finite(values), white)
     bits = layout.bits - (layout.format == tiff_layout.SIGNED)
     if layout.format == tiff_layout.SIGNED:
         values = np.maximum(values, values.dtype.type(0))
@@ -223,13 +246,25 @@ def _scale_to_8_bits(values: NDArray[np.generic], layout: Layout) -> NDArray[np.
     return np.asarray(levels, np.uint8)
 
 
-def _encode_light(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Encode linear light of 0 to 1 as sRGB; values that are mostly far over 1 are levels of 8 or 16 bits."""
-    values = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
-    if np.median(values) > _HIGHLIGHT:
-        top = 255.0 if values.max() <= 255 else 65535.0
-        return _round(np.clip(values / top, 0, 1))
-    light = np.clip(values, 0, 1)
+def _find_white(values: NDArray[np.generic]) -> float:
+    """Find what is white in floating point: 1, or 255 or 65535 where values are mostly far over 1."""
+    few = _only_finite(values[:: 1 + values.shape[0] // _SAMPLED, :: 1 + values.shape[1] // _SAMPLED])
+    if np.median(few) <= _HIGHLIGHT:
+        return 1.0
+    rows = max(1, _BLOCK // values.shape[1])
+    peak = max(_only_finite(values[top : top + rows]).max() for top in range(0, len(values), rows))
+    return 255.0 if peak <= 255 else 65535.0
+
+
+def _only_finite(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+
+
+def _encode_light(values: NDArray[np.float32], white: float) -> NDArray[np.uint8]:
+    """Encode linear light of 0 to 1 as sRGB; levels of 8 or 16 bits are scaled alone."""
+    light = np.clip(values / np.float32(white), 0, 1)
+    if white != 1.0:
+        return _round(light)
     coded = np.where(light <= _LINEAR_BELOW, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return _round(coded)
 

@@ -19,6 +19,7 @@ Order = Literal["<", ">"]  # of the bytes of a number
 
 SHORT = "its strips do not reach the bottom of the picture"
 
+_WIDE = 8  # bytes of a sample while it is widened
 _ROWS = 64  # that are widened from single bits at a time
 _KINDS = {FLOAT: "f", SIGNED: "i"}
 _HORIZONTAL, _FLOATING = 2, 3  # predictors
@@ -32,6 +33,7 @@ def read_samples(
     Depths that no number type has come as the next larger unsigned one. `order` is "<" or ">". The second array,
     (H, W), tells which pixels are there: all of them, unless `partial`. Raises OSError where some are not.
     """
+    view = memoryview(data)
     across = -(-layout.width // layout.chunk[0])
     down = -(-layout.height // layout.chunk[1])
     if not partial and min(len(layout.offsets), len(layout.lengths)) < layout.chunks:
@@ -45,18 +47,19 @@ def read_samples(
             rows = layout.chunk[1] if layout.tiled else min(layout.chunk[1], layout.height - top)
             target = result[top : top + rows, left : left + layout.chunk[0]]
             try:
-                chunk = data[layout.offsets[index] : layout.offsets[index] + layout.lengths[index]]
-                values = _read_chunk(chunk, layout, order, rows, together)
+                chunk = view[layout.offsets[index] : layout.offsets[index] + layout.lengths[index]]
+                values = _read_chunk(chunk, layout, order, rows, together, partial=partial)
             except (OSError, IndexError):
                 if not partial:
                     raise
                 there[top : top + rows, left : left + layout.chunk[0]] = False
                 continue
             values = values[: target.shape[0], : target.shape[1]]
+            there[top + len(values) : top + rows, left : left + layout.chunk[0]] = False
             if layout.planes == 1:
-                target[:] = values[:, :, :count]
+                target[: len(values)] = values[:, :, :count]
             else:
-                target[:, :, plane] = values[:, :, 0]
+                target[: len(values), :, plane] = values[:, :, 0]
     return result, there
 
 
@@ -71,13 +74,27 @@ def _number_type(layout: Layout) -> np.dtype[np.generic]:
     return np.dtype(f"{_KINDS.get(layout.format, 'u')}{size // 8}")
 
 
-def _read_chunk(chunk: bytes, layout: Layout, order: Order, rows: int, samples: int) -> NDArray[np.generic]:
-    """Read a strip or tile: (rows, width of the chunk, samples)."""
+def measure_working_memory(layout: Layout, count: int) -> int:
+    """Estimate how many bytes `read_samples` takes, its result among them, for `count` samples of each pixel."""
+    size = _number_type(layout).itemsize
+    samples = min(layout.chunk[0] * layout.chunk[1], layout.width * layout.height) * (layout.samples // layout.planes)
+    copies = 0 if layout.compression == NO_COMPRESSION else 2
+    copies += layout.predictor in (_HORIZONTAL, _FLOATING)
+    unpacked = samples * (copies * size + (0 if layout.bits == 8 * size else _WIDE + size))
+    return layout.width * layout.height * (count * size + 1) + unpacked
+
+
+def _read_chunk(
+    chunk: memoryview, layout: Layout, order: Order, rows: int, samples: int, *, partial: bool
+) -> NDArray[np.generic]:
+    """Read a strip or tile: (rows, width of the chunk, samples); fewer rows where `partial` and it is cut off."""
     width = layout.chunk[0]
     row_bytes = -(-width * samples * layout.bits // 8)
     data = _unpack(chunk, layout, row_bytes, rows)
     if len(data) < row_bytes * rows:
-        raise OSError("a strip of its picture is cut off")
+        if not partial:
+            raise OSError("a strip of its picture is cut off")
+        rows = len(data) // row_bytes
     lines = np.frombuffer(data, np.uint8, row_bytes * rows).reshape(rows, row_bytes)
     kind = _number_type(layout)
     if layout.predictor == _FLOATING and layout.format == FLOAT:
@@ -85,7 +102,7 @@ def _read_chunk(chunk: bytes, layout: Layout, order: Order, rows: int, samples: 
         values = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(kind.newbyteorder(">"))
         return values.astype(kind).reshape(rows, width, samples)
     if layout.bits == 8 * kind.itemsize:
-        values = np.frombuffer(lines.tobytes(), kind.newbyteorder(order)).astype(kind)
+        values = lines.view(kind.newbyteorder(order))
     else:
         values = _widen(lines, layout.bits, width * samples).astype(kind)
     values = values.reshape(rows, width, samples)
@@ -104,7 +121,7 @@ def _widen(lines: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint64
     return np.concatenate(parts)
 
 
-def _unpack(chunk: bytes, layout: Layout, row_bytes: int, rows: int) -> bytes:
+def _unpack(chunk: memoryview, layout: Layout, row_bytes: int, rows: int) -> bytes | memoryview:
     if layout.compression == NO_COMPRESSION and layout.fill_order != 2:
         return chunk
     if layout.compression == WEBP:
@@ -114,5 +131,5 @@ def _unpack(chunk: bytes, layout: Layout, row_bytes: int, rows: int) -> bytes:
     table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(entries.items()))
     start = 8 + len(chunk) + len(chunk) % 2
     header = b"II*\0" + struct.pack("<I", start)
-    body = chunk + bytes(len(chunk) % 2) + struct.pack("<H", len(entries)) + table + bytes(4)
+    body = bytes(chunk) + bytes(len(chunk) % 2) + struct.pack("<H", len(entries)) + table + bytes(4)
     return TiffImageFile(io.BytesIO(header + body)).tobytes()

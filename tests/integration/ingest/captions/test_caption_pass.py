@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.json_file import JsonFile
@@ -95,6 +96,17 @@ def test_redo_reads_the_pictures_at_their_source(world: Aviary) -> None:
     assert record.caption_score is not None
     assert world.thumbnails.get(missing) is not None, "a thumbnail that is missing is made again"
     assert not (world.folder.parent / "redo.json").exists()
+
+
+def test_what_only_its_name_tells_of_a_picture_is_known_when_it_is_read_again(world: Aviary) -> None:
+    picture = world.folder / "old.tga"
+    Image.new("RGB", (40, 30), "red").save(picture)
+    picture.write_bytes(picture.read_bytes()[:-26])  # as programs wrote it before TGA had a footer
+    world.ingest()
+    for image_id in world.thumbnails.ids():
+        world.thumbnails.delete([image_id])
+    assert world.caption(Parrot("polly"), redo=True).uncaptioned == 0
+    assert world.captions()["old.tga"] == "polly a red picture"
 
 
 def test_people_s_words_are_never_renewed(world: Aviary) -> None:

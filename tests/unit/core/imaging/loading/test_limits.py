@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,8 @@ from core.commands.hints import render_message
 from core.errors import ImageTooLarge
 from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
 from core.imaging.loading.limits import check_cost, draft_scale, estimate_memory
+from core.imaging.readers.picture_file import open_picture
+from tests.support.files.tiff_writer import write_tiff
 
 REQUEST = DecodeRequest(PixelSpec(224, "crop", Image.Resampling.BICUBIC), 448)
 MIB = 2**20
@@ -97,6 +100,19 @@ def test_a_bomb_is_refused_before_anything_is_decoded() -> None:
         decode(bomb, REQUEST, ImageLimits())
     with pytest.raises(ImageTooLarge, match="decode_memory"):
         decode(bomb, REQUEST, ImageLimits(max_pixels=10**9))
+
+
+@pytest.mark.parametrize(
+    ("kind", "samples", "bytes_a_pixel"), [("f4", 3, 12), ("f8", 3, 24), ("u2", 5, 6), ("u4", 1, 4)]
+)
+def test_a_tiff_of_deep_samples_costs_what_they_take(kind: str, samples: int, bytes_a_pixel: int) -> None:
+    extra = (0,) * (samples - 3)
+    data = write_tiff(np.zeros((60, 80, samples), kind), 2 if samples > 1 else 1, extra=extra)
+    file = open_picture(data, "")
+    stored = 4  # of the picture, and a byte for each pixel that is there
+    assert estimate_memory(file, file.size) == 80 * 60 * (bytes_a_pixel + stored + 1)
+    with pytest.raises(ImageTooLarge, match="decode_memory"):
+        decode(data, REQUEST, ImageLimits(memory_bytes=80 * 60 * (bytes_a_pixel + stored)))
 
 
 def test_the_scale_leaves_the_draft_size() -> None:

@@ -76,9 +76,19 @@ def test_googles_camera_names_files_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["FB_IMG_1563107696123.jpg", "mmexport1563107696123.jpeg", "FB_IMG_1563107696123~2.jpg"]
+)
+def test_messengers_name_files_by_milliseconds_in_utc(name: str) -> None:
+    time = parse_name(name)
+    assert time is not None and (str(time.clock), time.offset) == ("2019-07-14 12:34:56", timedelta(0))
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "",
+        "FB_IMG_15631076961234.jpg",
+        "FB_IMG_0063107696123.jpg",
         "DSC01234.JPG",
         "IMG_2019_0714.jpg",
         "IMG_1234.jpg",

@@ -5,6 +5,7 @@ import json
 import random
 import struct
 import zlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -403,6 +404,23 @@ def test_keywords_of_all_kinds_each_once() -> None:
     exif = exif_block({0x9C9E: windows("beach; sun ;;")})
     told = read(jpeg(exif=exif, xmp=xmp, iptc=iptc_block((25, "Dog"), (25, "Müll"))))
     assert told.keywords == ("beach", "sun", "Dog", "Paris", "Europe", "Places", "Animals", "Wedding", "Events", "Müll")
+
+
+def test_marks_that_programs_give_are_no_keywords() -> None:
+    xmp = xmp_packet(
+        bag("dc:subject", "darktable|exported", "Dog"),
+        bag("lr:hierarchicalSubject", "darktable|format|nef", "Animals|Dog"),
+        bag("digiKam:TagsList", "_Digikam_root_tag_/Scanned", kind="Seq"),
+    )
+    assert read(jpeg(xmp=xmp)).keywords == ("Dog", "Animals")
+
+
+def test_a_sidecar_in_an_old_encoding_is_read() -> None:
+    sidecar = xmp_sidecar(bag("dc:subject", "Münster", "Øre"))
+    old = replace(sidecar, data=sidecar.data.decode().encode("cp1252", "ignore"))
+    assert read(jpeg(), old).keywords == read(jpeg(), sidecar).keywords == ("Münster", "Øre")
+    broken = replace(sidecar, data=sidecar.data.replace("Ø".encode(), b"\xc3"))
+    assert read(jpeg(), broken).keywords == ("Münster", "\ufffdre")
 
 
 def test_people_in_faces_and_lists() -> None:

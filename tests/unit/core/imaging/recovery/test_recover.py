@@ -44,12 +44,13 @@ KINDS = {
     "GIF transparent": encoded("GIF", RGB.quantize(64), interlace=0, transparency=3),
     "BMP": encoded("BMP"),
     "TIFF": encoded("TIFF"),
+    "TIFF of floats": encoded("TIFF", RGB.convert("F")),
     "WebP": encoded("WEBP"),
     "WebP lossless": encoded("WEBP", lossless=True),
     "HEIC": encoded("HEIF"),
     "AVIF": encoded("AVIF"),
 }
-ZEROS_ARE_PIXELS = ("BMP", "TIFF")
+ZEROS_ARE_PIXELS = ("BMP", "TIFF", "TIFF of floats")
 
 
 def look(data: bytes) -> Decoded:
@@ -190,3 +191,42 @@ def test_of_a_cut_animation_the_first_frame_is_whole(kind: str) -> None:
     decoded = look(cut(data, 0.95))
     assert decoded.incomplete == 0.999
     assert np.array_equal(pixels_of(cut(data, 0.95)), pixels_of(data))
+
+
+def test_a_pcx_without_its_palette_is_not_whole() -> None:
+    data = encoded("PCX", RGB.quantize(64))
+    assert look(data).incomplete is None and look(encoded("PCX", RGB.convert("L"))).incomplete is None
+    for missing in (1, 300, 769):
+        assert 0 < share_of(data[:-missing]) < 1
+
+
+@pytest.mark.parametrize("options", [{}, {"progression": "RPCL"}, {"no_jp2": True}, {"irreversible": True}])
+def test_half_of_a_jpeg_2000_is_the_whole_picture_less_sharply(options: dict[str, object]) -> None:
+    whole = encoded("JPEG2000", **options)
+    half = cut(whole, 0.5)
+    for broken in (half, half + bytes(len(whole) - len(half))):
+        assert 0.7 < share_of(broken) < 0.8
+        assert np.abs(pixels_of(broken) - pixels_of(whole)).mean() < 4
+    assert share_of(whole[:-2]) == 0.999
+
+
+@pytest.mark.parametrize("options", [{}, {"progression": "PCRL"}, {"num_resolutions": 1}, {"tile_size": (64, 64)}])
+def test_a_jpeg_2000_of_which_next_to_nothing_is_there_is_not_shown_grey(options: dict[str, object]) -> None:
+    whole = encoded("JPEG2000", **options)
+    part = cut(whole, 0.03)
+    assert look(whole).incomplete is None
+    for broken in (part, part + bytes(len(whole) - len(part))):
+        with pytest.raises(ImageUnreadable, match="damaged"):
+            look(broken)
+
+
+def test_a_jpeg_2000_that_ends_between_two_tiles_is_not_whole() -> None:
+    whole = encoded("JPEG2000", tile_size=(64, 64))
+    last = whole.rfind(b"\xff\x90\0\x0a")
+    for end in (last, last + 2):
+        assert 0 < share_of(whole[:end]) < 1
+
+
+@pytest.mark.parametrize("options", [{}, {"precinct_size": (64, 64)}, {"tile_size": (64, 64)}])
+def test_a_blank_jpeg_2000_is_whole(options: dict[str, object]) -> None:
+    assert look(encoded("JPEG2000", Image.new("RGB", (1024, 768), "white"), **options)).incomplete is None
