@@ -176,7 +176,9 @@ class QueryOptions:
     exact: bool = field(
         default=False, metadata=_describe("Rerank by the mirror's whole vectors, where the index is quantised.")
     )
-    fold: bool = field(default=True, metadata=_describe("Files of the same bytes are one hit, counted."))
+    fold: bool = field(
+        default=True, metadata=_describe("Files of the same bytes are one hit, counted; so are a RAW and its JPEG.")
+    )
     limit: int = field(default=20, metadata=_describe("How many.", ge=1, le=MAX_LIMIT))
     offset: int = field(default=0, metadata=_describe("Skip the first ones.", ge=0, le=MAX_LIMIT))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.domain.filtering.filters import INDEXED
 from core.domain.query import Guess, Operator, OperatorKind, Query
 from core.ports.vector_index import SearchableIndex
-from core.query_language.operators import quote
+from core.query_language.operators import quote, require_named
 
 _PARTICIPLES: dict[OperatorKind, str] = {
     "taken": "taken {}",
@@ -16,6 +16,7 @@ _PARTICIPLES: dict[OperatorKind, str] = {
     "keyword": "filed under {}",
     "person": "of {}",
 }
+_NAMED = ("camera", "lens", "keyword", "person")
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
 
@@ -59,7 +60,7 @@ def _describe_operator(operator: Operator) -> str:
 def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
     alone = [operator for operator in operators if not index.count(INDEXED & operator.filter)]
     for operator in alone:
-        yield _explain_operator(operator)
+        yield _explain_operator(operator) + _offer_pattern(operator, index)
     if not alone:
         yield "no picture passes all of that together"
 
@@ -79,9 +80,17 @@ def _explain_operator(operator: Operator) -> str:
             return f"no picture is known to be {_describe_picture(operator)}"
 
 
+def _offer_pattern(operator: Operator, index: SearchableIndex) -> str:
+    """Tell of names that hold the value as a part of a word, such as 50mm in RF50mm; "" where there are none."""
+    if operator.kind not in _NAMED or operator.leaves_out:
+        return ""
+    typed = f'{operator.kind}:"*{operator.value}*"' if " " in operator.value else f"{operator.kind}:*{operator.value}*"
+    count = index.count(INDEXED & require_named(typed, operator.kind, f"*{operator.value}*", False).filter)
+    return f"; {typed} finds {_format_count(count)}" if count else ""
+
+
 def _describe_picture(operator: Operator) -> str:
-    named = operator.kind in ("camera", "lens", "keyword", "person")
-    return _PARTICIPLES[operator.kind].format(quote(operator.value) if named else operator.value)
+    return _PARTICIPLES[operator.kind].format(quote(operator.value) if operator.kind in _NAMED else operator.value)
 
 
 def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:

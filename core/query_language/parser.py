@@ -4,7 +4,7 @@
     "a phrase"                require a caption that says exactly this, word by word
     file:IMG_12*  -file:raw/  require or leave out a path: a pattern with * and ?, or any part of it, in any case
     taken:2019..2021          require a time taken, as a range of years, months or days
-    camera:"EOS R5" lens:50mm require a camera or a lens, by words of its name or by a pattern
+    camera:"EOS R5" lens:*50mm* require a camera or a lens, by words of its name or by a pattern
     near:48.1,11.6,5km        require a place: latitude, longitude and a distance
     rating:4.. keyword:beach person:Anna incomplete:no
                               require stars, a keyword or a person of the file, or a picture that is whole

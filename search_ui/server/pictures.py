@@ -15,6 +15,7 @@ from search_ui.library.served_library import ServedLibrary
 
 FRESH = {"Cache-Control": "no-store"}
 _NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><rect width="4" height="3" fill="#8884"/></svg>'
+_WHOLE_ONLY = ("image/webp", "image/avif")  # of a file of these that is cut off, browsers show nothing
 _HEAVY = 32 * 2**20  # bytes of a file over which a browser gets a rendering, whatever it is able to show
 
 
@@ -59,7 +60,8 @@ def _view(library: ServedLibrary, image_id: str) -> tuple[bytes, str]:
     if rendering is None:
         data = library.read_original(record)
         media_type = detect_browser_type(data)
-        if media_type is not None and len(data) <= _HEAVY:
+        cut = record.incomplete is not None and media_type in _WHOLE_ONLY
+        if media_type is not None and len(data) <= _HEAVY and not cut:
             return data, media_type
         rendering = library.renderings.make(data, record.name)
     return rendering, "image/jpeg"

@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from core.domain.model_catalog import find
 from core.settings import Settings
 from demo.scenes.sample_library import write_pictures
 from infra.reference.cli import named_commands
 from tests.e2e.ingest.test_shards import write_img2dataset_shard
+from tests.support.metadata.blocks import bag, exif_block, xmp_packet
 from tests.support.model_folders import make_tiny_clip
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
 from tests.support.processes.commands import bucketlens, started
@@ -48,6 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with pictures, and BucketLens set to use the models that are here."""
     home = tmp_path_factory.mktemp("home")
     pictures = list(write_pictures(home / "Pictures", 6, size=128))
+    tell_of_itself(pictures[2])
     (home / "holiday.jpg").write_bytes(pictures[0].read_bytes())
     (home / "captions.csv").write_text(f"image,caption\n{pictures[1].name},our boat\n")
     vectors = np.random.default_rng(1).normal(size=(6, find("demo", "encoder").dimension)).astype("float32")  # type: ignore[union-attr]
@@ -69,6 +72,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         urls = [web.show(f"/{n}.png", picture("red", 60 + n), ETag=f'"{n}"') for n in range(3)]
         (home / "urls.tsv").write_text("".join(f"a red thing\t{url}\n" for url in urls))
         yield home
+
+
+def tell_of_itself(path: Path) -> None:
+    """Write into a picture what the commands of the pages about metadata ask for."""
+    with Image.open(path) as opened:
+        image = opened.copy()
+    told = exif_block(
+        {0x010F: "Canon", 0x0110: "Canon EOS R5", 0x4746: 5},
+        {0x9003: "2019:07:14 12:00:00"},
+        {1: "N", 2: ((48, 1), (8, 1), (14, 1)), 3: "E", 4: ((11, 1), (34, 1), (30, 1))},
+    )
+    words = xmp_packet(bag("dc:subject", "summer holiday"), bag("Iptc4xmpExt:PersonInImage", "Anna Smith"))
+    image.save(path, "JPEG", quality=90, exif=b"Exif\0\0" + told, xmp=words)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,12 @@
 """What files say of themselves on the page: marks, details, facets, and where a picture was taken."""
 
+import io
 import re
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.support.small_library import SmallLibrary, build, tell_of_themselves
@@ -49,6 +52,18 @@ def test_pictures_are_marked_narrowed_down_and_told_of(open_page: Opener, served
     expect(side.get_by_role("button", name="Show the JPEG")).to_be_visible()
     side.get_by_role("button", name="Near here").click()
     expect(page.locator(".bl-notices")).to_contain_text("only pictures taken near 48.137,11.575,1km")
+
+
+@pytest.mark.parametrize("form", ["WEBP", "AVIF"])
+def test_what_browsers_do_not_show_of_a_picture_that_is_cut_off_is_rendered(
+    served: str, told: SmallLibrary, form: str
+) -> None:
+    path, whole = told.pictures / "scene-004.jpg", io.BytesIO()
+    Image.effect_noise((320, 320), 90).convert("RGB").save(whole, form)
+    path.write_bytes(whole.getvalue()[: whole.tell() * 7 // 10])
+    with urllib.request.urlopen(f"{served}/originals/{told.id_of(4)}?whole", timeout=20) as answer:
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(answer.read())).width == 320
 
 
 def test_a_link_with_filters_opens_and_a_date_is_told_as_exactly_as_it_is_known(

@@ -25,9 +25,8 @@ from core.text import analysis
 from core.text.analysis import is_unicode
 
 EdgeCondition = edge.FieldCondition | edge.IsEmptyCondition | edge.HasIdCondition | edge.Filter
-PostFilter = (
-    KeyGlob | Phrase | Named | Near
-)  # what the engine cannot ask: it narrows down, and the rest is read and checked
+# What the engine cannot ask: it narrows down, and the rest is read and checked.
+PostFilter = KeyGlob | Phrase | Named | Near
 
 _NOTHING = edge.Filter(must_not=[edge.Filter()])
 _PAGE = 10_000

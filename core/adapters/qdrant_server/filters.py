@@ -5,7 +5,7 @@ matches prefixes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from qdrant_client import models
 
@@ -15,6 +15,7 @@ from core.domain.filtering.conditions import (
     During,
     KeyGlob,
     KeyPrefix,
+    Keyword,
     Match,
     Missing,
     Name,
@@ -30,29 +31,13 @@ from core.domain.filtering.simplification import simplify
 from core.text import analysis
 from core.text.analysis import is_unicode
 
-PostFilter = (
-    KeyGlob | Phrase | Named | Near
-)  # what the engine cannot ask: it narrows down, and the rest is read and checked
+# What the engine cannot ask: it narrows down, and the rest is read and checked.
+PostFilter = KeyGlob | Phrase | Named | Near
 Read = Callable[[models.Filter, list[str]], Iterator[tuple[str, dict[str, Any]]]]  # everything by id, with fields of it
 Check = Callable[[PostFilter], models.Condition]
 
 FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
-    **dict.fromkeys(
-        (
-            "words",
-            "source",
-            "status",
-            "content_hash",
-            "caption_origin",
-            "captioner",
-            "camera",
-            "lens",
-            "keywords",
-            "people",
-            "pair",
-        ),
-        models.PayloadSchemaType.KEYWORD,
-    ),
+    **dict.fromkeys(get_args(Keyword), models.PayloadSchemaType.KEYWORD),
     "key": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True),
     "modified_at": models.PayloadSchemaType.DATETIME,
     "taken_at": models.PayloadSchemaType.DATETIME,

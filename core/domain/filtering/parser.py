@@ -159,8 +159,8 @@ class FilterField:
 
     `takes`: a text, one or several texts, a number or range of numbers, a time or range of times, a place with a
     distance, or true or false. Of several texts any has to hold, or all of them where `option_joins` says so of a
-    repeated option. `choices`: the only texts that are
-    taken. `metavar` names the value in a command's help; without one there is no option.
+    repeated option. `choices`: the only texts that are taken. `metavar` names the value in a command's help; without
+    one only a flag has an option.
     """
 
     takes: Literal["text", "texts", "number", "time", "place", "flag"]

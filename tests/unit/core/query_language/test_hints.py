@@ -53,6 +53,21 @@ def test_what_files_say_of_themselves_is_told_as_a_sentence(index: MemoryIndex) 
     assert told("-incomplete:yes", index)[0].startswith("read as: only whole pictures")
 
 
+def test_a_part_of_a_word_of_a_name_is_offered_as_a_pattern(index: MemoryIndex) -> None:
+    made = point(11, "a dog", lens="RF50mm F1.8 STM", camera="Canon EOS R5m2")
+    index.upsert([made])
+    assert told("lens:50mm", index, total=0)[1:] == [
+        "no picture is known to be taken through “50mm”; lens:*50mm* finds 1 picture"
+    ]
+    assert told('camera:"eos r5"', index, total=0)[1:] == [
+        'no picture is known to be taken with “eos r5”; camera:"*eos r5*" finds 1 picture'
+    ]
+    assert told("lens:85mm", index, total=0)[1:] == ["no picture is known to be taken through “85mm”"]
+    assert told("dog -keyword:sea lens:*r50*", index, total=0)[1:] == [
+        "no picture is known to be taken through “*r50*”"
+    ]
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [
