@@ -23,14 +23,14 @@ CORPORA = Path(__file__).resolve().parents[5] / "shared/data"
 
 pytestmark = pytest.mark.skipif(EXIFTOOL is None, reason="needs exiftool")
 
-# The tags of exiftool that tell of a time, in the order in which we believe them.
+# The tags of exiftool that tell of a time, in the order in which we believe them. XMP in the box of JPEG 2000 is "XML".
 TIMES = (
     ("EXIF DateTimeOriginal", ("ExifIFD:DateTimeOriginal", "IFD0:DateTimeOriginal", "SubIFD:DateTimeOriginal")),
-    ("XMP DateTimeOriginal", ("XMP-exif:DateTimeOriginal",)),
-    ("XMP DateCreated", ("XMP-photoshop:DateCreated",)),
+    ("XMP DateTimeOriginal", ("XMP-exif:DateTimeOriginal", "XML-exif:DateTimeOriginal")),
+    ("XMP DateCreated", ("XMP-photoshop:DateCreated", "XML-photoshop:DateCreated")),
     ("IPTC date created", ("Composite:DateTimeCreated", "IPTC:DateCreated")),
     ("EXIF DateTimeDigitized", ("ExifIFD:CreateDate", "IFD0:CreateDate")),
-    ("XMP CreateDate", ("XMP-xmp:CreateDate",)),
+    ("XMP CreateDate", ("XMP-xmp:CreateDate", "XML-xmp:CreateDate")),
     ("IPTC digital creation date", ("Composite:DigitalCreationDateTime",)),
     ("PNG creation time", ("PNG:CreationTime",)),
     ("GPS time", ("Composite:GPSDateTime",)),
