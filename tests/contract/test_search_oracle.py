@@ -454,6 +454,8 @@ def _counted(field: FacetField, payloads: list[dict[str, Any]]) -> dict[str, int
             case "taken" | "modified":
                 time = held.get(f"{field}_at")
                 return [time[:4]] if time else []
+            case "incomplete":
+                return ["yes"] if "incomplete" in held else []
             case "orientation":
                 aspect = held.get("aspect")
                 return (

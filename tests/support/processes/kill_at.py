@@ -22,6 +22,7 @@ from core.adapters.qdrant_edge.shard import SharedShard
 from core.adapters.shards.index_cache import IndexCache
 from core.adapters.shards.store import ShardStore
 from core.adapters.stores.s3 import S3Store
+from core.adapters.stores.s3_reader import ObjectReader
 from ingest.jobs.run_lock import RunLock
 from tests.support.fakes import ColourCaptioner, ColourEncoder
 
@@ -33,7 +34,7 @@ def points(models: str) -> dict[str, tuple[Any, str]]:
     return {
         "begin": (RunLock, "__enter__"),
         "list": (S3Store, "_list_page"),
-        "read": (S3Store, "_get"),
+        "read": (ObjectReader, "read"),
         "decode": (DecodeWorkers, "submit"),
         "thumbnail": (ThumbnailFiles, "put"),
         "encode": (encoder, "encode_images"),

@@ -38,8 +38,9 @@ core.imaging.decoder._decode = faulty
 """
 REASONS = {
     "crash": "the decoder died of it (signal 11)",
-    "hang": "decoding took over {} s and was stopped",
-    "swell": "decoding it takes more memory than one image may use",
+    "hang": "decoding took over {} s and was stopped; raise `decode_seconds` and run again with `retry_failed`",
+    "swell": "decoding it takes more memory than one image may use; raise `decode_memory` and run again with "
+    "`retry_failed`",
 }
 
 
