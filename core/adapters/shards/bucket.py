@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from core.adapters.shards.address import SCHEME, SUFFIX, ShardAddress
 from core.adapters.shards.block_cache import BLOCK, BlockCache
-from core.adapters.shards.shard import Shard, Unusable, explain_name
+from core.adapters.shards.shard import CHANGED, Shard, Unusable, explain_name
 from core.adapters.stores.circuit_breaker import TransientError
 from core.adapters.stores.s3 import S3Store
 from core.adapters.stores.s3_client import ConditionRefused
@@ -29,7 +29,6 @@ from core.errors import ImageGone, ImageUnavailable, StoreError
 from core.settings import Settings
 
 _CHUNK = 2**18
-_CHANGED = "its shard has changed since it was listed; the next ingest reads it anew"
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -135,7 +134,7 @@ class BucketShards(S3Store):
         try:
             answer = self._client.get(key, byte_range=f"bytes={start}-{start + length - 1}")
         except ConditionRefused as error:
-            raise ImageUnavailable(_CHANGED) from error
+            raise ImageUnavailable(CHANGED) from error
         with closing(answer.body), map_errors(self._request.of(key)):
             self._check(answer.headers, shard, start)
             data = bytearray()
@@ -151,7 +150,7 @@ class BucketShards(S3Store):
             raise StoreError(f"{self._request.endpoint} does not answer for ranges of bytes, which shards need")
         same_size = told is None or told[3] in ("*", str(shard.size))
         if not same_size or not (_is_as_listed(headers, shard) or self._settle(shard)):
-            raise ImageUnavailable(_CHANGED)
+            raise ImageUnavailable(CHANGED)
 
     def _settle(self, shard: Shard) -> bool:
         """Find out whether a shard is as it was listed, although the answer to GET tells otherwise.

@@ -9,13 +9,12 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from core.adapters.shards.address import SCHEME, SUFFIX, ShardAddress
-from core.adapters.shards.shard import Shard, Unusable, explain_name
+from core.adapters.shards.shard import CHANGED, Shard, Unusable, explain_name
 from core.domain.file_rules import is_hidden, is_rubbish
 from core.errors import ImageGone, ImageUnavailable, SourceNotFound
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 2**37 * 10**9  # nanoseconds since 1970 that a datetime holds
-_CHANGED = "its shard has changed since it was listed; the next ingest reads it anew"
 
 
 class FolderShards:
@@ -47,7 +46,7 @@ class FolderShards:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 if _etag(os.fstat(descriptor)) != shard.etag:
-                    raise ImageUnavailable(_CHANGED)
+                    raise ImageUnavailable(CHANGED)
                 data = b""
                 while len(data) < length and (part := os.pread(descriptor, length - len(data), start + len(data))):
                     data += part
@@ -58,7 +57,7 @@ class FolderShards:
                 raise ImageGone("its shard was deleted since it was listed") from error
             raise ImageUnavailable(f"its shard cannot be read: {error.strerror}") from error
         if len(data) != length:
-            raise ImageUnavailable(_CHANGED)
+            raise ImageUnavailable(CHANGED)
         return data
 
     def read_member(self, shard: Shard, start: int, length: int, *, neighbours: bool) -> bytes:

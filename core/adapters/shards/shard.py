@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+CHANGED = "its shard has changed since it was listed; the next ingest reads it anew"
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
