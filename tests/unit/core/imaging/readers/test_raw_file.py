@@ -76,3 +76,14 @@ def test_pictures_of_another_shape_than_their_raw_are_cut_as_the_raw_is_told() -
 @pytest.mark.parametrize("data", [b"", b"II*\0", encode(paint(), "TIFF"), encode(paint(), "JPEG"), b"FUJI"])
 def test_other_files_are_no_raw(data: bytes) -> None:
     assert open_raw(data, "a.dng") is None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hole_in_the_preview_is_noticed(name: str) -> None:
+    data, request = FILES[name], DecodeRequest(thumbnail=64, name=name)
+    assert decode(data, request, ImageLimits()).incomplete is None
+    scan = data.rindex(b"\xff\xda")
+    end = data.index(b"\xff\xd9", scan)
+    half = (scan + end) // 2
+    decoded = decode(data[:half] + bytes(end - half) + data[end:], request, ImageLimits())
+    assert decoded.incomplete is not None and 0 < decoded.incomplete < 1
