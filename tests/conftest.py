@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from core.adapters.models.model_files import set_environment
+from core.adapters.models.files.model_files import set_environment
 from tests.support.servers.s3_server import s3_server
 
 set_environment()  # before any test imports torch: tests run on as many processes as there are cores

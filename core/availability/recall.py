@@ -90,7 +90,7 @@ def _find_differing(hits: Sequence[Hit], other: SearchableIndex) -> list[Hit]:
 
 
 def _content(record: ImageRecord) -> tuple[object, ...]:
-    return record.encoder, record.etag, record.content_hash, record.searchable_texts
+    return record.encoder, record.etag, record.content_hash, record.documents
 
 
 def _name_of_image(record: ImageRecord) -> str:

@@ -80,14 +80,14 @@ def server_lease(given: QdrantSettings, stop: threading.Event | None) -> "Lease"
 
 def load_encoder(name: str, settings: Settings) -> Encoder:
     """Load an encoder by name or folder. Raises ModelUnavailable."""
-    from core.adapters.models.clip_encoder import load_encoder as load
+    from core.adapters.models.encoders.clip_encoder import load_encoder as load
 
     return load(name, device=settings.device)
 
 
 def load_captioner(settings: Settings, encoder: str) -> Captioner:
     """Load the captioner of the settings, or else the one that goes with this encoder. Raises ModelUnavailable."""
-    from core.adapters.models.captioner import load_captioner as load
+    from core.adapters.models.captioners.vision_captioner import load_captioner as load
 
     default = DEMO if encoder == DEMO else DEFAULT_CAPTIONER
     return load(settings.captioner or default, device=settings.device, beams=settings.caption_beams)
@@ -95,7 +95,7 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
 
 def model_folder(card: ModelCard) -> Path | None:
     """Find the folder of a model without any network; None where the model has to be fetched."""
-    from core.adapters.models.model_files import find_local_folder
+    from core.adapters.models.files.hub import find_local_folder
 
     return find_local_folder(card)
 

@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from core.domain.ids import point_id
 from core.domain.metadata import FileText, Precision
+from core.domain.text_lines import TextLine
+from core.text.analysis import analyse
+from core.text.names import read_name
+from core.text.word_lists import WORD_FIELDS, WordListName
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human", "file"]
 Framing = Literal["tiles", "imported"]
-ListName = Literal["image", "caption", "words"]  # the lists that a search ranks by
+CaptionFlaw = Literal["empty", "repeated", "boilerplate"]
+ListName = Literal["image", "caption"] | WordListName  # the lists that a search ranks by
 
 _DEVELOPED = re.compile(r"\.(?:jpe?g|jpe|jfif|hei[cf]|hif)$", re.IGNORECASE)  # beside a RAW, what people look at
 
@@ -66,6 +71,12 @@ class ImageRecord:
     `taken_at` is what the clock showed where it was taken, labelled UTC. `taken_instant` is the moment, where
     the offset is known. `taken_from`, `taken_precision` and the values below them are those of core.domain.metadata.
     `pair` is that of ImageRef.
+
+    `caption_flaw` says what is wrong with a captioner's caption, and `caption_language` its language (ISO 639-1).
+    `text_lines` are what is written in the picture, and `unread_lines` how many more lines nobody could read.
+    `text_reader` is who looked for them; None where nobody did. `places` name where it was taken, from the nearest town
+    on to the country; `city`, `region` and `country` are those among them that say so. `time_zone` is the IANA name of
+    the zone there. `text_words`, `place_words` and `name_words` are the words of `documents`, as `words` are.
     """
 
     id: str
@@ -104,6 +115,19 @@ class ImageRecord:
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     pair: str | None = None
+    caption_flaw: CaptionFlaw | None = None
+    caption_language: str | None = None
+    text_lines: tuple[TextLine, ...] = ()
+    text_reader: str | None = None
+    unread_lines: int | None = None
+    places: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    text_words: tuple[str, ...] = ()
+    place_words: tuple[str, ...] = ()
+    name_words: tuple[str, ...] = ()
 
     @property
     def ref(self) -> ImageRef:
@@ -120,6 +144,23 @@ class ImageRecord:
     def searchable_texts(self) -> tuple[str, ...]:
         """Return the texts whose words the image is found by: its sentences, its keywords, and who is on it."""
         return _with_lists(self.texts, self.keywords, self.people)
+
+    @property
+    def documents(self) -> dict[WordListName, tuple[str, ...]]:
+        """Return the texts that every list of words is made of."""
+        return {
+            "words": self.searchable_texts,
+            "text": tuple(line.text for line in self.text_lines),
+            "place": self.places,
+            "name": read_name(self.key, self.uri),
+        }
+
+    def with_words(self) -> "ImageRecord":
+        """Return the record with the words of its documents."""
+        words = {name: analyse(*texts) for name, texts in self.documents.items()}
+        return replace(
+            self, words=words["words"], text_words=words["text"], place_words=words["place"], name_words=words["name"]
+        )
 
     @property
     def origins(self) -> tuple[tuple[str, str], ...]:
@@ -172,13 +213,44 @@ def payload_texts(payload: Mapping[str, Any]) -> tuple[str, ...]:
     return _with_lists(sentences, payload.get("keywords") or (), payload.get("people") or ())
 
 
+# The fields that `payload_documents` reads.
+SPOKEN = (
+    "caption",
+    "captions",
+    "generated",
+    "file_texts",
+    "keywords",
+    "people",
+    "text_lines",
+    "places",
+    "key",
+    "uri",
+)
+
+
+def payload_documents(payload: Mapping[str, Any]) -> dict[WordListName, tuple[str, ...]]:
+    """Return `documents` of the record with this payload, which may lack fields."""
+    return {
+        "words": payload_texts(payload),
+        "text": tuple(line["text"] for line in payload.get("text_lines") or ()),
+        "place": tuple(payload.get("places") or ()),
+        "name": read_name(payload.get("key") or "", payload.get("uri") or ""),
+    }
+
+
+def payload_words(documents: Mapping[WordListName, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the fields of a payload that hold the words of these documents."""
+    return {WORD_FIELDS[name]: list(analyse(*texts)) for name, texts in documents.items()}
+
+
 def _with_lists(sentences: tuple[str, ...], keywords: Sequence[str], people: Sequence[str]) -> tuple[str, ...]:
     """Add keywords and people, as one text each: words count by the share of texts that hold them."""
     return (*sentences, *(", ".join(names) for names in (keywords, people) if names))
 
 
 TIMES = ("modified_at", "indexed_at", "taken_at", "taken_instant")
-LISTS = ("words", "captions", "keywords", "people")
+LISTS = ("words", "captions", "keywords", "people", "places", "text_words", "place_words", "name_words")
+_INTERNAL = ("text_words", "place_words", "name_words")  # of no use beside what they are the words of
 _FIELDS = tuple(name for name in ImageRecord.__dataclass_fields__ if name != "id")
 
 
@@ -191,6 +263,7 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
     for name in LISTS:
         payload[name] = list(getattr(record, name))
     payload["file_texts"] = [asdict(text) for text in record.file_texts]
+    payload["text_lines"] = [line.to_json() for line in record.text_lines]
     if record.width and record.height:
         payload["aspect"] = record.width / record.height  # for filters alone
     return payload
@@ -199,7 +272,8 @@ def to_payload(record: ImageRecord) -> dict[str, Any]:
 def to_answer(record: ImageRecord) -> dict[str, Any]:
     """Make what programs are told of an image: its payload and id, and `taken_at` as the clock showed it there."""
     taken = record.local_taken
-    return {"id": record.id} | to_payload(record) | ({} if taken is None else {"taken_at": taken})
+    told = {name: value for name, value in to_payload(record).items() if name not in _INTERNAL}
+    return {"id": record.id} | told | ({} if taken is None else {"taken_at": taken})
 
 
 def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:
@@ -211,4 +285,5 @@ def from_payload(image_id: str, payload: Mapping[str, Any]) -> ImageRecord:
     for name in LISTS:
         values[name] = tuple(values.get(name, ()))
     values["file_texts"] = tuple(FileText(**text) for text in values.get("file_texts", ()))
+    values["text_lines"] = tuple(TextLine.from_json(line) for line in values.get("text_lines", ()))
     return ImageRecord(id=image_id, **values)

@@ -73,27 +73,36 @@ class Weights:
     """How much each list counts in a ranking; 0 leaves it out.
 
     `image`: what the pictures show; `caption`: what their captions mean; `words`: the captions' very words (BM25).
-    The latter two are asked by the words of a query alone.
+    `text`: what is written in them; `place`: where they were taken; `name`: their files' and folders' names.
+    All but the first are asked by the words of a query alone.
     """
 
     image: float = 1.0
     caption: float = 0.05
     words: float = 0.5
+    text: float = 0.5
+    place: float = 0.5
+    name: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("image", "caption", "words"):
+        for name in self.__dataclass_fields__:
             weight = getattr(self, name)
             if not 0 <= weight <= 100:  # also refuses NaN
                 raise InvalidQuery(f"weight of {name}", weight, "a number from 0 to 100")
-        if not (self.image or self.caption or self.words):
-            raise InvalidQuery("weights", (0, 0, 0), "at least one weight over 0")
+        if not any(getattr(self, name) for name in self.__dataclass_fields__):
+            raise InvalidQuery("weights", "0 for every list", "at least one weight over 0")
+
+    @classmethod
+    def only(cls, **weights: float) -> "Weights":
+        """Weigh the lists that are given, and no other."""
+        return cls(**(dict.fromkeys(cls.__dataclass_fields__, 0.0) | weights))
 
 
 def merge_weights(given: Mapping[str, float], usual: Weights) -> Weights:
     """The usual weights, but for those of the lists that are given. Raises InvalidQuery."""
     for name in given:
         if name not in Weights.__dataclass_fields__:
-            raise InvalidQuery("weights", name, "a list to weigh: image, caption or words")
+            raise InvalidQuery("weights", name, "a list to weigh: " + ", ".join(Weights.__dataclass_fields__))
     return replace(usual, **given)
 
 

@@ -21,7 +21,7 @@ from core.domain.query import Weights
 from core.domain.vectors import Matrix, Vector, unit
 from core.evaluation.metrics import Figures
 from core.ports.encoders import Encoder
-from core.ports.rank_lists import LISTS, Shortlist, by_score
+from core.ports.rank_lists import Shortlist, by_score
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import SearchableIndex
 from core.search.fusion import fuse
@@ -124,7 +124,7 @@ class EvaluationSet:
         vectors = dict(zip(texts, encoder.encode_texts(texts).vectors, strict=True)) if texts else {}
         for one in asked:
             scores = self._scores(one, vectors)
-            short = {name: _shortlist(scores[name]) for name in LISTS}
+            short = {name: _shortlist(scores[name]) for name in scores}
             yield [self._collapse(_fuse_lists(short, scores, weights)) for weights in weighings]
 
     def evaluate_pictures(self, rows: Sequence[int], known: GroundTruth | None = None) -> Figures:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from core.domain.image import ListName
 from core.domain.vectors import Vector
+from core.text.word_lists import WORD_FIELDS, WordListName
 
-LISTS: tuple[ListName, ...] = ("image", "caption", "words")
+LISTS: tuple[ListName, ...] = ("image", "caption", "words", "text", "place", "name")
 
 DIGITS = 9  # to which matches are rounded, so that every index comes to the same order
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The query of one rank list: a unit vector (D,), or for the list `words` words with their weights.
+    """The query of one rank list: a unit vector (D,), or for a list of words these with their weights.
 
     The weights are those of core.text.bm25. A negative one counts against the captions that hold the word.
     """
@@ -21,6 +22,11 @@ class Probe:
     list: ListName
     vector: Vector | None = None
     terms: Mapping[str, float] | None = None
+
+    @property
+    def word_list(self) -> WordListName | None:
+        """The list, where it is one of words."""
+        return self.list if self.list in WORD_FIELDS else None
 
     @property
     def seeks(self) -> bool:
@@ -35,22 +41,25 @@ Ranking = list[tuple[str, float]]  # ids with their scores, best first, equal sc
 class Shortlist:
     """The best of one rank list, without the last group of equal scores, which the limit may have cut.
 
-    `best` and `last` are the first and the last score before that group was dropped; None for an empty list.
+    `best` and `last` are the first and the last score before that group was dropped; None for an empty list. `whole`:
+    the list has no more than this.
     """
 
     ranking: Ranking
     best: float | None = None
     last: float | None = None
+    whole: bool = False
 
     @classmethod
     def cut(cls, found: Iterable[tuple[str, float]], limit: int) -> "Shortlist":
         """Make a shortlist of what a list returned for `limit`, with equal scores in any order."""
         ranked = by_score(dict(found))
         if not ranked:
-            return cls([])
+            return cls([], whole=True)
         best, last = ranked[0][1], ranked[-1][1]
-        whole = ranked if len(ranked) < limit else [entry for entry in ranked if entry[1] > last]
-        return cls(whole, best, last)
+        if len(ranked) < limit:
+            return cls(ranked, best, last, whole=True)
+        return cls([entry for entry in ranked if entry[1] > last], best, last)
 
 
 def by_score(scores: Mapping[str, float]) -> Ranking:

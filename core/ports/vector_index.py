@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.image import CaptionOrigin, ImageRecord, ImageRef, ListName
+from core.domain.image import CaptionFlaw, CaptionOrigin, ImageRecord, ImageRef, ListName
 from core.domain.query import Sort
+from core.domain.text_lines import TextLine
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe, Ranking, Shortlist
 
@@ -25,7 +27,7 @@ class IndexInfo:
 class Point:
     """An image to write whole. `image` and `caption` are unit vectors (D,) float32; a failed image has none.
 
-    The index derives the sparse vector of the words from `record.searchable_texts` (core.text.bm25.document_weights).
+    The index derives the sparse vector of the words from `record.documents` (core.text.bm25.record_weights).
     """
 
     record: ImageRecord
@@ -49,6 +51,31 @@ class CaptionUpdate:
     vector: Vector | None
     captions: tuple[str, ...] = ()
     generated: str | None = None
+    flaw: CaptionFlaw | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextUpdate:
+    """What is written in an image that is already there, by whom it was read, and how many lines nobody could read."""
+
+    id: str
+    lines: tuple[TextLine, ...]
+    reader: str
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceUpdate:
+    """Where an image that is already there was taken, as an ImageRecord has it, and the moment that follows from it."""
+
+    id: str
+    places: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    taken_instant: datetime | None = None
 
 
 DenseName = Literal["image", "caption"]
@@ -143,6 +170,14 @@ class VectorIndex(SearchableIndex, Protocol):
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         """Write caption, words and caption vectors, and leave the rest; ids that are gone are skipped."""
+        ...
+
+    def set_texts(self, texts: Sequence[TextUpdate]) -> None:
+        """Write what is written in images, with its words, and leave the rest; ids that are gone are skipped."""
+        ...
+
+    def set_places(self, places: Sequence[PlaceUpdate]) -> None:
+        """Write where images were taken, with its words, and leave the rest; ids that are gone are skipped."""
         ...
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:

@@ -18,6 +18,7 @@ from core.ports.vector_index import SearchableIndex
 from core.search.ranker import Question
 from core.search.tile_encoding import encode_pictures
 from core.text import analysis
+from core.text.word_lists import WORD_FIELDS
 
 _WORDS = 64  # of a question that are looked for in captions
 _KEPT = 256  # texts, and queries of texts: every further page of an answer asks for the same
@@ -131,8 +132,8 @@ class QueryEncoder:
             probes.append(Probe("image", _compose(terms, encoded)))
         if weights.caption and seeks_text(texts):
             probes.append(Probe("caption", _compose(texts, encoded)))
-        if weights.words and texts and (words or probes) and (word_weights := _word_weights(texts)):
-            probes.append(Probe("words", terms=word_weights))
+        if texts and (words or probes) and (word_weights := _word_weights(texts)):
+            probes += [Probe(name, terms=word_weights) for name in WORD_FIELDS if getattr(weights, name)]
         if not probes:
             raise InvalidQuery(
                 "weights",
@@ -142,7 +143,7 @@ class QueryEncoder:
             )
         if texts:
             share = sum(abs(term.weight) for term in texts) / sum(abs(term.weight) for term in terms)
-            weights = replace(weights, caption=weights.caption * share, words=weights.words * share)
+            weights = replace(weights, **{name: share * getattr(weights, name) for name in ("caption", *WORD_FIELDS)})
         question = Question(tuple(probes), INDEXED & filter, weights, words)
         telling = tuple(term for term in encoded if not isinstance(term, TextTerm) or analysis.has_content(term.text))
         measured = encoder is not None and any(isinstance(term, TextTerm) for term in telling)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from core.domain.filtering.conditions import Match, Missing
-from core.domain.filtering.filters import PAIRED, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import PAIRED, Condition, Filter, worded
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
@@ -18,6 +18,7 @@ from core.ports.vector_index import SearchableIndex
 from core.search.collapse import fold_copies, fold_hashes
 from core.search.fusion import fuse
 from core.search.mmr import REACH, diversify_hits
+from core.text.word_lists import WORD_FIELDS
 
 SHORTLIST = 200
 
@@ -43,20 +44,22 @@ class Question:
         assert self.probes and all(getattr(self.weights, probe.list) for probe in self.probes)
         main = min(self.probes, key=lambda probe: LISTS.index(probe.list))
         object.__setattr__(self, "main", main)
-        object.__setattr__(self, "passing", findable(main.list, self.filter, self.words))
+        object.__setattr__(self, "passing", findable([probe.list for probe in self.probes], self.filter, self.words))
         object.__setattr__(self, "seeking", tuple(probe for probe in self.probes if probe.seeks))
 
 
-def findable(main: ListName, filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
-    """Narrow a filter down to what can be found by a list.
+def findable(lists: Sequence[ListName], filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
+    """Narrow a filter down to what can be found by these lists.
 
-    A search by captions alone finds what has one, and a search by words alone finds what holds one of them.
+    A search by the meaning of captions finds what has one too. A search by words alone finds what holds one of them.
     """
-    if main == "caption":
-        return filter & Filter(none=(Missing("words"),))
-    if main == "words":
-        return filter & Filter(all=(Match("words", tuple(chain(*words))),))
-    return filter
+    if "image" in lists:
+        return filter
+    wanted = tuple(chain(*words))
+    holding: list[Condition] = [Match(WORD_FIELDS[name], wanted) for name in WORD_FIELDS if name in lists and wanted]
+    if "caption" in lists:
+        holding.append(worded("words"))
+    return filter & Filter(any=tuple(holding)) if len(holding) > 1 else filter & Filter(all=tuple(holding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class Ranker:
         scores: dict[ListName, dict[str, float]] = {}
         for probe in question.probes:
             known = dict(shortlists[probe.list].ranking)
-            others = [image_id for image_id in pool if image_id not in known]
+            whole = probe.vector is None and probe.seeks and shortlists[probe.list].whole  # nothing else holds a word
+            others = [] if whole else [image_id for image_id in pool if image_id not in known]
             scores[probe.list] = (known | self.index.scores([probe], others)[probe.list]) if others else known
         return scores
 

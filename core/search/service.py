@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from core.domain.filtering.filters import INDEXED, Filter
-from core.domain.image import ImageRecord, ListName
+from core.domain.image import ImageRecord
 from core.domain.query import AS_TYPED, Query, Weights
 from core.domain.result import Hit, SearchResult
 from core.domain.vectors import Matrix
 from core.errors import ImageNotIndexed
 from core.ports.decoder import Decoder
 from core.ports.encoders import Encoder
+from core.ports.rank_lists import LISTS
 from core.ports.vector_index import SearchableIndex
 from core.query_language.hints import write_hints
 from core.search.collapse import count_copies
@@ -112,8 +113,8 @@ class SearchService:
         passing = _passing(query)
         if query.terms and (weights := query.weights or self._encoder.weights).image == 0:
             texts = text_terms(query.terms)
-            main: ListName = "caption" if weights.caption and seeks_text(texts) else "words"
-            passing = findable(main, passing, wanted_words(texts))
+            lists = [name for name in LISTS if getattr(weights, name) and (name != "caption" or seeks_text(texts))]
+            passing = findable(lists, passing, wanted_words(texts))
         found: dict[FacetField, Facet] = {}
         for name in fields:
             if going is not None:
@@ -193,7 +194,7 @@ class SearchService:
     ) -> tuple[list[Hit], int]:
         """Give a page that is no part of the best as they are ranked, and how many pictures all pages hold."""
         question = encoded.question
-        words_alone = question.main.list == "words" and query.within is None  # whatever holds a word is a match
+        words_alone = question.main.word_list is not None and query.within is None  # whatever holds a word is a match
         if query.by != "match" and not words_alone:
             chosen = best[: query.within or SCORED_DEPTH]
             return sort_hits(chosen, query)[query.offset : query.offset + query.limit], sum(

@@ -180,17 +180,34 @@ class RankingSettings(SettingsGroup):
     words_weight: float = Field(
         default=0.5, ge=0, le=100, description="weight of the exact words of captions (BM25), in searches by words"
     )
+    text_weight: float = Field(
+        default=0.5, ge=0, le=100, description="weight of what is written in pictures, in searches by words"
+    )
+    place_weight: float = Field(
+        default=0.5, ge=0, le=100, description="weight of the names of places, in searches by words"
+    )
+    name_weight: float = Field(
+        default=0.0, ge=0, le=100, description="weight of the names of files and folders, in searches by words"
+    )
 
     @model_validator(mode="after")
     def _check_weights(self) -> "RankingSettings":
-        if not (self.image_weight or self.caption_weight or self.words_weight):
-            raise ValueError("one of image_weight, caption_weight and words_weight has to be over 0")
+        names = list(type(self).model_fields)
+        if not any(getattr(self, name) for name in names):
+            raise ValueError(f"one of {', '.join(names[:-1])} and {names[-1]} has to be over 0")
         return self
 
     @property
     def weights(self) -> Weights:
         """The weights as a query carries them."""
-        return Weights(self.image_weight, self.caption_weight, self.words_weight)
+        return Weights(
+            self.image_weight,
+            self.caption_weight,
+            self.words_weight,
+            self.text_weight,
+            self.place_weight,
+            self.name_weight,
+        )
 
 
 class SearchSettings(SettingsGroup):

@@ -35,10 +35,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from core.text.analysis import lemmatize, query_weights, term_id
+from core.text.word_lists import WordListName
 
 # Has to grow whenever the same captions get another vector: libraries keep them, and are brought up to it.
 # 1 was BM25 of all captions together, with the engine's inverse document frequency.
-SCORING_VERSION = 2
+# 3: what is written in pictures, places and names have dimensions of their own in the same vector.
+SCORING_VERSION = 3
 
 _K1 = 1.2
 _B = 0.75
@@ -49,6 +51,7 @@ _PAIRED = 24  # of a question's words, the weightiest that are paired
 _WHOLE = 0.3  # what it counts that a caption is the question, word for word, to all of its words together
 _WHOLE_FROM = 3  # different words; two are a pair
 _PAIRS = 1 << 31  # dimensions from here on are no single words
+_SALTS: dict[WordListName, int] = {"words": 0, "text": 0x2545F491, "place": 0x1B873593, "name": 0x4CF5AD43}
 
 # Weights are multiples of these, so that engines that add up 32-bit floats in any order come to the very same sum.
 _DOCUMENT_STEP = 1 / 512
@@ -79,8 +82,32 @@ def document_weights(*texts: str) -> dict[int, float]:
     return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in (root | extras).items()}
 
 
-def query_vector(wanted: Mapping[str, float], total: int, holding: Mapping[str, int]) -> dict[int, float]:
-    """Compute the sparse vector to multiply with documents: dimension -> weight.
+def record_weights(documents: Mapping[WordListName, Sequence[str]]) -> dict[int, float]:
+    """Compute the sparse vector of all lists of words together: dimension -> weight, all above 0.
+
+    Every list has dimensions of its own (`list_dimension`), so a question asks one of them alone. `documents`: the
+    texts of every list.
+    """
+    return {
+        list_dimension(dimension, name): weight
+        for name, texts in documents.items()
+        for dimension, weight in document_weights(*texts).items()
+    }
+
+
+def list_dimension(dimension: int, name: WordListName) -> int:
+    """Map a dimension of captions to that of another list, one to one (multiplicative hashing).
+
+    Words stay in the lower half of all dimensions, and pairs in the upper half.
+    """
+    salt = _SALTS[name]
+    return dimension if not salt else (dimension & _PAIRS) | ((dimension ^ salt) * (2 * salt + 1) % _PAIRS)
+
+
+def query_vector(
+    wanted: Mapping[str, float], total: int, holding: Mapping[str, int], name: WordListName = "words"
+) -> dict[int, float]:
+    """Compute the sparse vector to multiply with documents, for one list of words: dimension -> weight.
 
     Unwanted words have weights below 0. `wanted`: words with their weights (query_weights). `total`: how many pictures
     have words at all. `holding`: how many of them hold each word.
@@ -92,7 +119,7 @@ def query_vector(wanted: Mapping[str, float], total: int, holding: Mapping[str, 
         vector[pair_id(first, second)] = _PAIR * (one + other) / 2
     if len(seeking) >= _WHOLE_FROM:
         vector[_caption_id(dimension for _, dimension in seeking)] = _WHOLE * sum(weight for weight, _ in seeking)
-    return {dimension: _quantise(weight, _QUERY_STEP) for dimension, weight in vector.items()}
+    return {list_dimension(dimension, name): _quantise(weight, _QUERY_STEP) for dimension, weight in vector.items()}
 
 
 def inverse_document_frequency(total: int, holding: int) -> float:

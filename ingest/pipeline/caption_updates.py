@@ -9,7 +9,6 @@ from core.domain.image import ImageRecord
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.encoders import Encoder
 from core.ports.vector_index import CaptionUpdate, VectorIndex
-from core.text.analysis import analyse
 from ingest.pipeline.run_context import retry_while_busy
 
 
@@ -52,7 +51,7 @@ class CaptionTexts:
             told = replace(told, caption=generated, caption_origin="generated", generated=None)
         else:
             told = replace(told, caption=None, caption_origin=None)
-        return replace(told, words=analyse(*told.searchable_texts))
+        return told.with_words()
 
 
 def caption_updates(

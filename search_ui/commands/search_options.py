@@ -151,7 +151,7 @@ class SearchInput:
         if self.words_only:
             if self.weigh:
                 raise click.UsageError("--words-only leaves nothing to weigh: give one of --words-only and --weigh")
-            return Weights(0, 0, 1)
+            return Weights.only(words=1.0)
         weights: dict[str, float] = {}
         for given in self.weigh:
             name, _, number = given.partition("=")

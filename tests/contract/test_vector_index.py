@@ -16,16 +16,19 @@ from core.domain.filtering.filters import (
     UNTOLD,
     Filter,
     caption_words,
+    holding_word,
     oriented,
 )
 from core.domain.image import ImageRef
 from core.domain.metadata import FileText
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
+from core.domain.text_lines import TextLine
 from core.ports.rank_lists import Probe
-from core.ports.vector_index import CaptionUpdate, Point, VectorIndex
+from core.ports.vector_index import CaptionUpdate, PlaceUpdate, Point, TextUpdate, VectorIndex
 from core.search.facets import facet, holding
 from core.text import analysis
+from core.text.word_lists import WordListName
 from tests.support.index_queries import best_words, nearest, newest
 from tests.support.made_up_images import START, failed_point, image_id, point, record, vector
 
@@ -266,6 +269,48 @@ def test_what_a_file_says_of_itself_is_found_whatever_caption_it_has(index: Vect
         assert _ids(index.scroll(INDEXED & Filter(none=(PEOPLE_ALONE,)))) == [image_id(2)]
         index.set_captions([mine])
     assert index.count(UNCAPTIONED) == 0
+
+
+def test_every_list_of_words_finds_its_own_words_alone(index: VectorIndex) -> None:
+    box = (0.1, 0.1, 0.9, 0.1, 0.9, 0.3, 0.1, 0.3)
+    sign = replace(
+        record(1, "a red door"),
+        key="harbour/lisbonTrip_07.jpg",
+        text_lines=(TextLine("Open daily", box, 0.9), TextLine("Bakery", box, 0.8)),
+        text_reader="reader-1",
+        places=("Lisbon", "Portugal"),
+        country="Portugal",
+    ).with_words()
+    other = replace(record(2, "an open bakery in a harbour of Portugal"), key="b.jpg").with_words()
+    index.upsert([Point(sign, vector(1), vector(2)), Point(other, vector(3), vector(4))])
+    assert index.fetch([sign.id])[sign.id] == sign
+
+    def found(name: WordListName, word: str) -> set[str]:
+        probe = Probe(name, terms=analysis.query_weights(word))
+        ranked = dict(index.ranking(probe, limit=10))
+        assert dict(index.shortlists([probe], limit=10)[name].ranking) == ranked
+        assert index.scores([probe], [sign.id, other.id])[name] == pytest.approx(ranked)
+        assert index.count(holding_word(word, name)) == len(ranked)
+        return set(ranked)
+
+    for name, word in (("text", "open"), ("text", "bakery"), ("place", "lisbon"), ("name", "lisbon"), ("name", "trip")):
+        assert found(name, word) == {sign.id}, (name, word)  # type: ignore[arg-type]
+    assert found("words", "bakery") == {other.id} and found("place", "bakery") == set() == found("words", "lisbon")
+    assert index.count(Filter(all=(Match("country", ("Portugal",)), Match("text_reader", ("reader-1",))))) == 1
+
+    index.set_texts([TextUpdate(sign.id, (TextLine("Shut", box, 0.7),), "reader-2", 3)])
+    index.set_places([PlaceUpdate(other.id, ("Porto",), city="Porto", time_zone="Europe/Lisbon")])
+    index.set_captions([CaptionUpdate(other.id, "a shop", "generated", "blip", None, vector(5), flaw="repeated")])
+    assert found("text", "open") == set() and found("text", "shut") == {sign.id}
+    assert found("place", "porto") == {other.id} and found("words", "shop") == {other.id}
+    told = index.fetch([sign.id, other.id])
+    assert (told[sign.id].text_reader, told[sign.id].unread_lines, told[sign.id].places) == ("reader-2", 3, sign.places)
+    assert told[sign.id].caption == sign.caption and told[other.id].caption_flaw == "repeated"
+    assert (told[other.id].city, told[other.id].time_zone, told[other.id].name_words) == (
+        "Porto",
+        "Europe/Lisbon",
+        ("b",),
+    )
 
 
 def test_places_are_found_across_the_antimeridian_and_around_the_poles(index: VectorIndex) -> None:

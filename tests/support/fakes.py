@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from core.adapters.index_base.point_codec import place_payload, text_payload
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.image import ImageRecord, ImageRef, ListName, from_payload, to_payload
+from core.domain.image import (
+    ImageRecord,
+    ImageRef,
+    ListName,
+    from_payload,
+    payload_documents,
+    payload_words,
+    to_payload,
+)
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
 from core.domain.vectors import Matrix, Vector, unit
@@ -25,9 +34,10 @@ from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import TextEncoding
 from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score
-from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, Point
+from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
 from core.text import analysis
-from core.text.bm25 import document_weights, query_vector
+from core.text.bm25 import query_vector, record_weights
+from core.text.word_lists import WORD_FIELDS
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -187,7 +197,7 @@ class MemoryIndex:
                 self._payloads[image_id] = json.loads(json.dumps(to_payload(point.record)))
                 self._set_vector("image", image_id, point.image)
                 self._set_vector("caption", image_id, point.caption)
-                self._set_words(image_id, point.record.searchable_texts)
+                self._set_words(image_id)
 
     def set_captions(self, captions: Sequence[CaptionUpdate]) -> None:
         with self._lock:
@@ -198,15 +208,25 @@ class MemoryIndex:
                 payload["caption"] = update.text
                 payload["captions"] = list(update.captions)
                 payload["caption_origin"] = update.origin
-                optional = {"captioner": update.captioner, "caption_score": update.score, "generated": update.generated}
+                optional = {
+                    "captioner": update.captioner,
+                    "caption_score": update.score,
+                    "generated": update.generated,
+                    "caption_flaw": update.flaw,
+                    "caption_language": update.language,
+                }
                 for name, value in optional.items():
                     payload.pop(name, None)
                     if value is not None:
                         payload[name] = value
                 self._set_vector("caption", update.id, update.vector)
-                texts = self._record(update.id).searchable_texts
-                payload["words"] = list(analysis.analyse(*texts))
-                self._set_words(update.id, texts)
+                self._reword(update.id)
+
+    def set_texts(self, texts: Sequence[TextUpdate]) -> None:
+        self._change({update.id: text_payload(update) for update in texts})
+
+    def set_places(self, places: Sequence[PlaceUpdate]) -> None:
+        self._change({update.id: place_payload(update) for update in places})
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         with self._lock:
@@ -264,12 +284,13 @@ class MemoryIndex:
             return {probe.list: self._scores(probe, ids) for probe in probes}
 
     def _scores(self, probe: Probe, ids: Sequence[str]) -> dict[str, float]:
-        if probe.list != "words":
+        if probe.list == "image" or probe.list == "caption":
             held = self._dense[probe.list]
             return {i: float(held[i] @ probe.vector) for i in ids if i in held}
-        wanted = probe.terms or {}
-        holding = Counter(word for payload in self._payloads.values() for word in set(payload["words"]))
-        asked = query_vector(wanted, sum(bool(payload["words"]) for payload in self._payloads.values()), holding)
+        wanted, field = probe.terms or {}, WORD_FIELDS[probe.list]
+        spoken = [set(payload.get(field, ())) for payload in self._payloads.values()]
+        holding = Counter(word for words in spoken for word in words)
+        asked = query_vector(wanted, sum(map(bool, spoken)), holding, probe.list)
         return {
             i: sum(weight * self._words[i].get(term, 0.0) for term, weight in asked.items())
             for i in ids
@@ -318,7 +339,21 @@ class MemoryIndex:
         if vector is not None:
             self._dense[name][image_id] = np.array(vector, np.float32)
 
-    def _set_words(self, image_id: str, texts: Sequence[str]) -> None:
+    def _change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        with self._lock:
+            for image_id, change in changes.items():
+                if (payload := self._payloads.get(image_id)) is not None:
+                    self._versions[image_id] = next(self._writes)
+                    payload |= json.loads(json.dumps(change))
+                    self._payloads[image_id] = {name: value for name, value in payload.items() if value is not None}
+                    self._reword(image_id)
+
+    def _reword(self, image_id: str) -> None:
+        payload = self._payloads[image_id]
+        payload |= payload_words(payload_documents(payload))
+        self._set_words(image_id)
+
+    def _set_words(self, image_id: str) -> None:
         self._words.pop(image_id, None)
-        if weights := document_weights(*texts):
+        if weights := record_weights(self._record(image_id).documents):
             self._words[image_id] = weights

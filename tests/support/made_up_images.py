@@ -46,7 +46,8 @@ def record(n: int, caption: str | None = None, **changes: Any) -> ImageRecord:
         made = replace(
             made, caption=caption, words=forms, caption_origin="generated", captioner="demo", caption_score=0.25
         )
-    return replace(made, **changes)
+    changed = replace(made, **changes)
+    return replace(changed, name_words=analysis.analyse(*changed.documents["name"]))
 
 
 def point(n: int, caption: str | None = None, **changes: Any) -> Point:

@@ -12,7 +12,7 @@ from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.index_base.point_codec import caption_payload, dense_vectors, point_payload
 from core.availability.delegating_index import DelegatingIndex
 from core.domain.image import ImageRef
-from core.ports.vector_index import CaptionUpdate, IndexInfo, Point, SearchableIndex
+from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 from tests.support.fakes import MemoryIndex
 
 _ROWS = 7  # in a segment, so that small libraries have several
@@ -39,6 +39,12 @@ class MirroredIndex(DelegatingIndex):
         for update in captions:
             caption_payload(update)
         self._write("set_captions", captions)
+
+    def set_texts(self, texts: Sequence[TextUpdate]) -> None:
+        self._write("set_texts", texts)
+
+    def set_places(self, places: Sequence[PlaceUpdate]) -> None:
+        self._write("set_places", places)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         self._write("set_refs", refs)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.domain.image import LISTS, TIMES, ImageRecord
 from core.domain.metadata import FileText
+from core.domain.text_lines import TextLine
 
 Rows = NDArray[np.int64]  # row numbers of a segment, ascending where nothing else is said
 Mask = NDArray[np.bool_]  # one for every row of a segment
@@ -58,6 +59,19 @@ _FIELDS: dict[str, Any] = {
     "keywords": pa.list_(_CODED),
     "people": pa.list_(_CODED),
     "pair": pa.string(),
+    "caption_flaw": _CODED,
+    "caption_language": _CODED,
+    "text_lines": pa.list_(pa.struct({"text": pa.string(), "box": pa.list_(pa.float64()), "score": pa.float64()})),
+    "text_reader": _CODED,
+    "unread_lines": pa.int64(),
+    "places": pa.list_(_CODED),
+    "city": _CODED,
+    "region": _CODED,
+    "country": _CODED,
+    "time_zone": _CODED,
+    "text_words": pa.list_(_CODED),
+    "place_words": pa.list_(_CODED),
+    "name_words": pa.list_(_CODED),
 }
 
 
@@ -122,6 +136,7 @@ class Columns:
             told[name] = [None if time is None else _EPOCH + time * _US for time in told[name]]
         for name in LISTS:
             told[name] = [tuple(each or ()) for each in told[name]]
+        told["text_lines"] = [tuple(map(TextLine.from_json, each or ())) for each in told["text_lines"]]
         told["file_texts"] = [tuple(FileText(**text) for text in each or ()) for each in told["file_texts"]]
         return [
             ImageRecord(id=image_id, **dict(zip(told, values, strict=True)))
@@ -153,6 +168,8 @@ def _column_value(record: ImageRecord, name: str) -> Any:
         return list(dict.fromkeys(value))  # each counts once in a facet
     if name == "file_texts":
         return [asdict(text) for text in value]
+    if name == "text_lines":
+        return [line.to_json() for line in value]
     return microseconds(value) if name in TIMES and value is not None else value
 
 

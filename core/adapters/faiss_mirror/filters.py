@@ -47,7 +47,7 @@ def _passes(condition: Condition, columns: Columns) -> Mask:
 
 def _holds(condition: Simple, columns: Columns) -> Mask:
     match condition:
-        case Match("words" | "keywords" | "people" as field, values):
+        case Match(field, values) if pa.types.is_list(columns[field].type):
             return _any_of_list(columns[field], values)
         case Match(field, values):
             return _one_of(columns[field], values)

@@ -18,13 +18,14 @@ from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.segment import Segment
 from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword, Match, Missing, Time
-from core.domain.filtering.filters import Filter
+from core.domain.filtering.filters import Filter, worded
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
 from core.text import analysis
-from core.text.bm25 import query_vector
+from core.text.bm25 import list_dimension, query_vector
+from core.text.word_lists import WordListName
 
 _MASKS = 8  # filters whose rows are kept
 
@@ -42,7 +43,7 @@ class Generation(IndexReader):
         self._pool = pool
         self._masks: OrderedDict[Filter, list[Mask]] = OrderedDict()
         self._guard = threading.Lock()
-        self._worded: int | None = None
+        self._worded: dict[WordListName, int] = {}
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         found: dict[str, ImageRecord] = {}
@@ -178,13 +179,15 @@ class Generation(IndexReader):
         """Weigh the probe's words as core.text.bm25 does, by how many images of this generation hold each."""
         if not probe.terms:
             return {}
+        name = probe.word_list or "words"
+        terms = {word: list_dimension(analysis.term_id(word), name) for word in probe.terms}
         holding = {
-            word: sum(segment.words.count(analysis.term_id(word), segment.live) for segment in self.segments)
-            for word in probe.terms
+            word: sum(segment.words.count(term, segment.live) for segment in self.segments)
+            for word, term in terms.items()
         }
-        return query_vector(probe.terms, self._count_worded(), holding)
+        return query_vector(probe.terms, self._count_worded(name), holding, name)
 
-    def _count_worded(self) -> int:
-        if self._worded is None:
-            self._worded = sum(segment.words.count_worded(segment.live) for segment in self.segments)
-        return self._worded
+    def _count_worded(self, name: WordListName) -> int:
+        if name not in self._worded:
+            self._worded[name] = self.count(worded(name))
+        return self._worded[name]

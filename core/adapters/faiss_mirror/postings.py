@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.faiss_mirror.columns import Mask, Rows
-from core.text.bm25 import SCORING_VERSION, document_weights
+from core.text.bm25 import SCORING_VERSION, record_weights
+from core.text.word_lists import WordListName
 
 _FILES = {"terms": np.uint32, "starts": np.int64, "rows": np.int32, "weights": np.float32}
 
 
-def write_words(folder: Path, texts: Sequence[Sequence[str]]) -> None:
-    """The texts of every row (core.text.bm25.document_weights). Raises OSError."""
+def write_words(folder: Path, documents: Sequence[Mapping[WordListName, Sequence[str]]]) -> None:
+    """The documents of every row (core.text.bm25.record_weights). Raises OSError."""
     dimensions, weights, lengths = array("Q"), array("f"), array("q")
-    for said in texts:
-        vector = document_weights(*said)
+    for said in documents:
+        vector = record_weights(said)
         dimensions.extend(vector.keys())
         weights.extend(vector.values())
         lengths.append(len(vector))
@@ -35,7 +36,7 @@ def write_words(folder: Path, texts: Sequence[Sequence[str]]) -> None:
 
 
 class Words:
-    """The inverted lists of a segment: term id -> rows, ascending, with the weights of `document_weights`."""
+    """The inverted lists of a segment: term id -> rows, ascending, with the weights of `record_weights`."""
 
     def __init__(self, folder: Path, scoring: int = SCORING_VERSION) -> None:
         """Raises OSError and ValueError where the files are none of these.
@@ -48,12 +49,6 @@ class Words:
         if scoring < 2:
             self._terms = self._terms >> 1
         self._rows, self._weights = mapped["rows"], mapped["weights"]
-
-    def count_worded(self, live: Mask) -> int:
-        """Count the live rows that have words at all."""
-        held = np.zeros(len(live), bool)
-        held[self._rows] = True
-        return int(np.count_nonzero(held & live))
 
     def count(self, term: int, live: Mask) -> int:
         """How many rows that live hold the term."""

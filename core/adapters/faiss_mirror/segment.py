@@ -37,7 +37,7 @@ def write_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> None:
     """At most ROWS of them, in ascending order of id, into a new folder. Raises OSError."""
     folder.mkdir()
     write_columns(folder / "columns.arrow", [row.record for row in rows], [row.version for row in rows])
-    write_words(folder, [row.record.searchable_texts for row in rows])
+    write_words(folder, [row.record.documents for row in rows])
     for name in DENSE:
         held = [n for n, row in enumerate(rows) if name in row.vectors]
         np.save(folder / f"{name}_rows.npy", np.array(held, np.int32), allow_pickle=False)
@@ -73,7 +73,7 @@ class Segment:
         self, probe: Probe, terms: Mapping[int, float], passing: Mask, limit: int, *, exact: bool
     ) -> tuple[Rows, NDArray[np.floating]]:
         """Rows with their scores, the best `limit` among them; `terms`: the vector of the probe's words."""
-        if probe.list == "words":
+        if probe.vector is None:
             rows, scores = self.words.scores(terms, passing)
             if len(rows) <= limit:
                 return rows, scores
@@ -86,12 +86,12 @@ class Segment:
 
     def scores(self, probe: Probe, terms: Mapping[int, float], rows: Rows) -> tuple[Rows, NDArray[np.floating]]:
         """Of these rows, ascending, those that the probe's list knows, with their scores."""
-        if probe.list == "words":
+        if probe.vector is None:
             passing = np.zeros(self.columns.rows, bool)
             passing[rows] = True
             return self.words.scores(terms, passing)
+        assert probe.list == "image" or probe.list == "caption"
         held, vectors = self.vectors(probe.list, rows)
-        assert probe.vector is not None
         if not len(held):
             return held, np.zeros(0, np.float32)
         return held, vectors @ np.asarray(probe.vector, np.float32)

@@ -16,7 +16,6 @@ from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntr
 from core.adapters.faiss_mirror.segment import ROWS, Row, Segment, open_segments, write_segment
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.local.free_space import check_free_space
-from core.text import analysis
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
@@ -48,7 +47,7 @@ def migrate_words(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Man
 
 def _reanalyse(segment: Segment) -> Iterator[Row]:
     for row in iter_live_rows(segment, segment.live):
-        yield replace(row, record=replace(row.record, words=analysis.analyse(*row.record.searchable_texts)))
+        yield replace(row, record=row.record.with_words())
 
 
 def iter_live_rows(segment: Segment, live: Mask) -> Iterator[Row]:

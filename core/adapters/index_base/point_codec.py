@@ -6,9 +6,10 @@ from typing import Any
 
 from core.adapters.index_base.index import check_vector
 from core.domain.ids import POINT_ID
-from core.domain.image import ImageRef, payload_texts, to_payload
-from core.ports.vector_index import CaptionUpdate, Point
+from core.domain.image import ImageRef, payload_documents, payload_words, to_payload
+from core.ports.vector_index import CaptionUpdate, PlaceUpdate, Point, TextUpdate
 from core.text import analysis
+from core.text.word_lists import WordListName
 
 VERSION = "version"  # the payload field that every write of a point sets anew; 0 stands for one that lacks it
 
@@ -38,16 +39,46 @@ def caption_payload(update: CaptionUpdate) -> dict[str, Any]:
         "caption_origin": update.origin,
         "captioner": update.captioner,
         "caption_score": update.score,
+        "caption_flaw": update.flaw,
+        "caption_language": update.language,
         VERSION: new_version(),
     }
     _check_text(update.id, payload)
     return payload
 
 
-def reword(payload: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The payload with the words of all that is said in it, and the texts that these are of."""
-    texts = payload_texts(payload)
-    return {**payload, "words": list(analysis.analyse(*texts))}, texts
+def text_payload(update: TextUpdate) -> dict[str, Any]:
+    """As `caption_payload`."""
+    payload = {
+        "text_lines": [line.to_json() for line in update.lines],
+        "text_reader": update.reader,
+        "unread_lines": update.unread,
+        VERSION: new_version(),
+    }
+    _check_text(update.id, payload)
+    return payload
+
+
+def place_payload(update: PlaceUpdate) -> dict[str, Any]:
+    """As `caption_payload`."""
+    instant = update.taken_instant
+    payload = {
+        "places": list(update.places),
+        "city": update.city,
+        "region": update.region,
+        "country": update.country,
+        "time_zone": update.time_zone,
+        "taken_instant": None if instant is None else instant.isoformat(),
+        VERSION: new_version(),
+    }
+    _check_text(update.id, payload)
+    return payload
+
+
+def reword(payload: Mapping[str, Any]) -> tuple[dict[str, Any], dict[WordListName, tuple[str, ...]]]:
+    """The payload with the words of all that is said in it, and the documents that these are of."""
+    documents = payload_documents(payload)
+    return {**payload, **payload_words(documents)}, documents
 
 
 def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:

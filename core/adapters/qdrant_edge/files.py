@@ -15,8 +15,8 @@ from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
 # 2: pictures know their aspect, and keys, sizes and times taken have indexes; 3: the question says how rare words are;
-# 4: what pictures say of themselves has indexes
-FORMAT = 4
+# 4: what pictures say of themselves has indexes; 5: text in pictures, places and names have words and indexes too
+FORMAT = 5
 _MANIFEST = "manifest.json"
 _TALLY = "tally.json"
 

@@ -10,7 +10,14 @@ from typing import Any
 import qdrant_edge as edge
 
 from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
-from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload, reword
+from core.adapters.index_base.point_codec import (
+    VERSION,
+    caption_payload,
+    place_payload,
+    ref_payload,
+    reword,
+    text_payload,
+)
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
 from core.adapters.qdrant_edge.engine_errors import translate_errors
@@ -30,7 +37,7 @@ from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
 from core.adapters.qdrant_edge.shard import SharedShard, shared_shard
 from core.domain.image import ImageRef
 from core.errors import ModelMismatch
-from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
+from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
 
 _CLOSED = "this index has been closed"
 _BATCH = 256  # points in one write: well below the 32 MiB segments of the write-ahead log
@@ -107,6 +114,14 @@ class EdgeIndex(IndexBase):
             vector = None if update.vector is None else check_vector(update.vector, self.info.dimension)
             changes[update.id] = payload, {"caption": vector}
         self._change(changes, texts=True)
+
+    def set_texts(self, texts: Sequence[TextUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        self._change({update.id: (text_payload(update), {}) for update in texts}, texts=True)
+
+    def set_places(self, places: Sequence[PlaceUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        self._change({update.id: (place_payload(update), {}) for update in places}, texts=True)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})

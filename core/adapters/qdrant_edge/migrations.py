@@ -39,6 +39,21 @@ FIELDS: dict[str, tuple[int, "edge.PayloadSchemaType | edge.KeywordIndexParams"]
     "incomplete": (4, edge.PayloadSchemaType.Float),
     "latitude": (4, edge.PayloadSchemaType.Float),
     "longitude": (4, edge.PayloadSchemaType.Float),
+    **dict.fromkeys(
+        (
+            "text_words",
+            "text_reader",
+            "places",
+            "place_words",
+            "city",
+            "region",
+            "country",
+            "name_words",
+            "caption_flaw",
+            "caption_language",
+        ),
+        (5, edge.PayloadSchemaType.Keyword),
+    ),
 }
 
 _log = logging.getLogger(__name__)

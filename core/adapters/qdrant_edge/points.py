@@ -1,13 +1,14 @@
 """Records and vectors as the points of the embedded engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import qdrant_edge as edge
 
 from core.adapters.index_base.point_codec import dense_vectors, point_payload
 from core.ports.vector_index import Point
-from core.text.bm25 import document_weights
+from core.text.bm25 import record_weights
+from core.text.word_lists import WordListName
 
 TERMS = "terms"  # the sparse vector of core.text.bm25; "words", until format 2, let the engine count how rare words are
 
@@ -15,9 +16,7 @@ TERMS = "terms"  # the sparse vector of core.text.bm25; "words", until format 2,
 def to_edge_point(point: Point, dimension: int) -> edge.Point:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = dense_vectors(point, dimension)
-    return build_point(
-        point.record.id, point_payload(point), {**vectors, TERMS: sparse_vector(point.record.searchable_texts)}
-    )
+    return build_point(point.record.id, point_payload(point), {**vectors, TERMS: sparse_vector(point.record.documents)})
 
 
 def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
@@ -29,8 +28,8 @@ def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
     )
 
 
-def sparse_vector(texts: Sequence[str]) -> "edge.SparseVector | None":
-    weights = document_weights(*texts)
+def sparse_vector(documents: Mapping[WordListName, Sequence[str]]) -> "edge.SparseVector | None":
+    weights = record_weights(documents)
     return edge.SparseVector(list(weights), list(weights.values())) if weights else None
 
 

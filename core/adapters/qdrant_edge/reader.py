@@ -16,12 +16,13 @@ from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
 from core.domain.filtering.conditions import Keyword, Match, Time
-from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
+from core.domain.filtering.filters import EVERYTHING, FAILED, Filter, holding_word, of_indexed, worded
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
 from core.text.bm25 import query_vector
+from core.text.word_lists import WordListName
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -65,8 +66,10 @@ class ReadCaches:
         self.translate = FilterTranslator()
         self.filters: StampedCache[tuple[Filter, bool], edge.Filter | None] = StampedCache()
         self.counts: StampedCache[Filter, int] = StampedCache()
-        self.word_counts: StampedCache[str | None, int] = StampedCache(_WORDS)
-        self.word_queries: StampedCache[tuple[tuple[str, float], ...], edge.SparseVector] = StampedCache()
+        self.word_counts: StampedCache[Filter, int] = StampedCache(_WORDS)
+        self.word_queries: StampedCache[tuple[WordListName, tuple[tuple[str, float], ...]], edge.SparseVector] = (
+            StampedCache()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,17 +207,18 @@ class EdgeReader(IndexReader):
         """Make the engine's query."""
         if probe.vector is not None:
             return edge.Query.Nearest(probe.vector, using=probe.list)  # type: ignore[arg-type]
-        words = probe.terms or {}
-        key = tuple(words.items())
-        vector = self._caches.word_queries.get(key, self._stamp, lambda: self._word_query(words))
+        words, name = probe.terms or {}, probe.word_list or "words"
+        key = (name, tuple(words.items()))
+        vector = self._caches.word_queries.get(key, self._stamp, lambda: self._word_query(words, name))
         return edge.Query.Nearest(vector, using=TERMS)
 
-    def _word_query(self, words: Mapping[str, float]) -> edge.SparseVector:
+    def _word_query(self, words: Mapping[str, float], name: WordListName) -> edge.SparseVector:
         """Weigh words by how many images hold them, which is counted for the first question after a write."""
         counts = self._caches.word_counts
-        total = counts.get(None, self._stamp, lambda: self._count(WORDED))
-        frequencies = {word: counts.get(word, self._stamp, partial(self._count, holding_word(word))) for word in words}
-        terms = query_vector(words, total, frequencies)
+        total = counts.get(worded(name), self._stamp, lambda: self._count(worded(name)))
+        holding = {word: holding_word(word, name) for word in words}
+        frequencies = {word: counts.get(one, self._stamp, partial(self._count, one)) for word, one in holding.items()}
+        terms = query_vector(words, total, frequencies, name)
         return edge.SparseVector(list(terms), list(terms.values()))
 
     def _query_batch(self, requests: list[edge.QueryRequest]) -> list[list[tuple[str, float]]]:

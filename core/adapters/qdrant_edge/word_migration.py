@@ -17,8 +17,7 @@ from core.adapters.index_base.point_codec import VERSION, new_version
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.json_file import JsonFile
 from core.adapters.qdrant_edge.points import TERMS, sparse_vector
-from core.domain.image import payload_texts
-from core.text import analysis
+from core.domain.image import SPOKEN, payload_documents, payload_words
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
@@ -27,7 +26,6 @@ _PAGE = 512
 _FLUSH = 8  # pages
 _LOG_INTERVAL_S = 10.0
 _POINT_BYTES = 8192  # of words, their vector and its index, in the log and the segment, generously
-_FIELDS = ["caption", "captions", "generated", "file_texts", "keywords", "people", "words"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ def migrate_words(folder: Path, shard: edge.EdgeShard) -> None:
     offset: Any = progress.after
     while True:
         for _ in range(_FLUSH):
-            request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=_FIELDS, with_vector=False)
+            request = edge.ScrollRequest(offset=offset, limit=_PAGE, with_payload=[*SPOKEN], with_vector=False)
             found, offset = shard.scroll(request)
             _migrate_page(shard, found)
             done += len(found)
@@ -75,12 +73,10 @@ def _migrate_page(shard: edge.EdgeShard, points: list[edge.Record]) -> None:
     vectors, without = [], []
     for point in points:
         payload: dict[str, Any] = point.payload or {}
-        texts = payload_texts(payload)
-        forms = list(analysis.analyse(*texts))
-        if not texts and not payload.get("words"):
-            continue
-        shard.update(edge.UpdateOperation.set_payload([point.id], {"words": forms, VERSION: new_version()}))
-        vector = sparse_vector(texts)
+        documents = payload_documents(payload)
+        words = {**payload_words(documents), VERSION: new_version()}
+        shard.update(edge.UpdateOperation.set_payload([point.id], words))
+        vector = sparse_vector(documents)
         if vector is None:
             without.append(point.id)
         else:

@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 from qdrant_client import QdrantClient, models
 
 from core.adapters.index_base.index import IndexBase, check_vector, valid_ids
-from core.adapters.index_base.point_codec import VERSION, caption_payload, ref_payload, reword
+from core.adapters.index_base.point_codec import (
+    VERSION,
+    caption_payload,
+    place_payload,
+    ref_payload,
+    reword,
+    text_payload,
+)
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
 from core.adapters.qdrant_server.filters import FIELDS
@@ -32,7 +39,7 @@ from core.errors import (
     ServerLibraryMissing,
 )
 from core.errors.hints import Advice
-from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
+from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
@@ -128,6 +135,14 @@ class QdrantIndex(IndexBase):
             vector = None if update.vector is None else check_vector(update.vector, self.info.dimension).tolist()
             changes[update.id] = caption_payload(update), {"caption": vector}
         self._change(changes, texts=True)
+
+    def set_texts(self, texts: Sequence[TextUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        self._change({update.id: (text_payload(update), {}) for update in texts}, texts=True)
+
+    def set_places(self, places: Sequence[PlaceUpdate]) -> None:
+        """Raises ValueError as `upsert` does."""
+        self._change({update.id: (place_payload(update), {}) for update in places}, texts=True)
 
     def set_refs(self, refs: Sequence[tuple[str, ImageRef]]) -> None:
         self._change({image_id: (ref_payload(image_id, ref), {}) for image_id, ref in refs})

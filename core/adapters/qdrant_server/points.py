@@ -1,14 +1,15 @@
 """Records and vectors as the points of a Qdrant server, and the requests that carry them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qdrant_client import models
 
 from core.adapters.index_base.point_codec import dense_vectors, point_payload
 from core.ports.vector_index import Point
-from core.text.bm25 import document_weights
+from core.text.bm25 import record_weights
+from core.text.word_lists import WordListName
 
 BATCH = 256  # points in one request at most
 _BATCH_BYTES = 8 * 2**20  # and bytes, as JSON: a server takes 32 MiB where nobody says otherwise
@@ -19,7 +20,7 @@ def to_server_point(point: Point, dimension: int) -> models.PointStruct:
     """Raises ValueError for an id, a vector or a text that no index takes."""
     vectors = {name: vector.tolist() for name, vector in dense_vectors(point, dimension).items()}
     return build_point(
-        point.record.id, point_payload(point), {**vectors, "words": sparse_vector(point.record.searchable_texts)}
+        point.record.id, point_payload(point), {**vectors, "words": sparse_vector(point.record.documents)}
     )
 
 
@@ -32,8 +33,8 @@ def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
     )
 
 
-def sparse_vector(texts: Sequence[str]) -> models.SparseVector | None:
-    weights = document_weights(*texts)
+def sparse_vector(documents: Mapping[WordListName, Sequence[str]]) -> models.SparseVector | None:
+    weights = record_weights(documents)
     return models.SparseVector(indices=list(weights), values=list(weights.values())) if weights else None
 
 

@@ -147,7 +147,7 @@ class ServerReader(IndexReader):
         requests = [
             models.QueryRequest(
                 query=self._query_vector(probe),
-                using=probe.list,
+                using="words" if probe.vector is None else probe.list,
                 filter=filter,
                 limit=limit,
                 params=None if probe.vector is None else _EXACT if exact else _NEAR,
@@ -160,8 +160,8 @@ class ServerReader(IndexReader):
     def _query_vector(self, probe: Probe) -> Any:
         if probe.vector is not None:
             return probe.vector.tolist()
-        words = probe.terms or {}
-        terms = self._word_migration.vector(words, *self._frequencies.lookup(words))
+        words, name = probe.terms or {}, probe.word_list or "words"
+        terms = self._word_migration.vector(words, *self._frequencies.lookup(words, name), name)
         return models.SparseVector(indices=list(terms), values=list(terms.values()))
 
     def _record(self, point: models.Record) -> ImageRecord:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from core.domain.filtering.filters import WORDED, Filter, holding_word
+from core.domain.filtering.filters import Filter, holding_word, worded
+from core.text.word_lists import WordListName
 
 KEPT_S = 10.0  # as old the counts may be where another process writes; what this one writes is counted at once
 _MOST = 4096
@@ -26,21 +27,21 @@ class WordFrequencies:
         self._since = 0.0
         self._writes = 0
 
-    def lookup(self, words: Iterable[str]) -> tuple[int, dict[str, int]]:
-        """How many pictures have words at all, and how many each of these. Raises what `count` does."""
-        asked = {word: holding_word(word) for word in words}
+    def lookup(self, words: Iterable[str], name: WordListName = "words") -> tuple[int, dict[str, int]]:
+        """How many pictures a list has words of, and how many each of these. Raises what `count` does."""
+        all, asked = worded(name), {word: holding_word(word, name) for word in words}
         with self._guard:
             if self._clock() - self._since > KEPT_S or len(self._kept) > _MOST:
                 self._kept, self._since = {}, self._clock()
             kept, writes = dict(self._kept), self._writes
-        missing = [filter for filter in (WORDED, *asked.values()) if filter not in kept]
+        missing = [filter for filter in (all, *asked.values()) if filter not in kept]
         if missing:
             with ThreadPoolExecutor(min(_AT_ONCE, len(missing)), "count-words") as pool:
                 kept |= zip(missing, pool.map(self._count, missing), strict=True)
             with self._guard:
                 if writes == self._writes:
                     self._kept |= {filter: kept[filter] for filter in missing}
-        return kept[WORDED], {word: kept[filter] for word, filter in asked.items()}
+        return kept[all], {word: kept[filter] for word, filter in asked.items()}
 
     def clear(self) -> None:
         """To be said after a write."""

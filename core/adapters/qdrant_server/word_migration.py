@@ -18,16 +18,17 @@ from core.adapters.index_base.point_codec import VERSION, new_version
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import METADATA_KEY, current_versions
 from core.adapters.qdrant_server.points import sparse_vector
-from core.domain.image import payload_texts
+from core.domain.image import SPOKEN, payload_documents, payload_words
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused
 from core.text import analysis
 from core.text.bm25 import query_vector
+from core.text.word_lists import WordListName
 
 _PAGE = 256
 _SHORT_S = 5.0  # whoever opens a library waits at most so long for it
 _LOG_INTERVAL_S = 10.0
 _REFRESH_S = 10.0  # how often a process that does not bring the collection up looks whether another one did
-_FIELDS = ["caption", "captions", "generated", "file_texts", "keywords", "people", "words"]
+_FIELDS = [*SPOKEN]
 _PROGRESS = "migrate"
 
 _log = logging.getLogger(__name__)
@@ -56,12 +57,14 @@ class WordMigration:
         if self._thread is not None:
             self._thread.join(_SHORT_S)
 
-    def vector(self, wanted: Mapping[str, float], total: int, holding: Mapping[str, int]) -> dict[int, float]:
+    def vector(
+        self, wanted: Mapping[str, float], total: int, holding: Mapping[str, int], name: WordListName
+    ) -> dict[int, float]:
         """The words as a vector for the collection as it is now."""
         if self._refreshed_at is None or (self._outdated and time.monotonic() - self._refreshed_at > _REFRESH_S):
             self._refresh()
-        if not self._outdated:
-            return query_vector(wanted, total, holding)
+        if not self._outdated or name != "words":
+            return query_vector(wanted, total, holding, name)
         if self._idf_on_server:
             return {analysis.term_hash(word): weight for word, weight in wanted.items()}
         vector = query_vector(wanted, total, holding)
@@ -118,10 +121,10 @@ class WordMigration:
             if not written:
                 return
             self._write(lambda client, all=written: client.batch_update_points(self._collection, all, wait=True))
-            said = {point.id: _texts(point) for point in points}
+            said = {point.id: payload_documents(point.payload or {}) for point in points}
             ids = list(said)
             now = self._server.ask(lambda client, ids=ids: client.retrieve(self._collection, ids, with_payload=_FIELDS))  # type: ignore[misc]
-            points = [point for point in now if _texts(point) != said[point.id]]
+            points = [point for point in now if payload_documents(point.payload or {}) != said[point.id]]
 
     def _read(self, client: QdrantClient, after: str | None) -> tuple[list[models.Record], Any]:
         return client.scroll(self._collection, limit=_PAGE, offset=after, with_payload=_FIELDS, with_vectors=False)
@@ -136,17 +139,11 @@ class WordMigration:
         self._server.ask(call, writes=True)
 
 
-def _texts(point: models.Record) -> tuple[str, ...]:
-    return payload_texts(point.payload or {})
-
-
 def _operations(point: models.Record) -> list[Any]:
-    texts = _texts(point)
-    if not texts and not (point.payload or {}).get("words"):
-        return []
-    payload = {"words": list(analysis.analyse(*texts)), VERSION: new_version()}
+    documents = payload_documents(point.payload or {})
+    payload = {**payload_words(documents), VERSION: new_version()}
     written: list[Any] = [models.SetPayloadOperation(set_payload=models.SetPayload(payload=payload, points=[point.id]))]
-    vector = sparse_vector(texts)
+    vector = sparse_vector(documents)
     if vector is None:
         gone = models.DeleteVectors(points=[point.id], vector=["words"])
         return [*written, models.DeleteVectorsOperation(delete_vectors=gone)]

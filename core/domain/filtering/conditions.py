@@ -26,6 +26,16 @@ Keyword = Literal[
     "keywords",
     "people",
     "pair",
+    "text_words",
+    "text_reader",
+    "places",
+    "place_words",
+    "city",
+    "region",
+    "country",
+    "name_words",
+    "caption_flaw",
+    "caption_language",
 ]
 Name = Literal["camera", "lens", "keywords", "people"]
 Number = Literal["width", "height", "aspect", "rating", "incomplete"]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from core.domain.filtering.conditions import Between, Field, Match, Missing, Simple, holds
 from core.errors import InvalidQuery
 from core.text import analysis
+from core.text.word_lists import WORD_FIELDS, WordListName
 
 Orientation = Literal["landscape", "portrait", "square"]
 
@@ -51,7 +52,9 @@ EVERYTHING = Filter()
 INDEXED = Filter(all=(Match("status", ("indexed",)),))
 
 
-WORDED = Filter(none=(Missing("words"),))
+def worded(list: WordListName) -> Filter:
+    """Ask for pictures that this list of words has any word of."""
+    return Filter(none=(Missing(WORD_FIELDS[list]),))
 
 
 FAILED = Filter(all=(Match("status", ("failed",)),))
@@ -78,9 +81,9 @@ PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human", "file")), Missing("
 UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever people wrote
 
 
-def holding_word(word: str) -> Filter:
-    """Ask for a caption with this word, in dictionary form."""
-    return Filter(all=(Match("words", (word,)),))
+def holding_word(word: str, list: WordListName = "words") -> Filter:
+    """Ask for this word, in dictionary form, by default in captions."""
+    return Filter(all=(Match(WORD_FIELDS[list], (word,)),))
 
 
 def of_indexed(filter: Filter) -> Filter:

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.run_log import LastRunFile
 from core.adapters.local.thumbnails import ThumbnailFiles
-from core.adapters.models.captioner import VisionCaptioner
-from core.adapters.models.clip_encoder import ClipEncoder
+from core.adapters.models.captioners.vision_captioner import VisionCaptioner
+from core.adapters.models.encoders.clip_encoder import ClipEncoder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.shard import SharedShard
 from core.adapters.shards.index_cache import IndexCache

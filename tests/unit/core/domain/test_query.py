@@ -190,4 +190,4 @@ def test_weights_that_are_not_given_are_the_usual_ones() -> None:
     with pytest.raises(InvalidQuery, match="colour"):
         merge_weights({"colour": 1}, usual)
     with pytest.raises(InvalidQuery, match="at least one weight over 0"):
-        merge_weights({"image": 0}, Weights(1, 0, 0))
+        merge_weights({"image": 0}, Weights.only(image=1))

@@ -130,7 +130,8 @@ def test_a_shortlist_ends_before_the_equals_that_its_end_would_cut_apart() -> No
     assert Shortlist.cut(tied[:3], 3).ranking == [("a", 2.0), ("b", 2.0)]
     assert Shortlist.cut(tied, 10).ranking == [("a", 2.0), ("b", 2.0), ("c", 1.0), ("d", 1.0)]
     assert Shortlist.cut(tied[:2], 2) == Shortlist([], 2.0, 2.0)
-    assert Shortlist.cut([], 2) == Shortlist([], None, None)
+    assert Shortlist.cut([], 2) == Shortlist([], None, None, whole=True)
+    assert Shortlist.cut(tied[:2], 3).whole and not Shortlist.cut(tied, 4).whole
 
 
 @pytest.mark.parametrize("shortlist", [1, 3, 7, 100])

@@ -143,7 +143,7 @@ def test_weights_are_checked_where_they_are_set() -> None:
         with pytest.raises(InvalidSetting, match="weight"):
             load_settings(**bad)
     with pytest.raises(InvalidSetting, match="over 0"):
-        load_settings(ranking={"image_weight": 0, "caption_weight": 0, "words_weight": 0})
+        load_settings(ranking={f"{name}_weight": 0 for name in Weights.__dataclass_fields__})
 
 
 def test_a_home_is_found_wherever_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.adapters.models.captioner import MAX_TOKENS, VisionCaptioner, clean_caption, load_captioner
+from core.adapters.models.captioners.vision_captioner import MAX_TOKENS, VisionCaptioner, clean_caption, load_captioner
 from core.adapters.models.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
 from core.errors.hints import ChooseModel
@@ -125,7 +125,7 @@ def test_a_blip2_of_old_that_lacks_its_image_token_is_refused(tmp_path: Path) ->
 def test_weights_in_shards_are_complete_with_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
-    from core.adapters.models.model_files import find_local_folder
+    from core.adapters.models.files.model_files import find_local_folder
     from core.domain.model_catalog import find
 
     card = find("blip2", "captioner")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.models.model_files import ModelFiles, locate, set_environment
+from core.adapters.models.files.model_files import ModelFiles, locate, set_environment
 from core.domain.ids import model_fingerprint
 from core.domain.vectors import Matrix, unit
 from core.imaging.decoder import PixelSpec

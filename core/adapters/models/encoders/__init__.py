@@ -1,0 +1,1 @@
+"""Encoders of pictures and texts into one space, by what their folder holds."""
