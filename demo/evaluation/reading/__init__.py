@@ -1,0 +1,1 @@
+"""Made pictures of text with known words, and how well they are read."""
