@@ -9,6 +9,7 @@ from core.domain.model_catalog import ModelCard
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
+from core.ports.text_reader import TextReader
 from core.ports.vector_index import IndexVersions
 from core.rendering.plots import Plots
 from core.search.relevance_scale import Calibration
@@ -119,6 +120,13 @@ def load_plots() -> Plots:
     from core.adapters.local.plots import MatplotlibPlots
 
     return MatplotlibPlots()
+
+
+def load_text_reader(device: str) -> TextReader:
+    """Load the reader of text in pictures. Raises PackageMissing."""
+    from core.adapters.text_reading.rapid_reader import load_text_reader as load
+
+    return load(device)
 
 
 def mirrors(settings: Settings) -> "Mirrors":
