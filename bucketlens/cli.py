@@ -17,6 +17,7 @@ from ingest.commands.copy import copy
 from ingest.commands.forget import forget
 from ingest.commands.import_ import import_vectors
 from ingest.commands.ingest import ingest
+from ingest.commands.read_text import read_text
 from ingest.commands.reindex import reindex
 from ingest.commands.switch import switch
 from search_ui.commands.compare import compare
@@ -39,6 +40,7 @@ COMMANDS: tuple[click.Command, ...] = (
     ingest,
     mirror,
     models,
+    read_text,
     reindex,
     search,
     status,

@@ -20,6 +20,7 @@ from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
+from core.ports.text_reader import TextReader
 from core.ports.vector_index import IndexInfo, IndexVersions, SearchableIndex, VectorIndex
 from core.search.relevance_scale import Calibration
 from core.search.service import SearchService
@@ -119,6 +120,7 @@ class Container:
             self.index_versions.create(info or _info_of(self.encoder))
             self.files.last_run.forget()
             self.files.recaption_checkpoint.delete()
+            self.files.text_checkpoint.delete()
         if self._encoder.is_made and self.encoder.fingerprint != self.index.info.fingerprint:
             self._encoder.take()  # that of the library which was here before this one
         return self.index
@@ -149,6 +151,22 @@ class Container:
     def captioner(self) -> Captioner:
         """The captioner of the settings, for a demo library the demo captioner. Raises ModelUnavailable."""
         return factories.load_captioner(self.settings, self.encoder.name)
+
+    @cached_property
+    def text_reader(self) -> TextReader:
+        """The reader of text in pictures. Raises PackageMissing."""
+        return factories.load_text_reader(self.settings.device)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether text in pictures is read: where the settings say so, or else where its package is installed.
+
+        Raises PackageMissing where they say so, and it is not.
+        """
+        wanted = self.settings.ocr
+        if wanted:
+            factories.require_text_reader()
+        return factories.has_text_reader() if wanted is None else wanted
 
     @property
     def decoder(self) -> Decoder:

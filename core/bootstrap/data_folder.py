@@ -24,6 +24,13 @@ class DataFolder:
         return JsonFile(self.path / "redo.json")
 
     @property
+    def text_checkpoint(self) -> StateFile:
+        """The file that records how far a renewal of texts has got."""
+        from core.adapters.local.json_file import JsonFile
+
+        return JsonFile(self.path / "redo_text.json")
+
+    @property
     def last_run(self) -> RunLog:
         """The record of when the library was last made equal to its sources."""
         from core.adapters.local.run_log import LastRunFile

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.model_catalog import ModelCard
+from core.errors import PackageMissing
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
     from core.adapters.qdrant_server.lease import Lease
+
+_TEXT_READER = "rapidocr"
 
 
 def folder_library(data: Path, wait_s: float) -> IndexVersions:
@@ -127,6 +131,17 @@ def load_text_reader(device: str) -> TextReader:
     from core.adapters.text_reading.rapid_reader import load_text_reader as load
 
     return load(device)
+
+
+def has_text_reader() -> bool:
+    """Whether the package that reads text in pictures is installed."""
+    return find_spec(_TEXT_READER) is not None
+
+
+def require_text_reader() -> None:
+    """Raise PackageMissing where the package that reads text in pictures is not installed."""
+    if not has_text_reader():
+        raise PackageMissing(_TEXT_READER, "reading text in pictures", "ocr")
 
 
 def mirrors(settings: Settings) -> "Mirrors":

@@ -12,7 +12,7 @@ from core.bootstrap import Container
 from core.commands.hints import render_hint, render_message
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filtering.filters import CAPTIONED, FAILED, INCOMPLETE, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import CAPTIONED, FAILED, INCOMPLETE, INDEXED, UNCAPTIONED, UNREAD, WITH_TEXT
 from core.errors import BucketLensError
 from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex
@@ -41,6 +41,8 @@ def _gather(container: Container) -> dict[str, Any]:
         "incomplete": index.count(INCOMPLETE),
         "captioned": index.count(CAPTIONED),
         "pending_captions": index.count(UNCAPTIONED),
+        "with_text": index.count(WITH_TEXT),
+        "pending_text": index.count(UNREAD),
         "sources": _count_sources(index),
         "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
@@ -96,6 +98,8 @@ def _sum_bytes(folder: Path) -> int:
 def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
     images, pending, failed = found["images"], found["pending_captions"], found["failed"]
     yield f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else "")
+    unread = f"; {found['pending_text']:,} not looked at yet (`bucketlens read-text`)" if found["pending_text"] else ""
+    yield f"text found in {found['with_text']:,}{unread}"
     if found["incomplete"]:
         yield f"of these, {found['incomplete']:,} incomplete (`bucketlens search --incomplete` lists them)"
     if failed:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+LOOKED = "look"  # the `text_reader` of a picture that a cheap look found no text in
+UNREADABLE = "failed"  # that of one which could not be read
+
 Box = tuple[float, float, float, float, float, float, float, float]
 
 

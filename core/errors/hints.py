@@ -196,6 +196,14 @@ class ExportMirror:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadTextAgain:
+    """Read the text again of the pictures at which that failed."""
+
+    def __str__(self) -> str:
+        return "they can be tried again at any time"
+
+
+@dataclass(frozen=True, slots=True)
 class InstallPackage:
     """Install a package, or the extra of BucketLens that holds it."""
 
@@ -222,6 +230,7 @@ Hint = (
     | BuildMirror
     | ProvideMirror
     | ExportMirror
+    | ReadTextAgain
     | InstallPackage
 )
 

@@ -82,10 +82,17 @@ def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
 
 def encode_thumbnail(image: Image.Image, size: Size, longer: int) -> bytes:
     """Encode a JPEG whose longer side has at most `longer` pixels; `size` is that before any draft decoding."""
+    out = io.BytesIO()
+    _scale(image, size, longer).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def scale_down(image: Image.Image, size: Size, longer: int) -> Pixels:
+    """Make the picture (H, W, 3), its longer side at most `longer` pixels; `size` as for `encode_thumbnail`."""
+    return np.asarray(_scale(image, size, longer).convert("RGB"))
+
+
+def _scale(image: Image.Image, size: Size, longer: int) -> Image.Image:
     scale = min(1.0, longer / max(size))
     wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    if wanted != image.size:
-        image = image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
+    return image if wanted == image.size else image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -15,6 +15,7 @@ _PARTICIPLES: dict[OperatorKind, str] = {
     "rating": "rated {}",
     "keyword": "filed under {}",
     "person": "of {}",
+    "text": "that show {}",
 }
 _NAMED = ("camera", "lens", "keyword", "person")
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
@@ -76,6 +77,8 @@ def _explain_operator(operator: Operator) -> str:
             return f"no file is called {quote(operator.value)}"
         case "incomplete":
             return "every picture is whole" if operator.value.lower() == "yes" else "no picture is whole"
+        case "text":
+            return f"in no picture {quote(operator.value)} was read"
         case _:
             return f"no picture is known to be {_describe_picture(operator)}"
 
@@ -90,7 +93,8 @@ def _offer_pattern(operator: Operator, index: SearchableIndex) -> str:
 
 
 def _describe_picture(operator: Operator) -> str:
-    return _PARTICIPLES[operator.kind].format(quote(operator.value) if operator.kind in _NAMED else operator.value)
+    quoted = operator.kind in (*_NAMED, "text")
+    return _PARTICIPLES[operator.kind].format(quote(operator.value) if quoted else operator.value)
 
 
 def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:

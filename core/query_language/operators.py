@@ -6,6 +6,7 @@ from collections.abc import Callable
 from core.domain.filtering.conditions import KeyGlob, Missing, Named, Phrase
 from core.domain.filtering.filters import Condition, Filter, caption_words
 from core.domain.filtering.parser import parse_number_range, parse_place, parse_time_range
+from core.domain.filtering.written_text import Written
 from core.domain.query import OPERATOR_NAMES, Operator, OperatorKind, OperatorName
 from core.errors import InvalidQuery
 
@@ -77,6 +78,10 @@ def _read_incomplete(value: str) -> Condition:
     return Filter(none=(Missing("incomplete"),)) if value.lower() == "yes" else Missing("incomplete")
 
 
+def _read_text(value: str) -> Condition:
+    return Written(value, phrase=len(value.split()) > 1)
+
+
 _CONDITIONS: dict[OperatorName, Callable[[str], Condition]] = {
     "camera": lambda value: Named("camera", value),
     "lens": lambda value: Named("lens", value),
@@ -85,6 +90,7 @@ _CONDITIONS: dict[OperatorName, Callable[[str], Condition]] = {
     "keyword": lambda value: Named("keywords", value),
     "person": lambda value: Named("people", value),
     "incomplete": _read_incomplete,
+    "text": _read_text,
 }
 
 

@@ -8,6 +8,8 @@
     near:48.1,11.6,5km        require a place: latitude, longitude and a distance
     rating:4.. keyword:beach person:Anna incomplete:no
                               require stars, a keyword or a person of the file, or a picture that is whole
+    text:invoice text:"due 2024"
+                              require a word that is written in the picture, or several in one line
 
 An operator begins a word. Everything else is text exactly as it was typed, and so is what a backslash precedes.
 A year or a file's name without an operator is text too. It becomes a guess, which query_language.hints tells.

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     caption_beams: int = Field(
         1, ge=1, le=16, description="beams of the search for the best caption; 1: greedy, the fastest"
     )
+    ocr: bool | None = Field(
+        None, description="read the text in pictures; default: where the extra that does it is installed"
+    )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that models run on")
     batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
 

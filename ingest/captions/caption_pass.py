@@ -7,13 +7,12 @@ from itertools import chain, islice
 
 import numpy as np
 
-from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
 from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
-from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
@@ -25,7 +24,6 @@ from ingest.telemetry.report import Progress, Report
 _log = get_logger(__name__)
 
 _BATCHES_AHEAD = 3
-_ALL_SOURCES = 1_000_000
 
 
 class CaptionPass:
@@ -92,38 +90,19 @@ class CaptionPass:
             yield done
 
     def _renew(self, readers: ThreadPoolExecutor, captioner: Captioner) -> Iterator[int]:
-        """Caption as `_fill` does, source by source.
-
-        A source that cannot be read is left where it is, for the next time.
-        """
+        """Caption as `_fill` does, source by source."""
         assert self._checkpoint is not None
         if self._checkpoint.begin(captioner.fingerprint + ("+all" if self._context.options.caption_all else "")):
             self._report.notices.append("going on with the renewal of captions that was cut off")
-        sources = retry_while_busy(lambda: self._context.index.facet("source", self._which, limit=_ALL_SOURCES))
-        others, complete = 0, True
-        for source, _ in sources:
-            place = self._checkpoint.get(source)
-            yield others + place.done
-            if not place.complete:
-                own = self._which & Filter(all=(Match("source", (source,)),))
-                for batch in self._batches(readers, captioner.pixels, own, place.after):
-                    if self._pictures.get_store_error(source):
-                        break
-                    self._caption(captioner, batch)
-                    place = SourceProgress(batch[-1][0].id, place.done + len(batch))
-                    self._checkpoint.put(source, place)
-                    yield others + place.done
-                if self._context.stop.is_set():
-                    return
-                if trouble := self._pictures.get_store_error(source):
-                    after = f"; the same command goes on with {source} where it stopped"
-                    self._report.problems.append(Notice.quoting(trouble, after=after))
-                    complete = False
-                else:
-                    self._checkpoint.put(source, SourceProgress(place.after, place.done, complete=True))
-            others += place.done
-        if complete:
-            self._checkpoint.clear()
+        yield from renew_sources(
+            self._context,
+            self._report,
+            self._checkpoint,
+            self._pictures,
+            self._which,
+            lambda which, after: self._batches(readers, captioner.pixels, which, after),
+            lambda batch: self._caption(captioner, batch),
+        )
 
     def _batches(
         self, readers: ThreadPoolExecutor, spec: PixelSpec, which: Filter, after: str | None

@@ -1,9 +1,21 @@
-"""How far a recaptioning is, so that one that was cut off goes on and does nothing twice."""
+"""How far a renewal of captions or of texts is, so that one that was cut off goes on and does nothing twice."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
-from core.errors import disk_fault
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import Filter
+from core.domain.image import ImageRecord
+from core.errors import Notice, disk_fault
 from core.ports.local_files import StateFile
+from ingest.pipeline.picture_source import PictureReader
+from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.telemetry.report import Report
+
+_ALL_SOURCES = 1_000_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +62,44 @@ class RecaptionCheckpoint:
     def clear(self) -> None:
         """Delete the file: everything has been dealt with."""
         self._file.delete()
+
+
+def renew_sources(
+    context: RunContext,
+    report: Report,
+    checkpoint: RecaptionCheckpoint,
+    pictures: PictureReader,
+    which: Filter,
+    batches: Callable[[Filter, str | None], Iterable[list[tuple[ImageRecord, T]]]],
+    write: Callable[[list[tuple[ImageRecord, T]]], None],
+) -> Iterator[int]:
+    """Renew what is known of images, source by source, from where the checkpoint is. Yields how many were dealt with.
+
+    `batches` reads the images that pass a filter behind an id, and `write` writes what was read of a batch.
+    A source that cannot be read is left where it is, for the next time.
+    """
+    sources = retry_while_busy(lambda: context.index.facet("source", which, limit=_ALL_SOURCES))
+    others, complete = 0, True
+    for source, _ in sources:
+        place = checkpoint.get(source)
+        yield others + place.done
+        if not place.complete:
+            own = which & Filter(all=(Match("source", (source,)),))
+            for batch in batches(own, place.after):
+                if pictures.get_store_error(source):
+                    break
+                write(batch)
+                place = SourceProgress(batch[-1][0].id, place.done + len(batch))
+                checkpoint.put(source, place)
+                yield others + place.done
+            if context.stop.is_set():
+                return
+            if trouble := pictures.get_store_error(source):
+                after = f"; the same command goes on with {source} where it stopped"
+                report.problems.append(Notice.quoting(trouble, after=after))
+                complete = False
+            else:
+                checkpoint.put(source, SourceProgress(place.after, place.done, complete=True))
+        others += place.done
+    if complete:
+        checkpoint.clear()

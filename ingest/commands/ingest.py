@@ -35,6 +35,12 @@ from ingest.telemetry.report import Report
     help="Captions that people wrote: COCO and other JSON, CSV, TSV or Parquet. Repeatable.",
 )
 @click.option("--no-captions", is_flag=True, help="Caption no image, only make them searchable.")
+@click.option(
+    "--text/--no-text",
+    "ocr",
+    default=None,
+    help="Read the text in pictures, or do not (default: where the extra `ocr` is installed).",
+)
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
 @click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")
 @exclude_option
@@ -61,6 +67,7 @@ def ingest(
     caption_all: bool,
     caption_files: tuple[Path, ...],
     no_captions: bool,
+    ocr: bool | None,
     retry_failed: bool,
     confirm_deletes: bool,
     every: str | None,
@@ -87,7 +94,9 @@ def ingest(
     Stop it whenever you like: the same command goes on where it was. Exit code 3: some files could not be used.
     With --every, --cron or --watch it goes on until it is stopped, and tells of each run in a line.
     """
-    with open_container(data=data, model=model, captioner=captioner, caption_beams=beams, **stores) as container:
+    with open_container(
+        data=data, model=model, captioner=captioner, caption_beams=beams, ocr=ocr, **stores
+    ) as container:
         sources = sources or tuple(source.name for source in container.settings.sources)
         if not sources:
             raise UsageError(

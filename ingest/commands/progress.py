@@ -21,6 +21,7 @@ _TITLES: dict[Phase, str] = {
     "human_captions": "Taking in captions",
     "captions": "Captioning",
     "thumbnails": "Thumbnails",
+    "text": "Reading text",
 }
 
 
@@ -97,12 +98,26 @@ def summarize(done: Report) -> list[str]:
         lines.append(f"{done.excluded:,} excluded by your patterns")
     if done.rechecked:
         lines.append(f"{done.rechecked:,} rechecked (read again without a sign of a change)")
-    return lines + _summarize_rest(done)
+    if done.text_found:
+        lines.append(f"text found in {done.text_found:,} of {done.text_read:,} that were read")
+    return [*lines, *_summarize_unread(done), *_summarize_rest(done)]
 
 
 def summarize_captions(done: Report) -> list[str]:
     """Say what was captioned, in a line or two for people."""
     return [f"{done.captioned:,} captioned in {done.seconds:.1f} s", *_summarize_rest(done)]
+
+
+def summarize_text(done: Report) -> list[str]:
+    """Say what was read, in a line or two for people."""
+    looked = f"{done.text_read:,} looked at for text in {done.seconds:.1f} s, found in {done.text_found:,}"
+    return [looked, *_summarize_unread(done), *_summarize_rest(done)]
+
+
+def _summarize_unread(done: Report) -> list[str]:
+    if not done.unread_lines:
+        return []
+    return [f"{done.unread_lines:,} lines could not be read, and were left out: another script, or too blurred"]
 
 
 def summarize_line(done: Report) -> str:
@@ -136,6 +151,8 @@ def _summarize_rest(done: Report) -> list[str]:
         lines.append(f"{done.thumbnails:,} thumbnails that were missing have been made again")
     if done.pending_captions:
         lines.append(f"{done.pending_captions:,} images have no caption yet")
+    if done.pending_text:
+        lines.append(f"{done.pending_text:,} images have not been looked at for text yet")
     if done.interrupted:
         lines.append("stopped; what has been done stays, and the same command goes on from here")
     return lines

@@ -28,8 +28,8 @@ _IMPORTED = "import:"
 def reindex(model: str, data: Path | None, as_json: bool, **stores: Any) -> None:
     """Make the library anew for another model, from its sources, beside the one that is in use.
 
-    Captions are taken over. Searches go on as before until `bucketlens switch`. Stop it whenever you like: the same
-    command goes on where it was.
+    Captions, and the text that was read in pictures, are taken over. Searches go on as before until
+    `bucketlens switch`. Stop it whenever you like: the same command goes on where it was.
     """
     from ingest.commands.progress import collect_remarks, show, summarize
 
@@ -43,7 +43,7 @@ def reindex(model: str, data: Path | None, as_json: bool, **stores: Any) -> None
                 raise UsageError(f"this library uses the model {old.info.model} already: nothing is to be made anew")
             readable = [source for source in sources if not source.startswith(_IMPORTED)]
             runner = Runner(other, readable, signals, show, captions=False)
-            report = runner.reindex(lambda context, report: carry_captions(old, context, report))
+            report = runner.reindex(lambda context, report: carry_captions(old, context, report), texts=old)
             left = old.count(INDEXED) - other.index.count(INDEXED)
         if left > 0 and not report.interrupted:
             report.notices.append(

@@ -38,6 +38,7 @@ def switch(model: str | None, back: bool, incomplete: bool, data: Path | None, a
             container.index_versions.use(chosen)
             container.files.last_run.forget()  # it was the other's
             container.files.recaption_checkpoint.delete()
+            container.files.text_checkpoint.delete()
             problem = _rebuild_mirror(container)
             if not lock.unclean:
                 lock.ended_well()

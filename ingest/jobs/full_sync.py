@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import UNCAPTIONED, Filter
+from core.domain.filtering.filters import UNCAPTIONED, UNREAD, Filter
 from core.errors import Notice, StoreError, UsageError
 from core.errors.hints import Advice
 from core.ports.image_store import Explaining, ImageStore, Remarking, Remote, Selective
+from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
+from ingest.jobs.reindex import carry_texts
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.removal import count_excluded, indexed_sources, is_inside, sweep_thumbnails, sync_deletions
@@ -19,6 +21,7 @@ from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.pipeline.thumbnail_pass import remake_thumbnails
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
+from ingest.text_reading.text_pass import TextPass
 
 _log = get_logger(__name__)
 
@@ -30,11 +33,13 @@ def run_ingest(
     *,
     human_captions: Sequence[SourceCaptions] = (),
     sweep: bool = False,
+    texts: VectorIndex | None = None,
 ) -> Iterator[Progress]:
     """Make the library equal to the stores, each of which is listed once, and fill in `report`.
 
     `human_captions`: captions of people for the stores' images.
     `sweep`: look for what a run that was cut off has left over.
+    `texts`: another index of the library, whose texts are taken over where the bytes are the same.
     Raises UsageError, before anything is done, where a store lies inside a source that is indexed as a whole.
     """
     try:
@@ -44,11 +49,16 @@ def run_ingest(
         yield from apply_human_captions(context, human_captions, report)
         if context.options.captions:
             yield from CaptionPass(context, report).run()
+        if texts is not None:
+            yield from carry_texts(texts, context, report)
+        if context.options.text:
+            yield from TextPass(context, report, sources=[store.source for store in stores]).run()
         if sweep and not context.stop.is_set():
             sweep_thumbnails(context)
             yield from remake_thumbnails(context, report)
-        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
-        if (report.added or report.updated or report.captioned or report.human_captions) and not context.stop.is_set():
+        count_pending(context, report)
+        changed = report.added or report.updated or report.captioned or report.human_captions or report.text_read
+        if changed and not context.stop.is_set():
             context.run_interruptible(context.index.optimize)
     finally:
         report.interrupted = context.stop.is_set()
@@ -65,12 +75,37 @@ def run_captions(context: RunContext, report: Report, redo: RecaptionCheckpoint 
         yield from CaptionPass(context, report, redo, needed=True).run()
         if not context.stop.is_set():
             yield from remake_thumbnails(context, report)
-        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
+        count_pending(context, report)
         if report.captioned and not context.stop.is_set():
             context.run_interruptible(context.index.optimize)
     finally:
         report.interrupted = context.stop.is_set()
         report.seconds = time.monotonic() - report.started
+
+
+def run_text_reading(
+    context: RunContext, report: Report, redo: RecaptionCheckpoint | None = None
+) -> Iterator[Progress]:
+    """Read the text in images that nobody has looked at, or failed at, and fill in `report`.
+
+    `redo`: read that of all images anew, from where the checkpoint is.
+    Raises BucketLensError where there is something to read and no reader.
+    """
+    try:
+        yield from TextPass(context, report, redo, needed=True).run()
+        count_pending(context, report)
+        if report.text_read and not context.stop.is_set():
+            context.run_interruptible(context.index.optimize)
+    finally:
+        report.interrupted = context.stop.is_set()
+        report.seconds = time.monotonic() - report.started
+
+
+def count_pending(context: RunContext, report: Report) -> None:
+    """Count what is left for another run: images without a caption, and where text is read, those not looked at."""
+    report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
+    if context.options.text:
+        report.pending_text = retry_while_busy(context.index.count, UNREAD)
 
 
 def select_stores(indexed: Sequence[str], stores: Sequence[ImageStore], notices: list[str]) -> list[ImageStore]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import UNCAPTIONED, Filter
+from core.domain.filtering.filters import Filter
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.ports.image_store import ImageStore, Watchable
@@ -12,6 +12,7 @@ from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_pass import CaptionPass
 from ingest.captions.human_captions import SourceCaptions, apply_human_captions
+from ingest.jobs.full_sync import count_pending
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.plan import Absences
 from ingest.pipeline.planner import Planner
@@ -19,6 +20,7 @@ from ingest.pipeline.removal import delete_absent
 from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
+from ingest.text_reading.text_pass import TextPass
 
 _log = get_logger(__name__)
 
@@ -58,7 +60,9 @@ def sync_paths(
             yield from apply_human_captions(context, human_captions, report, report_names=False)
         if context.options.captions:
             yield from CaptionPass(context, report).run()
-        report.pending_captions = retry_while_busy(context.index.count, UNCAPTIONED)
+        if context.options.text:
+            yield from TextPass(context, report, sources=list(changed)).run()
+        count_pending(context, report)
     finally:
         report.interrupted = context.stop.is_set()
         report.seconds = time.monotonic() - report.started

@@ -10,10 +10,11 @@ from pathlib import Path
 from core.bootstrap import Container
 from core.errors import BucketLensError, LibraryUnreachable, ModelError, Notice
 from core.ports.image_store import ImageStore
+from core.ports.vector_index import VectorIndex
 from ingest.captions.caption_files import CaptionFileCache
 from ingest.captions.human_captions import SourceCaptions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
-from ingest.jobs.full_sync import run_captions, run_ingest
+from ingest.jobs.full_sync import run_captions, run_ingest, run_text_reading
 from ingest.jobs.partial_sync import sync_paths
 from ingest.jobs.run_lock import RunLock
 from ingest.pipeline.interrupts import Interrupted, Signals
@@ -35,6 +36,7 @@ class Runner:
 
     `watching`: folders are watched between the runs. So the encoder is loaded even where there is nothing to encode
     yet, and a picture that is still being written is left for the next run.
+    `text`: text in pictures is read, where the settings do not say otherwise.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Runner:
         *,
         caption_files: Sequence[Path] = (),
         captions: bool = True,
+        text: bool = True,
         caption_all: bool = False,
         retry_failed: bool = False,
         confirm_deletes: bool = False,
@@ -74,6 +77,7 @@ class Runner:
             confirm_deletes=confirm_deletes,
             settle_seconds=_SETTLE_SECONDS if watching else 0.0,
             recheck=settings.recheck,
+            text=text and container.reads_text,
         )
 
     @property
@@ -109,14 +113,17 @@ class Runner:
                 report.notices.append(f"when this run ended could not be put on record: {error}")
         return report
 
-    def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]]) -> Report:
-        """Sync as `sync` does, into an index version not in use yet, and then `carry`. Raises BucketLensError."""
+    def reindex(self, carry: Callable[[RunContext, Report], Iterator[Progress]], *, texts: VectorIndex) -> Report:
+        """Sync as `sync` does, into an index version not in use yet, and then `carry`. Raises BucketLensError.
+
+        `texts`: the index whose texts are taken over where the bytes are the same.
+        """
         report = Report()
         stores = self.stores()
         human_captions = self._read_caption_files()
 
         def work(context: RunContext, _: bool) -> Iterator[Progress]:
-            yield from run_ingest(context, stores, report, human_captions=human_captions)
+            yield from run_ingest(context, stores, report, human_captions=human_captions, texts=texts)
             if not context.stop.is_set():
                 yield from carry(context, report)
 
@@ -142,6 +149,13 @@ class Runner:
         report = Report()
         mark = RecaptionCheckpoint(self._container.files.recaption_checkpoint) if redo else None
         self._run("caption", report, lambda context, _: run_captions(context, report, mark))
+        return report
+
+    def read_text(self, *, redo: bool) -> Report:
+        """Read the text in images that nobody has read; with `redo` that in all. Raises BucketLensError."""
+        report = Report()
+        mark = RecaptionCheckpoint(self._container.files.text_checkpoint) if redo else None
+        self._run("text", report, lambda context, _: run_text_reading(context, report, mark))
         return report
 
     def _read_caption_files(self) -> list[SourceCaptions]:
@@ -257,6 +271,7 @@ class Runner:
             index=index,
             encoder=lambda: signals.run_interruptible(lambda: container.encoder),
             captioner=lambda: signals.run_interruptible(lambda: container.captioner),
+            text_reader=lambda: signals.run_interruptible(lambda: container.text_reader),
             decoder=container.decoder,
             thumbnails=container.thumbnails,
             open_store=container.sources.open,

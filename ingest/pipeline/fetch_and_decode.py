@@ -194,7 +194,8 @@ class ImageLoader:
         """Read what an indexed picture says of itself; None where it cannot be decoded any more."""
         try:
             with time_stage(self._observer, "decode"):
-                return self._decoder.submit(data, replace(request, pixels=None, thumbnail=None)).result().metadata
+                bare = replace(request, pixels=None, thumbnail=None, text_look=False)
+                return self._decoder.submit(data, bare).result().metadata
         except ImageError:
             return None
 

@@ -100,7 +100,7 @@ class ImagePass:
             self._store,
             self._context.decoder,
             self._context.thumbnails,
-            DecodeRequest(encoder.pixels, options.thumbnail_px, tiles=True),
+            DecodeRequest(encoder.pixels, options.thumbnail_px, tiles=True, text_look=options.text),
             self._context.observer,
             settle_seconds=options.settle_seconds,
             refresh=options.recheck,

@@ -51,6 +51,13 @@ class PictureReader:
         missing = self._context.thumbnails.get(record.id) is None
         return _pixels(self._read(record, DecodeRequest(spec, self._context.options.thumbnail_px if missing else None)))
 
+    def read_picture(self, record: ImageRecord, longest_px: int) -> Decoded | ImageError | str:
+        """Read the whole picture, with so many pixels at most a side, and look whether it may hold text.
+
+        Returns an ImageError where the picture is at fault, and otherwise why it cannot be had.
+        """
+        return self._load(record, DecodeRequest(text_look=True, picture=longest_px))
+
     def remake_thumbnail(self, record: ImageRecord) -> str | None:
         """Make the thumbnail from the picture. Return why it cannot be made, or None."""
         decoded = self._read(record, DecodeRequest(thumbnail=self._context.options.thumbnail_px))
@@ -89,6 +96,11 @@ class PictureReader:
                 store.stop()
 
     def _read(self, record: ImageRecord, request: DecodeRequest) -> Decoded | str:
+        """Read as `_load` does, and return any reason as text."""
+        loaded = self._load(record, request)
+        return str(loaded) if isinstance(loaded, ImageError) else loaded
+
+    def _load(self, record: ImageRecord, request: DecodeRequest) -> Decoded | ImageError | str:
         """Read the very picture that is indexed, and store its thumbnail. Return why it cannot be had otherwise."""
         if trouble := self._store_errors.get(record.source):
             return str(trouble)
@@ -97,8 +109,10 @@ class PictureReader:
             decoded = self._decode(data, replace(request, name=record.ref.name))
         except ImageChanged:
             return _OTHER
-        except (ImageGone, ImageWithheld, ImageUnavailable, ImageError) as error:
+        except (ImageGone, ImageWithheld, ImageUnavailable) as error:
             return str(error)
+        except ImageError as error:
+            return error
         except StoreError as error:
             self._store_errors[record.source] = error
             return str(error)

@@ -9,6 +9,7 @@ from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.metadata import PictureMetadata
+from core.domain.text_lines import LOOKED, UNREADABLE
 from core.domain.vectors import Vector
 from core.imaging.decoder import Decoded
 from core.imaging.tiling import is_long
@@ -27,6 +28,8 @@ def build_indexed_point(step: Step, decoded: Decoded, vector: Vector, index: Vec
     A picture that had a center crop alone, and whose bytes are the same, keeps every caption.
     """
     record, known = _build_decoded_record(step, decoded, index.info.fingerprint), step.known
+    if known is not None and known.content_hash == decoded.content_hash:
+        record = _with_text_of(record, known)
     captions = CaptionTexts(record)
     if known is not None and has_center_crop_only(known) and known.content_hash == decoded.content_hash:
         captions = replace(CaptionTexts.of(known), record=record)
@@ -101,7 +104,7 @@ def build_failed_point(failure: Failed, fingerprint: str) -> Point:
 
 
 class Donors:
-    """Indexed images with the same bytes as new ones (renamed, copied), whose vectors and captions are reused."""
+    """Indexed images with the same bytes as new ones (renamed, copied). Vectors, captions and texts are reused."""
 
     def __init__(self, index: VectorIndex, content_hashes: Iterable[str]) -> None:
         self._index = index
@@ -124,7 +127,7 @@ class Donors:
         donor = self._records.get(decoded.content_hash)
         if donor is None or donor.id not in self._images:
             return None
-        record = _build_decoded_record(step, decoded, self._index.info.fingerprint)
+        record = _with_text_of(_build_decoded_record(step, decoded, self._index.info.fingerprint), donor)
         given = CaptionTexts.of(donor)
         captions = replace(given, record=record)
         if captions.texts != given.texts:  # of files beside them, say
@@ -142,9 +145,17 @@ def _build_decoded_record(step: Step, decoded: Decoded, fingerprint: str) -> Ima
         height=decoded.height,
         content_hash=decoded.content_hash,
         incomplete=decoded.incomplete,
+        text_reader=LOOKED if decoded.may_hold_text is False else None,
         framing="tiles" if is_long(decoded.width, decoded.height) else None,
         **metadata_fields(decoded.metadata),
     )
+
+
+def _with_text_of(record: ImageRecord, other: ImageRecord) -> ImageRecord:
+    """Give the record the text that was read in the same bytes; where nobody did, or could, it stays as it is."""
+    if other.text_reader in (None, UNREADABLE):
+        return record
+    return replace(record, text_lines=other.text_lines, text_reader=other.text_reader, unread_lines=other.unread_lines)
 
 
 def metadata_fields(metadata: PictureMetadata) -> dict[str, Any]:

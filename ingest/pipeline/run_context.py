@@ -15,6 +15,7 @@ from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
+from core.ports.text_reader import TextReader
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import NULL_OBSERVER, Observer
@@ -34,6 +35,7 @@ class Options:
     `caption_all`: the captioner captions those images too that people have captioned.
     `settle_seconds`: a picture that is not whole, and was written to so recently, is taken to be still under way.
     `recheck`: every image is read again, and only those that changed are encoded.
+    `text`: what is written in the pictures is read.
     """
 
     batch_size: int = 32
@@ -45,11 +47,12 @@ class Options:
     confirm_deletes: bool = False
     settle_seconds: float = 0.0
     recheck: bool = False
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The ports of one run. Encoder and captioner are made when there is something for them to do.
+    """The ports of one run. Models are made when there is something for them to do.
 
     Setting `stop` ends the run within seconds; what the index has acknowledged stays.
     `run_interruptible` calls what may take minutes and may be cut off anywhere.
@@ -65,6 +68,7 @@ class RunContext:
     stop: threading.Event = field(default_factory=threading.Event)
     observer: Observer = NULL_OBSERVER
     run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
+    text_reader: Callable[[], TextReader] | None = None
 
 
 def scroll_while_busy(

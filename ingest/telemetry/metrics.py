@@ -6,14 +6,14 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import start_wsgi_server
 
-from core.domain.filtering.filters import FAILED, INDEXED, UNCAPTIONED
+from core.domain.filtering.filters import FAILED, INDEXED, UNCAPTIONED, UNREAD
 from core.errors import InvalidSetting, LibraryError
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.observer import RunOutcome, Stage
 from ingest.telemetry.report import Report
 
-_COUNTED = ("added", "updated", "skipped", "deleted", "failed", "captioned")
-_STAGES: tuple[Stage, ...] = ("list", "read", "decode", "encode", "upsert", "caption")
+_COUNTED = ("added", "updated", "skipped", "deleted", "failed", "captioned", "text_read", "text_found")
+_STAGES: tuple[Stage, ...] = ("list", "read", "decode", "encode", "upsert", "caption", "text")
 _RUN_OUTCOMES: tuple[RunOutcome, ...] = ("complete", "incomplete", "failed", "interrupted")
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
@@ -29,7 +29,7 @@ class PrometheusMetrics:
         self._runs = Counter("bucketlens_runs", "Runs that have ended.", ["outcome"], registry=self._registry)
         self._stages = Histogram(
             "bucketlens_stage_seconds",
-            "Time per page (list), image (read, decode) or batch (encode, upsert, caption).",
+            "Time per page (list), image (read, decode, text) or batch (encode, upsert, caption).",
             ["stage"],
             buckets=_SECONDS,
             registry=self._registry,
@@ -37,6 +37,9 @@ class PrometheusMetrics:
         self._indexed = self._gauge("bucketlens_library_images", "Images that can be searched.")
         self._failed = self._gauge("bucketlens_library_failed_images", "Images on record as failed.")
         self._pending = self._gauge("bucketlens_library_pending_captions", "Images that have no caption yet.")
+        self._unread = self._gauge(
+            "bucketlens_library_pending_text", "Images that nobody has looked at for text that is written in them."
+        )
         self._complete = self._gauge(
             "bucketlens_last_complete_run_timestamp_seconds", "When the last complete run ended; 0: there was none."
         )
@@ -88,7 +91,12 @@ class PrometheusMetrics:
 
     def inspect_library(self, index: VectorIndex) -> None:
         with suppress(LibraryError):  # they are but numbers to look at
-            for gauge, which in ((self._indexed, INDEXED), (self._failed, FAILED), (self._pending, UNCAPTIONED)):
+            for gauge, which in (
+                (self._indexed, INDEXED),
+                (self._failed, FAILED),
+                (self._pending, UNCAPTIONED),
+                (self._unread, UNREAD),
+            ):
                 gauge.set(index.count(which))
 
     def _gauge(self, name: str, what: str) -> Gauge:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from core.ports.vector_index import VectorIndex
 from ingest.telemetry.report import Report
 
-Stage = Literal["list", "read", "decode", "encode", "upsert", "caption"]
+Stage = Literal["list", "read", "decode", "encode", "upsert", "caption", "text"]
 RunOutcome = Literal["complete", "incomplete", "failed", "interrupted"]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from core.domain.image import ImageRef
 
-Phase = Literal["images", "human_captions", "captions", "thumbnails"]
+Phase = Literal["images", "human_captions", "captions", "thumbnails", "text"]
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class Report:
     `human_captions` are images whose captions of people have changed.
     `captions_unmatched` and `captions_ambiguous` are names in caption files that mean no image, or several.
     `thumbnails` were missing and have been made again.
+    `text_read` are images that were looked at for text, and `text_found` those of them that hold any.
+    `text_failed` could not be read, and `text_missed` could not be had. `unread_lines` of them could not be read.
     `ignored` are files that are plainly no pictures, or archived. `excluded` are pictures that patterns leave out.
     `rechecked` were read again although nothing said that they have changed.
     `kept` are indexed images that are no longer listed but may not be deleted unconfirmed.
@@ -39,12 +41,18 @@ class Report:
     captions_unmatched: int = 0
     captions_ambiguous: int = 0
     thumbnails: int = 0
+    text_read: int = 0
+    text_found: int = 0
+    text_failed: int = 0
+    text_missed: int = 0
+    unread_lines: int = 0
     reused: int = 0
     ignored: int = 0
     excluded: int = 0
     rechecked: int = 0
     kept: int = 0
     pending_captions: int = 0
+    pending_text: int = 0
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     image_seconds: float = 0.0
@@ -65,7 +73,7 @@ class Report:
         """1 with problems, 3 where some images could not be used, else 0."""
         if self.problems:
             return 1
-        return 3 if self.failed or self.uncaptioned else 0
+        return 3 if self.failed or self.uncaptioned or self.text_failed or self.text_missed else 0
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -82,12 +90,18 @@ class Report:
             "captions_unmatched": self.captions_unmatched,
             "captions_ambiguous": self.captions_ambiguous,
             "thumbnails": self.thumbnails,
+            "text_read": self.text_read,
+            "text_found": self.text_found,
+            "text_failed": self.text_failed,
+            "text_missed": self.text_missed,
+            "unread_lines": self.unread_lines,
             "reused": self.reused,
             "ignored": self.ignored,
             "excluded": self.excluded,
             "rechecked": self.rechecked,
             "kept": self.kept,
             "pending_captions": self.pending_captions,
+            "pending_text": self.pending_text,
             "interrupted": self.interrupted,
             "problems": self.problems,
             "notices": self.notices,

@@ -25,6 +25,7 @@ def render_hint(hint: Hint) -> str:
             | hints.BuildMirror()
             | hints.ProvideMirror()
             | hints.ExportMirror()
+            | hints.ReadTextAgain()
             | hints.InstallPackage()
         ):
             return f"on the server: {hint}"

@@ -49,7 +49,7 @@ class SearchCommand(click.Command):
 def query_options() -> list[Option]:
     """Make every option that SearchInput reads."""
     return [
-        click.argument("text", required=False),
+        click.argument("question", metavar="[TEXT]", required=False),
         click.option("--raw", is_flag=True, help="Search the very words of TEXT: no operators."),
         click.option("--image", "images", type=_PICTURE, multiple=True, help="Search by this picture. Repeatable."),
         repeatable("--like", "likes", metavar="ID", help="Search by this picture of the library."),
@@ -120,7 +120,8 @@ class SearchInput:
         """Read what click parsed of `query_options`."""
         rest = dict(options)
         chosen = QueryOptions(**{option.name: rest.pop(option.name) for option in OPTIONS})
-        return cls(filter=FilterInput.take_from(rest), options=chosen, **rest)
+        passing = FilterInput.take_from(rest)  # whose option --text is another than TEXT
+        return cls(text=rest.pop("question"), filter=passing, options=chosen, **rest)
 
     @property
     def title(self) -> str:

@@ -37,6 +37,7 @@ def render_hint(hint: Hint) -> str:
             | hints.BuildMirror()
             | hints.ProvideMirror()
             | hints.ExportMirror()
+            | hints.ReadTextAgain()
             | hints.InstallPackage()
         ):
             return commands.render_hint(hint)

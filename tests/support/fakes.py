@@ -28,12 +28,14 @@ from core.domain.image import (
 )
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
+from core.domain.text_lines import TextLine
 from core.domain.vectors import Matrix, Vector, unit
 from core.errors import ImageError, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import TextEncoding
 from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score
+from core.ports.text_reader import TextReading
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
 from core.text import analysis
 from core.text.bm25 import query_vector, record_weights
@@ -111,6 +113,28 @@ class ColourCaptioner:
             named = [_NAMES[n] for n in ranked[:2] if n == ranked[0] or shares[n] > 0.25]
             captions.append(f"a {' and '.join(named)} picture")
         return captions
+
+
+class ColourTextReader:
+    """Reads a line that names the colour of the upper left corner, and cannot read another. Fails at green."""
+
+    name = "colour-reader"
+    longest_px = 300
+
+    def __init__(self, fingerprint: str = "colour-reader-1") -> None:
+        self.fingerprint = fingerprint
+        self.sizes: list[tuple[int, int]] = []  # of what it was shown: width and height
+
+    def read(self, picture: NDArray[np.uint8]) -> TextReading:
+        assert picture.dtype == np.uint8 and picture.shape[2] == 3
+        self.sizes.append((picture.shape[1], picture.shape[0]))
+        (colour,) = (_NAMES[n] for n in _colour_shares(picture[:8, :8]).argsort()[-1:])
+        if colour == "green":
+            raise RuntimeError("the runtime fell over")
+        if colour == "white":
+            return TextReading((), 0)
+        line = TextLine(f"Painted {colour} 2024", (0.1, 0.1, 0.9, 0.1, 0.9, 0.3, 0.1, 0.3), 0.99)
+        return TextReading((line,), 1)
 
 
 class InlineDecoder:

@@ -41,6 +41,8 @@ def pack_request(request: DecodeRequest, data: bytes) -> list[bytes | memoryview
         "tiles": request.tiles,
         "name": request.name,
         "sidecars": [[sidecar.name, len(sidecar.data)] for sidecar in request.sidecars],
+        "text_look": request.text_look,
+        "picture": request.picture,
     }
     return pack_frame(header, data, *(sidecar.data for sidecar in request.sidecars))
 
@@ -53,12 +55,22 @@ def read_request(header: dict[str, Any], body: bytes) -> tuple[DecodeRequest, by
         sidecars.append(Sidecar(name, body[end : end + length]))
         end += length
     pixels = header["pixels"] and PixelSpec(*header["pixels"])
-    return DecodeRequest(pixels, header["thumbnail"], header["tiles"], header["name"], tuple(sidecars)), data
+    request = DecodeRequest(
+        pixels,
+        header["thumbnail"],
+        header["tiles"],
+        header["name"],
+        tuple(sidecars),
+        header["text_look"],
+        header["picture"],
+    )
+    return request, data
 
 
 def pack_decoded(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview]:
     """Return the frame of a decoded image; `retiring` says that the worker ends after it."""
     pixels = b"" if decoded.pixels is None else np.ascontiguousarray(decoded.pixels).tobytes()
+    picture = b"" if decoded.picture is None else np.ascontiguousarray(decoded.picture).tobytes()
     header = {
         "width": decoded.width,
         "height": decoded.height,
@@ -66,10 +78,12 @@ def pack_decoded(decoded: Decoded, *, retiring: bool) -> list[bytes | memoryview
         "metadata": metadata.to_json(decoded.metadata),
         "incomplete": decoded.incomplete,
         "pixels": len(pixels),
+        "picture": None if decoded.picture is None else decoded.picture.shape[:2],
+        "may_hold_text": decoded.may_hold_text,
         "thumbnail": decoded.thumbnail is not None,
         "retiring": retiring,
     }
-    return pack_frame(header, pixels, decoded.thumbnail or b"")
+    return pack_frame(header, pixels, picture, decoded.thumbnail or b"")
 
 
 def pack_error(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]:
@@ -78,7 +92,7 @@ def pack_error(error: ImageError, *, retiring: bool) -> list[bytes | memoryview]
 
 
 def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeRequest) -> Decoded:
-    """Read the answer to `request`; its pixels are uint8 of the requested shape.
+    """Read the answer to `request`; its pixels are uint8 of the requested shape, its picture is no larger than asked.
 
     Raises the ImageError that the answer holds, and any Exception for a malformed answer.
     """
@@ -92,6 +106,11 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
     split = 0 if shape is None else prod(shape)
     if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
         raise ValueError("a decode worker answered something else than it was asked")
+    looked = header["may_hold_text"]
+    if not (isinstance(looked, bool) if request.text_look else looked is None):
+        raise ValueError("a decode worker answered something else than it was asked")
+    sides = _expect_sides(request, header["picture"])
+    end = split + (3 * prod(sides) if sides else 0)
     if not _SHA256.fullmatch(header["content_hash"]):
         raise ValueError("a decode worker answered with no SHA-256")
     return Decoded(
@@ -101,7 +120,9 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
         metadata=metadata.from_json(header["metadata"]),
         incomplete=incomplete,
         pixels=None if shape is None else np.frombuffer(body[:split], np.uint8).reshape(shape),
-        thumbnail=None if request.thumbnail is None else bytes(body[split:]),
+        thumbnail=None if request.thumbnail is None else bytes(body[end:]),
+        picture=None if sides is None else np.frombuffer(body[split:end], np.uint8).reshape(*sides, 3),
+        may_hold_text=looked,
     )
 
 
@@ -113,6 +134,16 @@ def _expect_shape(request: DecodeRequest, width: int, height: int) -> tuple[int,
     return (tile_count(width, height), side, side, 3) if request.tiles else (side, side, 3)
 
 
+def _expect_sides(request: DecodeRequest, told: Any) -> tuple[int, int] | None:
+    """Return height and width of the picture that was asked for. Raises ValueError where they are not as asked."""
+    if request.picture is None and told is None:
+        return None
+    height, width = map(int, told)
+    if request.picture is None or not (0 < height <= request.picture and 0 < width <= request.picture):
+        raise ValueError("a decode worker answered a picture that it was not asked for")
+    return height, width
+
+
 def _to_unicode(text: object) -> str:
     """Return a text without lone surrogates, which JSON allows and the index does not."""
     return str(text).encode("utf-8", "replace").decode()
@@ -122,4 +153,5 @@ def max_body_bytes(request: DecodeRequest) -> int:
     """Return the most bytes that the body of a valid answer can have."""
     pixels = 0 if request.pixels is None else request.pixels.size**2 * 3 * (MAX_TILES if request.tiles else 1)
     thumbnail = 0 if request.thumbnail is None else request.thumbnail**2 * 3 + 65536
-    return pixels + thumbnail
+    picture = 0 if request.picture is None else request.picture**2 * 3
+    return pixels + thumbnail + picture

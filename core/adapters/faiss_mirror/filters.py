@@ -25,6 +25,7 @@ from core.domain.filtering.conditions import (
 from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
+from core.domain.filtering.written_text import Written
 from core.text import analysis
 from core.text.analysis import is_unicode
 
@@ -79,6 +80,12 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
             known = held.dictionary if isinstance(held, pa.DictionaryArray) else held.values.dictionary
             meant = [value for value in known.to_pylist() if condition.names(value)]
             return _holds(Match(field, tuple(meant)), columns) if meant else np.zeros(columns.rows, bool)
+        case Written():
+            held = columns["text_words"]
+            mask = np.ones(columns.rows, bool)
+            for words in condition.find_words(held.values.dictionary.to_pylist()):
+                mask &= _any_of_list(held, words)
+            return _checked(condition, columns, mask, ["text_words", "text_lines"]) if condition.phrase else mask
         case Near(latitude, longitude, meters):
             ranges = find_ranges(latitude, longitude, meters)
             mask = _within(columns["latitude"], *ranges.latitudes)

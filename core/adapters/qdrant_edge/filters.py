@@ -10,6 +10,7 @@ from core.domain.filtering.conditions import (
     During,
     KeyGlob,
     KeyPrefix,
+    Keyword,
     Match,
     Missing,
     Named,
@@ -21,16 +22,17 @@ from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
 from core.domain.filtering.simplification import simplify
+from core.domain.filtering.written_text import Written
 from core.text import analysis
 from core.text.analysis import is_unicode
 
 EdgeCondition = edge.FieldCondition | edge.IsEmptyCondition | edge.HasIdCondition | edge.Filter
 # What the engine cannot ask: it narrows down, and the rest is read and checked.
-PostFilter = KeyGlob | Phrase | Named | Near
+PostFilter = KeyGlob | Phrase | Named | Near | Written
 
 _NOTHING = edge.Filter(must_not=[edge.Filter()])
 _PAGE = 10_000
-_NAMES = 1_000_000
+_VALUES = 1_000_000
 
 
 class FilterTranslator:
@@ -51,9 +53,13 @@ class FilterTranslator:
 
         def check(condition: PostFilter) -> EdgeCondition:
             if condition not in read:
-                read[condition] = (
-                    _find_names(condition, shard) if isinstance(condition, Named) else _check_points(condition, shard)
-                )
+                match condition:
+                    case Named():
+                        read[condition] = _find_names(condition, shard)
+                    case Written():
+                        read[condition] = _find_text(condition, shard)
+                    case _:
+                        read[condition] = _check_points(condition, shard, *_narrow(condition))
             return read[condition]
 
         return _filter(simplify(filter), check)
@@ -86,19 +92,36 @@ def _condition(condition: Condition, check: Callable[[PostFilter], EdgeCondition
             return edge.FieldCondition(field, range=edge.RangeDateTime(gte=begin, lt=end))
         case KeyPrefix(prefix):
             return edge.FieldCondition("key", match=edge.MatchPrefix(prefix))
+        case Written():
+            return check(condition)
         case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
 
 
 def _find_names(condition: Named, shard: edge.EdgeShard) -> EdgeCondition:
     """Read the values of the field, which are few beside the images, and ask for those that are meant."""
-    hits = shard.facet(edge.FacetRequest(condition.field, limit=_NAMES, exact=True)).hits
-    meant = [str(hit.value) for hit in hits if hit.count and condition.names(str(hit.value))]
+    meant = [value for value in _list_values(condition.field, shard) if condition.names(value)]
     return edge.FieldCondition(condition.field, match=edge.MatchAny(meant)) if meant else _NOTHING
 
 
-def _check_points(condition: KeyGlob | Phrase | Near, shard: edge.EdgeShard) -> EdgeCondition:
-    narrow, fields = _narrow(condition)
+def _find_text(condition: Written, shard: edge.EdgeShard) -> EdgeCondition:
+    """Read the words that are written in any picture, and ask for those that are meant."""
+    meant = condition.find_words(_list_values("text_words", shard))
+    if not all(meant):
+        return _NOTHING
+    narrow = edge.Filter(must=[edge.FieldCondition("text_words", match=edge.MatchAny([*words])) for words in meant])
+    return _check_points(condition, shard, narrow, ["text_words", "text_lines"]) if condition.phrase else narrow
+
+
+def _list_values(field: Keyword, shard: edge.EdgeShard) -> list[str]:
+    hits = shard.facet(edge.FacetRequest(field, limit=_VALUES, exact=True)).hits
+    return [str(hit.value) for hit in hits if hit.count]
+
+
+def _check_points(
+    condition: KeyGlob | Phrase | Near | Written, shard: edge.EdgeShard, narrow: edge.Filter, fields: list[str]
+) -> EdgeCondition:
+    """Read what everything that fits fulfils, with the fields that show whether it does."""
     fitting: set[str] = set()
     seen, offset = 0, None
     while True:

@@ -18,7 +18,6 @@ from core.domain.filtering.conditions import (
     Keyword,
     Match,
     Missing,
-    Name,
     Named,
     Near,
     Phrase,
@@ -28,11 +27,12 @@ from core.domain.filtering.distance import find_ranges
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.filtering.key_patterns import literal_spellings
 from core.domain.filtering.simplification import simplify
+from core.domain.filtering.written_text import Written
 from core.text import analysis
 from core.text.analysis import is_unicode
 
 # What the engine cannot ask: it narrows down, and the rest is read and checked.
-PostFilter = KeyGlob | Phrase | Named | Near
+PostFilter = KeyGlob | Phrase | Named | Near | Written
 Read = Callable[[models.Filter, list[str]], Iterator[tuple[str, dict[str, Any]]]]  # everything by id, with fields of it
 Check = Callable[[PostFilter], models.Condition]
 
@@ -56,7 +56,7 @@ class FilterTranslator:
     `values` reads all values of a field.
     """
 
-    def __init__(self, read: Read, values: Callable[[Name], Iterable[str]]) -> None:
+    def __init__(self, read: Read, values: Callable[[Keyword], Iterable[str]]) -> None:
         self._read = read
         self._values = values
         self._checked: dict[PostFilter, models.Condition] = {}
@@ -70,10 +70,22 @@ class FilterTranslator:
             if isinstance(condition, Named):
                 meant = [value for value in self._values(condition.field) if condition.names(value)]
                 made: models.Condition = _match_any(condition.field, meant) if meant else _NOTHING
+            elif isinstance(condition, Written):
+                made = self._find_text(condition)
             else:
-                made = _check_points(condition, self._read)
+                made = _check_points(condition, self._read, *_narrow(condition))
             self._checked[condition] = made
         return self._checked[condition]
+
+    def _find_text(self, condition: Written) -> models.Condition:
+        """Read the words that are written in any picture, and ask for those that are meant."""
+        meant = condition.find_words(list(self._values("text_words")))
+        if not all(meant):
+            return _NOTHING
+        narrow = models.Filter(must=[_match_any("text_words", list(words)) for words in meant])
+        if not condition.phrase:
+            return narrow
+        return _check_points(condition, self._read, narrow, ["text_words", "text_lines"])
 
 
 def having_id(ids: Iterable[str]) -> models.Filter:
@@ -111,6 +123,8 @@ def _condition(condition: Condition, check: Check) -> models.Condition:
             return models.FieldCondition(key=field, range=models.DatetimeRange(gte=since, lt=before))
         case KeyPrefix(prefix):
             return _has_prefix(prefix)
+        case Written():
+            return check(condition)
         case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
 
@@ -127,8 +141,10 @@ def _has_prefix(prefix: str) -> models.FieldCondition:
     return models.FieldCondition(key="key", match=models.MatchPrefix(prefix=prefix))
 
 
-def _check_points(condition: KeyGlob | Phrase | Near, read: Read) -> models.Condition:
-    narrow, fields = _narrow(condition)
+def _check_points(
+    condition: KeyGlob | Phrase | Near | Written, read: Read, narrow: models.Filter, fields: list[str]
+) -> models.Condition:
+    """Read what everything that fits fulfils, with the fields that show whether it does."""
     fitting: list[models.ExtendedPointId] = []
     seen = 0
     for image_id, payload in read(narrow, fields):

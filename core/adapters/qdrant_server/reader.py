@@ -13,7 +13,7 @@ from core.adapters.qdrant_server.filters import FilterTranslator, having_id
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filtering.conditions import Keyword, Match, Name, Time
+from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
@@ -25,7 +25,7 @@ from core.ports.vector_index import DenseName
 T = TypeVar("T")
 
 PAGE = 1000  # points in one request
-_NAMES = 1_000_000  # of cameras, people and the like
+_VALUES = 1_000_000  # of cameras, people, words in pictures and the like
 
 _EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 _NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
@@ -39,7 +39,7 @@ class ServerReader(IndexReader):
         self._collection = collection
         self._frequencies = frequencies
         self._word_migration = renewal
-        self._translate = FilterTranslator(self._payloads, self._list_names)
+        self._translate = FilterTranslator(self._payloads, self._list_values)
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self.retrieve(ids, payload=True)}
@@ -106,8 +106,8 @@ class ServerReader(IndexReader):
         )
         return [(str(hit.value), hit.count) for hit in answer.hits]
 
-    def _list_names(self, field: Name) -> list[str]:
-        return [value for value, _ in self._facet(field, None, _NAMES)]
+    def _list_values(self, field: Keyword) -> list[str]:
+        return [value for value, count in self._facet(field, None, _VALUES) if count]
 
     def _ask(self, call: Callable[[QdrantClient], T]) -> T:
         return self._server.ask(call)

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from core.domain.filtering.distance import FARTHEST, great_circle
 from core.domain.filtering.key_patterns import fits
+from core.domain.filtering.written_text import Written
 from core.errors import InvalidQuery
 from core.text import analysis
 
@@ -229,7 +230,7 @@ class Near:
         return great_circle(self.latitude, self.longitude, latitude, longitude) <= self.meters
 
 
-Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase | Named | Near
+Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase | Named | Near | Written
 
 
 def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
@@ -258,6 +259,8 @@ def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
             value = payload.get(field)
             held = value if isinstance(value, list | tuple) else (value,)
             return any(condition.names(one) for one in held if one is not None)
+        case Written():
+            return condition.holds(payload)
         case Near():
             return condition.holds_place(payload.get("latitude"), payload.get("longitude"))
 

@@ -75,6 +75,12 @@ PAIRED = Filter(none=(Missing("pair"),))  # with a RAW or a JPEG of the same nam
 INCOMPLETE = INDEXED & Filter(none=(Missing("incomplete"),))
 
 
+UNREAD = SEEN & Filter(all=(Missing("text_reader"),))  # for text, by anybody
+
+
+WITH_TEXT = INDEXED & Filter(none=(Missing("text_words"),))
+
+
 PEOPLE_ALONE = Filter(all=(Match("caption_origin", ("human", "file")), Missing("captioner")))
 
 

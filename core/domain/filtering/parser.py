@@ -22,12 +22,15 @@ from core.domain.filtering.conditions import (
     Time,
 )
 from core.domain.filtering.filters import Condition, Filter, Orientation, caption_words, oriented
+from core.domain.filtering.written_text import Written
 from core.domain.query import MAX_TEXT
 from core.errors import InvalidQuery
 
 MAX_CONDITIONS = 500
 _MAX_DEPTH = 20
 _NEAR = 0.01  # how far an aspect may be from one that is asked for alone
+_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
+_QUOTED = re.compile(f"[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]")
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", re.ASCII)
 
@@ -175,6 +178,27 @@ def _read_phrases(field: str, value: object) -> Condition:
     return Filter(any=tuple(Phrase(text) for text in _texts(field, value)))
 
 
+def parse_written(text: str) -> Condition:
+    """Parse words that pictures show, all of them. Those in quotes stand in one line, in this order.
+
+    Raises InvalidQuery.
+    """
+    phrases = [Written(quoted, phrase=True) for quoted in _QUOTED.findall(text)]
+    if (rest := _QUOTED.sub(" ", text)).strip() or not phrases:
+        phrases.append(Written(rest))
+    return phrases[0] if len(phrases) == 1 else Filter(all=tuple(phrases))
+
+
+def _read_written(field: str, value: object) -> Condition:
+    return Filter(any=tuple(parse_written(text) for text in _texts(field, value)))
+
+
+def _read_has_text(field: str, value: object) -> Condition:
+    if not isinstance(value, bool):
+        raise InvalidQuery(field, value, "true or false")
+    return Filter(none=(Missing("text_words"),)) if value else Missing("text_words")
+
+
 def _read_keyword(field: Any, value: object) -> Condition:
     return Match(field, _texts(field, value))
 
@@ -217,6 +241,14 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "phrase": FilterField(
         "texts", _read_phrases, "The caption says exactly this, word by word.", "TEXT", option_joins="all"
     ),
+    "text": FilterField(
+        "texts",
+        _read_written,
+        'The picture shows these words, one letter in six aside; "in quotes" in one line, in this order.',
+        "TEXT",
+        option_joins="all",
+    ),
+    "has_text": FilterField("flag", _read_has_text, "Only pictures in which text was found, or only others."),
     "source": FilterField("texts", _read_keyword, "From this folder or bucket; of several, from any.", "SOURCE"),
     "prefix": FilterField(
         "text",
