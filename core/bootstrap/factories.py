@@ -85,7 +85,7 @@ def server_lease(given: QdrantSettings, stop: threading.Event | None) -> "Lease"
 
 def load_encoder(name: str, settings: Settings) -> Encoder:
     """Load an encoder by name or folder. Raises ModelUnavailable."""
-    from core.adapters.models.encoders.clip_encoder import load_encoder as load
+    from core.adapters.models.encoders.loader import load_encoder as load
 
     return load(name, device=settings.device)
 

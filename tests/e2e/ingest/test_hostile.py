@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.adapters.decoding.pool import DecodeWorkers
-from core.adapters.models.encoders.clip_encoder import load_encoder
+from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.stores.folder import FolderStore
 from core.domain.filtering.filters import FAILED, INDEXED

@@ -5,17 +5,17 @@ import time
 from pathlib import Path
 
 import bucketlens.cli
-from core.adapters.models import clip_encoder
+from core.adapters.models.encoders import loader
 from core.ports.encoders import Encoder
 
 
 def main() -> None:
-    load, go_ahead = clip_encoder.load_encoder, Path(os.environ.pop("BUCKETLENS_GO_AHEAD"))
+    load, go_ahead = loader.load_encoder, Path(os.environ.pop("BUCKETLENS_GO_AHEAD"))
 
     def load_then(name_or_path: str, *, device: str) -> Encoder:
         while not go_ahead.exists():
             time.sleep(0.02)
         return load(name_or_path, device=device)
 
-    clip_encoder.load_encoder = load_then
+    loader.load_encoder = load_then
     bucketlens.cli.main()

@@ -1,20 +1,18 @@
 """CLIP encoders of sentence-transformers: images and texts -> unit vectors of one space."""
 
-import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.models.files.model_files import ModelFiles, locate, set_environment
+from core.adapters.models.files.model_files import ModelFiles, set_environment
 from core.domain.ids import model_fingerprint
 from core.domain.vectors import Matrix, unit
 from core.imaging.decoder import PixelSpec
-from core.ports.encoders import Encoder, TextEncoding
+from core.ports.encoders import TextEncoding
 from core.text import analysis
 
 if TYPE_CHECKING:
@@ -23,25 +21,12 @@ if TYPE_CHECKING:
 
     from core.adapters.models.torch_runtime import PixelInput
 
-log = logging.getLogger(__name__)
-
 TEXT_BATCH = 64
 
 
-def load_encoder(name_or_path: str, *, device: str) -> Encoder:
-    """Load an encoder by name or folder. Raises ModelUnavailable.
-
-    `device` is "auto", "cuda", "mps" or "cpu"; "auto" takes the first that is available.
-    """
-    started = perf_counter()
-    files = locate(name_or_path, "encoder")
-    try:
-        encoder = ClipEncoder(files, *_load(files, device))
-    except Exception as error:  # three vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.map_error(error) from error
-    seconds = perf_counter() - started
-    log.info("loaded encoder=%s dimension=%d seconds=%.1f", encoder.name, encoder.dimension, seconds)
-    return encoder
+def load_clip_encoder(files: ModelFiles, device: str) -> "ClipEncoder":
+    """Load a folder of sentence-transformers. Raises what its vendors raise."""
+    return ClipEncoder(files, *_load(files, device))
 
 
 def _load(files: ModelFiles, device: str) -> "tuple[SentenceTransformer, PixelInput]":

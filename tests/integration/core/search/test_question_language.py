@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import core.adapters.models.encoders.clip_encoder as encoders
+import core.adapters.models.encoders.loader as encoders
 from bucketlens import Library
 from core.bootstrap import Container
 from core.ports.vector_index import Point

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import bucketlens.cli
-from core.adapters.models import clip_encoder
+from core.adapters.models.encoders import loader
 from core.bootstrap import Container
 from core.domain.filtering.filters import CAPTIONED, INDEXED
 from core.domain.query import Query, TextTerm
@@ -55,7 +55,7 @@ def load_fake(name: str, *, device: str) -> Encoder:
 
 @pytest.fixture(autouse=True)
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_encoder, "load_encoder", load_fake)
+    monkeypatch.setattr(loader, "load_encoder", load_fake)
 
 
 @pytest.fixture(params=["folder", "server"])

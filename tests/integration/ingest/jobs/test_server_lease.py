@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.adapters.models import clip_encoder
+from core.adapters.models.encoders import loader
 from core.adapters.qdrant_server import lease as lease_module
 from core.adapters.qdrant_server.client import connect
 from core.adapters.qdrant_server.lease import Lease, LeaseTimes
@@ -36,7 +36,7 @@ LIBRARY = "bucketlens"
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server of the settings; commands look at another's lease often."""
-    monkeypatch.setattr(clip_encoder, "load_encoder", load_fake)
+    monkeypatch.setattr(loader, "load_encoder", load_fake)
     monkeypatch.setattr(lease_module, "LeaseTimes", partial(LeaseTimes, poll=0.02))
     with serving(QdrantStub()) as url:
         monkeypatch.setenv("BUCKETLENS_QDRANT_URL", url)

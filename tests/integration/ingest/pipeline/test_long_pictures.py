@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from bucketlens import Library
 from bucketlens.cli import commands
 from core.adapters.decoding.pool import DecodeWorkers
-from core.adapters.models.encoders.clip_encoder import load_encoder
+from core.adapters.models.encoders.loader import load_encoder
 from core.domain.query import ImageTerm, Query
 from core.domain.vectors import Vector
 from core.errors import ImageTooLarge

@@ -19,7 +19,8 @@ import torch
 from PIL import Image
 from sentence_transformers import SentenceTransformer
 
-from core.adapters.models.encoders.clip_encoder import ClipEncoder, load_encoder
+from core.adapters.models.encoders.clip_encoder import ClipEncoder
+from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.torch_runtime import choose_dtype
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ModelUnavailable
@@ -362,7 +363,7 @@ def black_hole() -> Iterator[str]:
 
 _LOAD_DEFAULT = """
 import time
-from core.adapters.models.encoders.clip_encoder import load_encoder
+from core.adapters.models.encoders.loader import load_encoder
 from core.errors import ModelUnavailable
 started = time.perf_counter()
 try:
@@ -436,7 +437,7 @@ def test_a_cached_model_needs_no_network(black_hole: str, tiny: Path, tmp_path: 
     module = {"idx": 0, "name": "0", "path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}
     (snapshot / "modules.json").write_text(json.dumps([module]))
     code = (
-        "from core.adapters.models.encoders.clip_encoder import load_encoder\n"
+        "from core.adapters.models.encoders.loader import load_encoder\n"
         "encoder = load_encoder('clip-ViT-B-32', device='cpu')\n"
         "print(encoder.name, encoder.dimension)"
     )
