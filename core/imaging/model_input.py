@@ -18,13 +18,17 @@ Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were as
 class PixelSpec:
     """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
 
-    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. A picture longer than
-    2 : 1 is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
+    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. `pad` scales the longer
+    side, and fills the rest with the RGB colour `fill`. A picture longer than 2 : 1 is never cropped: it is squashed,
+    or cut into tiles (core.imaging.tiling).
+    A centre between two pixels is rounded down, as transformers does; `rounds_to_even` is torchvision's way.
     """
 
     size: int
-    fit: Literal["crop", "squash"]
+    fit: Literal["crop", "squash", "pad"]
     resample: int
+    fill: tuple[int, int, int] = (0, 0, 0)
+    rounds_to_even: bool = False
 
 
 Size = tuple[int, int]  # width and height, in pixels
@@ -69,15 +73,32 @@ def _cut_tiles(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
 
 
 def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
-    """Resize to (S, S, 3) as transformers' CLIP image processor resizes and crops; squash a long picture."""
+    """Resize to (S, S, 3) as the model's own image processor fits a picture; squash a long one instead of cropping."""
     side = spec.size
     resample = Image.Resampling(spec.resample)
+    if spec.fit == "pad":
+        return _pad_square(image, size, spec)
     if spec.fit == "squash" or is_long(*size):
         return np.asarray(image.resize((side, side), resample))
     width, height = size
     scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
-    left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+    left, top = (_halve(length - side, to_even=spec.rounds_to_even) for length in scaled)
     return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
+
+
+def _halve(pixels: int, *, to_even: bool) -> int:
+    return round(pixels / 2) if to_even else pixels // 2
+
+
+def _pad_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
+    """Scale the longer side to S, and centre the picture on the colour of the padding, as OpenCLIP does."""
+    side = spec.size
+    ratio = max(size) / side
+    scaled = max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+    square = Image.new("RGB", (side, side), spec.fill)
+    place = (side - scaled[0]) // 2, (side - scaled[1]) // 2
+    square.paste(image.resize(scaled, Image.Resampling(spec.resample)), place)
+    return np.asarray(square)
 
 
 def encode_thumbnail(image: Image.Image, size: Size, longer: int) -> bytes:

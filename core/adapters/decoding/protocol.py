@@ -7,6 +7,7 @@ file has taken over may write into this pipe.
 import json
 import re
 import struct
+from dataclasses import asdict
 from math import prod
 from typing import Any
 
@@ -36,7 +37,7 @@ def pack_request(request: DecodeRequest, data: bytes) -> list[bytes | memoryview
     """Return the frame of a request: its body is the image, and behind it the sidecars."""
     spec = request.pixels
     header = {
-        "pixels": spec and [spec.size, spec.fit, spec.resample],
+        "pixels": spec and asdict(spec),
         "thumbnail": request.thumbnail,
         "tiles": request.tiles,
         "name": request.name,
@@ -52,7 +53,8 @@ def read_request(header: dict[str, Any], body: bytes) -> tuple[DecodeRequest, by
     for name, length in header["sidecars"]:
         sidecars.append(Sidecar(name, body[end : end + length]))
         end += length
-    pixels = header["pixels"] and PixelSpec(*header["pixels"])
+    spec = header["pixels"]
+    pixels = spec and PixelSpec(**{**spec, "fill": tuple(spec["fill"])})
     return DecodeRequest(pixels, header["thumbnail"], header["tiles"], header["name"], tuple(sidecars)), data
 
 
