@@ -1,9 +1,8 @@
 """CLIP encoders of sentence-transformers: images and texts -> unit vectors of one space."""
 
 import logging
-import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.models.files.model_files import ModelFiles, locate, set_environment
+from core.adapters.models.onnx.folder import is_onnx_folder
 from core.domain.ids import model_fingerprint
 from core.domain.vectors import Matrix, unit
 from core.imaging.decoder import PixelSpec
@@ -36,12 +36,20 @@ def load_encoder(name_or_path: str, *, device: str) -> Encoder:
     started = perf_counter()
     files = locate(name_or_path, "encoder")
     try:
-        encoder = ClipEncoder(files, *_load(files, device))
+        encoder = _choose(files, device)
     except Exception as error:  # three vendors' exceptions, of every kind: none may pass this line unmapped
         raise files.map_error(error) from error
     seconds = perf_counter() - started
     log.info("loaded encoder=%s dimension=%d seconds=%.1f", encoder.name, encoder.dimension, seconds)
     return encoder
+
+
+def _choose(files: ModelFiles, device: str) -> Encoder:
+    if is_onnx_folder(files.folder):
+        from core.adapters.models.onnx.encoder import load_onnx_encoder
+
+        return load_onnx_encoder(files, device=device)
+    return ClipEncoder(files, *_load(files, device))
 
 
 def _load(files: ModelFiles, device: str) -> "tuple[SentenceTransformer, PixelInput]":
@@ -134,7 +142,7 @@ class ClipEncoder:
         if unknown_id is None or unknown_id == self._tokenizer.eos_token_id:
             return ()
         with self._tokenizer_lock:
-            found = [word for word in _split_words(text) if unknown_id in self._tokenize(word)]
+            found = [word for word in analysis.split_words(text) if unknown_id in self._tokenize(word)]
         return tuple(dict.fromkeys(found))
 
     def _tokenize(self, word: str) -> list[int]:
@@ -148,14 +156,3 @@ def _limit_context(model: "SentenceTransformer") -> int:
     context = min(tokenizer.model_max_length, getattr(text_config, "max_position_embeddings", 10**9))
     tokenizer.model_max_length = context
     return int(context)
-
-
-_WORD = re.compile(r"[^\W_]+")
-
-
-def _split_words(text: str) -> Iterator[str]:
-    """Yield the text's words, lower-cased, without stopwords and what follows an apostrophe."""
-    for match in _WORD.finditer(text.lower()):
-        before = match.string[match.start() - 1 : match.start()]
-        if before not in ("'", "’") and match.group() not in analysis.STOPWORDS:
-            yield match.group()
