@@ -292,7 +292,8 @@ def make_tokenizer(kind: Kind) -> PreTrainedTokenizerFast:
     return _make_byte_fallback() if kind == "siglip2" else _make_unigram(language=kind == "nllb")
 
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789éüçñабвгдеиклмнорст.,!?'-&"
+_CYRILLIC = "".join(map(chr, range(0x430, 0x450)))
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789éüçñ.,!?'-&" + _CYRILLIC
 _PIECES = ["▁", "▁a", "▁red", "▁car", "▁dog", "▁in", "▁the", "▁snow", "▁Auto", "▁rot", "▁night"]
 
 
