@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -230,7 +231,9 @@ def make_onnx_folder(
     rows, dtype = batch or 1, torch.float16 if half else torch.float32
     ids = torch.ones(rows, recipe.context, dtype=token_type)
     texts = {"input_ids": ids, "attention_mask": torch.ones_like(ids)} if kind == "m-clip" else {"text": ids}
-    _export(visual.to(dtype), {"image": torch.randn(rows, 3, side, side, dtype=dtype)}, folder / "visual", batch)
+    _export(
+        deepcopy(visual).to(dtype), {"image": torch.randn(rows, 3, side, side, dtype=dtype)}, folder / "visual", batch
+    )
     _export(textual, texts, folder / "textual", batch)
     if external != "inside":
         for place in ("visual", "textual"):

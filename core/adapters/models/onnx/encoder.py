@@ -71,7 +71,8 @@ class TextualTower:
                 f"its textual tower takes {_list_names(tower.inputs)}; one of them has to be the token ids"
             )
         lengths = {given.shape[1] for given in tower.inputs if len(given.shape) == 2} - {None}
-        self.tokenizer = TextTokenizer(files.folder, next(iter(lengths), None))
+        cleaner = "none" if "mask" in self._roles.values() else "whitespace"  # M-CLIP's towers alone take a mask
+        self.tokenizer = TextTokenizer(files.folder, next(iter(lengths), None), cleaner=cleaner)
 
     def encode(self, tokens: Tokens) -> Matrix:
         """Encode the tokens of N texts into (N, D) float32, unit rows."""

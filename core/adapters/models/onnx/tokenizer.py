@@ -35,7 +35,17 @@ def clean_lower(text: str) -> str:
     return clean(text).lower()
 
 
-_CLEANERS: dict[str, Callable[[str], str]] = {"whitespace": clean, "lower": clean_lower, "canonicalize": canonicalize}
+def keep(text: str) -> str:
+    """Leave a text as it is, as M-CLIP does; half a character becomes a question mark, since no tokenizer takes it."""
+    return text.encode("utf-8", "replace").decode()
+
+
+_CLEANERS: dict[str, Callable[[str], str]] = {
+    "whitespace": clean,
+    "lower": clean_lower,
+    "canonicalize": canonicalize,
+    "none": keep,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +60,17 @@ class Tokens:
 class TextTokenizer:
     """A tokenizer that makes every text as long as the context of its model. Safe to call from several threads."""
 
-    def __init__(self, folder: Path, context: int | None) -> None:
-        """Read the tokenizer of an ONNX folder; `context` is the model's own number of tokens, where it has one.
+    def __init__(self, folder: Path, context: int | None, *, cleaner: str = "whitespace") -> None:
+        """Read the tokenizer of an ONNX folder.
 
-        Raises ValueError for files without meaning or with steps that are not supported.
+        `context` is the model's own number of tokens, where it has one. `cleaner` is how texts are cleaned where the
+        folder does not say. Raises ValueError for files without meaning or with steps that are not supported.
         """
         text_config: dict[str, Any] = read_json(folder / CONFIG).get("text_cfg") or {}
         options: dict[str, Any] = text_config.get("tokenizer_kwargs") or {}
         config = _read_if_there(folder / SPECIAL_TOKENS) | _read_if_there(folder / TOKENIZER_CONFIG)
         self.context = context or int(text_config.get("context_length") or DEFAULT_CONTEXT)
-        self._clean = _choose_cleaner(options)
+        self._clean = _choose_cleaner(options, cleaner)
         self._inner = _load(folder / TOKENIZER)
         self._words = _load(folder / TOKENIZER)
         self._words.no_padding()
@@ -107,10 +118,10 @@ def _read_if_there(path: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def _choose_cleaner(options: dict[str, Any]) -> Callable[[str], str]:
+def _choose_cleaner(options: dict[str, Any], default: str) -> Callable[[str], str]:
     if options.get("tokenizer_mode"):
         raise ValueError(f"its tokenizer mode {options['tokenizer_mode']!r} is not supported")
-    name = options.get("clean", "whitespace")
+    name = options.get("clean", default)
     if name not in _CLEANERS:
         raise ValueError(f"its texts are cleaned by {name!r}; that can be {', '.join(_CLEANERS)}")
     return _CLEANERS[name]
