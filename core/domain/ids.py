@@ -3,6 +3,7 @@
 import hashlib
 import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 POINT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what `point_id` makes
@@ -19,6 +20,15 @@ _CONFIGURATION = {
     "vocab.json",
     "vocab.txt",
 }
+_TOWERS = ("visual", "textual")  # of a folder in ONNX, as Immich publishes them
+_TOWER_CONFIGURATION = {
+    "config.json",
+    "preprocess_cfg.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
+_OTHER_SUFFIXES = {".armnn", ".json", ".lock", ".md", ".model", ".partial", ".rknn", ".txt"}  # beside an ONNX model
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 
@@ -28,16 +38,21 @@ def point_id(source: str, key: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
 
 
-def model_fingerprint(folder: Path) -> str:
+def model_fingerprint(folder: Path, weights: Sequence[Path] | None = None) -> str:
     """Make 16 hex digits that change when the model's weights or configuration do.
 
     SHA-256 over the files that say how it computes, whole, and over size, both ends and 64 evenly spaced samples of
     every weights file (pickled ones where there are no others), so that gigabytes cost milliseconds.
+    `weights` are those files where their names do not tell them, as those that an ONNX model refers to.
     """
-    weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
-    configuration = sorted(path for path in folder.rglob("*") if path.name in _CONFIGURATION)
+    if any((folder / tower / "model.onnx").is_file() for tower in _TOWERS):
+        configuration, beside = _list_towers(folder)
+        weights = sorted(beside if weights is None else weights)
+    else:
+        weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
+        configuration = sorted(path for path in folder.rglob("*") if path.name in _CONFIGURATION)
     digest = hashlib.sha256()
-    for path in configuration + weights:
+    for path in [*configuration, *weights]:
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
         with path.open("rb") as file:
@@ -48,3 +63,13 @@ def model_fingerprint(folder: Path) -> str:
                 file.seek(max(0, (size - _SAMPLE_BYTES) * n // _SAMPLES))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:16]
+
+
+def _list_towers(folder: Path) -> tuple[list[Path], list[Path]]:
+    """List the configuration of ONNX towers, and the files beside the models, which hold weights.
+
+    What lies deeper is another runtime's, or was compiled from the model.
+    """
+    files = [path for tower in _TOWERS for path in sorted((folder / tower).glob("[!.]*")) if path.is_file()]
+    configuration = [path for path in (folder / "config.json", *files) if path.name in _TOWER_CONFIGURATION]
+    return configuration, [path for path in files if path.suffix.lower() not in _OTHER_SUFFIXES]

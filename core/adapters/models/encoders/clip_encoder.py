@@ -1,8 +1,7 @@
 """CLIP encoders of sentence-transformers: images and texts -> unit vectors of one space."""
 
-import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +118,7 @@ class ClipEncoder:
         if unknown_id is None or unknown_id == self._tokenizer.eos_token_id:
             return ()
         with self._tokenizer_lock:
-            found = [word for word in _split_words(text) if unknown_id in self._tokenize(word)]
+            found = [word for word in analysis.split_words(text) if unknown_id in self._tokenize(word)]
         return tuple(dict.fromkeys(found))
 
     def _tokenize(self, word: str) -> list[int]:
@@ -133,14 +132,3 @@ def _limit_context(model: "SentenceTransformer") -> int:
     context = min(tokenizer.model_max_length, getattr(text_config, "max_position_embeddings", 10**9))
     tokenizer.model_max_length = context
     return int(context)
-
-
-_WORD = re.compile(r"[^\W_]+")
-
-
-def _split_words(text: str) -> Iterator[str]:
-    """Yield the text's words, lower-cased, without stopwords and what follows an apostrophe."""
-    for match in _WORD.finditer(text.lower()):
-        before = match.string[match.start() - 1 : match.start()]
-        if before not in ("'", "’") and match.group() not in analysis.STOPWORDS:
-            yield match.group()

@@ -4,6 +4,7 @@ import logging
 from time import perf_counter
 
 from core.adapters.models.files.model_files import ModelFiles, locate
+from core.adapters.models.onnx.folder import is_onnx_folder
 from core.ports.encoders import Encoder
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ def load_encoder(name_or_path: str, *, device: str) -> Encoder:
 
 
 def _load(files: ModelFiles, device: str) -> Encoder:
+    if is_onnx_folder(files.folder):
+        from core.adapters.models.onnx.encoder import load_onnx_encoder
+
+        return load_onnx_encoder(files, device=device)
     from core.adapters.models.encoders.clip_encoder import load_clip_encoder
 
     return load_clip_encoder(files, device)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.adapters.models.files.error_summary import summarize
+from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
@@ -14,6 +15,8 @@ _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 def check_folder(given: Path, role: Role) -> str | None:
     """Check a folder as far as that takes no model library. Returns what is wrong with it; None where nothing is."""
+    if is_onnx_folder(given):
+        return "it is an encoder in ONNX, which writes no captions" if role == "captioner" else check_onnx_folder(given)
     config_path = next((p for p in _list_config_paths(given) if p.is_file()), None)
     if config_path is None:
         return "the folder holds no config.json, so it is not a saved model"

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.adapters.models.files.error_summary import SETTING, summarize
 from core.adapters.models.files.folder_check import check_folder, read_kind
 from core.adapters.models.files.hub import fetch, find_local_folder
+from core.adapters.models.onnx.folder import find_onnx_folder
 from core.domain import model_catalog
 from core.domain.model_catalog import ModelCard, Role
 from core.errors import ModelUnavailable
@@ -70,7 +71,8 @@ def locate(name_or_path: str, role: Role) -> ModelFiles:
     if card is not None:
         folder = find_local_folder(card) or fetch(card)
         return ModelFiles(card.name, role, folder, card)
-    files = ModelFiles(str(Path(name_or_path).expanduser().absolute()), role, Path(name_or_path).expanduser())
+    given = Path(name_or_path).expanduser()
+    files = ModelFiles(str(given.absolute()), role, find_onnx_folder(given))
     if not files.folder.is_dir():
         known = ", ".join(model_catalog.names(role))
         raise ModelUnavailable(
