@@ -100,7 +100,7 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
 
 def model_folder(card: ModelCard) -> Path | None:
     """Find the folder of a model without any network; None where the model has to be fetched."""
-    from core.adapters.models.files.hub import find_local_folder
+    from core.adapters.models.files.snapshot import find_local_folder
 
     return find_local_folder(card)
 

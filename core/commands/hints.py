@@ -79,7 +79,7 @@ def render_hint(hint: Hint) -> str:
                 f"`bucketlens forget {quote(hint.source)}`"
             )
         case hints.ChooseModel():
-            return _three_ways_out(f"--{hint.setting}")
+            return _three_ways_out(f"--{hint.setting}", hint.fetch)
         case hints.TrainDemoModels():
             return "`make demo-models` trains them anew"
         case hints.KeepModel():
@@ -130,10 +130,11 @@ def _spell(name: Name) -> str:
     return f"the setting {setting.toml} ({setting.environment})"
 
 
-def _three_ways_out(option: str) -> str:
+def _three_ways_out(option: str, name: str | None) -> str:
+    run = f"`bucketlens models fetch {quote(name)}`" if name else "run the same command"
     return (
         "Three ways out:\n"
-        "  1. with a network: run the same command where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
+        f"  1. with a network: {run} where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
         "                     can be reached; once fetched, the model stays in the cache\n"
         f"  2. a local copy:   {option} FOLDER, where FOLDER holds the saved model\n"
         f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)\n"

@@ -122,9 +122,13 @@ class ForgetSource:
 
 @dataclass(frozen=True, slots=True)
 class ChooseModel:
-    """Come by a model that cannot be loaded, or choose another one by this setting."""
+    """Come by a model that cannot be loaded, or choose another one by this setting.
+
+    `fetch` is its name in the table, where it has one: that is what to fetch.
+    """
 
     setting: Literal["model", "captioner"]
+    fetch: str | None = None
 
     def __str__(self) -> str:
         return (

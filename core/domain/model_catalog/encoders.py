@@ -1,6 +1,7 @@
-"""Encoders of pictures and texts, the default first."""
+"""Encoders of pictures and texts whose towers run in torch, the default first."""
 
 from core.domain.model_catalog.card import DEMO_REMARK, DEMO_WEIGHTS, ModelCard
+from core.domain.model_catalog.sources import crossmodal, open_clip, siglip2_paper
 
 ENCODERS = (
     ModelCard(
@@ -12,6 +13,21 @@ ENCODERS = (
         dimension=512,
         repository="sentence-transformers/clip-ViT-B-32",
         revision="327ab6726d33c0e22f920c83f2ff9e4bd38ca37f",
+        parameters=151_277_313,
+        size=607_000_000,
+        recall=open_clip(30.4, 55.9, 66.9, "ViT-B-32, openai"),
+    ),
+    ModelCard(
+        name="clip-ViT-B-16",
+        role="encoder",
+        licence="MIT",
+        input_px=224,
+        weights="0_CLIPModel/model.safetensors",
+        dimension=512,
+        repository="sentence-transformers/clip-ViT-B-16",
+        parameters=149_620_737,
+        size=600_000_000,
+        recall=open_clip(33.1, 58.4, 69.0, "ViT-B-16, openai"),
     ),
     ModelCard(
         name="clip-ViT-L-14",
@@ -22,15 +38,63 @@ ENCODERS = (
         dimension=768,
         repository="sentence-transformers/clip-ViT-L-14",
         revision="1b4b2e899178706d1b9905460ac21de1e0ba86a5",
+        parameters=427_616_513,
+        size=1_712_000_000,
+        recall=open_clip(36.5, 61.1, 71.1, "ViT-L-14, openai"),
     ),
     ModelCard(
-        name="demo",
+        name="clip-ViT-B-32-multilingual-v1",
         role="encoder",
         licence="Apache-2.0",
-        input_px=96,
+        input_px=224,
         weights="model.safetensors",
-        dimension=256,
-        folder=DEMO_WEIGHTS / "clip",
-        remark=DEMO_REMARK,
+        dimension=512,
+        repository="sentence-transformers/clip-ViT-B-32-multilingual-v1",
+        revision="238402c12a26c6cb9d823b90bc8a4d32a27e434c",
+        languages="multilingual: more than 50",
+        parameters=135_127_808,
+        size=543_000_000,
+        image_tower="clip-ViT-B-32",
+        remark="its text tower; pictures are encoded by clip-ViT-B-32, which is fetched too",
     ),
+    ModelCard(
+        name="siglip2-base",
+        role="encoder",
+        licence="Apache-2.0",
+        input_px=224,
+        weights="model.safetensors",
+        dimension=768,
+        repository="google/siglip2-base-patch16-224",
+        languages="multilingual: 109, mostly English",
+        parameters=375_187_970,
+        size=1_535_000_000,
+        recall=siglip2_paper(52.1, "B/16 at 224 px"),
+        aliases=("siglip2-base-patch16-224",),
+    ),
+    ModelCard(
+        name="siglip2-large",
+        role="encoder",
+        licence="Apache-2.0",
+        input_px=256,
+        weights="model.safetensors",
+        dimension=1024,
+        repository="google/siglip2-large-patch16-256",
+        languages="multilingual: 109, mostly English",
+        parameters=881_526_786,
+        size=3_560_000_000,
+        recall=crossmodal(74.3, "ViT-L-16-SigLIP2-256__webli"),
+        aliases=("siglip2-large-patch16-256",),
+    ),
+)
+
+DEMO_ENCODER = ModelCard(
+    name="demo",
+    role="encoder",
+    licence="Apache-2.0",
+    input_px=96,
+    weights="model.safetensors",
+    dimension=256,
+    folder=DEMO_WEIGHTS / "clip",
+    remark=DEMO_REMARK,
+    parameters=4_693_057,
 )

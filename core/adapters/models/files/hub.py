@@ -1,84 +1,226 @@
-"""The files of catalog entries: those that are shipped, and those of the Hugging Face hub in its cache."""
+"""Fetching catalog entries from the Hugging Face hub into its cache, safely: no pickle stays, and no code is taken."""
 
-import json
 import logging
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from core.adapters.local.free_space import check_free_space
+from core.adapters.models.files.conversion import convert_pickle
+from core.adapters.models.files.download import (
+    RemoteFile,
+    blob_path,
+    count_missing,
+    download,
+    link,
+    list_repository,
+    part_path,
+    resolve_commit,
+    silence_hub,
+)
 from core.adapters.models.files.error_summary import SETTING, summarize
+from core.adapters.models.files.file_formats import check_inside, read_external_data
+from core.adapters.models.files.manifest import FileRecord, record_file, write_manifest
+from core.adapters.models.files.snapshot import CONVERTED, cache_folder, find_image_tower, find_local_folder
+from core.adapters.models.files.verification import find_forbidden, find_remote_code
 from core.domain.model_catalog import ModelCard
-from core.errors import ModelUnavailable
-from core.errors.hints import TrainDemoModels
+from core.errors import DiskFull, ModelUnavailable
+from core.errors.hints import ChooseModel, Hint, TrainDemoModels, TryAgain
 
 log = logging.getLogger(__name__)
 
+Progress = Callable[[int, int], None]  # bytes that are here, and bytes in all
+
 PROBE_SECONDS = 5.0
-_INDEX = ".index.json"
+_SMALL = 2**25  # bytes; configurations are read before anything larger is fetched
+_REMOTE_CODE = "its repository asks to run code of its own ({}), which BucketLens never does"
 
 
-def find_local_folder(card: ModelCard) -> Path | None:
-    """Find the folder that holds the model's files, without network; None where some are missing."""
-    folder = card.folder or _find_snapshot(card)
-    weights = folder / card.weights
-    complete = weights.is_file() and weights.with_name("config.json").is_file() and _has_shards(weights)
-    return folder if complete else None
+def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
+    """Fetch what is missing or damaged of a model, and record it. Returns its folder.
 
-
-def _has_shards(weights: Path) -> bool:
-    """Tell whether every shard that the index names is here; weights without an index have none to miss."""
-    if not weights.name.endswith(_INDEX):
-        return True
-    try:
-        shards = set(json.loads(weights.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return False
-    return all(weights.with_name(str(shard)).is_file() for shard in shards)
-
-
-def _find_snapshot(card: ModelCard) -> Path:
+    What had come before a stop is kept, and the next call goes on from there. Raises ModelUnavailable.
+    """
+    import httpx2
     from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    assert card.repository is not None and card.revision is not None
-    repository = repo_folder_name(repo_id=card.repository, repo_type="model")
-    return Path(constants.HF_HUB_CACHE) / repository / "snapshots" / card.revision
-
-
-def fetch(card: ModelCard) -> Path:
-    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    setting = SETTING[card.role]
     if card.folder is not None:
-        raise ModelUnavailable(card.name, f"its weights are not in {card.folder}", TrainDemoModels(), setting=setting)
+        raise _refuse(card, f"its weights are not in {card.folder}", TrainDemoModels())
+    if tower := find_image_tower(card):
+        fetch(tower, progress)
     assert card.repository is not None
     missing = f"{card.repository} is not in the cache {constants.HF_HUB_CACHE}"
     if constants.is_offline_mode():
-        raise ModelUnavailable(card.name, f"{missing}, and HF_HUB_OFFLINE forbids to fetch it", setting=setting)
+        raise _refuse(card, f"{missing}, and HF_HUB_OFFLINE forbids to fetch it")
     if trouble := _probe(f"{constants.ENDPOINT}/api/models/{card.repository}"):
-        reason = f"{missing}, and {constants.ENDPOINT} cannot be reached ({trouble})"
-        raise ModelUnavailable(card.name, reason, setting=setting)
+        raise _refuse(card, f"{missing}, and {constants.ENDPOINT} cannot be reached ({trouble})")
     log.info("fetching model=%s repository=%s revision=%s", card.name, card.repository, card.revision)
     try:
-        snapshot_download(
-            card.repository, revision=card.revision, allow_patterns=["*.json", "*.txt", *_list_weight_patterns(card)]
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        with silence_hub(), _lock(card):
+            _Fetch(card, resolve_commit(card.repository, card.revision), progress).run()
+    except DiskFull as error:
+        raise _refuse(
+            card, error.reason, TryAgain("free some space, or set HF_HOME to a folder of another disk")
+        ) from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
         reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {summarize(error.__cause__ or error)}"
-        raise ModelUnavailable(card.name, reason, setting=setting) from error
+        raise _refuse(card, reason) from error
     folder = find_local_folder(card)
     if folder is None:
-        reason = f"{constants.ENDPOINT} has no {card.weights} for {card.repository} at {card.revision}"
-        raise ModelUnavailable(card.name, reason, setting=setting)
+        raise _refuse(card, f"{constants.ENDPOINT} has not all of {card.repository}: {', '.join(card.required)}")
     return folder
 
 
-def _list_weight_patterns(card: ModelCard) -> list[str]:
-    """List patterns of the weights files; an index file stands for its shards, such as model-00001-of-00002."""
-    if not card.weights.endswith(_INDEX):
-        return [card.weights]
-    whole = Path(card.weights.removesuffix(_INDEX))
-    return [card.weights, str(whole.with_name(f"{whole.stem}-*{whole.suffix}"))]
+class _Fetch:
+    """One fetch of one commit: small files first, since they say whether the large ones are wanted at all."""
+
+    def __init__(self, card: ModelCard, commit: str, progress: Progress | None) -> None:
+        assert card.repository is not None
+        self._card, self._repository, self._commit = card, card.repository, commit
+        self._home = cache_folder(card)
+        self._folder = self._home / "snapshots" / commit
+        self._progress = progress
+        self._here = self._all = 0
+
+    def run(self) -> None:
+        there = list_repository(self._repository, self._commit)
+        files = sorted(_select(there, self._card.patterns), key=lambda file: file.size)
+        self._check_listing(files, {file.path for file in there})
+        self._all = sum(file.size for file in files)
+        self._here = sum(file.size - count_missing(self._home, file) for file in files)
+        self._check_space(files)
+        for file in (file for file in files if file.path.endswith(".json") and file.size < _SMALL):
+            self._bring(file)
+            if code := find_remote_code(self._folder / file.path):
+                raise _refuse(self._card, _REMOTE_CODE.format(f"{code} in {file.path}"))
+        for file in files:
+            self._bring(file)
+        if self._card.onnx:
+            files += self._bring_external_data(there, files)
+        write_manifest(self._folder, self._record(files), self._repository, self._commit)
+
+    def _check_listing(self, files: list[RemoteFile], there: set[str]) -> None:
+        paths = {file.path for file in files}
+        for path in (path for path in self._card.required if path not in paths):
+            pickle = path.rpartition("/")[0] + "/pytorch_model.bin"
+            only = "; what it has is a pickle, which is not taken" if pickle.removeprefix("/") in there else ""
+            raise _refuse(self._card, f"the hub has no {path} of {self._repository} at {self._commit}{only}")
+        for path in paths - ({self._card.weights} if self._card.pickled else set()):
+            if reason := find_forbidden(path):
+                raise _refuse(self._card, f"{path} of {self._repository} is {reason}")
+
+    def _check_space(self, files: list[RemoteFile]) -> None:
+        growth = sum(count_missing(self._home, file) for file in files)
+        if self._card.pickled:
+            growth *= 2  # the pickle and what it is converted to
+        if growth:
+            self._home.mkdir(parents=True, exist_ok=True)
+            check_free_space(self._home, growth)
+
+    def _bring(self, file: RemoteFile) -> None:
+        """Have a file in the snapshot, with the bytes that the hub has."""
+        if self._card.pickled and file.path == self._card.weights:
+            return self._convert(file)
+        blob = blob_path(self._home, file)
+        if blob.exists() and not file.is_whole(blob):
+            blob.unlink()
+            self._advance(-file.size)
+        if not blob.exists():
+            part = part_path(self._home, file)
+            download(self._repository, self._commit, file, part, self._advance if self._progress else None)
+            part.replace(blob)
+        self._tell()
+        link(self._repository, self._commit, [file])
+
+    def _convert(self, file: RemoteFile) -> None:
+        """Turn pickled weights into safetensors, and keep no pickle."""
+        target = (self._folder / file.path).with_name(CONVERTED)
+        blob, part = blob_path(self._home, file), part_path(self._home, file)
+        if not target.is_file():
+            if blob.exists():
+                blob.replace(part)
+            download(self._repository, self._commit, file, part, self._advance if self._progress else None)
+            try:
+                convert_pickle(part, target)
+            except Exception as error:  # unpickling raises whatever is in the file
+                raise _refuse(self._card, f"{file.path} cannot be read as data alone: {summarize(error)}") from error
+        for left in (self._folder / file.path, blob, part):
+            left.unlink(missing_ok=True)
+
+    def _bring_external_data(self, there: list[RemoteFile], files: list[RemoteFile]) -> list[RemoteFile]:
+        """Fetch the data files that the ONNX models name, and no others of their folders."""
+        known, found = {file.path: file for file in there}, dict[str, RemoteFile]()
+        for model in (file.path for file in files if file.path.endswith(".onnx")):
+            parent = model.rpartition("/")[0]
+            try:
+                locations = {data.location for data in read_external_data(self._folder / model)}
+                for location in locations:
+                    check_inside(location)
+            except ValueError as error:
+                raise _refuse(self._card, f"{model}: {error}") from error
+            for location in sorted(locations):
+                path = f"{parent}/{location}"
+                if path not in known:
+                    raise _refuse(self._card, f"the hub has no {path}, which {model} takes its weights from")
+                found[path] = known[path]
+        self._all += sum(file.size for file in found.values())
+        self._here += sum(file.size - count_missing(self._home, file) for file in found.values())
+        self._check_space(list(found.values()))
+        for file in found.values():
+            self._bring(file)
+        return list(found.values())
+
+    def _record(self, files: list[RemoteFile]) -> dict[str, FileRecord]:
+        """Record what is in the snapshot; large files have the hash by which they were checked."""
+        records = {}
+        for file in files:
+            path = self._folder / file.path
+            if self._card.pickled and file.path == self._card.weights:
+                path = path.with_name(CONVERTED)
+            elif len(file.digest) == 64:
+                records[file.path] = FileRecord(file.size, file.digest)
+                continue
+            records[path.relative_to(self._folder).as_posix()] = record_file(path)
+        return records
+
+    def _advance(self, count: int) -> None:
+        self._here += count
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._here, self._all)
+
+
+def _select(files: list[RemoteFile], patterns: tuple[str, ...]) -> list[RemoteFile]:
+    """Select the files of some patterns, whose `*` stays within one folder; not the lists of pickles."""
+    wanted = [pattern.split("/") for pattern in patterns]
+
+    def fits(path: str) -> bool:
+        parts = path.split("/")
+        return any(len(parts) == len(p) and all(map(fnmatchcase, parts, p)) for p in wanted)
+
+    return [file for file in files if fits(file.path) and not file.path.endswith(".bin.index.json")]
+
+
+@contextmanager
+def _lock(card: ModelCard) -> Iterator[None]:
+    """Let one process at a time fetch a model; another one waits, and finds the files there."""
+    from filelock import FileLock
+
+    home = cache_folder(card)
+    path = home.parent / ".locks" / home.name / "bucketlens.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
+
+
+def _refuse(card: ModelCard, reason: str, hint: Hint | None = None) -> ModelUnavailable:
+    setting = SETTING[card.role]
+    return ModelUnavailable(card.name, reason, hint or ChooseModel(setting, card.name), setting=setting)
 
 
 def _probe(url: str) -> str | None:

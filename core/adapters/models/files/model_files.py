@@ -8,9 +8,12 @@ from core.adapters.models.files.error_summary import SETTING, summarize
 from core.adapters.models.files.folder_check import check_folder, read_kind
 from core.adapters.models.files.hub import fetch, find_local_folder
 from core.adapters.models.onnx.folder import find_onnx_folder
+from core.adapters.models.files.hub import fetch
+from core.adapters.models.files.snapshot import CONVERTED, find_local_folder
 from core.domain import model_catalog
 from core.domain.model_catalog import ModelCard, Role
 from core.errors import ModelUnavailable
+from core.errors.hints import ChooseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class ModelFiles:
 
     @property
     def safetensors(self) -> bool:
-        """Whether the weights are safetensors; False only for a catalog entry whose pinned revision has pickles."""
-        return self.card is None or self.card.safetensors
+        """Whether the weights are safetensors; False only for a pickle of the catalog that was not converted."""
+        return self.card is None or not self.card.pickled or (self.folder / CONVERTED).is_file()
 
     @property
     def kind(self) -> str:
@@ -41,7 +44,9 @@ class ModelFiles:
 
     def make_error(self, cause: str) -> ModelUnavailable:
         """Return the error that says why this model cannot be used."""
-        return ModelUnavailable(self.name, cause, setting=SETTING[self.role])
+        setting = SETTING[self.role]
+        fetch = self.card.name if self.card and self.card.folder is None else None
+        return ModelUnavailable(self.name, cause, ChooseModel(setting, fetch), setting=setting)
 
     def map_error(self, error: Exception) -> ModelUnavailable:
         """Map what a vendor raised while loading the model."""

@@ -1,6 +1,8 @@
 """The table of models."""
 
 import re
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +27,57 @@ def test_the_defaults_come_first_and_the_demo_has_both_roles() -> None:
 
 
 @pytest.mark.parametrize("card", MODELS, ids=lambda card: f"{card.role}-{card.name}")
-def test_what_comes_from_the_hub_is_pinned_to_a_commit(card: ModelCard) -> None:
-    if card.repository is not None:
-        assert card.revision is not None and re.fullmatch(r"[0-9a-f]{40}", card.revision)
-    assert model_catalog.find(card.name, card.role) is card
+def test_a_revision_is_a_commit_and_every_name_finds_its_line(card: ModelCard) -> None:
+    assert card.revision is None or re.fullmatch(r"[0-9a-f]{40}", card.revision)
+    for name in (card.name, *card.aliases):
+        assert model_catalog.find(name, card.role) is card
+
+
+@pytest.mark.parametrize("card", MODELS, ids=lambda card: f"{card.role}-{card.name}")
+def test_every_line_tells_what_people_choose_by(card: ModelCard) -> None:
+    assert card.languages and card.parameters and card.licence and card.input_px
+    assert card.folder is not None or (card.size or 0) > card.parameters, "a parameter takes more than a byte"
+    assert card.recall is None or (re.search(r"\d", card.recall.figures) and card.recall.source)
+    if card.image_tower is not None:
+        tower = model_catalog.find(card.image_tower, "encoder")
+        assert tower is not None and tower.image_tower is None and tower.dimension == card.dimension
 
 
 def test_every_encoder_has_safe_weights() -> None:
-    assert all(card.weights.endswith(".safetensors") for card in MODELS if card.role == "encoder")
+    assert all(card.weights.endswith((".safetensors", ".onnx")) for card in MODELS if card.role == "encoder")
+    assert [card.name for card in MODELS if card.pickled] == ["vit-gpt2", "blip-base"]
+
+
+def test_the_aliases_and_names_of_one_role_are_of_one_model_each() -> None:
+    known = [(card.role, name) for card in MODELS for name in {card.name, *card.aliases}]
+    assert len(known) == len(set(known))
+
+
+def test_every_word_of_a_search_has_to_be_in_a_line() -> None:
+    def found(text: str) -> list[str]:
+        return [card.name for card in model_catalog.search(text)]
+
+    assert found("siglip2") == ["siglip2-base", "siglip2-large", "ViT-B-16-SigLIP2__webli"]
+    assert found("SigLIP multilingual by-nc") == ["nllb-clip-base-siglip__v1"]
+    assert found("captioner bsd") == ["blip-base", "blip-large"]
+    assert found("immich rn50") == ["RN50__openai"]
+    assert found("no-such-word") == []
+    assert len(found("")) == len(MODELS)
+
+
+def test_what_is_fetched_holds_what_is_required_and_no_other_runtime_s_files() -> None:
+    def fits(card: ModelCard, path: str) -> bool:
+        parts = path.split("/")
+        return any(
+            len(pattern.split("/")) == len(parts) and all(map(fnmatchcase, parts, pattern.split("/")))
+            for pattern in card.patterns
+        )
+
+    for card in MODELS:
+        assert all(fits(card, path) for path in card.required), card.name
+        others = ("visual/fp16/model.armnn", "visual/model.armnn", "visual/rknpu/rk3588/model.rknn", "tf_model.h5")
+        others += ("modeling_clip.py", "onnx/model.onnx", "openvino/openvino_model.bin", "onnx/config.json")
+        assert not any(fits(card, path) for path in others), card.name
 
 
 def test_an_unknown_name_or_another_role_finds_nothing() -> None:
@@ -44,9 +89,9 @@ def test_an_unknown_name_or_another_role_finds_nothing() -> None:
     ("values", "message"),
     [
         ({"dimension": 8}, "either a folder or a repository"),
-        ({"dimension": 8, "repository": "a/b"}, "pinned"),
+        ({"dimension": 8, "folder": Path("a"), "revision": "0" * 40}, "a revision is one of a repository"),
         (HUB, "encoders have a dimension"),
-        (HUB | {"role": "captioner", "dimension": 8}, "captioners have none"),
+        (HUB | {"role": "captioner", "dimension": 8}, "the others have none"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
