@@ -49,12 +49,13 @@ def filter_options() -> list[Option]:
 
 def _field_option(name: str, field: FilterField) -> Option:
     help = field.description + (" Repeatable." if field.takes == "texts" else "")
+    option = "--" + name.replace("_", "-")
     if field.takes == "flag":
         return click.option(f"--{name}/--{_OPPOSITES[name]}", name, default=None, help=help)
     if field.choices:
         kind = click.Choice(field.choices)
-        return click.option(f"--{name}", name, type=kind, multiple=field.takes == "texts", help=help)
-    return click.option(f"--{name}", name, metavar=field.metavar, multiple=field.takes == "texts", help=help)
+        return click.option(option, name, type=kind, multiple=field.takes == "texts", help=help)
+    return click.option(option, name, metavar=field.metavar, multiple=field.takes == "texts", help=help)
 
 
 @dataclass(frozen=True, kw_only=True)
