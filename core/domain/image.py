@@ -11,13 +11,13 @@ from core.domain.ids import point_id
 from core.domain.metadata import FileText, Precision
 from core.domain.text_lines import TextLine
 from core.text.analysis import analyse
+from core.text.caption_flaws import CaptionFlaw as CaptionFlaw
 from core.text.names import read_name
 from core.text.word_lists import WORD_FIELDS, WordListName
 
 Status = Literal["indexed", "failed"]
 CaptionOrigin = Literal["generated", "human", "file"]
 Framing = Literal["tiles", "imported"]
-CaptionFlaw = Literal["empty", "repeated", "boilerplate"]
 ListName = Literal["image", "caption"] | WordListName  # the lists that a search ranks by
 
 _DEVELOPED = re.compile(r"\.(?:jpe?g|jpe|jfif|hei[cf]|hif)$", re.IGNORECASE)  # beside a RAW, what people look at
@@ -72,7 +72,8 @@ class ImageRecord:
     the offset is known. `taken_from`, `taken_precision` and the values below them are those of core.domain.metadata.
     `pair` is that of ImageRef.
 
-    `caption_flaw` says what is wrong with a captioner's caption, and `caption_language` its language (ISO 639-1).
+    `caption_flaw` says what is wrong with a captioner's caption (core.text.caption_flaws), and `caption_language` its
+    language (ISO 639-1). Boilerplate is kept, and neither in `words` nor in the caption vector.
     `text_lines` are what is written in the picture, and `unread_lines` how many more lines nobody could read.
     `text_reader` is who looked for them; None where nobody did. `places` name where it was taken, from the nearest town
     on to the country; `city`, `region` and `country` are those among them that say so. `time_zone` is the IANA name of
@@ -142,8 +143,16 @@ class ImageRecord:
 
     @property
     def searchable_texts(self) -> tuple[str, ...]:
-        """Return the texts whose words the image is found by: its sentences, its keywords, and who is on it."""
-        return _with_lists(self.texts, self.keywords, self.people)
+        """Return the texts whose words the image is found by: its sentences, its keywords, and who is on it.
+
+        A captioner's boilerplate is none of them.
+        """
+        sentences = self.texts
+        if self.caption_flaw == "boilerplate":
+            of_file = [text.text for text in self.file_texts]
+            said = (self.caption, self.captions, of_file, self.generated)
+            sentences = _list_sentences(*said, self.caption_origin, self.caption_flaw)
+        return _with_lists(sentences, self.keywords, self.people)
 
     @property
     def documents(self) -> dict[WordListName, tuple[str, ...]]:
@@ -207,15 +216,22 @@ def describe_share(share: float) -> str:
 
 def payload_texts(payload: Mapping[str, Any]) -> tuple[str, ...]:
     """Return `searchable_texts` of the record with this payload, which may lack fields."""
-    of_files = [text["text"] for text in payload.get("file_texts") or ()]
-    told = (payload.get("caption"), *(payload.get("captions") or ()), *of_files, payload.get("generated"))
-    sentences = tuple(dict.fromkeys(text for text in told if text))
+    sentences = _list_sentences(
+        payload.get("caption"),
+        payload.get("captions") or (),
+        [text["text"] for text in payload.get("file_texts") or ()],
+        payload.get("generated"),
+        payload.get("caption_origin"),
+        payload.get("caption_flaw"),
+    )
     return _with_lists(sentences, payload.get("keywords") or (), payload.get("people") or ())
 
 
 # The fields that `payload_documents` reads.
 SPOKEN = (
     "caption",
+    "caption_flaw",
+    "caption_origin",
     "captions",
     "generated",
     "file_texts",
@@ -241,6 +257,20 @@ def payload_documents(payload: Mapping[str, Any]) -> dict[WordListName, tuple[st
 def payload_words(documents: Mapping[WordListName, Sequence[str]]) -> dict[str, list[str]]:
     """Return the fields of a payload that hold the words of these documents."""
     return {WORD_FIELDS[name]: list(analyse(*texts)) for name, texts in documents.items()}
+
+
+def _list_sentences(
+    caption: str | None,
+    captions: Sequence[str],
+    of_file: Sequence[str],
+    generated: str | None,
+    origin: str | None,
+    flaw: str | None,
+) -> tuple[str, ...]:
+    """List what is said of an image, each once, without a captioner's boilerplate."""
+    if flaw == "boilerplate":
+        caption, generated = (None if origin == "generated" else caption), None
+    return tuple(dict.fromkeys(text for text in (caption, *captions, *of_file, generated) if text))
 
 
 def _with_lists(sentences: tuple[str, ...], keywords: Sequence[str], people: Sequence[str]) -> tuple[str, ...]:

@@ -43,10 +43,14 @@ class Encoder(Protocol):
 
 
 class Captioner(Protocol):
-    """A model that writes captions of images."""
+    """A model that writes captions of images. `language` is that of its captions (ISO 639-1), None where not known.
+
+    Its captions are what it said, with its loops and loose ends: core.text.caption_flaws cuts those.
+    """
 
     name: str
     fingerprint: str
+    language: str | None
     pixels: PixelSpec
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:

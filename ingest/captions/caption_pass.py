@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
@@ -13,6 +14,9 @@ from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
+from core.text.caption_flaws import review_caption
+from ingest.captions.boilerplate import CaptionCounts, find_boilerplate
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
@@ -42,6 +46,7 @@ class CaptionPass:
         self._checkpoint = redo
         self._needed = needed
         self._pictures = PictureReader(context, report)
+        self._counts = CaptionCounts()
         everything = context.options.caption_all
         if redo is None:
             self._which = UNTOLD if everything else UNCAPTIONED
@@ -72,6 +77,7 @@ class CaptionPass:
                     yield Progress("captions", done, total, self._report)
                     if self._context.stop.is_set():
                         return
+                self._mark_boilerplate(captioner)
             except Interrupted:
                 return  # while captions were being thought of: nothing has been written by half
             finally:
@@ -134,11 +140,30 @@ class CaptionPass:
         with time_stage(self._context.observer, "caption"):
             stacked = np.stack([pixels for _, pixels in shown])
             self._context.run_interruptible(lambda: captions.extend(captioner.caption(stacked)))
+        reviewed = [review_caption(said) for said in captions]
         caption_texts = [
-            CaptionTexts(record, get_human_captions(record), text, captioner.fingerprint)
-            for (record, _), text in zip(shown, captions, strict=True)
+            CaptionTexts(
+                record, get_human_captions(record), told.text, captioner.fingerprint, told.flaw, captioner.language
+            )
+            for (record, _), told in zip(shown, reviewed, strict=True)
         ]
+        self._write(caption_texts)
+        self._report.captioned += len(caption_texts)
+        flaws = [told.flaw for told in reviewed if told.flaw is not None]
+        self._report.caption_flaws.update(flaws)
+        self._counts.add(told.text for told in reviewed if told.flaw != "boilerplate" and told.text)
+        _log.info("captioned", images=len(caption_texts), empty=flaws.count("empty"), flawed=len(flaws))
+
+    def _mark_boilerplate(self, captioner: Captioner) -> None:
+        """Mark captions that were given to many pictures, as unlike each other as any."""
+        for records in find_boilerplate(self._context.index, self._counts, captioner.fingerprint):
+            self._write([replace(CaptionTexts.of(record), flaw="boilerplate") for record in records])
+            self._report.caption_flaws.subtract(record.caption_flaw for record in records if record.caption_flaw)
+            self._report.caption_flaws["boilerplate"] += len(records)
+            _log.info("boilerplate", images=len(records))
+        if notice := self._counts.describe_monotony():
+            self._report.notices.append(notice)
+
+    def _write(self, caption_texts: list[CaptionTexts]) -> None:
         updates = caption_updates(self._context.index, self._context.encoder, caption_texts)
         retry_while_busy(self._context.index.set_captions, updates)
-        self._report.captioned += len(updates)
-        _log.info("captioned", images=len(updates), empty=captions.count(""))

@@ -149,6 +149,9 @@ def _summarize_rest(done: Report) -> list[str]:
     lines = []
     if done.thumbnails:
         lines.append(f"{done.thumbnails:,} thumbnails that were missing have been made again")
+    if flaws := [f"{count:,} {flaw}" for flaw, count in sorted(done.caption_flaws.items()) if count > 0]:
+        kinds = "`bucketlens search --caption-flaw KIND` lists them"
+        lines.append(f"captions with a flaw: {', '.join(flaws)} ({kinds})")
     if done.pending_captions:
         lines.append(f"{done.pending_captions:,} images have no caption yet")
     if done.pending_text:

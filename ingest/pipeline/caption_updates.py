@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.domain.image import ImageRecord
+from core.domain.image import CaptionFlaw, ImageRecord
 from core.domain.vectors import Matrix, Vector, unit
 from core.ports.encoders import Encoder
 from core.ports.vector_index import CaptionUpdate, VectorIndex
@@ -17,32 +17,44 @@ class CaptionTexts:
     """All captions of an image: those that people wrote, and the one that a captioner wrote. Either may be missing.
 
     What the image's file says of it (`file_texts` of the record) comes after people's captions, and before a
-    captioner's.
+    captioner's. `flaw` and `language` are those of a captioner's.
     """
 
     record: ImageRecord
     human: tuple[str, ...] = ()
     generated: str | None = None
     captioner: str | None = None
+    flaw: CaptionFlaw | None = None
+    language: str | None = None
 
     @classmethod
     def of(cls, record: ImageRecord) -> "CaptionTexts":
         """Take the captions out of a record."""
-        alone = record.caption_origin == "generated"
-        return cls(record, get_human_captions(record), record.caption if alone else record.generated, record.captioner)
+        flaw, language = record.caption_flaw, record.caption_language
+        return cls(record, get_human_captions(record), get_generated_caption(record), record.captioner, flaw, language)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return what the caption vector is made of: people's captions, or else the file's texts; a captioner's too."""
+        """Return what the caption vector is made of: people's captions, or else the file's texts; a captioner's too.
+
+        A captioner's boilerplate is left out.
+        """
         of_file = tuple(text.text for text in self.record.file_texts)
-        told = (*(self.human or of_file), self.generated)
+        told = (*(self.human or of_file), None if self.flaw == "boilerplate" else self.generated)
         return tuple(dict.fromkeys(text for text in told if text))
 
     def apply(self) -> ImageRecord:
         """Give the record these captions, and the words of all that is said of the image."""
         human, of_file, generated = self.human, self.record.file_texts, self.generated
-        captioner = None if generated is None else self.captioner
-        told = replace(self.record, captions=human, generated=generated, captioner=captioner)
+        by_model = generated is not None
+        told = replace(
+            self.record,
+            captions=human,
+            generated=generated,
+            captioner=self.captioner if by_model else None,
+            caption_flaw=self.flaw if by_model else None,
+            caption_language=self.language if by_model else None,
+        )
         if human:
             told = replace(told, caption=human[0], caption_origin="human")
         elif of_file:
@@ -74,6 +86,11 @@ def get_human_captions(record: ImageRecord) -> tuple[str, ...]:
     return record.captions or ((record.caption,) if record.caption else ())
 
 
+def get_generated_caption(record: ImageRecord) -> str | None:
+    """Return what a captioner said of the image; None where none was asked."""
+    return record.caption if record.caption_origin == "generated" else record.generated
+
+
 def text_vector(encoder: Encoder, texts: Sequence[str]) -> Vector:
     """Encode at least one text into one caption vector, (D,)."""
     return _mean(encoder.encode_texts(texts).vectors)
@@ -97,6 +114,8 @@ def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | 
         vector,
         told.captions,
         told.generated,
+        told.caption_flaw,
+        told.caption_language,
     )
 
 

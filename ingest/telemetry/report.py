@@ -1,10 +1,11 @@
 """What a run has done so far, and how far it is."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.domain.image import ImageRef
+from core.domain.image import CaptionFlaw, ImageRef
 
 Phase = Literal["images", "human_captions", "captions", "thumbnails", "text"]
 
@@ -16,6 +17,7 @@ class Report:
     `updated` includes files that were touched without a change.
     `failed` counts the failures of this run alone.
     `uncaptioned` are images that could not be captioned for want of their pictures.
+    `caption_flaws` counts the flawed captions among those that a captioner wrote.
     `human_captions` are images whose captions of people have changed.
     `captions_unmatched` and `captions_ambiguous` are names in caption files that mean no image, or several.
     `thumbnails` were missing and have been made again.
@@ -37,6 +39,7 @@ class Report:
     failed: int = 0
     captioned: int = 0
     uncaptioned: int = 0
+    caption_flaws: Counter[CaptionFlaw] = field(default_factory=Counter)
     human_captions: int = 0
     captions_unmatched: int = 0
     captions_ambiguous: int = 0
@@ -86,6 +89,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
             "uncaptioned": self.uncaptioned,
+            "caption_flaws": {flaw: count for flaw, count in self.caption_flaws.items() if count > 0},
             "human_captions": self.human_captions,
             "captions_unmatched": self.captions_unmatched,
             "captions_ambiguous": self.captions_ambiguous,

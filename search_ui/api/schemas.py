@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from core.domain.image import CaptionOrigin, Framing, ListName, Status
+from core.domain.image import CaptionFlaw, CaptionOrigin, Framing, ListName, Status
 from core.domain.metadata import Precision
 from core.domain.query import (
     MAX_TERMS,
@@ -177,6 +177,8 @@ class ImageAnswer(BaseModel):
     caption_origin: CaptionOrigin | None = None
     caption_score: float | None = Field(None, description="cosine of caption and picture")
     captioner: str | None = None
+    caption_flaw: CaptionFlaw | None = Field(None, description="what is wrong with the caption of a model")
+    caption_language: str | None = Field(None, description="language of the caption of a model (ISO 639-1)")
     generated: str | None = Field(None, description="what a model said of it beside people")
     framing: Framing | None = Field(
         None, description="tiles: its vector is the mean of several squares, as of all that is longer than 2 : 1"

@@ -103,6 +103,7 @@ class ColourCaptioner:
 
     name = "colour-captioner"
     fingerprint = "colour-captioner-1"
+    language: str | None = "en"
     pixels = ColourEncoder.pixels
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:

@@ -1,5 +1,6 @@
 """Model folders made on the spot: real classes, random weights, no network."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -15,6 +16,9 @@ from transformers import (
     CLIPModel,
     CLIPProcessor,
     CLIPTokenizer,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
     GitConfig,
     GitForCausalLM,
     GPT2Config,
@@ -192,6 +196,58 @@ def make_tiny_git(folder: Path, *, seed: int = 0) -> Path:
     config = GitConfig(vision_config=vision, vocab_size=len(tokenizer), max_position_embeddings=64, **_TOWER, **_TOKENS)
     GitForCausalLM(config).save_pretrained(folder)
     _save_processors(folder, tokenizer)
+    return folder
+
+
+def make_tiny_florence2(folder: Path, *, seed: int = 0, tells_length: bool = True) -> Path:
+    """The classes of florence-community's Florence-2-base: a DaViT read by a BART, with its processor."""
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer(64)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    tokenizer.image_token, tokenizer.image_token_id = "<image>", tokenizer.convert_tokens_to_ids("<image>")
+    vision = {
+        "depths": (1, 1),
+        "patch_size": (7, 3),
+        "patch_stride": (4, 2),
+        "patch_padding": (3, 1),
+        "patch_prenorm": (False, True),
+        "embed_dim": (16, 32),
+        "num_heads": (2, 2),
+        "num_groups": (2, 2),
+        "window_size": 4,
+        "projection_dim": 32,
+        "initializer_range": 0.5,
+    }
+    language = {
+        "model_type": "bart",
+        "vocab_size": len(tokenizer),
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+        "max_position_embeddings": 64,
+        "init_std": 0.5,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "pad_token_id": 0,
+        "decoder_start_token_id": 3,
+        "forced_eos_token_id": 3,
+    }
+    ids = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "image_token_id": tokenizer.image_token_id}
+    config = Florence2Config(vision_config=vision, text_config=language, **ids)
+    Florence2ForConditionalGeneration(config).save_pretrained(folder)
+    length = {"image_seq_length": (TINY_PIXELS // 8) ** 2 + 1}
+    size = {"height": TINY_PIXELS, "width": TINY_PIXELS}
+    images = CLIPImageProcessorPil(size=size, do_center_crop=False, resample=3, **length)
+    Florence2Processor(images, tokenizer).save_pretrained(folder)
+    if not tells_length:
+        path = folder / "processor_config.json"
+        told = json.loads(path.read_text())
+        del told["image_processor"]["image_seq_length"]
+        path.write_text(json.dumps(told))
     return folder
 
 

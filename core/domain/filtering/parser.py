@@ -23,6 +23,7 @@ from core.domain.filtering.conditions import (
 )
 from core.domain.filtering.filters import Condition, Filter, Orientation, caption_words, oriented
 from core.domain.filtering.written_text import Written
+from core.domain.image import CaptionFlaw
 from core.domain.query import MAX_TEXT
 from core.errors import InvalidQuery
 
@@ -296,6 +297,14 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "status": FilterField("texts", _read_keyword, choices=("indexed", "failed")),
     "caption_origin": FilterField("texts", _read_keyword, choices=("generated", "human", "file")),
     "captioner": FilterField("texts", _read_keyword),
+    "caption_flaw": FilterField(
+        "texts",
+        _read_keyword,
+        "What is wrong with the caption of a model.",
+        "FLAW",
+        choices=get_args(CaptionFlaw),
+    ),
+    "caption_language": FilterField("texts", _read_keyword),
     "content_hash": FilterField("texts", _read_keyword),
     "missing": FilterField("text", _read_missing, choices=FIELDS),
 }

@@ -36,6 +36,15 @@ CAPTIONERS = (
         size=991_000_000,
     ),
     ModelCard(
+        name="florence2-base",
+        role="captioner",
+        licence="MIT",
+        input_px=768,
+        weights="model.safetensors",
+        repository="florence-community/Florence-2-base",
+        revision="00921df66db728a9ceb750f5eca43e5c203a2051",
+    ),
+    ModelCard(
         name="blip2",
         role="captioner",
         licence="MIT",

@@ -9,7 +9,13 @@ from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
-CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git")  # `model_type` of those that caption unprompted
+CAPTIONER_KINDS = (
+    "vision-encoder-decoder",
+    "blip",
+    "blip-2",
+    "git",
+    "florence2",
+)  # `model_type` of those that caption unprompted
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.json_file import JsonFile
 from core.domain.filtering.filters import UNCAPTIONED
+from core.domain.filtering.parser import parse_filter
 from core.domain.image import ImageRef
 from core.errors import ModelUnavailable, StoreError
 from core.imaging.decoder import ImageLimits
@@ -23,7 +24,7 @@ from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProg
 from ingest.jobs.full_sync import run_captions
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
-from tests.support.fakes import ColourCaptioner
+from tests.support.fakes import COLOURS, ColourCaptioner
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +232,81 @@ def test_a_mark_that_cannot_be_read_counts_as_none(tmp_path: Path, content: byte
     assert again.begin("x") and again.get("a") == SourceProgress("id", 3)
     again.clear()
     assert not RecaptionCheckpoint(JsonFile(tmp_path / "redo.json")).begin("x")
+
+
+class Script(ColourCaptioner):
+    """Says of every picture what is written for its colour."""
+
+    fingerprint = "script-1"
+    language: str | None = "de"
+
+    def __init__(self, lines: dict[str, str]) -> None:
+        self._lines = lines
+
+    def caption(self, pixels: np.ndarray) -> list[str]:
+        return [self._lines.get(text.split()[1], text) for text in super().caption(pixels)]
+
+
+def test_flawed_captions_are_marked_told_and_found(tmp_path: Path, decoder: DecodeWorkers) -> None:
+    (tmp_path / "pictures").mkdir()
+    world = Aviary(tmp_path / "pictures", decoder)
+    for colour in ("red", "green", "blue", "yellow", "black"):
+        world.picture(f"{colour}.png", colour)
+    world.ingest(captions=False)
+    said = {"red": "a picture of something", "green": "a leaf a leaf a leaf", "blue": "...", "yellow": "a sun with a"}
+    report = world.caption(Script(said))
+    records = {record.key.removesuffix(".png"): record for record in world.index.scroll()}
+    told = {key: (record.caption, record.caption_flaw, record.words) for key, record in records.items()}
+    assert told == {
+        "red": ("a picture of something", "boilerplate", ()),
+        "green": ("a leaf", "repeated", ("leaf",)),
+        "blue": ("", "empty", ()),
+        "yellow": ("a sun", None, ("sun",)),
+        "black": ("a black picture", None, ("black", "picture")),
+    }
+    assert {record.caption_language for record in records.values()} == {"de"}
+    assert report.to_dict()["caption_flaws"] == {"boilerplate": 1, "repeated": 1, "empty": 1}
+    vectors = world.index.vectors([record.id for record in records.values()], "caption")
+    assert {records[key].id for key in ("green", "yellow", "black")} == set(vectors), "what says nothing is no vector"
+    assert world.index.count(parse_filter({"caption_flaw": ["boilerplate", "empty"]})) == 2
+    assert world.index.facet("caption_flaw") == [("boilerplate", 1), ("empty", 1), ("repeated", 1)]
+    assert world.index.facet("caption_language") == [("de", 5)]
+    assert world.caption(Parrot("polly"), redo=True).captioned == 5
+    assert world.index.facet("caption_flaw") == [], "another captioner's caption has no such flaw"
+
+
+def test_people_s_words_have_no_flaw_and_their_words_stay(world: Aviary) -> None:
+    first = world.index.scroll()[0]
+    vector = world.encoder.encode_texts(["image"]).vectors[0]
+    world.index.set_captions([CaptionUpdate(first.id, "image", "human", None, 0.5, vector, ("image",))])
+    world.caption(Script({"red": "a photo of something"}), redo=True, caption_all=True)
+    record = world.index.fetch([first.id])[first.id]
+    assert (record.caption, record.generated, record.caption_flaw) == ("image", "a photo of something", "boilerplate")
+    assert record.words == ("image",)
+    np.testing.assert_allclose(world.index.vectors([first.id], "caption")[first.id], vector, atol=1e-6)
+
+
+@pytest.fixture
+def varied(tmp_path: Path, decoder: DecodeWorkers) -> Aviary:
+    """10 pictures of red, and 10 of as many other colours."""
+    (tmp_path / "pictures").mkdir()
+    world = Aviary(tmp_path / "pictures", decoder)
+    for number, colour in enumerate(COLOURS):
+        world.picture(f"{colour}.png", colour)
+        if colour != "red":
+            world.picture(f"red-{number}.png", "red", width=20 + number)
+    world.ingest(captions=False)
+    return world
+
+
+def test_one_caption_for_many_unlike_pictures_says_nothing(varied: Aviary) -> None:
+    report = varied.caption(Script(dict.fromkeys(COLOURS, "a man riding a wave") | {"red": "a red wall"}))
+    flaws = {record.caption: record.caption_flaw for record in varied.index.scroll()}
+    assert flaws == {"a man riding a wave": "boilerplate", "a red wall": None}
+    assert report.caption_flaws == {"boilerplate": 10}
+    assert varied.index.facet("words") == [("red", 11), ("wall", 11)]
+
+
+def test_one_caption_for_all_pictures_is_told(varied: Aviary) -> None:
+    report = varied.caption(Script(dict.fromkeys(COLOURS, "a man riding a wave")))
+    assert "21 of 21 pictures were given the same caption, “a man riding a wave”" in report.notices[0]
