@@ -103,6 +103,8 @@ def render_hint(hint: Hint) -> str:
             )
         case hints.ExportMirror():
             return "`bucketlens mirror export` makes one"
+        case hints.InstallPackage(package, None):
+            return f"`pip install {package}`"
         case hints.InstallPackage():
             extra = f"pip install 'bucketlens[{hint.extra}]'"
             return f"`pip install {hint.package}`, or install BucketLens with its extra, `{extra}`"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from core.domain.image import ImageRef
 
-Phase = Literal["images", "human_captions", "captions", "thumbnails"]
+Phase = Literal["images", "human_captions", "captions", "places", "thumbnails"]
 
 
 @dataclass(slots=True)

@@ -20,6 +20,8 @@ from core.domain.filtering.conditions import (
     Near,
     Phrase,
     Simple,
+    WithinBox,
+    box_longitudes,
     holds,
 )
 from core.domain.filtering.distance import find_ranges
@@ -79,6 +81,11 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
             known = held.dictionary if isinstance(held, pa.DictionaryArray) else held.values.dictionary
             meant = [value for value in known.to_pylist() if condition.names(value)]
             return _holds(Match(field, tuple(meant)), columns) if meant else np.zeros(columns.rows, bool)
+        case WithinBox():
+            among = [_within(columns["longitude"], *one) for one in box_longitudes(condition)]
+            among += [_within(columns["latitude"], pole, pole) for pole in condition.poles]
+            box: Mask = _within(columns["latitude"], condition.south, condition.north) & np.logical_or.reduce(among)
+            return box
         case Near(latitude, longitude, meters):
             ranges = find_ranges(latitude, longitude, meters)
             mask = _within(columns["latitude"], *ranges.latitudes)
