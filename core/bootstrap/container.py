@@ -20,6 +20,7 @@ from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
+from core.ports.place_finder import PlaceFinder
 from core.ports.text_reader import TextReader
 from core.ports.vector_index import IndexInfo, IndexVersions, SearchableIndex, VectorIndex
 from core.search.relevance_scale import Calibration
@@ -172,6 +173,11 @@ class Container:
     def decoder(self) -> Decoder:
         """The decoder, in processes of its own."""
         return self._decoder.get()
+
+    @cached_property
+    def places(self) -> PlaceFinder:
+        """The names of places, whose tables load at their first use."""
+        return factories.place_finder()
 
     @cached_property
     def thumbnails(self) -> ThumbnailStore:

@@ -11,6 +11,7 @@ from core.errors import PackageMissing
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
+from core.ports.place_finder import PlaceFinder
 from core.ports.text_reader import TextReader
 from core.ports.vector_index import IndexVersions
 from core.rendering.plots import Plots
@@ -110,6 +111,13 @@ def decode_workers(settings: Settings) -> Decoder:
     from core.adapters.decoding.pool import DecodeWorkers
 
     return DecodeWorkers(settings.decode.limits, workers=settings.decode.workers)
+
+
+def place_finder() -> PlaceFinder:
+    """Return the finder of places, which loads its tables at its first use."""
+    from core.adapters.geography.place_finder import OfflinePlaceFinder
+
+    return OfflinePlaceFinder()
 
 
 def thumbnail_files(folder: Path) -> ThumbnailStore:

@@ -105,6 +105,8 @@ def render_hint(hint: Hint) -> str:
             return "`bucketlens mirror export` makes one"
         case hints.ReadTextAgain():
             return "`bucketlens read-text` tries them again"
+        case hints.InstallPackage(package, None):
+            return f"`pip install {package}`"
         case hints.InstallPackage():
             extra = f"pip install 'bucketlens[{hint.extra}]'"
             return f"`pip install {hint.package}`, or install BucketLens with its extra, `{extra}`"

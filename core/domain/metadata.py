@@ -10,6 +10,8 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 MAX_TEXTS, MAX_KEYWORDS, MAX_PEOPLE = 20, 200, 100
 MAX_TEXT, MAX_WORD = 4000, 200  # characters of a text; of a keyword, a name of a person, a camera or a lens
 MAX_STARS = 5
+MAX_PLACES = 50
+PLACE_FIELDS = ("location", "city", "region", "country")  # what people write of a place, from small to large
 MAX_OFFSET = timedelta(hours=14)  # the clocks of Kiribati are the farthest ahead of UTC
 
 
@@ -63,6 +65,8 @@ class PictureMetadata:
 
     `latitude` and `longitude` are degrees of WGS 84, north and east positive; both are set or none. `rating` is 0 to 5
     stars. `texts` are titles and descriptions, the best first. `keywords` and `people` are as written, each once.
+    `location` (a part of a city, or a sight), `city`, `region` and `country` are as people wrote them. `places` and
+    `time_zone` are those of an ImageRecord, and follow from all of that (core.domain.places.locate).
     """
 
     taken: TakenTime | None = None
@@ -74,6 +78,12 @@ class PictureMetadata:
     texts: tuple[FileText, ...] = ()
     keywords: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    location: str | None = None
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    places: tuple[str, ...] = ()
+    time_zone: str | None = None
 
 
 NO_METADATA = PictureMetadata()
@@ -99,7 +109,7 @@ def from_json(given: Mapping[str, Any]) -> PictureMetadata:
     values = dict(given)
     if "taken" in values:
         values["taken"] = _read_taken(values["taken"])
-    for name in ("camera", "lens"):
+    for name in ("camera", "lens", *PLACE_FIELDS, "time_zone"):
         if name in values:
             _expect_text(values[name], MAX_WORD)
     if ("latitude" in values) != ("longitude" in values):
@@ -110,7 +120,7 @@ def from_json(given: Mapping[str, Any]) -> PictureMetadata:
     if "rating" in values and not (type(values["rating"]) is int and 0 <= values["rating"] <= MAX_STARS):
         raise ValueError("no rating")
     values["texts"] = tuple(map(_read_text, _expect_list(values.get("texts", []), MAX_TEXTS)))
-    for name, most in (("keywords", MAX_KEYWORDS), ("people", MAX_PEOPLE)):
+    for name, most in (("keywords", MAX_KEYWORDS), ("people", MAX_PEOPLE), ("places", MAX_PLACES)):
         values[name] = tuple(_expect_text(word, MAX_WORD) for word in _expect_list(values.get(name, []), most))
     return PictureMetadata(**values)
 

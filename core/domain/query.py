@@ -106,7 +106,9 @@ def merge_weights(given: Mapping[str, float], usual: Weights) -> Weights:
     return replace(usual, **given)
 
 
-OperatorName = Literal["file", "taken", "camera", "lens", "near", "rating", "keyword", "person", "incomplete", "text"]
+OperatorName = Literal[
+    "file", "taken", "camera", "lens", "near", "box", "place", "rating", "keyword", "person", "incomplete", "text"
+]
 OperatorKind = Literal["word", "phrase"] | OperatorName
 OPERATOR_NAMES: tuple[OperatorName, ...] = get_args(OperatorName)
 

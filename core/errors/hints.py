@@ -212,9 +212,11 @@ class InstallPackage:
     """Install a package, or the extra of BucketLens that holds it."""
 
     package: str
-    extra: str
+    extra: str | None = None
 
     def __str__(self) -> str:
+        if self.extra is None:
+            return f"install {self.package}"
         return f"install {self.package}, or BucketLens with its extra {self.extra}"
 
 

@@ -61,9 +61,9 @@ class ArchiveRefused(UsageError):
 
 
 class PackageMissing(BucketLensError):
-    """An optional package is not installed: which one, what for, and the extra of BucketLens that holds it."""
+    """A package is not installed: which one, what for, and the extra of BucketLens that holds it, if one does."""
 
-    def __init__(self, package: str, what: str, extra: str) -> None:
+    def __init__(self, package: str, what: str, extra: str | None = None) -> None:
         super().__init__(f"{what} takes the package {package}, which is not installed", InstallPackage(package, extra))
         self.package = package
 

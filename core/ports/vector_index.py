@@ -67,7 +67,10 @@ class TextUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PlaceUpdate:
-    """Where an image that is already there was taken, as an ImageRecord has it, and the moment that follows from it."""
+    """Where an image that is already there was taken, as an ImageRecord has it, and the moment that follows from it.
+
+    `taken_from` is who tells the time; None leaves that as it is.
+    """
 
     id: str
     places: tuple[str, ...] = ()
@@ -76,6 +79,7 @@ class PlaceUpdate:
     country: str | None = None
     time_zone: str | None = None
     taken_instant: datetime | None = None
+    taken_from: str | None = None
 
 
 DenseName = Literal["image", "caption"]

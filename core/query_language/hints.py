@@ -12,12 +12,14 @@ _PARTICIPLES: dict[OperatorKind, str] = {
     "camera": "taken with {}",
     "lens": "taken through {}",
     "near": "taken near {}",
+    "box": "taken in the box {}",
+    "place": "taken in {}",
     "rating": "rated {}",
     "keyword": "filed under {}",
     "person": "of {}",
     "text": "that show {}",
 }
-_NAMED = ("camera", "lens", "keyword", "person")
+_NAMED = ("camera", "lens", "place", "keyword", "person")
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from core.domain.filtering.conditions import KeyGlob, Missing, Named, Phrase
-from core.domain.filtering.filters import Condition, Filter, caption_words
-from core.domain.filtering.parser import parse_number_range, parse_place, parse_time_range
+from core.domain.filtering.filters import Condition, Filter, caption_words, taken_in
+from core.domain.filtering.parser import parse_box, parse_number_range, parse_place, parse_time_range
 from core.domain.filtering.written_text import Written
 from core.domain.query import OPERATOR_NAMES, Operator, OperatorKind, OperatorName
 from core.errors import InvalidQuery
@@ -86,6 +86,8 @@ _CONDITIONS: dict[OperatorName, Callable[[str], Condition]] = {
     "camera": lambda value: Named("camera", value),
     "lens": lambda value: Named("lens", value),
     "near": parse_place,
+    "box": parse_box,
+    "place": taken_in,
     "rating": lambda value: parse_number_range("rating", value),
     "keyword": lambda value: Named("keywords", value),
     "person": lambda value: Named("people", value),

@@ -6,6 +6,7 @@
     taken:2019..2021          require a time taken, as a range of years, months or days
     camera:"EOS R5" lens:*50mm* require a camera or a lens, by words of its name or by a pattern
     near:48.1,11.6,5km        require a place: latitude, longitude and a distance
+    place:Lisbon box:38,-10,39,-9  require a place: words of its names, or south, west, north, east of a map
     rating:4.. keyword:beach person:Anna incomplete:no
                               require stars, a keyword or a person of the file, or a picture that is whole
     text:invoice text:"due 2024"

@@ -12,7 +12,20 @@ from core.ports.vector_index import SearchableIndex
 from core.text import inflections
 
 FacetField = Literal[
-    "word", "source", "taken", "modified", "orientation", "camera", "lens", "rating", "keyword", "person", "incomplete"
+    "word",
+    "source",
+    "taken",
+    "modified",
+    "orientation",
+    "country",
+    "region",
+    "city",
+    "camera",
+    "lens",
+    "rating",
+    "keyword",
+    "person",
+    "incomplete",
 ]
 FACETS: tuple[FacetField, ...] = get_args(FacetField)
 MAX_VALUES = 1000
@@ -36,7 +49,7 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
     match field:
         case "word":
             return _words(index, passing, limit)
-        case "source" | "camera" | "lens":
+        case "source" | "camera" | "lens" | "country" | "region" | "city":
             return index.facet(field, passing, limit=limit)
         case "keyword":
             return index.facet("keywords", passing, limit=limit)
@@ -146,6 +159,9 @@ _CONDITIONS: dict[str, Callable[[str], Condition]] = {
     "taken": _read_year("taken", "taken_at"),
     "modified": _read_year("modified", "modified_at"),
     "orientation": lambda value: oriented(value),  # type: ignore[arg-type]
+    "country": lambda value: Match("country", (value,)),
+    "region": lambda value: Match("region", (value,)),
+    "city": lambda value: Match("city", (value,)),
     "camera": lambda value: Match("camera", (value,)),
     "lens": lambda value: Match("lens", (value,)),
     "rating": _read_stars,

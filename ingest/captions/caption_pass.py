@@ -13,10 +13,9 @@ from core.domain.image import ImageRecord
 from core.errors import ModelUnavailable, Notice
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
-from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from core.text.caption_flaws import review_caption
 from ingest.captions.boilerplate import CaptionCounts, find_boilerplate
-from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, SourceProgress
+from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
 from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done

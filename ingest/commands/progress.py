@@ -20,6 +20,7 @@ _TITLES: dict[Phase, str] = {
     "images": "Indexing",
     "human_captions": "Taking in captions",
     "captions": "Captioning",
+    "places": "Naming places",
     "thumbnails": "Thumbnails",
     "text": "Reading text",
 }

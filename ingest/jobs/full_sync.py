@@ -15,6 +15,7 @@ from ingest.captions.human_captions import SourceCaptions, apply_human_captions
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint
 from ingest.jobs.reindex import carry_texts
 from ingest.pipeline.image_pass import ImagePass
+from ingest.pipeline.places import name_places
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.removal import count_excluded, indexed_sources, is_inside, sweep_thumbnails, sync_deletions
 from ingest.pipeline.run_context import RunContext, retry_while_busy
@@ -47,6 +48,8 @@ def run_ingest(
             if not context.stop.is_set():
                 yield from _sync_source(context, store, report)
         yield from apply_human_captions(context, human_captions, report)
+        if not context.stop.is_set():
+            yield from name_places(context, report)
         if context.options.captions:
             yield from CaptionPass(context, report).run()
         if texts is not None:

@@ -276,6 +276,7 @@ class Runner:
             thumbnails=container.thumbnails,
             open_store=container.sources.open,
             options=self._options,
+            places=container.places,
             stop=signals.stop,
             run_interruptible=signals.run_interruptible,
             observer=self._observer,

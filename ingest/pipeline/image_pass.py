@@ -27,6 +27,7 @@ from ingest.pipeline.fetch_and_decode import (
     Ready,
     Unchanged,
 )
+from ingest.pipeline.places import PlaceNamer
 from ingest.pipeline.plan import Step, has_center_crop_only, has_other_captions
 from ingest.pipeline.planner import Planner
 from ingest.pipeline.points import (
@@ -67,6 +68,7 @@ class ImagePass:
         self.skipped = 0
         self._context = context
         self._store = store
+        self._namer = PlaceNamer(context, report)
         self._planner = planner
         self._report = report
         self._outcomes: queue.SimpleQueue[Future[FetchResult]] = queue.SimpleQueue()
@@ -180,11 +182,13 @@ class ImagePass:
             if outcome.step.kind == "recheck" and self._context.options.recheck:
                 self._report.rechecked += not isinstance(outcome, Archived | Gone)
             match outcome:
-                case Ready():
+                case Ready(step, decoded):
+                    outcome = Ready(step, replace(decoded, metadata=self._namer.name(decoded.metadata)))
                     self._batched_at = self._batched_at if self._batch else time.monotonic()
                     self._batch.append(outcome)
-                case Unchanged(step):
-                    self._unchanged.append(outcome)
+                case Unchanged(step, metadata):
+                    told = None if metadata is None else self._namer.name(metadata)
+                    self._unchanged.append(Unchanged(step, told))
                     self._count_reread(step)
                     if step.known is not None and has_other_captions(step.ref, step.known):
                         self._captions_changed.append(step)

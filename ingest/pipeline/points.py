@@ -174,6 +174,11 @@ def metadata_fields(metadata: PictureMetadata) -> dict[str, Any]:
         "file_texts": metadata.texts,
         "keywords": metadata.keywords,
         "people": metadata.people,
+        "places": metadata.places,
+        "city": metadata.city,
+        "region": metadata.region,
+        "country": metadata.country,
+        "time_zone": metadata.time_zone,
     }
 
 

@@ -14,6 +14,7 @@ from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
+from core.ports.place_finder import PlaceFinder, UnknownPlaces
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.text_reader import TextReader
 from core.ports.vector_index import VectorIndex
@@ -54,6 +55,8 @@ class Options:
 class RunContext:
     """The ports of one run. Models are made when there is something for them to do.
 
+    `places` loads its tables when the first picture says where it was taken.
+
     Setting `stop` ends the run within seconds; what the index has acknowledged stays.
     `run_interruptible` calls what may take minutes and may be cut off anywhere.
     """
@@ -65,6 +68,7 @@ class RunContext:
     thumbnails: ThumbnailStore
     open_store: Callable[[str], ImageStore]
     options: Options = Options()
+    places: PlaceFinder = field(default_factory=UnknownPlaces)
     stop: threading.Event = field(default_factory=threading.Event)
     observer: Observer = NULL_OBSERVER
     run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.domain.image import CaptionFlaw, ImageRef
 
-Phase = Literal["images", "human_captions", "captions", "thumbnails", "text"]
+Phase = Literal["images", "human_captions", "captions", "places", "thumbnails", "text"]
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from core.domain.filtering.parser import FILTER_FIELDS, FilterField
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _BOUND: dict[str, Any] = {"type": "number", "minimum": 0}
 _DEGREES: dict[str, Any] = {"type": "number", "minimum": -180, "maximum": 180}
+_LATITUDE: dict[str, Any] = {"type": "number", "minimum": -90, "maximum": 90}
 _RANGE: dict[str, Any] = {
     "type": "object",
     "properties": {"min": _BOUND, "max": _BOUND},
@@ -44,6 +45,10 @@ def _field_schema(field: FilterField) -> dict[str, Any]:
             place = {"latitude": _DEGREES, "longitude": _DEGREES, "meters": {"type": "number", "exclusiveMinimum": 0}}
             made = {"type": "object", "properties": place, "required": [*place], "additionalProperties": False}
             return {"anyOf": [_TEXT, made], **described, "examples": ["48.1,11.6,5km"]}
+        case "box":
+            edges = {"south": _LATITUDE, "west": _DEGREES, "north": _LATITUDE, "east": _DEGREES}
+            made = {"type": "object", "properties": edges, "required": [*edges], "additionalProperties": False}
+            return {"anyOf": [_TEXT, made], **described, "examples": ["38.6,-9.3,38.8,-9.0"]}
         case "flag":
             return {"type": "boolean", **described}
         case "time":

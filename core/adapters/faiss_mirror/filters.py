@@ -20,6 +20,8 @@ from core.domain.filtering.conditions import (
     Near,
     Phrase,
     Simple,
+    WithinBox,
+    box_longitudes,
     holds,
 )
 from core.domain.filtering.distance import find_ranges
@@ -86,6 +88,11 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
             for words in condition.find_words(held.values.dictionary.to_pylist()):
                 mask &= _any_of_list(held, words)
             return _checked(condition, columns, mask, ["text_words", "text_lines"]) if condition.phrase else mask
+        case WithinBox():
+            among = [_within(columns["longitude"], *one) for one in box_longitudes(condition)]
+            among += [_within(columns["latitude"], pole, pole) for pole in condition.poles]
+            box: Mask = _within(columns["latitude"], condition.south, condition.north) & np.logical_or.reduce(among)
+            return box
         case Near(latitude, longitude, meters):
             ranges = find_ranges(latitude, longitude, meters)
             mask = _within(columns["latitude"], *ranges.latitudes)

@@ -71,6 +71,8 @@ def place_payload(update: PlaceUpdate) -> dict[str, Any]:
         "taken_instant": None if instant is None else instant.isoformat(),
         VERSION: new_version(),
     }
+    if update.taken_from is not None:
+        payload["taken_from"] = update.taken_from
     _check_text(update.id, payload)
     return payload
 

@@ -16,6 +16,8 @@ from core.domain.filtering.conditions import (
     Named,
     Near,
     Phrase,
+    WithinBox,
+    box_longitudes,
     holds,
 )
 from core.domain.filtering.distance import find_ranges
@@ -94,6 +96,10 @@ def _condition(condition: Condition, check: Callable[[PostFilter], EdgeCondition
             return edge.FieldCondition("key", match=edge.MatchPrefix(prefix))
         case Written():
             return check(condition)
+        case WithinBox():
+            among = [_within("longitude", *one) for one in box_longitudes(condition)]
+            among += [_within("latitude", pole, pole) for pole in condition.poles]
+            return edge.Filter(must=[_within("latitude", condition.south, condition.north)], should=[*among])
         case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
 

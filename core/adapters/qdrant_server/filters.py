@@ -21,6 +21,8 @@ from core.domain.filtering.conditions import (
     Named,
     Near,
     Phrase,
+    WithinBox,
+    box_longitudes,
     holds,
 )
 from core.domain.filtering.distance import find_ranges
@@ -125,6 +127,10 @@ def _condition(condition: Condition, check: Check) -> models.Condition:
             return _has_prefix(prefix)
         case Written():
             return check(condition)
+        case WithinBox():
+            among = [_within("longitude", *one) for one in box_longitudes(condition)]
+            among += [_within("latitude", pole, pole) for pole in condition.poles]
+            return models.Filter(must=[_within("latitude", condition.south, condition.north)], should=[*among])
         case KeyGlob() | Phrase() | Named() | Near():
             return check(condition)
 

@@ -38,7 +38,7 @@ Keyword = Literal[
     "caption_flaw",
     "caption_language",
 ]
-Name = Literal["camera", "lens", "keywords", "people"]
+Name = Literal["camera", "lens", "keywords", "people", "places"]
 Number = Literal["width", "height", "aspect", "rating", "incomplete"]
 Degrees = Literal["latitude", "longitude"]
 Time = Literal["taken_at", "modified_at"]
@@ -230,7 +230,50 @@ class Near:
         return great_circle(self.latitude, self.longitude, latitude, longitude) <= self.meters
 
 
-Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase | Named | Near | Written
+@dataclass(frozen=True, slots=True)
+class WithinBox:
+    """The place where the picture was taken lies in a box of a map, whose edges are part of it.
+
+    Edges are in degrees of WGS 84, north and east positive. A box whose west is greater than its east crosses the
+    antimeridian, which is both 180 and -180. A box that reaches a pole holds it, whatever longitude is told there.
+    """
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+    def __post_init__(self) -> None:
+        for name, most in (("south", 90), ("west", 180), ("north", 90), ("east", 180)):
+            degrees = getattr(self, name)
+            if not (_is_number(degrees) and -most <= degrees <= most):  # also refuses NaN
+                raise InvalidQuery(name, degrees, f"degrees from -{most} to {most}; a box is south, west, north, east")
+        if self.south > self.north:
+            raise InvalidQuery("box", (self.south, self.north), "a southern edge that is not north of the northern one")
+
+    def holds_place(self, latitude: float | None, longitude: float | None) -> bool:
+        """Tell whether a place lies in it; none does not."""
+        if latitude is None or longitude is None or not self.south <= latitude <= self.north:
+            return False
+        return abs(latitude) == 90 or any(west <= longitude <= east for west, east in box_longitudes(self))
+
+    @property
+    def poles(self) -> tuple[float, ...]:
+        """The latitudes of the poles that are in it."""
+        return tuple(pole for pole in (-90.0, 90.0) if self.south <= pole <= self.north)
+
+
+def box_longitudes(box: WithinBox) -> tuple[tuple[float, float], ...]:
+    """Return the ranges of longitude in a box, ends included: none of them crosses the antimeridian."""
+    west, east = float(box.west), float(box.east)
+    if west > east:
+        return (west, 180.0), (-180.0, east)
+    if west == -180 or east == 180:  # both are the same meridian
+        return (west, east), (-180.0, -180.0), (180.0, 180.0)
+    return ((west, east),)
+
+
+Simple = Match | Missing | Between | During | KeyPrefix | KeyGlob | Phrase | Named | Near | WithinBox | Written
 
 
 def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
@@ -262,6 +305,8 @@ def holds(condition: Simple, payload: Mapping[str, Any]) -> bool:
         case Written():
             return condition.holds(payload)
         case Near():
+            return condition.holds_place(payload.get("latitude"), payload.get("longitude"))
+        case WithinBox():
             return condition.holds_place(payload.get("latitude"), payload.get("longitude"))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from core.domain.filtering.conditions import Between, Field, Match, Missing, Simple, holds
+from core.domain.filtering.conditions import Between, Field, Match, Missing, Named, Simple, holds
 from core.errors import InvalidQuery
 from core.text import analysis
 from core.text.word_lists import WORD_FIELDS, WordListName
@@ -90,6 +90,17 @@ UNTOLD = SEEN & Filter(all=(Missing("captioner"),))  # by a captioner, whatever 
 def holding_word(word: str, list: WordListName = "words") -> Filter:
     """Ask for this word, in dictionary form, by default in captions."""
     return Filter(all=(Match(WORD_FIELDS[list], (word,)),))
+
+
+def taken_in(text: str) -> "Condition":
+    """Ask for pictures whose place is called so: every word is in a name of it, in any order, case and accents aside.
+
+    With *, ? or [abc] the text is a pattern instead, which one whole name fits. Raises InvalidQuery.
+    """
+    asks = analysis.expand_query(text)
+    if set(text) & set("*?[") or not asks:
+        return Named("places", text)
+    return Filter(all=tuple(Match(WORD_FIELDS["place"], forms) for forms in asks))
 
 
 def of_indexed(filter: Filter) -> Filter:

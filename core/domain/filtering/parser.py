@@ -20,8 +20,9 @@ from core.domain.filtering.conditions import (
     Number,
     Phrase,
     Time,
+    WithinBox,
 )
-from core.domain.filtering.filters import Condition, Filter, Orientation, caption_words, oriented
+from core.domain.filtering.filters import Condition, Filter, Orientation, caption_words, oriented, taken_in
 from core.domain.filtering.written_text import Written
 from core.domain.image import CaptionFlaw
 from core.domain.query import MAX_TEXT
@@ -44,6 +45,7 @@ _TIMES = (
     "(of a change in UTC where it says no zone; of when a picture was taken by the clock there)"
 )
 _PLACES = "latitude, longitude and a distance, such as 48.1,11.6,5km (north and east positive; m, km or mi)"
+_BOXES = "the edges of a box: south, west, north, east, such as 38.6,-9.3,38.8,-9.0 (north and east positive)"
 _METERS = {"m": 1.0, "km": 1000.0, "mi": 1609.344}
 _DISTANCE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(m|km|mi)", re.ASCII | re.IGNORECASE)
 
@@ -92,6 +94,15 @@ def parse_place(text: str) -> Near:
     except ValueError as error:
         raise InvalidQuery("near", text, _PLACES) from error
     return Near(latitude, longitude, float(distance[1]) * _METERS[distance[2].lower()])
+
+
+def parse_box(text: str) -> WithinBox:
+    """Parse "SOUTH,WEST,NORTH,EAST" in degrees of WGS 84. Raises InvalidQuery."""
+    try:
+        south, west, north, east = map(float, text.split(","))
+    except ValueError as error:
+        raise InvalidQuery("box", text, _BOXES) from error
+    return WithinBox(south, west, north, east)
 
 
 def parse_filter(given: object) -> Filter:
@@ -162,12 +173,12 @@ class FilterField:
     """A condition by its name in a filter: as an option of commands, in JSON and in Python.
 
     `takes`: a text, one or several texts, a number or range of numbers, a time or range of times, a place with a
-    distance, or true or false. Of several texts any has to hold, or all of them where `option_joins` says so of a
-    repeated option. `choices`: the only texts that are taken. `metavar` names the value in a command's help; without
+    distance, a box, or true or false. Of several texts any has to hold, or all of them where `option_joins` says so of
+    a repeated option. `choices`: the only texts that are taken. `metavar` names the value in a command's help; without
     one only a flag has an option.
     """
 
-    takes: Literal["text", "texts", "number", "time", "place", "flag"]
+    takes: Literal["text", "texts", "number", "time", "place", "box", "flag"]
     read: Callable[[str, Any], Condition]
     description: str = ""
     metavar: str | None = None
@@ -217,6 +228,18 @@ def _read_place(field: str, value: object) -> Condition:
     if value.keys() != {"latitude", "longitude", "meters"}:
         raise InvalidQuery(field, value, f'{_PLACES}, or {{"latitude": 48.1, "longitude": 11.6, "meters": 5000}}')
     return Near(value["latitude"], value["longitude"], value["meters"])
+
+
+def _read_box(field: str, value: object) -> Condition:
+    if not isinstance(value, Mapping):
+        return parse_box(_text(field, value))
+    if value.keys() != {"south", "west", "north", "east"}:
+        raise InvalidQuery(field, value, f'{_BOXES}, or {{"south": 38.6, "west": -9.3, "north": 38.8, "east": -9.0}}')
+    return WithinBox(value["south"], value["west"], value["north"], value["east"])
+
+
+def _read_places(field: str, value: object) -> Condition:
+    return Filter(any=tuple(taken_in(text) for text in _texts(field, value)))
 
 
 def _read_incomplete(field: str, value: object) -> Condition:
@@ -277,6 +300,12 @@ FILTER_FIELDS: dict[str, FilterField] = {
     "lens": FilterField("texts", _read_names("lens"), "Taken through it: words of its name, or a pattern.", "NAME"),
     "near": FilterField(
         "place", _read_place, "Taken near there: latitude, longitude and distance in m, km or mi.", "LAT,LON,DISTANCE"
+    ),
+    "box": FilterField(
+        "box", _read_box, "Taken within these edges of a map: south, west, north, east.", "SOUTH,WEST,NORTH,EAST"
+    ),
+    "place": FilterField(
+        "texts", _read_places, "Taken there: words of the names of town, region and country, or a pattern.", "NAME"
     ),
     "rating": FilterField("number", _read_number, "Stars from 0 to 5, such as 4.. or 3..5.", "RANGE"),
     "keyword": FilterField(

@@ -17,6 +17,8 @@ _TITLE, _KEYWORDS, _DAY, _CLOCK, _DIGITAL_DAY, _DIGITAL_CLOCK, _HEADLINE, _CAPTI
     (2, number) for number in (5, 25, 55, 60, 62, 63, 105, 120)
 )
 
+_PLACE = {"location": (2, 92), "city": (2, 90), "region": (2, 95), "country": (2, 101)}
+
 Datasets = dict[tuple[int, int], list[bytes]]
 
 
@@ -42,11 +44,15 @@ def read_iptc(data: bytes) -> Statement:
         if time is not None:
             said.times.append(time)
 
+    def read_place() -> None:
+        said.place |= {name: text for name, key in _PLACE.items() if (text := next(filter(None, read(key)), ""))}
+
     read_each(
         lambda: read_time("IPTC date created", _DAY, _CLOCK),
         lambda: read_time("IPTC digital creation date", _DIGITAL_DAY, _DIGITAL_CLOCK),
         read_texts,
         read_words,
+        read_place,
     )
     return said
 

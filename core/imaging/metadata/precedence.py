@@ -1,12 +1,12 @@
 """What blocks of metadata say of a picture, and the best of it by where it is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from core.domain.metadata import MAX_WORD, PRECISIONS, FileText, PictureMetadata, TakenTime
-from core.imaging.metadata.texts import choose_keywords, choose_people, choose_texts, clean
+from core.domain.metadata import MAX_WORD, PLACE_FIELDS, PRECISIONS, FileText, PictureMetadata, TakenTime
+from core.imaging.metadata.texts import choose_keywords, choose_people, choose_texts, clean, is_boilerplate
 
 GPS_TIME, FILE_NAME = "GPS time", "file name"  # origins of times
 
@@ -25,6 +25,7 @@ class Statement:
     texts: list[FileText] = field(default_factory=list)
     keywords: list[str] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
+    place: dict[str, str] = field(default_factory=dict)  # by PLACE_FIELDS
 
 
 def read_each(*readers: Callable[[], None]) -> None:
@@ -92,6 +93,7 @@ def merge(statements: Sequence[Statement], name: str) -> PictureMetadata:
     """
     position = next((said.position for said in statements if said.position is not None), None)
     texts = sorted((text for said in statements for text in said.texts), key=_rank_text)
+    place = choose_place([said.place for said in statements])
     return PictureMetadata(
         taken=choose_time([time for said in statements for time in said.times]),
         camera=next((camera for said in statements if (camera := clean(said.camera or "", MAX_WORD))), None),
@@ -102,7 +104,21 @@ def merge(statements: Sequence[Statement], name: str) -> PictureMetadata:
         texts=choose_texts(texts, name),
         keywords=choose_keywords(word for said in statements for word in said.keywords),
         people=choose_people(person for said in statements for person in said.people),
+        location=place.get("location"),
+        city=place.get("city"),
+        region=place.get("region"),
+        country=place.get("country"),
     )
+
+
+def choose_place(places: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Choose the names of a place field by field, each the first that says something."""
+    chosen = {}
+    for name in PLACE_FIELDS:
+        cleaned = (clean(place.get(name, ""), MAX_WORD) for place in places)
+        if told := next((text for text in cleaned if text and not is_boilerplate(text)), None):
+            chosen[name] = told
+    return chosen
 
 
 def choose_time(times: Sequence[TakenTime]) -> TakenTime | None:

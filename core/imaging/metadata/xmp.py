@@ -63,6 +63,21 @@ _MARKS = ("darktable|", "_Digikam_")  # that programs give to pictures, for them
 _LENSES = (_EXIF_EX + "LensModel", _AUX + "Lens", _EXIF + "LensModel", _AUX + "LensModel")
 _RATINGS = (_MICROSOFT + "Rating", _MICROSOFT_LATER + "Rating")
 
+_PLACE = {
+    "location": _IPTC_CORE + "Location",
+    "city": _PHOTOSHOP + "City",
+    "region": _PHOTOSHOP + "State",
+    "country": _PHOTOSHOP + "Country",
+}
+# Where the camera stood, before what it was pointed at; each a list of structures.
+_LOCATIONS = (_IPTC_EXTENSION + "LocationCreated", _IPTC_EXTENSION + "LocationShown")
+_LOCATION_PARTS = {
+    "location": _IPTC_EXTENSION + "Sublocation",
+    "city": _IPTC_EXTENSION + "City",
+    "region": _IPTC_EXTENSION + "ProvinceState",
+    "country": _IPTC_EXTENSION + "CountryName",
+}
+
 _MOST_TAGS = 200_000
 _START = re.compile(r"<((?:\w{1,20}:)?(?:xmpmeta|xapmeta|RDF))\b")
 _MARKS_OF_ENCODING = {0xFEFF: None, 0xFFFD: None}
@@ -136,6 +151,8 @@ class _Reader:
             self._read_rating,
             self._read_people,
             self._read_faces,
+            self._read_place,
+            *(partial(self._read_location, tag) for tag in _LOCATIONS),
         )
         return self.statement
 
@@ -198,6 +215,17 @@ class _Reader:
             if name:
                 self.statement.people.append(name)
 
+    def _read_place(self) -> None:
+        self.statement.place = {name: text for name, tag in _PLACE.items() if (text := self._read_text(tag))}
+
+    def _read_location(self, tag: str) -> None:
+        """Read the parts of a location that are not told yet."""
+        found = self._found.get(tag)
+        for part in found.iter() if isinstance(found, Element) else ():
+            for name, written in _LOCATION_PARTS.items():
+                if text := _read_localised(part, written):
+                    self.statement.place.setdefault(name, text)
+
     def _read_text(self, tag: str) -> str:
         return next((value.text.strip() for value in self._read(tag)), "")
 
@@ -218,6 +246,13 @@ class _Reader:
 def _read_property(element: Element, tag: str) -> str:
     """Read a plain property of a structure, written as an attribute or as an element."""
     return element.get(tag) or element.findtext(tag) or ""
+
+
+def _read_localised(element: Element, tag: str) -> str:
+    """Read a property of a structure that may be in several languages: the first of them."""
+    found = element.find(tag)
+    texts = [element.get(tag) or "", *(found.itertext() if found is not None else ())]
+    return next(filter(None, (text.strip() for text in texts)), "")
 
 
 def _read_qualified(element: Element) -> str:

@@ -1,0 +1,1 @@
+"""Where on earth a position is: towns, countries and time zones."""

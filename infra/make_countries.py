@@ -1,0 +1,80 @@
+"""Write core/adapters/geography/countries.json: what people call countries, and whose the time zones are.
+
+Made of Unicode's CLDR as Babel ships it, a development dependency, for the zones that timezonefinder knows.
+"""
+
+import json
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from babel.languages import get_official_languages
+from timezonefinder import TimezoneFinder
+
+TABLE = Path("core/adapters/geography/countries.json")
+
+# What CLDR writes for the sake of diplomacy or of sorting, and short names that everybody types.
+NAMES = {
+    "CD": "Democratic Republic of the Congo",
+    "CG": "Republic of the Congo",
+    "HK": "Hong Kong",
+    "MM": "Myanmar",
+    "MO": "Macao",
+    "PS": "Palestine",
+}
+ALIASES = {
+    "AE": ["UAE", "Emirates"],
+    "CD": ["DR Congo", "Congo Kinshasa"],
+    "CG": ["Congo Brazzaville"],
+    "CI": ["Ivory Coast"],
+    "CZ": ["Czech Republic"],
+    "GB": ["UK", "Great Britain"],
+    "MK": ["Macedonia"],
+    "MM": ["Burma"],
+    "MO": ["Macau"],
+    "NL": ["Holland"],
+    "PS": ["Palestinian Territories"],
+    "SZ": ["Swaziland"],
+    "TL": ["East Timor"],
+    "TR": ["Turkey"],
+    "US": ["USA", "United States of America"],
+    "VA": ["Holy See"],
+}
+_NO_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
+_MOST_LANGUAGES = 4  # of one country; India has more
+
+
+def make_table() -> dict[str, dict[str, list[str]] | dict[str, str]]:
+    """Make the table: of each ISO 3166 code its name and aliases, and of each time zone the code of its country."""
+    english = {str(code): str(name) for code, name in Locale("en").territories.items()}
+    codes = sorted(code for code in english if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES)
+    names = {code: _collect_names(code, english[code]) for code in codes}
+    owners, aliases = get_global("zone_territories"), get_global("zone_aliases")
+    zones: dict[str, str] = {}
+    for zone in sorted(TimezoneFinder().timezone_names):
+        code = str(owners.get(zone) or owners.get(aliases.get(zone, "")))
+        if code in names:
+            zones[zone] = code
+    return {"names": names, "zones": zones}
+
+
+def write_table() -> str:
+    """Format the table as the file holds it, an entry a line."""
+    return json.dumps(make_table(), ensure_ascii=False, indent=0, separators=(",", ":")) + "\n"
+
+
+def _collect_names(code: str, english: str) -> list[str]:
+    """Collect the English name first, then what the country is called in its own languages, each once."""
+    native = []
+    for language in get_official_languages(code, de_facto=True)[:_MOST_LANGUAGES]:
+        try:
+            native.append(Locale.parse(language).territories.get(code, ""))
+        except UnknownLocaleError:
+            continue
+    name = NAMES.get(code, english)
+    same_words = name.replace("&", "and")
+    return [name, *dict.fromkeys(one for one in (*ALIASES.get(code, ()), *native) if one not in ("", name, same_words))]
+
+
+if __name__ == "__main__":
+    TABLE.write_text(write_table(), encoding="utf-8")
