@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.adapters.models.files.error_summary import SETTING, summarize
 from core.adapters.models.files.folder_check import check_folder, read_kind
-from core.adapters.models.files.hub import fetch, find_local_folder
+from core.adapters.models.files.hub import fetch
 from core.adapters.models.files.snapshot import CONVERTED, find_local_folder
 from core.adapters.models.onnx.folder import find_onnx_folder
 from core.domain import model_catalog
