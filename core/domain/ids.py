@@ -48,3 +48,8 @@ def model_fingerprint(folder: Path) -> str:
                 file.seek(max(0, (size - _SAMPLE_BYTES) * n // _SAMPLES))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:16]
+
+
+def combine_fingerprints(*parts: str) -> str:
+    """Make 16 hex digits that change when one of the parts does, such as fingerprints of two towers."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

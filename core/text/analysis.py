@@ -18,6 +18,7 @@ from core.text import inflections
 ANALYSER_VERSION = 2
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 _CLITIC = re.compile(r"['’](?:s|d|m|ll|re|ve|em)?$")
 _NEGATED = re.compile(r"n['’]t$")
 _T = "t"  # of "t-shirt" and "t shirt"
@@ -46,6 +47,14 @@ def tokenize(text: str) -> list[str]:
         folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         folded = "".join(c for c in folded if not unicodedata.combining(c))
     return _WORD.findall(folded)
+
+
+def split_words(text: str) -> Iterator[str]:
+    """Yield the text's words, lower-cased, without stopwords and what follows an apostrophe."""
+    for match in _PLAIN_WORD.finditer(text.lower()):
+        before = match.string[match.start() - 1 : match.start()]
+        if before not in ("'", "’") and match.group() not in STOPWORDS:
+            yield match.group()
 
 
 def has_content(text: str) -> bool:

@@ -14,7 +14,8 @@ class ModelCard:
     """`repository` and `revision` name it on the Hugging Face hub; `folder` a copy that is shipped.
 
     `weights` is the path of the weights file in either, or of the index of its shards; `dimension` (encoders) is the
-    length of its vectors, `input_px` the side of its square input.
+    length of its vectors, `input_px` the side of its square input. `image_tower` names another
+    encoder of the table, for a model that encodes texts alone.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ModelCard:
     revision: str | None = None
     folder: Path | None = None
     remark: str | None = None
+    image_tower: str | None = None
 
     def __post_init__(self) -> None:
         if (self.folder is None) == (self.repository is None):
