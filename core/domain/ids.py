@@ -73,3 +73,8 @@ def _list_towers(folder: Path) -> tuple[list[Path], list[Path]]:
     files = [path for tower in _TOWERS for path in sorted((folder / tower).glob("[!.]*")) if path.is_file()]
     configuration = [path for path in (folder / "config.json", *files) if path.name in _TOWER_CONFIGURATION]
     return configuration, [path for path in files if path.suffix.lower() not in _OTHER_SUFFIXES]
+
+
+def combine_fingerprints(*parts: str) -> str:
+    """Make 16 hex digits that change when one of the parts does, such as fingerprints of two towers."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -2,29 +2,49 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from core.adapters.models.files.error_summary import summarize
+from core.adapters.models.files.folder_layout import (
+    IMAGE_TOWER,
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    TEXT_TOWER,
+    find_layout,
+    find_model_folder,
+    read_kind,
+)
 from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
-CAPTIONER_KINDS = (
-    "vision-encoder-decoder",
-    "blip",
-    "blip-2",
-    "git",
-    "florence2",
-)  # `model_type` of those that caption unprompted
-_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model")
+# `model_type` of those that caption unprompted
+CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2")
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin")
+_PICKLED = "its weights are pickled ({}), and loading a pickle can run code; save it again with safetensors: {}"
 
 
 def check_folder(given: Path, role: Role) -> str | None:
     """Check a folder as far as that takes no model library. Returns what is wrong with it; None where nothing is."""
     if is_onnx_folder(given):
         return "it is an encoder in ONNX, which writes no captions" if role == "captioner" else check_onnx_folder(given)
-    config_path = next((p for p in _list_config_paths(given) if p.is_file()), None)
-    if config_path is None:
+    if role == "encoder":
+        match find_layout(given):
+            case "two-towers":
+                return _check_two_towers(given)
+            case "open-clip":
+                return _check_open_clip(given)
+    folder = find_model_folder(given)
+    if cause := _check_kind(folder, role):
+        return cause
+    if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):
+        return f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images"
+    return _check_weights(folder)
+
+
+def _check_kind(folder: Path, role: Role) -> str | None:
+    config_path = folder / "config.json"
+    if not config_path.is_file():
         return "the folder holds no config.json, so it is not a saved model"
     try:
         kind = read_kind(config_path)
@@ -34,29 +54,47 @@ def check_folder(given: Path, role: Role) -> str | None:
         kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
         takes = f"a {kinds} model" if role == "captioner" else "a CLIP-like encoder"
         return f"it is a {kind!r} model; the {role} has to be {takes}"
-    folder = config_path.parent
-    if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):
-        return f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images"
+    if kind == "siglip2":
+        return (
+            "it is a SigLIP 2 of flexible resolution (NaFlex), which reads patches of pictures of any shape; take one "
+            "of a fixed resolution, such as google/siglip2-base-patch16-224"
+        )
+    return None
+
+
+def _check_weights(folder: Path) -> str | None:
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return None
     if any((folder / name).is_file() for name in _PICKLES):
-        return (
-            "its weights are pickled (pytorch_model.bin), and loading a pickle can run code; save it again with "
-            "safetensors: model.save_pretrained(folder)"
-        )
+        return _PICKLED.format("pytorch_model.bin", "model.save_pretrained(folder)")
     return f"{folder} holds no model.safetensors"
 
 
-def read_kind(config_path: Path) -> str:
-    config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
-    return str(config.get("model_type"))
+def _check_two_towers(given: Path) -> str | None:
+    """Check a folder of two models: `image` reads pictures, `text` only has to read texts."""
+    if cause := check_folder(given / IMAGE_TOWER, "encoder"):
+        return f"its image tower ({IMAGE_TOWER}): {cause}"
+    folder = find_model_folder(given / TEXT_TOWER)
+    if cause := _check_kind(folder, "encoder") or _check_weights(folder):
+        return f"its text tower ({TEXT_TOWER}): {cause}"
+    return None
 
 
-def _list_config_paths(folder: Path) -> list[Path]:
-    """List config.json of the first module of a sentence-transformers folder, then that of the folder itself."""
+def _check_open_clip(given: Path) -> str | None:
     try:
-        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        first = [folder / str(modules[0]["path"]) / "config.json"]
-    except (OSError, ValueError, LookupError, TypeError):
-        first = []
-    return [*first, folder / "config.json"]
+        config = json.loads((given / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
+        missing = [name for name in ("vision_cfg", "text_cfg", "embed_dim") if name not in config["model_cfg"]]
+    except (ValueError, LookupError, TypeError, OSError) as error:
+        return f"{OPEN_CLIP_CONFIG} cannot be read: {summarize(error)}"
+    if missing:
+        return f"{OPEN_CLIP_CONFIG} lacks model_cfg.{missing[0]}"
+    if not any((given / name).is_file() for name in _TOKENIZERS):
+        return f"{given} holds no tokenizer.json, so it reads no texts; OpenCLIP's push_to_hf_hub saves one"
+    if any((given / name).is_file() for name in OPEN_CLIP_WEIGHTS):
+        return None
+    if any((given / name).is_file() for name in _PICKLES):
+        return _PICKLED.format(
+            "open_clip_pytorch_model.bin",
+            "safetensors.torch.save_file(model.state_dict(), 'open_clip_model.safetensors')",
+        )
+    return f"{given} holds no {OPEN_CLIP_WEIGHTS[0]}"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.adapters.models.files.error_summary import SETTING, summarize
-from core.adapters.models.files.folder_check import check_folder, read_kind
+from core.adapters.models.files.folder_check import check_folder
+from core.adapters.models.files.folder_layout import find_model_folder, read_kind
 from core.adapters.models.files.hub import fetch
 from core.adapters.models.files.snapshot import CONVERTED, find_local_folder
 from core.adapters.models.onnx.folder import find_onnx_folder
@@ -39,7 +40,7 @@ class ModelFiles:
     @property
     def kind(self) -> str:
         """The `model_type` in its config.json. Raises OSError, ValueError, AttributeError."""
-        return read_kind(self.folder / "config.json")
+        return read_kind(find_model_folder(self.folder) / "config.json")
 
     def make_error(self, cause: str) -> ModelUnavailable:
         """Return the error that says why this model cannot be used."""

@@ -209,7 +209,7 @@ def test_a_local_folder_is_named_by_its_absolute_path(tiny: Path, monkeypatch: p
 
 def test_half_precision_checkpoints_do_not_run_in_half_precision_on_a_cpu(tmp_path: Path) -> None:
     encoder = _load(make_tiny_clip(tmp_path / "half", dtype=torch.float16))
-    assert encoder._model.dtype is choose_dtype(torch.device("cpu")) is not torch.float16
+    assert encoder._text._model.dtype is choose_dtype(torch.device("cpu")) is not torch.float16
 
 
 def test_the_fingerprint_belongs_to_the_weights(tiny: Path, encoder: ClipEncoder, tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+"""The towers of a folder of OpenCLIP: plain vision transformers as CLIPModel, others through open_clip itself."""
+
+import html
+import json
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ftfy
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.adapters.models.encoders import transformers_model
+from core.adapters.models.encoders.tokenizer import Tokenizer
+from core.adapters.models.encoders.towers import ImageTower, TextTower
+from core.adapters.models.encoders.transformers_model import TransformersImageTower, TransformersTextTower
+from core.adapters.models.files.folder_layout import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
+from core.domain.vectors import Matrix
+from core.imaging.decoder import PixelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from core.adapters.models.torch_runtime import PixelInput
+
+_FITS = {"shortest": "crop", "squash": "squash", "longest": "pad"}
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
+    """Load both towers of a model. Raises ValueError, and what its vendors raise."""
+    from core.adapters.models.encoders.open_clip_weights import find_unlike
+    from core.adapters.models.torch_runtime import choose_device, choose_dtype
+
+    config = json.loads((folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
+    model_cfg = config["model_cfg"]
+    chosen = choose_device(device)
+    pixels = read_pixel_input(model_cfg["vision_cfg"], config.get("preprocess_cfg") or {})
+    unlike = find_unlike(model_cfg)
+    if unlike is None:
+        model = _load_plain(folder, model_cfg, choose_dtype(chosen)).to(chosen).eval()
+        tokenizer = _load_tokenizer(folder, model_cfg["text_cfg"])
+        return TransformersImageTower(model, pixels), TransformersTextTower(model, tokenizer)
+    return _load_other(folder, unlike, model_cfg["text_cfg"], pixels, chosen)
+
+
+def read_pixel_input(vision_cfg: dict[str, Any], preprocess_cfg: dict[str, Any]) -> "PixelInput":
+    """Read the pixel input from OpenCLIP's configuration. Raises ValueError for what is not supported."""
+    import torch
+
+    from core.adapters.models.torch_runtime import PixelInput
+
+    side = vision_cfg.get("image_size", 224)
+    if isinstance(side, Sequence):
+        if len(set(side)) != 1:
+            raise ValueError(f"its pictures are {' × '.join(map(str, side))} px, which is no square")
+        side = side[0]
+    mode = preprocess_cfg.get("resize_mode") or "shortest"
+    if mode not in _FITS:
+        raise ValueError(f"its pictures are resized by {mode!r}")
+    bilinear = preprocess_cfg.get("interpolation") == "bilinear"
+    fill = int(preprocess_cfg.get("fill_color") or 0)
+    mean = torch.tensor(_spread(preprocess_cfg.get("mean") or _MEAN), dtype=torch.float32)
+    std = torch.tensor(_spread(preprocess_cfg.get("std") or _STD), dtype=torch.float32)
+    resample = Image.Resampling.BILINEAR if bilinear else Image.Resampling.BICUBIC
+    spec = PixelSpec(int(side), _FITS[mode], int(resample), (fill,) * 3, rounds_to_even=True)  # type: ignore[arg-type]
+    return PixelInput(spec, 1 / 255 / std, mean / std)
+
+
+def _spread(value: Any) -> list[float]:
+    return list(value) if isinstance(value, Sequence) else [value] * 3
+
+
+def _load_plain(folder: Path, model_cfg: dict[str, Any], dtype: "torch.dtype") -> Any:
+    from safetensors.torch import load_file
+
+    from core.adapters.models.encoders.open_clip_weights import make_config, map_weights
+    from core.adapters.models.torch_runtime import check_complete, silence_loading
+
+    weights = next(folder / name for name in OPEN_CLIP_WEIGHTS if (folder / name).is_file())
+    with silence_loading() as reports:
+        from transformers import CLIPConfig, CLIPModel
+
+        vendor: Any = CLIPModel
+        config = CLIPConfig(**make_config(model_cfg))
+        model = vendor.from_pretrained(None, config=config, state_dict=map_weights(load_file(weights)), dtype=dtype)
+    check_complete(reports)
+    return model
+
+
+def _load_tokenizer(folder: Path, text_cfg: dict[str, Any]) -> Tokenizer:
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    vendor: Any
+    if (folder / "tokenizer.json").is_file():
+        vendor = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    else:
+        vendor = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if vendor.pad_token_id is None:
+        vendor.pad_token = vendor.eos_token
+    usual = "whitespace" if text_cfg.get("hf_tokenizer_name") else "lower"
+    wanted = (text_cfg.get("tokenizer_kwargs") or {}).get("clean", usual)
+    return Tokenizer(vendor, text_cfg.get("context_length", 77), clean=_choose_cleaning(wanted), padding="max_length")
+
+
+def _choose_cleaning(name: str) -> Callable[[str], str]:
+    """Choose how OpenCLIP cleans texts. Raises ValueError."""
+    if name not in _CLEANING:
+        raise ValueError(f"its texts are cleaned by {name!r}, which is unknown here")
+    after = _CLEANING[name]
+    return lambda text: after(_clean_basic(text))
+
+
+def _clean_basic(text: str) -> str:
+    return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+
+
+def _clean_whitespace(text: str) -> str:
+    return " ".join(text.split())
+
+
+_CLEANING: dict[str, Callable[[str], str]] = {
+    "whitespace": _clean_whitespace,
+    "lower": lambda text: _clean_whitespace(text).lower(),
+    "canonicalize": lambda text: transformers_model.canonicalize(text.replace("_", " ")),
+}
+
+
+def _load_other(
+    folder: Path, unlike: str, text_cfg: dict[str, Any], pixels: "PixelInput", device: "torch.device"
+) -> tuple[ImageTower, TextTower]:
+    """Load a model of another architecture through open_clip, where that can be imported. Raises ValueError."""
+    try:
+        open_clip = import_module("open_clip")
+    except ImportError as error:
+        raise ValueError(
+            f"its {unlike} is none of a plain vision transformer, and takes the package open_clip_torch ({error}): "
+            "install it with a torchvision that fits this torch, or take the model in ONNX, as Immich publishes it"
+        ) from error
+    model: Any = open_clip.create_model(f"local-dir:{folder}", precision="fp32", device=device).eval()
+    tokenizer = _load_tokenizer(folder, text_cfg)
+    return OpenClipImageTower(model, pixels, device), OpenClipTextTower(model, tokenizer, device)
+
+
+class OpenClipImageTower:
+    """An ImageTower over a model of open_clip."""
+
+    def __init__(self, model: Any, pixels: "PixelInput", device: "torch.device") -> None:
+        self.spec: PixelSpec = pixels.spec
+        self._model, self._input, self._device = model, pixels, device
+
+    def encode(self, pixels: NDArray[np.uint8]) -> Matrix:
+        import torch
+
+        with torch.inference_mode():
+            features = self._model.encode_image(self._input.to_tensor(pixels, self._device, torch.float32))
+        vectors: Matrix = features.float().cpu().numpy()
+        return vectors
+
+
+class OpenClipTextTower:
+    """A TextTower over a model of open_clip."""
+
+    def __init__(self, model: Any, tokenizer: Tokenizer, device: "torch.device") -> None:
+        self._model, self._tokenizer, self._device = model, tokenizer, device
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        import torch
+
+        ids = self._tokenizer.encode(texts)["input_ids"].to(self._device)
+        with torch.inference_mode():
+            features = self._model.encode_text(ids)
+        vectors: Matrix = features.float().cpu().numpy()
+        return vectors
+
+    def find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
+        return self._tokenizer.find_truncated(texts)
+
+    def find_unknown(self, text: str) -> tuple[str, ...]:
+        return self._tokenizer.find_unknown(text)
