@@ -23,7 +23,7 @@ def load_onnx_encoder(files: ModelFiles, *, device: str = "auto", threads: int |
     """Load the encoder of a folder as Immich publishes it: towers in ONNX, with OpenCLIP's settings beside them.
 
     `device` is "auto", "cuda" or "cpu". `threads` is how many one call may use, by default one for each core.
-    Raises what ONNX Runtime raises, OSError, and ValueError for parts that do not fit each other.
+    Raises OSError, and ValueError for parts that are refused or do not fit each other.
     """
     set_environment()
     preprocessing = read_preprocessing(files.folder / PREPROCESSING)

@@ -42,11 +42,14 @@ class Tower:
     def __init__(self, model: Path, *, device: str, threads: int | None = None) -> None:
         """Load a model of ONNX Runtime. `threads` is how many one call may use, by default one for each core.
 
-        Raises what ONNX Runtime raises, and ValueError for inputs or outputs that no encoder has.
+        Raises ValueError where ONNX Runtime refuses it, and for inputs or outputs that no encoder has.
         """
         self._where = f"{model.parent.name}/{model.name}"
         providers = choose_providers(device)
-        self._session = onnxruntime.InferenceSession(str(model), _make_options(threads), providers=list(providers))
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), _make_options(threads), providers=list(providers))
+        except Exception as error:  # its bindings have a class for every status, and none above them
+            raise ValueError(f"{self._where} {_explain(error)}") from error
         _report_provider(self._session.get_providers(), providers, self._where)
         self.inputs = tuple(self._read_input(node) for node in self._session.get_inputs())
         self._output, self.dimension = self._choose_output()
@@ -111,6 +114,17 @@ def choose_providers(device: str) -> Sequence[str | tuple[str, dict[str, str]]]:
 def _report_provider(used: Sequence[str], wanted: Sequence[Any], where: str) -> None:
     if CUDA not in used and any(CUDA in provider for provider in wanted):
         log.warning("CUDA cannot be used by onnxruntime, so the cpu computes tower=%s", where)
+
+
+def _explain(error: Exception) -> str:
+    """Explain why ONNX Runtime refused a model, and what helps."""
+    cause = str(error).rsplit(" failed:", 1)[-1].strip().splitlines()[0][:300]
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    if "not a registered function/op" in cause or "No Op registered" in cause:
+        return f"asks for an operator that {runtime} does not have, and custom operators are never loaded: {cause}"
+    if "IR version" in cause or "opset" in cause.lower():
+        return f"is of another version than {runtime} reads; install a newer onnxruntime: {cause}"
+    return f"is refused by {runtime}: {cause}"
 
 
 def _make_options(threads: int | None) -> onnxruntime.SessionOptions:
