@@ -70,6 +70,9 @@ class TextualTower:
             raise ValueError(
                 f"its textual tower takes {_list_names(tower.inputs)}; one of them has to be the token ids"
             )
+        for given in tower.inputs:
+            if len(given.shape) != 2 or given.dtype not in (np.int32, np.int64):
+                raise ValueError(f"its textual tower takes {given.name}, which holds no token ids")
         lengths = {given.shape[1] for given in tower.inputs if len(given.shape) == 2} - {None}
         cleaner = "none" if "mask" in self._roles.values() else "whitespace"  # M-CLIP's towers alone take a mask
         self.tokenizer = TextTokenizer(files.folder, next(iter(lengths), None), cleaner=cleaner)
