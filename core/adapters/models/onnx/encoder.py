@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.adapters.models.files.model_files import ModelFiles, set_environment
 from core.adapters.models.onnx.external_data import list_files
-from core.adapters.models.onnx.folder import MODEL, PREPROCESSING, TOWERS
+from core.adapters.models.onnx.folder import MODEL, PREPROCESSING, TOWERS, check_onnx_folder
 from core.adapters.models.onnx.preprocessing import Normalization, read_preprocessing
 from core.adapters.models.onnx.session import Input, Tower
 from core.adapters.models.onnx.tokenizer import TextTokenizer, Tokens
@@ -26,6 +26,8 @@ def load_onnx_encoder(files: ModelFiles, *, device: str = "auto", threads: int |
     Raises OSError, and ValueError for parts that are refused or do not fit each other.
     """
     set_environment()
+    if cause := check_onnx_folder(files.folder):
+        raise ValueError(cause)
     preprocessing = read_preprocessing(files.folder / PREPROCESSING)
     visual = VisualTower(Tower(files.folder / "visual" / MODEL, device=device, threads=threads), preprocessing)
     textual = TextualTower(Tower(files.folder / "textual" / MODEL, device=device, threads=threads), files)

@@ -24,7 +24,7 @@ _DTYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
 }
 _EMBEDDINGS = ("embedding", "image_embeds", "text_embeds", "sentence_embedding")
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4  # what fails is raised too; the log would come between the lines of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,15 @@ class Tower:
         A model of a fixed batch gets its batches one by one, the last one filled up.
         """
         rows = len(next(iter(arrays.values())))
-        size = self._batch or MAX_BATCH
+        if self._batch is None and rows > 1:
+            try:
+                return self._run_batches(arrays, rows, MAX_BATCH)
+            except Exception as error:  # its bindings have a class for every status, and none above them
+                log.warning("tower=%s takes one row at a time, whatever it says: %s", self._where, error)
+                self._batch = 1
+        return self._run_batches(arrays, rows, self._batch or 1)
+
+    def _run_batches(self, arrays: dict[str, NDArray[Any]], rows: int, size: int) -> NDArray[Any]:
         found = []
         for start in range(0, rows, size):
             part = {name: array[start : start + size] for name, array in arrays.items()}
@@ -131,7 +139,7 @@ def _make_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _count_cores()
     options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     # A thread that spins for its next piece of work holds a core that decode workers want.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest batch for ever

@@ -277,6 +277,22 @@ def test_a_tower_that_normalises_by_itself_gets_raw_pixels(
     assert raw.fingerprint != family.encoder.fingerprint
 
 
+def test_a_batch_that_was_fixed_inside_of_a_graph_is_found_out(
+    families: dict[Kind, Family], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    family = families["vit-b-16"]
+    folder = _copy(family, tmp_path / "fixed")
+    model = onnx.load(folder / "visual/model.onnx")
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, family.encoder.dimension]), "one row"))
+    model.graph.node.append(helper.make_node("Reshape", ["embedding", "one row"], ["row"]))
+    model.graph.output[0].name = "row"
+    onnx.save(model, folder / "visual/model.onnx")
+    fixed = _load(folder)
+    pixels = _decoded(fixed, _pictures())
+    np.testing.assert_allclose(fixed.encode_images(pixels), family.encoder.encode_images(pixels), atol=1e-4)
+    assert "takes one row at a time" in caplog.text
+
+
 def test_parts_that_do_not_fit_each_other_are_refused(families: dict[Kind, Family], tmp_path: Path) -> None:
     family = families["vit-b-16"]
     wrong_size = _copy(family, tmp_path / "size")
