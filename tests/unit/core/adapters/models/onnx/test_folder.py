@@ -130,7 +130,9 @@ def test_every_cut_of_a_model_is_noticed(folder: Path) -> None:
         assert check_onnx_folder(folder), length
 
 
-@pytest.mark.parametrize("given", ["snapshots/0123", "snapshots/0123/textual", "snapshots", ""])
+@pytest.mark.parametrize(
+    "given", ["snapshots/0123", "snapshots/0123/textual", "snapshots/0123/visual/model.onnx", "snapshots", ""]
+)
 def test_the_folder_is_found_from_the_cache_of_the_hub(given: str, tmp_path: Path) -> None:
     blobs, real = tmp_path / "models--x/blobs", write_folder(tmp_path / "real")
     snapshot = tmp_path / "models--x/snapshots/0123"
@@ -149,6 +151,12 @@ def test_a_revision_below_is_found_and_of_two_none(folder: Path) -> None:
     assert find_onnx_folder(outer) == folder
     write_folder(outer / "another")
     assert find_onnx_folder(outer) == outer
+
+
+def test_a_folder_of_another_library_is_taken_as_it_is(folder: Path) -> None:
+    (folder.parent / "config.json").write_text("{}")
+    assert find_onnx_folder(folder.parent) == folder.parent
+    assert not is_onnx_folder(folder.parent)
 
 
 def _fingerprint(folder: Path) -> str:
