@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.adapters.models.files.model_files import ModelFiles, set_environment
 from core.adapters.models.onnx.external_data import list_files
-from core.adapters.models.onnx.folder import MODEL, PREPROCESSING, TOWERS
+from core.adapters.models.onnx.folder import MODEL, PREPROCESSING, TOWERS, check_onnx_folder
 from core.adapters.models.onnx.preprocessing import Normalization, read_preprocessing
 from core.adapters.models.onnx.session import Input, Tower
 from core.adapters.models.onnx.tokenizer import TextTokenizer, Tokens
@@ -23,9 +23,11 @@ def load_onnx_encoder(files: ModelFiles, *, device: str = "auto", threads: int |
     """Load the encoder of a folder as Immich publishes it: towers in ONNX, with OpenCLIP's settings beside them.
 
     `device` is "auto", "cuda" or "cpu". `threads` is how many one call may use, by default one for each core.
-    Raises what ONNX Runtime raises, OSError, and ValueError for parts that do not fit each other.
+    Raises OSError, and ValueError for parts that are refused or do not fit each other.
     """
     set_environment()
+    if cause := check_onnx_folder(files.folder):
+        raise ValueError(cause)
     preprocessing = read_preprocessing(files.folder / PREPROCESSING)
     visual = VisualTower(Tower(files.folder / "visual" / MODEL, device=device, threads=threads), preprocessing)
     textual = TextualTower(Tower(files.folder / "textual" / MODEL, device=device, threads=threads), files)
@@ -70,6 +72,9 @@ class TextualTower:
             raise ValueError(
                 f"its textual tower takes {_list_names(tower.inputs)}; one of them has to be the token ids"
             )
+        for given in tower.inputs:
+            if len(given.shape) != 2 or given.dtype not in (np.int32, np.int64):
+                raise ValueError(f"its textual tower takes {given.name}, which holds no token ids")
         lengths = {given.shape[1] for given in tower.inputs if len(given.shape) == 2} - {None}
         cleaner = "none" if "mask" in self._roles.values() else "whitespace"  # M-CLIP's towers alone take a mask
         self.tokenizer = TextTokenizer(files.folder, next(iter(lengths), None), cleaner=cleaner)

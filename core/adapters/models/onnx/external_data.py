@@ -19,7 +19,7 @@ _FIELDS: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 _EXTERNAL_DATA = 13  # of a tensor: pairs of key (1) and value (2)
-_GRAPH = 7
+_NEEDED = {7, 8}  # of a model: its graph, and the versions of its operators
 _MAX_DEPTH = 50
 FETCH_WHOLE = "fetch the whole folder again"
 _LFS_POINTER = b"version https://git-lfs"
@@ -70,8 +70,8 @@ def read_external_data(model: Path) -> list[ExternalData]:
             raise ValueError("is a pointer of Git LFS, not the model; run `git lfs pull` in its folder")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                if not any(number == _GRAPH for number, _, _ in _read_fields(data, 0, len(data))):
-                    raise ValueError("it has no graph")
+                if not _NEEDED <= {number for number, _, _ in _read_fields(data, 0, len(data))}:
+                    raise ValueError("cut off")
                 tensors = list(_walk(data, "model", 0, len(data), 0))
             except (ValueError, IndexError, UnicodeDecodeError) as error:
                 raise ValueError(f"is damaged, or no ONNX model; {FETCH_WHOLE}") from error

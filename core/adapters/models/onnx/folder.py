@@ -21,6 +21,7 @@ _PURPOSES = {
     TOKENIZER: "which turns texts into what it reads",
     CONFIG: "which says how a text is prepared for it",
 }
+_OTHER_LAYOUTS = ("config.json", "modules.json")  # begin the folders of other libraries
 _OTHER_RUNTIMES = {".armnn": "ARM NN", ".rknn": "Rockchip's NPUs"}
 
 
@@ -32,11 +33,13 @@ def is_onnx_folder(folder: Path) -> bool:
 
 
 def find_onnx_folder(given: Path) -> Path:
-    """Find the folder of the model in what was given, which may hold one revision of it; the given one by default.
+    """Find the folder of the model by what was given: a part of it, or what holds one revision; or else what was given.
 
     Immich keeps models below a folder for the revision, and the hub's cache in `snapshots`.
     """
-    if is_onnx_folder(given):
+    if given.name == MODEL and given.is_file():
+        given = given.parent
+    if is_onnx_folder(given) or any((given / name).is_file() for name in _OTHER_LAYOUTS):
         return given
     if given.name in TOWERS and is_onnx_folder(given.parent):
         return given.parent

@@ -24,7 +24,7 @@ _DTYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
 }
 _EMBEDDINGS = ("embedding", "image_embeds", "text_embeds", "sentence_embedding")
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4  # what fails is raised too; the log would come between the lines of a command
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ class Tower:
     def __init__(self, model: Path, *, device: str, threads: int | None = None) -> None:
         """Load a model of ONNX Runtime. `threads` is how many one call may use, by default one for each core.
 
-        Raises what ONNX Runtime raises, and ValueError for inputs or outputs that no encoder has.
+        Raises ValueError where ONNX Runtime refuses it, and for inputs or outputs that no encoder has.
         """
         self._where = f"{model.parent.name}/{model.name}"
         providers = choose_providers(device)
-        self._session = onnxruntime.InferenceSession(str(model), _make_options(threads), providers=list(providers))
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), _make_options(threads), providers=list(providers))
+        except Exception as error:  # its bindings have a class for every status, and none above them
+            raise ValueError(f"{self._where} {_explain(error)}") from error
         _report_provider(self._session.get_providers(), providers, self._where)
         self.inputs = tuple(self._read_input(node) for node in self._session.get_inputs())
         self._output, self.dimension = self._choose_output()
@@ -58,7 +61,15 @@ class Tower:
         A model of a fixed batch gets its batches one by one, the last one filled up.
         """
         rows = len(next(iter(arrays.values())))
-        size = self._batch or MAX_BATCH
+        if self._batch is None and rows > 1:
+            try:
+                return self._run_batches(arrays, rows, MAX_BATCH)
+            except Exception as error:  # its bindings have a class for every status, and none above them
+                log.warning("tower=%s takes one row at a time, whatever it says: %s", self._where, error)
+                self._batch = 1
+        return self._run_batches(arrays, rows, self._batch or 1)
+
+    def _run_batches(self, arrays: dict[str, NDArray[Any]], rows: int, size: int) -> NDArray[Any]:
         found = []
         for start in range(0, rows, size):
             part = {name: array[start : start + size] for name, array in arrays.items()}
@@ -113,11 +124,22 @@ def _report_provider(used: Sequence[str], wanted: Sequence[Any], where: str) -> 
         log.warning("CUDA cannot be used by onnxruntime, so the cpu computes tower=%s", where)
 
 
+def _explain(error: Exception) -> str:
+    """Explain why ONNX Runtime refused a model, and what helps."""
+    cause = str(error).rsplit(" failed:", 1)[-1].strip().splitlines()[0][:300]
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    if "not a registered function/op" in cause or "No Op registered" in cause:
+        return f"asks for an operator that {runtime} does not have, and custom operators are never loaded: {cause}"
+    if "IR version" in cause or "opset" in cause.lower():
+        return f"is of another version than {runtime} reads; install a newer onnxruntime: {cause}"
+    return f"is refused by {runtime}: {cause}"
+
+
 def _make_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _count_cores()
     options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     # A thread that spins for its next piece of work holds a core that decode workers want.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest batch for ever

@@ -2,7 +2,10 @@
 
 import html
 import io
+import json
+import logging
 import re
+import shutil
 import string
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,12 +13,16 @@ from pathlib import Path
 
 import ftfy
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from core.adapters.models.encoders.clip_encoder import load_encoder
-from core.adapters.models.onnx.encoder import OnnxEncoder
+from core.adapters.models.files.model_files import locate
+from core.adapters.models.onnx.encoder import OnnxEncoder, load_onnx_encoder
+from core.errors import ModelUnavailable
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from demo.scenes import sample_library
 from tests.support.onnx_folders import RECIPES, Kind, OnnxFolder, make_onnx_folder, make_tokenizer
@@ -217,3 +224,131 @@ def test_odd_texts_are_data(families: dict[Kind, Family], tmp_path: Path) -> Non
     for family in families.values():
         vectors = family.encoder.encode_texts(texts).vectors
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------- other exports
+
+
+def _copy(family: Family, folder: Path) -> Path:
+    shutil.copytree(family.made.path, folder)
+    return folder
+
+
+def _edit(path: Path, **changes: object) -> None:
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, **changes}))
+
+
+def _refuse(folder: Path) -> str:
+    with pytest.raises(ModelUnavailable) as raised:
+        load_encoder(str(folder), device="cpu")
+    assert raised.value.reason.startswith(f"model '{folder}' cannot be loaded: ")
+    return raised.value.reason
+
+
+@pytest.mark.parametrize("channels", ["last", "first"])
+def test_a_tower_that_normalises_by_itself_gets_raw_pixels(
+    channels: str, families: dict[Kind, Family], tmp_path: Path
+) -> None:
+    """As in Immich's newer models: bytes in, and the first steps of the graph make of them what was fed before."""
+    family = families["vit-b-16"]
+    folder = _copy(family, tmp_path / "raw")
+    side, given = family.encoder.pixels.size, RECIPES["vit-b-16"].preprocessing
+    mean, std = (np.array(given[key], np.float32) for key in ("mean", "std"))
+    model = onnx.load(folder / "visual/model.onnx")
+    graph = model.graph
+    first = [helper.make_node("Transpose", ["bytes"], ["planes"], perm=[0, 3, 1, 2])] if channels == "last" else []
+    first += [
+        helper.make_node("Cast", ["planes" if channels == "last" else "bytes"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["values", "factor"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "offset"], ["image"]),
+    ]
+    for name, value in (("factor", 1 / 255 / std), ("offset", mean / std)):
+        graph.initializer.append(numpy_helper.from_array(value.astype(np.float32).reshape(3, 1, 1), name))
+    nodes = [*first, *graph.node]
+    shape = ["batch", side, side, 3] if channels == "last" else ["batch", 3, side, side]
+    del graph.node[:], graph.input[:]
+    graph.node.extend(nodes)
+    graph.input.append(helper.make_tensor_value_info("bytes", TensorProto.UINT8, shape))
+    onnx.save(model, folder / "visual/model.onnx")
+    raw = _load(folder)
+    pixels = _decoded(raw, _pictures())
+    np.testing.assert_allclose(raw.encode_images(pixels), family.encoder.encode_images(pixels), atol=1e-4)
+    assert raw.fingerprint != family.encoder.fingerprint
+
+
+def test_a_batch_that_was_fixed_inside_of_a_graph_is_found_out(
+    families: dict[Kind, Family], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    family = families["vit-b-16"]
+    folder = _copy(family, tmp_path / "fixed")
+    model = onnx.load(folder / "visual/model.onnx")
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, family.encoder.dimension]), "one row"))
+    model.graph.node.append(helper.make_node("Reshape", ["embedding", "one row"], ["row"]))
+    model.graph.output[0].name = "row"
+    onnx.save(model, folder / "visual/model.onnx")
+    fixed = _load(folder)
+    pixels = _decoded(fixed, _pictures())
+    np.testing.assert_allclose(fixed.encode_images(pixels), family.encoder.encode_images(pixels), atol=1e-4)
+    assert "takes one row at a time" in caplog.text
+
+
+def test_parts_that_do_not_fit_each_other_are_refused(families: dict[Kind, Family], tmp_path: Path) -> None:
+    family = families["vit-b-16"]
+    wrong_size = _copy(family, tmp_path / "size")
+    _edit(wrong_size / "visual/preprocess_cfg.json", size=224)
+    assert "preprocess_cfg.json makes 224 px pictures" in _refuse(wrong_size)
+    swapped = _copy(family, tmp_path / "swapped")
+    (swapped / "textual/model.onnx").write_bytes((family.made.path / "visual/model.onnx").read_bytes())
+    assert "textual tower takes image, which holds no token ids" in _refuse(swapped)
+    wrong_padding = _copy(family, tmp_path / "padding")
+    _edit(wrong_padding / "textual/tokenizer_config.json", pad_token="<nothing>")
+    assert "its padding token '<nothing>' is not in its vocabulary" in _refuse(wrong_padding)
+    no_tokenizer = _copy(family, tmp_path / "tokenizer")
+    (no_tokenizer / "textual/tokenizer.json").write_text("{}")
+    assert "tokenizer.json is no tokenizer" in _refuse(no_tokenizer)
+    cleaning = _copy(family, tmp_path / "cleaning")
+    _edit(cleaning / "config.json", text_cfg={"tokenizer_kwargs": {"clean": "thoroughly"}})
+    assert "its texts are cleaned by 'thoroughly'" in _refuse(cleaning)
+
+
+def _make_foreign(path: Path, domain: str, version: int = 8) -> None:
+    ends = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("image", [1, 3, 48, 48]), ("y", [1, 24]))
+    ]
+    graph = helper.make_graph([helper.make_node("Evil", ["image"], ["y"], domain=domain)], "g", ends[:1], ends[1:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=version), path)
+
+
+def test_operators_of_others_are_not_loaded(families: dict[Kind, Family], tmp_path: Path) -> None:
+    folder = _copy(families["vit-b-16"], tmp_path / "foreign")
+    _make_foreign(folder / "visual/model.onnx", "my.operators")
+    assert "visual/model.onnx asks for an operator" in _refuse(folder)
+    _make_foreign(folder / "visual/model.onnx", "my.operators", version=99)
+    assert "install a newer onnxruntime" in _refuse(folder)
+
+
+def test_a_padding_token_is_found_wherever_it_is_written(families: dict[Kind, Family], tmp_path: Path) -> None:
+    family = families["xlm-roberta"]
+    expected = family.encoder.encode_texts(TEXTS).vectors
+    folder = _copy(family, tmp_path / "padding")
+    config = folder / "textual/tokenizer_config.json"
+    _edit(config, pad_token={"content": "<pad>", "lstrip": False})
+    np.testing.assert_allclose(_load(folder).encode_texts(TEXTS).vectors, expected, atol=1e-6)
+    (folder / "textual/special_tokens_map.json").write_text(json.dumps({"pad_token": "<pad>"}))
+    config.unlink()
+    np.testing.assert_allclose(_load(folder).encode_texts(TEXTS).vectors, expected, atol=1e-6)
+    (folder / "textual/special_tokens_map.json").unlink()
+    _edit(folder / "config.json", text_cfg={"pad_id": 1})
+    np.testing.assert_allclose(_load(folder).encode_texts(TEXTS).vectors, expected, atol=1e-6)
+
+
+def test_without_a_gpu_the_cpu_computes_and_says_so(
+    families: dict[Kind, Family], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = families["vit-b-16"].made.path
+    with caplog.at_level(logging.WARNING):
+        encoder = load_onnx_encoder(locate(str(path), "encoder"), device="cuda", threads=1)
+    assert encoder.encode_texts(["a red car"]).vectors.shape == (1, encoder.dimension)
+    assert "so the cpu computes" in caplog.text
