@@ -66,7 +66,8 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
             card, error.reason, TryAgain("free some space, or set HF_HOME to a folder of another disk")
         ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
-        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {summarize(error.__cause__ or error)}"
+        cause = summarize(error.__cause__ or error)
+        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed, which keeps what came so far: {cause}"
         raise _refuse(card, reason) from error
     folder = find_local_folder(card)
     if folder is None:
