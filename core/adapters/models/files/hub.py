@@ -22,9 +22,9 @@ from core.adapters.models.files.download import (
 )
 from core.adapters.models.files.error_summary import SETTING, summarize
 from core.adapters.models.files.file_formats import check_inside, read_external_data
-from core.adapters.models.files.manifest import FileRecord, record_file, write_manifest
+from core.adapters.models.files.manifest import MANIFEST, FileRecord, record_file, write_manifest
 from core.adapters.models.files.snapshot import CONVERTED, cache_folder, find_image_tower, find_local_folder
-from core.adapters.models.files.verification import find_forbidden, find_remote_code
+from core.adapters.models.files.verification import find_forbidden, find_remote_code, verify
 from core.domain.model_catalog import ModelCard
 from core.errors import DiskFull, ModelUnavailable
 from core.errors.hints import ChooseModel, Hint, TrainDemoModels, TryAgain
@@ -51,6 +51,8 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
         raise _refuse(card, f"its weights are not in {card.folder}", TrainDemoModels())
     if tower := find_image_tower(card):
         fetch(tower, progress)
+    if here := _find_sound(card):
+        return here
     assert card.repository is not None
     missing = f"{card.repository} is not in the cache {constants.HF_HUB_CACHE}"
     if constants.is_offline_mode():
@@ -72,6 +74,20 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
     folder = find_local_folder(card)
     if folder is None:
         raise _refuse(card, f"{constants.ENDPOINT} has not all of {card.repository}: {', '.join(card.required)}")
+    return folder
+
+
+def _find_sound(card: ModelCard) -> Path | None:
+    """Find a model that is here, and whose bytes are known to be the hub's; record what was not recorded."""
+    folder = find_local_folder(card)
+    if folder is None:
+        return None
+    found = verify(folder, card)
+    if not found.sound or found.recorded is None:
+        return None
+    if not (folder / MANIFEST).exists():
+        files = {file.path: record_file(folder / file.path) for file in found.files}
+        write_manifest(folder, files, card.repository, folder.name)
     return folder
 
 
