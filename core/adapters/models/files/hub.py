@@ -48,6 +48,8 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if card.folder is not None:
+        if shipped := find_local_folder(card):
+            return shipped
         raise _refuse(card, f"its weights are not in {card.folder}", TrainDemoModels())
     if tower := find_image_tower(card):
         fetch(tower, progress)
