@@ -80,10 +80,10 @@ def describe_speed(speed: dict[str, Any]) -> str:
 
 def describe_verification(row: dict[str, Any]) -> Iterator[str]:
     """Describe what was found of one model's files, a line for each."""
-    compared = (
-        f"compared with {row['compared_with']}" if row["compared_with"] else "nothing is on record to compare with"
-    )
-    yield printable(f"{row['name']}: {'sound' if row['sound'] else 'NOT SOUND'}, {compared}; {row['folder']}")
+    by = row["compared_with"]
+    verdict = ("sound" if by else "no flaw found") if row["sound"] else "NOT SOUND"
+    compared = f"compared with {by}" if by else "nothing is on record to compare with"
+    yield printable(f"{row['name']}: {verdict}, {compared}; {row['folder']}")
     for file in row["files"]:
         yield printable(f"  {file['state']:<9}  {file['path']}" + (f": {file['detail']}" if file["detail"] else ""))
 
