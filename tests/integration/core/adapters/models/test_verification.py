@@ -13,9 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save_model
 from safetensors.numpy import save_file
 
-from core.adapters.models.files.file_formats import read_external_data
 from core.adapters.models.files.manifest import MANIFEST, record_folder
 from core.adapters.models.files.verification import FileReport, verify
+from core.adapters.models.onnx.external_data import read_external_data
 from core.domain.model_catalog import MODELS
 
 
