@@ -31,6 +31,7 @@ from transformers import (
     VisionEncoderDecoderModel,
 )
 
+from core.bootstrap.models import record_model
 from demo.models.training_pool import PATCH, PIXELS
 from demo.scenes import captions
 from demo.scenes.object_kinds import KINDS
@@ -199,6 +200,7 @@ def save_captioner(model: VisionEncoderDecoderModel, folder: Path) -> None:
 
 
 def _replace(folder: Path, fresh: Path) -> None:
+    record_model(fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 

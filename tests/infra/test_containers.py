@@ -7,7 +7,6 @@ its user, its network.
 import json
 import os
 import re
-import runpy
 import signal
 import socket
 import stat
@@ -172,22 +171,18 @@ def test_pictures_that_one_container_ingests_another_one_finds(services: dict[st
             assert ended(process) == 0
 
 
-def test_models_are_fetched_by_loading_them(
-    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    program, script = services["models"]["entrypoint"]
-    (copied,) = re.findall(rf"^COPY (\S+) {re.escape(script)}$", (ROOT / "infra" / "Dockerfile").read_text(), re.M)
-    assert program == "python"
-    monkeypatch.chdir(tmp_path)
-    for name, value in set_in(services["models"]).items():
-        monkeypatch.setenv(name, value)
-    runpy.run_path(str(ROOT / copied), run_name="__main__")
-    assert capsys.readouterr().out == "encoder demo is here\ncaptioner demo is here\n"
-    monkeypatch.setenv("BUCKETLENS_CAPTIONER", "no-such-model")
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / copied), run_name="__main__")
-    assert ended.value.code == 1
-    assert "no-such-model" in capsys.readouterr().err
+def test_models_are_fetched_by_the_command_for_it(services: dict[str, Any], tmp_path: Path) -> None:
+    fetch = Container(services["models"], tmp_path, free_port())
+    with fetch.running() as process:
+        told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert [line.partition(" is here: ")[0] for line in told.splitlines()] == ["encoder demo", "captioner demo"]
+    fetch = Container(
+        services["models"] | {"environment": {"BUCKETLENS_CAPTIONER": "no-such-model"}}, tmp_path, free_port()
+    )
+    with fetch.running() as process:
+        process.communicate(timeout=120)
+    assert process.returncode == 2
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (401, False)])

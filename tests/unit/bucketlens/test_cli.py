@@ -8,7 +8,9 @@ import pytest
 from bucketlens.cli import COMMANDS, commands
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARED = {"__init__", "options", "output", "hints", "log_config", "progress", "search_options", "filter_options"}
+SHARED = {"__init__", "options", "output", "hints", "log_config", "progress", "search_options", "filter_options"} | {
+    "model_lines"
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

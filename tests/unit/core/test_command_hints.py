@@ -23,6 +23,7 @@ SAID: list[tuple[BucketLensError | str, str]] = [
     (errors.ModelUnavailable("m", "no network"), "--model demo"),
     (errors.ModelUnavailable("m", "no network"), "`bucketlens models`"),
     (errors.ModelUnavailable("m", "no network", setting="captioner"), "--captioner demo"),
+    (errors.ModelUnavailable("m", "no network", hints.ChooseModel("model", "m")), "`bucketlens models fetch m`"),
     (errors.MirrorMissing(Path("mirror")), "`bucketlens mirror build`"),
     (errors.MirrorMissing(Path("mirror")), "`bucketlens mirror import FILE`"),
     (errors.MirrorDamaged(Path("mirror"), "cut"), "`bucketlens mirror build`"),

@@ -21,10 +21,11 @@ from core.adapters.models.files.download import (
     silence_hub,
 )
 from core.adapters.models.files.error_summary import SETTING, summarize
-from core.adapters.models.files.file_formats import check_inside, read_external_data
-from core.adapters.models.files.manifest import FileRecord, record_file, write_manifest
+from core.adapters.models.files.file_formats import check_inside
+from core.adapters.models.files.manifest import MANIFEST, FileRecord, record_file, write_manifest
 from core.adapters.models.files.snapshot import CONVERTED, cache_folder, find_image_tower, find_local_folder
-from core.adapters.models.files.verification import find_forbidden, find_remote_code
+from core.adapters.models.files.verification import find_forbidden, find_remote_code, verify
+from core.adapters.models.onnx.external_data import read_external_data
 from core.domain.model_catalog import ModelCard
 from core.errors import DiskFull, ModelUnavailable
 from core.errors.hints import ChooseModel, Hint, TrainDemoModels, TryAgain
@@ -48,9 +49,13 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     if card.folder is not None:
+        if shipped := find_local_folder(card):
+            return shipped
         raise _refuse(card, f"its weights are not in {card.folder}", TrainDemoModels())
     if tower := find_image_tower(card):
         fetch(tower, progress)
+    if here := _find_sound(card):
+        return here
     assert card.repository is not None
     missing = f"{card.repository} is not in the cache {constants.HF_HUB_CACHE}"
     if constants.is_offline_mode():
@@ -66,11 +71,26 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> Path:
             card, error.reason, TryAgain("free some space, or set HF_HOME to a folder of another disk")
         ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
-        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed: {summarize(error.__cause__ or error)}"
+        cause = summarize(error.__cause__ or error)
+        reason = f"{missing}, and fetching it from {constants.ENDPOINT} failed, which keeps what came so far: {cause}"
         raise _refuse(card, reason) from error
     folder = find_local_folder(card)
     if folder is None:
         raise _refuse(card, f"{constants.ENDPOINT} has not all of {card.repository}: {', '.join(card.required)}")
+    return folder
+
+
+def _find_sound(card: ModelCard) -> Path | None:
+    """Find a model that is here, and whose bytes are known to be the hub's; record what was not recorded."""
+    folder = find_local_folder(card)
+    if folder is None:
+        return None
+    found = verify(folder, card)
+    if not found.sound or found.recorded is None:
+        return None
+    if not (folder / MANIFEST).exists():
+        files = {file.path: record_file(folder / file.path) for file in found.files}
+        write_manifest(folder, files, card.repository, folder.name)
     return folder
 
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from core.adapters.models.files.file_formats import read_external_data
 from core.adapters.models.files.manifest import Manifest, list_files, read_manifest
+from core.adapters.models.onnx.external_data import read_external_data
 from core.domain import model_catalog
 from core.domain.model_catalog import ModelCard
 from core.domain.model_catalog.card import SHARDS_INDEX

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from core.adapters.models.files.file_formats import check_inside, check_onnx, check_safetensors, read_external_data
+from core.adapters.models.files.file_formats import check_inside, check_onnx, check_safetensors
 from core.adapters.models.files.manifest import (
     MANIFEST,
     FileRecord,
@@ -16,6 +16,7 @@ from core.adapters.models.files.manifest import (
     read_manifest,
 )
 from core.adapters.models.files.snapshot import CONVERTED
+from core.adapters.models.onnx.external_data import read_external_data
 from core.domain.model_catalog import ModelCard
 from core.domain.model_catalog.card import SHARDS_INDEX
 
