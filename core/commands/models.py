@@ -12,7 +12,7 @@ from core.domain.model_catalog import MODELS, ModelCard, Role, names
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL
 
 _DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
-_OPTIONS: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner"}
+_OPTIONS: dict[Role, str] = {"encoder": "--model", "captioner": "--captioner", "answerer": "--answerer"}
 
 
 @click.command()
@@ -30,7 +30,7 @@ def _row(container: Container, card: ModelCard) -> dict[str, Any]:
     return {
         "name": card.name,
         "role": card.role,
-        "default": card.name == _DEFAULTS[card.role],
+        "default": card.name == _DEFAULTS.get(card.role),
         "dimension": card.dimension,
         "input_px": card.input_px,
         "licence": card.licence,
@@ -49,7 +49,7 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _describe(row: dict[str, Any]) -> str:
-    width = max(len(name) for role in _DEFAULTS for name in names(role))
+    width = max(len(name) for role in _OPTIONS for name in names(role))
     licences = max(len(card.licence) for card in MODELS)
     dimension = f"{row['dimension']:>4} dimensions" if row["dimension"] else " " * 15
     shape = f"{dimension}  {row['input_px']:>3} px"

@@ -1,12 +1,13 @@
 """The table of models that can be used, one line each."""
 
+from core.domain.model_catalog.answerers import ANSWERERS
 from core.domain.model_catalog.captioners import CAPTIONERS
 from core.domain.model_catalog.card import DEMO_WEIGHTS, ModelCard, Role
 from core.domain.model_catalog.encoders import ENCODERS
 
 __all__ = ["DEMO_WEIGHTS", "MODELS", "ModelCard", "Role", "find", "names"]
 
-MODELS = (*ENCODERS, *CAPTIONERS)
+MODELS = (*ENCODERS, *CAPTIONERS, *ANSWERERS)
 
 
 def names(role: Role) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Role = Literal["encoder", "captioner"]
+Role = Literal["encoder", "captioner", "answerer"]
 
 DEMO_WEIGHTS = Path(__file__).resolve().parents[3] / "demo" / "weights"
 
@@ -34,7 +34,7 @@ class ModelCard:
         if (self.repository is None) != (self.revision is None):
             raise ValueError(f"{self.name}: a repository is pinned by its revision")
         if (self.role == "encoder") != (self.dimension is not None):
-            raise ValueError(f"{self.name}: encoders have a dimension, captioners have none")
+            raise ValueError(f"{self.name}: encoders have a dimension, others have none")
 
     @property
     def safetensors(self) -> bool:

@@ -4,7 +4,11 @@ from typing import Literal
 
 from core.domain.model_catalog import Role
 
-SETTING: dict[Role, Literal["model", "captioner"]] = {"encoder": "model", "captioner": "captioner"}
+SETTING: dict[Role, Literal["model", "captioner", "answerer"]] = {
+    "encoder": "model",
+    "captioner": "captioner",
+    "answerer": "answerer",
+}
 
 
 def summarize(error: BaseException) -> str:

@@ -8,13 +8,9 @@ from core.adapters.models.files.error_summary import summarize
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
-CAPTIONER_KINDS = (
-    "vision-encoder-decoder",
-    "blip",
-    "blip-2",
-    "git",
-    "florence2",
-)  # `model_type` of those that caption unprompted
+CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2")  # those that caption unprompted
+ANSWERER_KINDS = ("blip-vqa", "blip-2")
+_KINDS: dict[Role, tuple[str, ...]] = {"captioner": CAPTIONER_KINDS, "answerer": ANSWERER_KINDS}
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -27,9 +23,9 @@ def check_folder(given: Path, role: Role) -> str | None:
         kind = read_kind(config_path)
     except (ValueError, AttributeError, OSError) as error:
         return f"{config_path.name} cannot be read: {summarize(error)}"
-    if (kind in CAPTIONER_KINDS) != (role == "captioner"):
-        kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
-        takes = f"a {kinds} model" if role == "captioner" else "a CLIP-like encoder"
+    kinds = _KINDS.get(role, ())
+    if kind not in kinds if kinds else kind in (*CAPTIONER_KINDS, *ANSWERER_KINDS):
+        takes = f"a {', '.join(kinds[:-1])} or {kinds[-1]} model" if kinds else "a CLIP-like encoder"
         return f"it is a {kind!r} model; the {role} has to be {takes}"
     folder = config_path.parent
     if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):
@@ -45,8 +41,11 @@ def check_folder(given: Path, role: Role) -> str | None:
 
 
 def read_kind(config_path: Path) -> str:
+    """Read the `model_type` of a config.json; a BLIP that answers questions is a "blip-vqa"."""
     config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
-    return str(config.get("model_type"))
+    kind = str(config.get("model_type"))
+    answers = kind == "blip" and "BlipForQuestionAnswering" in (config.get("architectures") or ())
+    return "blip-vqa" if answers else kind
 
 
 def _list_config_paths(folder: Path) -> list[Path]:

@@ -35,7 +35,7 @@ class ModelFiles:
 
     @property
     def kind(self) -> str:
-        """The `model_type` in its config.json. Raises OSError, ValueError, AttributeError."""
+        """The kind of its model (folder_check.read_kind). Raises OSError, ValueError, AttributeError."""
         return read_kind(self.folder / "config.json")
 
     def make_error(self, cause: str) -> ModelUnavailable:
