@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class VisionAnswerer:
             )
         if torch.equal(tokens[:, : len(row)], input_ids):  # a decoder repeats what it was given
             tokens = tokens[:, len(row) :]
-        cut: Literal[time, length] = "time" if deadline.passed else "length"
+        cut: Literal["time", "length"] = "time" if deadline.passed else "length"
         texts = self._writer.decode(tokens)
         done = [bool(self._ends & set(written)) for written in tokens.tolist()]
         return [Answer(" ".join(text.split()), None if ended else cut) for text, ended in zip(texts, done, strict=True)]
