@@ -9,6 +9,7 @@ from core.errors.hints import Hint, Name
 from core.settings import Settings, setting_fields
 
 OPTIONS: dict[Name, str] = {
+    "answerer": "--answerer",
     "ask_seconds": "--seconds",
     "captioner": "--captioner",
     "confirm_deletes": "--confirm-deletes",

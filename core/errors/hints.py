@@ -13,6 +13,7 @@ ModelSetting = Literal["model", "captioner", "answerer"]
 
 Name = Literal[
     # settings
+    "answerer",
     "ask_seconds",
     "captioner",
     "data",

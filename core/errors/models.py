@@ -50,6 +50,6 @@ class AnswerLate(ModelError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"the model gave no answer within {seconds:g} s", Configure("give {} more seconds", ("ask_seconds",))
+            f"the model gave no answer within {seconds:g} s", Configure("give it more with {}", ("ask_seconds",))
         )
         self.seconds = seconds

@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -32,7 +32,7 @@ from core.domain.vectors import Matrix, Vector, unit
 from core.errors import ImageError, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
-from core.ports.encoders import TextEncoding
+from core.ports.encoders import Answer, TextEncoding
 from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
 from core.text import analysis
@@ -112,6 +112,29 @@ class ColourCaptioner:
             named = [_NAMES[n] for n in ranked[:2] if n == ranked[0] or shares[n] > 0.25]
             captions.append(f"a {' and '.join(named)} picture")
         return captions
+
+
+class ColourAnswerer:
+    """Names the commonest colour, whatever is asked. `slow` questions use up their time, after so many words."""
+
+    name = "colour-answerer"
+    fingerprint = "colour-answerer-1"
+    pixels = ColourEncoder.pixels
+
+    def __init__(self, slow: Mapping[str, int] | None = None) -> None:
+        self._slow = dict(slow or {})
+        self.asked: list[tuple[int, str, float]] = []
+
+    def answer(
+        self, pixels: NDArray[np.uint8], question: str, *, seconds: float, going: Callable[[], object] | None = None
+    ) -> list[Answer]:
+        self.asked.append((len(pixels), question, seconds))
+        if going is not None:
+            going()
+        words = [f"it is {_NAMES[int(np.argmax(_colour_shares(image)))]}" for image in pixels]
+        if question not in self._slow:
+            return [Answer(text) for text in words]
+        return [Answer(" ".join(text.split()[: self._slow[question]]), "time") for text in words]
 
 
 class InlineDecoder:

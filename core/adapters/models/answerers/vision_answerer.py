@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 _CLASSES = {"blip-vqa": "BlipForQuestionAnswering", "blip-2": "Blip2ForConditionalGeneration"}
 _PROMPTS = {"blip-2": "Question: {} Answer:"}  # as its authors ask (Li et al. 2023)
-_LONGEST = 512  # tokens of a question, for a model that tells no limit
+_CONTEXT = 1024  # tokens that a model reads and writes, where it tells no limit
 
 
 def load_answerer(name_or_path: str, *, device: str, tokens: int) -> Answerer:
@@ -47,10 +47,15 @@ class VisionAnswerer:
         self.pixels: PixelSpec = writer.pixels.spec
         self._writer = writer
         self._model = writer.model
-        self._generation = configure_generation(writer.language, tokens=tokens)
-        writer.language.generation_config = self._generation
         self._prompt = _PROMPTS.get(files.kind, "{}")
         self._image_tokens = list_image_tokens(writer.model) if files.kind == "blip-2" else []
+        context = getattr(writer.model.config.text_config, "max_position_embeddings", None) or _CONTEXT
+        tokens = max(
+            1, min(tokens, (context - len(self._image_tokens)) // 2)
+        )  # half of a short context is the question's
+        self._room = context - len(self._image_tokens) - (tokens if self._image_tokens else 0)
+        self._generation = configure_generation(writer.language, tokens=tokens)
+        writer.language.generation_config = self._generation
         self._ends = _list_ends(writer)
 
     def answer(
@@ -91,13 +96,9 @@ class VisionAnswerer:
         """
         # Read as "<image>", a question would take the place of the picture; as "</s>" it would end before its end.
         encoded = self._writer.tokenizer(self._prompt.format(question), split_special_tokens=True)
-        text: list[int] = encoded["input_ids"]
-        if set(text) & set(self._image_tokens):
-            raise InvalidQuery("question", question, "words that the model does not take for its picture")
-        room = getattr(self._model.config.text_config, "max_position_embeddings", None) or _LONGEST
-        room -= len(self._image_tokens) + (self._generation.max_new_tokens if self._image_tokens else 0)
-        if len(text) > room:
-            raise InvalidQuery("question", f"{len(text)} tokens", f"at most {room} tokens of this model")
+        text = [token for token in encoded["input_ids"] if token not in self._image_tokens]
+        if len(text) > self._room:
+            raise InvalidQuery("question", f"{len(text)} tokens", f"at most {self._room} tokens of this model")
         return [*self._image_tokens, *text]
 
 
