@@ -173,10 +173,12 @@ def make_tiny_blip2(
     image_token: int | None = 4,
     shard_bytes: int | None = None,
     answers: bool = False,
+    encodes: bool = False,
 ) -> Path:
     """The classes of blip2-opt-2.7b: a vision tower, a querying transformer, an OPT.
 
-    `answers`: with a token of its own for pictures, as the published ones have.
+    `answers`: with a token of its own for pictures, as the published ones have. `encodes`: with a T5 in place of the
+    OPT, as blip2-flan-t5-xl.
     """
     torch.manual_seed(seed)
     tokenizer = word_tokenizer(64)
@@ -197,6 +199,10 @@ def make_tiny_blip2(
         "init_std": 0.5,
         "tie_word_embeddings": False,
     }
+    if encodes:
+        tower = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+        ids = {"eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 0, "vocab_size": len(tokenizer)}
+        language = {"model_type": "t5", "initializer_factor": 5.0, "tie_word_embeddings": False, **tower, **ids}
     config = Blip2Config(
         vision_config=vision,
         qformer_config={**_TOWER, "vocab_size": len(tokenizer), "encoder_hidden_size": 32},

@@ -23,7 +23,7 @@ from core.settings import load_settings
 from search_ui.api.app import Api
 from search_ui.api.schemas import AskAnswer
 from search_ui.library.live_library import LiveLibrary
-from tests.support.api_client import Served, ready, schema_of, served
+from tests.support.api_client import schema_of
 from tests.support.fakes import ColourAnswerer
 from tests.support.model_folders import make_tiny_blip2, make_tiny_blip_vqa
 from tests.support.small_library import SmallLibrary, build, file_name
@@ -153,60 +153,6 @@ def test_a_picture_that_is_away_is_asked_of_its_thumbnail(
     assert result.stdout.strip() and "asked of the thumbnail: " in result.stderr
 
 
-@pytest.fixture(scope="module")
-def api(library: SmallLibrary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
-    answerer = KINDS["blip-2"](folder / "blip-2")
-    with served(
-        library.data, folder / "opened", api_rate="0", answerer=str(answerer), api_body_bytes="200000"
-    ) as server:
-        ready(server)
-        yield server
-
-
-def test_programs_ask_by_id_by_picture_and_by_search(api: Served, library: SmallLibrary) -> None:
-    picture = base64.b64encode(_first_picture(library).read_bytes()).decode()
-    answers = {}
-    for name, given in {
-        "id": {"id": library.id_of(1)},
-        "image": {"image": picture},
-        "search": {"search": {"terms": [{"text": "a red car"}]}, "top": 2},
-    }.items():
-        answer = api.post("/api/ask", {"question": CAR} | given)
-        assert answer.status == 200, answer.body
-        schema_of("AskAnswer").validate(answer.json)
-        assert set(answer.json) == set(AskAnswer.model_fields)
-        answers[name] = answer.json["answers"]
-    assert answers["id"][0]["answer"] == answers["image"][0]["answer"] and answers["id"][0]["id"] == library.id_of(1)
-    assert len(answers["search"]) == 2 and all(answer["answer"] for answer in answers["search"])
-
-
-@pytest.mark.parametrize(
-    ("given", "status", "field"),
-    [
-        ({"id": NOBODY, "question": CAR}, 404, None),
-        ({"id": "nobody", "question": CAR}, 422, "id"),
-        ({"question": CAR}, 422, None),
-        ({"id": NOBODY, "image": "", "question": CAR}, 422, None),
-        ({"id": NOBODY}, 422, "question"),
-        ({"id": NOBODY, "question": " "}, 422, "question"),
-        ({"id": NOBODY, "question": "x" * 501}, 422, "question"),
-        ({"id": NOBODY, "question": ["what?"]}, 422, "question"),
-        ({"image": "not base64", "question": CAR}, 422, "image"),
-        ({"image": base64.b64encode(b"no picture").decode(), "question": CAR}, 422, "image"),
-        ({"search": {"terms": [{"text": "a"}]}, "top": 51, "question": CAR}, 422, "top"),
-        ({"search": {"filter": {"odd": 1}}, "question": CAR}, 422, "filter field"),
-        ({"id": NOBODY, "question": CAR, "seconds": 1e9}, 422, "seconds"),
-        ({"image": "A" * 300_000, "question": CAR}, 413, None),
-    ],
-)
-def test_a_request_that_cannot_be_answered_says_why(
-    api: Served, given: dict[str, Any], status: int, field: str | None
-) -> None:
-    answer = api.post("/api/ask", given)
-    assert (answer.status, answer.error["field"]) == (status, field), answer.body
-
-
 class Gate(ColourAnswerer):
     """Answers once it is let, and tells that it has begun."""
 
@@ -240,10 +186,10 @@ async def _post(api: Api, path: str, given: object) -> tuple[int, dict[str, str]
     return sent[0]["status"], told, json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
 
 
-def _serve(library: SmallLibrary, answerer: Answerer | None, use: Callable[[Api], Any], **settings: Any) -> None:
+def _serve(library: SmallLibrary, fake: Answerer | None, use: Callable[[Api], Any], **settings: Any) -> None:
     container = Container(load_settings(data=library.data, **settings))
-    if answerer is not None:
-        container._answerer = Lazy(lambda: answerer, answerer)
+    if fake is not None:
+        container._answerer = Lazy(lambda: fake, fake)
     live = LiveLibrary(container)
     api = Api(live)
 
@@ -257,6 +203,50 @@ def _serve(library: SmallLibrary, answerer: Answerer | None, use: Callable[[Api]
     finally:
         api.close()
         live.close()
+
+
+REFUSED: list[tuple[dict[str, Any], int, str | None]] = [
+    ({"id": NOBODY, "question": CAR}, 404, None),
+    ({"id": "nobody", "question": CAR}, 422, "id"),
+    ({"question": CAR}, 422, None),
+    ({"id": NOBODY, "image": "", "question": CAR}, 422, None),
+    ({"id": NOBODY}, 422, "question"),
+    ({"id": NOBODY, "question": " "}, 422, "question"),
+    ({"id": NOBODY, "question": "x" * 501}, 422, "question"),
+    ({"id": NOBODY, "question": ["what?"]}, 422, "question"),
+    ({"image": "not base64", "question": CAR}, 422, "image"),
+    ({"image": base64.b64encode(b"no picture").decode(), "question": CAR}, 422, "image"),
+    ({"search": {"terms": [{"text": "a"}]}, "top": 51, "question": CAR}, 422, "top"),
+    ({"search": {"filter": {"odd": 1}}, "question": CAR}, 422, "filter field"),
+    ({"id": NOBODY, "question": CAR, "seconds": 1e9}, 422, "seconds"),
+    ({"image": "A" * 300_000, "question": CAR}, 413, None),
+]
+
+
+def test_programs_ask_by_id_by_picture_and_by_search(library: SmallLibrary, tmp_path: Path) -> None:
+    picture = base64.b64encode(_first_picture(library).read_bytes()).decode()
+    ways = {
+        "id": {"id": library.id_of(1)},
+        "image": {"image": picture},
+        "search": {"search": {"filter": {"width": "1.."}}, "top": 2},
+    }
+
+    async def use(api: Api) -> None:
+        answers = {}
+        for name, given in ways.items():
+            status, _, told = await _post(api, "/api/ask", {"question": CAR} | given)
+            assert status == 200, told
+            schema_of("AskAnswer").validate(told)
+            assert set(told) == set(AskAnswer.model_fields)
+            answers[name] = told["answers"]
+        assert answers["id"][0]["answer"] == answers["image"][0]["answer"] != ""
+        assert answers["id"][0]["id"] == library.id_of(1) and answers["image"][0]["id"] is None
+        assert len(answers["search"]) == 2 and all(answer["answer"] for answer in answers["search"])
+        for given, status, field in REFUSED:
+            found, _, told = await _post(api, "/api/ask", given)
+            assert (found, told["error"]["field"]) == (status, field), (given, told)
+
+    _serve(library, None, use, answerer=str(KINDS["blip-2"](tmp_path / "blip-2")), api_body_bytes=200_000, api_rate=0)
 
 
 def test_questions_wait_for_each_other_within_bounds_and_searches_do_not(library: SmallLibrary) -> None:

@@ -95,7 +95,7 @@ class VisionAnswerer:
         Raises InvalidQuery.
         """
         # Read as "<image>", a question would take the place of the picture; as "</s>" it would end before its end.
-        encoded = self._writer.tokenizer(self._prompt.format(question), split_special_tokens=True)
+        encoded = self._writer.tokenizer(self._prompt.format(question), split_special_tokens=True, verbose=False)
         text = [token for token in encoded["input_ids"] if token not in self._image_tokens]
         if len(text) > self._room:
             raise InvalidQuery("question", f"{len(text)} tokens", f"at most {self._room} tokens of this model")
