@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from core.errors import (
+    AnswererMissing,
+    AnswerLate,
     BucketLensError,
     DiskFull,
     ImageError,
@@ -32,6 +34,8 @@ from core.errors import (
 )
 
 __all__ = [
+    "AnswerLate",
+    "AnswererMissing",
     "Between",
     "BucketLensError",
     "DiskFull",
@@ -69,6 +73,7 @@ __all__ = [
     "Near",
     "PackageMissing",
     "Phrase",
+    "PictureAnswer",
     "Query",
     "SearchResult",
     "TextTerm",
@@ -80,6 +85,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from core.answering.service import PictureAnswer
     from core.domain.filtering.conditions import (
         Between,
         During,
@@ -99,6 +105,7 @@ if TYPE_CHECKING:
     from core.library import Found, Library
 else:
     _MODULES = {
+        "core.answering.service": ("PictureAnswer",),
         "core.domain.filtering.conditions": (
             "Between",
             "During",

@@ -20,6 +20,7 @@ from ingest.commands.ingest import ingest
 from ingest.commands.read_text import read_text
 from ingest.commands.reindex import reindex
 from ingest.commands.switch import switch
+from search_ui.commands.ask import ask
 from search_ui.commands.compare import compare
 from search_ui.commands.duplicates import duplicates
 from search_ui.commands.facets import facets
@@ -27,6 +28,7 @@ from search_ui.commands.search import search
 from search_ui.commands.ui import ui
 
 COMMANDS: tuple[click.Command, ...] = (
+    ask,
     caption,
     compare,
     copy,

@@ -1,16 +1,20 @@
 """A library for programs and notebooks: `Library.open("./data").search("a red car")`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack, overload
 
 from PIL import Image
 
+from core.answering.question import check_question
+from core.answering.service import PictureAnswer
 from core.bootstrap import Container, load_plots
 from core.domain.filtering.filters import EVERYTHING, INDEXED, Filter, caption_words
 from core.domain.filtering.parser import parse_filter
+from core.domain.ids import is_id
 from core.domain.query import ImageTerm, LikeTerm, Query, QueryKeywords, QueryOptions, Term, TextTerm, Weights
 from core.domain.result import Hit, SearchResult
+from core.errors import InvalidQuery
 from core.imaging.query_image import read_picture
 from core.ports.vector_index import SearchableIndex
 from core.rendering.html_grid import html_grid
@@ -123,9 +127,40 @@ class Library:
         )
         return self.ask(query)
 
-    def ask(self, query: Query) -> Found:
-        """As `search`, for a query that is made already."""
-        return Found(self._container.search.search(query), self._container)
+    @overload
+    def ask(self, picture: Query, question: None = None) -> Found: ...
+
+    @overload
+    def ask(self, picture: Picture | Hit, question: str) -> PictureAnswer: ...
+
+    @overload
+    def ask(self, picture: Iterable[Hit], question: str) -> list[PictureAnswer]: ...
+
+    def ask(
+        self, picture: Query | Picture | Hit | Iterable[Hit], question: str | None = None
+    ) -> Found | PictureAnswer | list[PictureAnswer]:
+        """Ask the model of the setting `answerer` a question about a picture, such as "what colour is the car?".
+
+        A `picture` is a file, its bytes, a PIL image, a hit, or the id of a picture of the library. Of several hits,
+        such as `library.search("a car", limit=10)`, the answers are a list in their order. One that cannot be read has
+        a `problem` in place of a `text`.
+        A Query without a question is searched, as by `search`.
+
+        Raises AnswererMissing, ModelUnavailable, InvalidQuery, AnswerLate, ImageNotIndexed, ImageError.
+        """
+        if isinstance(picture, Query):
+            if question is not None:
+                raise InvalidQuery("picture", picture, "a picture or hits to ask about: search the query first")
+            return Found(self._container.search.search(picture), self._container)
+        asked = check_question(question or "")
+        if isinstance(picture, Hit):
+            return self._container.answers.ask_image(picture.record, asked)
+        if isinstance(picture, str) and is_id(picture) and not Path(picture).exists():
+            return self._container.answers.ask_image(self._container.search.image(picture.lower()), asked)
+        if isinstance(picture, str | Path | bytes | Image.Image):
+            data = read_picture(picture, self._container.settings.decode.max_bytes)
+            return self._container.answers.ask_picture(data, asked)
+        return list(self._container.answers.ask_images([hit.record for hit in picture], asked))
 
     def __len__(self) -> int:
         """How many pictures can be found."""

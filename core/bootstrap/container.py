@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from core.answering.service import AnswerService
 from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch, Searcher
@@ -17,7 +18,8 @@ from core.bootstrap.sources import Sources
 from core.domain.vectors import Matrix
 from core.errors import LibraryError, LibraryMissing, ModelMismatch
 from core.ports.decoder import Decoder
-from core.ports.encoders import Captioner, Encoder
+from core.ports.encoders import Answerer, Captioner, Encoder
+from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
 from core.ports.place_finder import PlaceFinder
@@ -60,6 +62,7 @@ class Container:
         self._lease: Lease | None = None
         self._index = Lazy(self._open_index)
         self._encoder = Lazy(self._load_encoder, encoder)
+        self._answerer = Lazy(lambda: factories.load_answerer(settings))
         self._decoder = Lazy(lambda: factories.decode_workers(settings))
         self._mirror = Lazy(lambda: self.mirrors.open())
         self._failover = Lazy(lambda: self.failing_over(self._index.get))
@@ -168,6 +171,25 @@ class Container:
         if wanted:
             factories.require_text_reader()
         return factories.has_text_reader() if wanted is None else wanted
+
+    @property
+    def answerer(self) -> Answerer:
+        """The answerer of the settings. Raises AnswererMissing, ModelUnavailable."""
+        return self._answerer.get()
+
+    @cached_property
+    def answers(self) -> AnswerService:
+        """What puts questions to pictures of the library, and to others."""
+        return self.answering(self._answerer.get, self._decoder.get, self.sources.open)
+
+    def answering(
+        self,
+        answerer: Callable[[], Answerer],
+        decoder: Callable[[], Decoder],
+        open_store: Callable[[str], ImageStore],
+    ) -> AnswerService:
+        """Return a service as `answers`, over adapters that are made by these functions."""
+        return AnswerService(answerer, decoder, open_store, self.thumbnails.get, self.settings.ask.seconds)
 
     @property
     def decoder(self) -> Decoder:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.domain.model_catalog import ModelCard
-from core.errors import PackageMissing
+from core.errors import AnswererMissing, PackageMissing
 from core.ports.decoder import Decoder
-from core.ports.encoders import Captioner, Encoder
+from core.ports.encoders import Answerer, Captioner, Encoder
 from core.ports.local_files import ThumbnailStore
 from core.ports.place_finder import PlaceFinder
 from core.ports.text_reader import TextReader
@@ -97,6 +97,15 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
 
     default = DEMO if encoder == DEMO else DEFAULT_CAPTIONER
     return load(settings.captioner or default, device=settings.device, beams=settings.caption_beams)
+
+
+def load_answerer(settings: Settings) -> Answerer:
+    """Load the answerer of the settings. Raises AnswererMissing where none is set, and ModelUnavailable."""
+    from core.adapters.models.answerers.vision_answerer import load_answerer as load
+
+    if settings.answerer is None:
+        raise AnswererMissing
+    return load(settings.answerer, device=settings.device, tokens=settings.ask.tokens)
 
 
 def model_folder(card: ModelCard) -> Path | None:

@@ -9,6 +9,8 @@ from core.errors.hints import Hint, Name
 from core.settings import Settings, setting_fields
 
 OPTIONS: dict[Name, str] = {
+    "answerer": "--answerer",
+    "ask_seconds": "--seconds",
     "captioner": "--captioner",
     "confirm_deletes": "--confirm-deletes",
     "cron": "--cron",
@@ -79,7 +81,13 @@ def render_hint(hint: Hint) -> str:
                 f"`bucketlens forget {quote(hint.source)}`"
             )
         case hints.ChooseModel():
-            return _three_ways_out(f"--{hint.setting}", hint.fetch)
+            return _ways_out(f"--{hint.setting}", hint.fetch, shipped=hint.setting != "answerer")
+        case hints.ChooseAnswerer():
+            return (
+                "give --answerer NAME or --answerer FOLDER, or the setting answerer (BUCKETLENS_ANSWERER): "
+                "blip-vqa-base or blip2, fetched once where huggingface.co (or the mirror that HF_ENDPOINT names) can "
+                "be reached, or a folder that holds a saved BLIP-VQA or BLIP-2 model. `bucketlens models` lists them"
+            )
         case hints.TrainDemoModels():
             return "`make demo-models` trains them anew"
         case hints.KeepModel():
@@ -132,13 +140,18 @@ def _spell(name: Name) -> str:
     return f"the setting {setting.toml} ({setting.environment})"
 
 
-def _three_ways_out(option: str, name: str | None) -> str:
+def _ways_out(option: str, name: str | None, *, shipped: bool) -> str:
     run = f"`bucketlens models fetch {quote(name)}`" if name else "run the same command"
+    demo = (
+        f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)\n"
+        if shipped
+        else ""
+    )
     return (
-        "Three ways out:\n"
+        f"{'Three' if shipped else 'Two'} ways out:\n"
         f"  1. with a network: {run} where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
         "                     can be reached; once fetched, the model stays in the cache\n"
         f"  2. a local copy:   {option} FOLDER, where FOLDER holds the saved model\n"
-        f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)\n"
+        f"{demo}"
         "`bucketlens models` lists the models that there are"
     )

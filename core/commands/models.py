@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -12,7 +12,7 @@ from core.commands.model_lines import describe_models, describe_speed, describe_
 from core.commands.options import json_option, open_container
 from core.commands.output import finish, print_note
 from core.domain import model_catalog
-from core.domain.model_catalog import ModelCard, Role
+from core.domain.model_catalog import SETTING, ModelCard, Role
 from core.errors import ModelUnavailable, UsageError
 from core.errors.hints import Advice, ChooseModel
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
@@ -173,7 +173,7 @@ def _place(card: ModelCard) -> Path:
     """Return the folder of a model of which something is here. Raises ModelUnavailable."""
     if folder := model_files.find_model_folder(card):
         return folder
-    setting: Literal["model", "captioner"] = "captioner" if card.role == "captioner" else "model"
+    setting = SETTING[card.role]
     raise ModelUnavailable(card.name, "it is not here", ChooseModel(setting, card.name), setting=setting)
 
 

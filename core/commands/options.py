@@ -61,6 +61,13 @@ def model_option(command: F) -> F:
     )(command)
 
 
+def answerer_option(command: F) -> F:
+    """Add --answerer."""
+    return click.option(
+        "--answerer", metavar="NAME|PATH", help="Model that answers questions about pictures; see `bucketlens models`."
+    )(command)
+
+
 def open_container(**flags: Any) -> Container:
     """Make the container from command-line flags (None: not given), and configure logging as the settings say.
 

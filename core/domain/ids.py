@@ -38,6 +38,11 @@ def point_id(source: str, key: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
 
 
+def is_id(text: str) -> bool:
+    """Tell whether the text looks like the id of an image, in capitals or not."""
+    return POINT_ID.fullmatch(text.lower()) is not None
+
+
 def model_fingerprint(folder: Path, weights: Sequence[Path] | None = None) -> str:
     """Make 16 hex digits that change when the model's weights or configuration do.
 

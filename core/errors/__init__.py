@@ -22,7 +22,9 @@
     │   └── ImageUnavailable
     ├── ModelError
     │   ├── ModelUnavailable
-    │   └── ModelMismatch
+    │   ├── ModelMismatch
+    │   ├── AnswererMissing     (exit 2)
+    │   └── AnswerLate
     ├── PackageMissing          an optional package is not installed
     ├── NothingKnown            there is nothing to measure a search by (exit 2)
     └── LibraryError            the index on disk, or its server, is at fault
@@ -79,7 +81,7 @@ from core.errors.library import (
     ServerLibraryMissing,
     disk_fault,
 )
-from core.errors.models import ModelError, ModelMismatch, ModelUnavailable
+from core.errors.models import AnswererMissing, AnswerLate, ModelError, ModelMismatch, ModelUnavailable
 from core.errors.usage import (
     ArchiveRefused,
     InvalidCaptionFile,
@@ -92,6 +94,8 @@ from core.errors.usage import (
 )
 
 __all__ = [
+    "AnswerLate",
+    "AnswererMissing",
     "ArchiveRefused",
     "BucketLensError",
     "DecoderCrashed",

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+ModelSetting = Literal["model", "captioner", "answerer"]
+
 Name = Literal[
     # settings
+    "answerer",
+    "ask_seconds",
     "captioner",
     "data",
     "decode_max_bytes",
@@ -127,14 +131,30 @@ class ChooseModel:
     `fetch` is its name in the table, where it has one: that is what to fetch.
     """
 
-    setting: Literal["model", "captioner"]
+    setting: ModelSetting
     fetch: str | None = None
 
     def __str__(self) -> str:
+        if self.setting == "answerer":  # none is shipped
+            return (
+                "two ways out: have it fetched once where huggingface.co (or the mirror that HF_ENDPOINT names) can be "
+                "reached, or set `answerer` to a folder that holds the saved model"
+            )
         return (
             "three ways out: have it fetched once where huggingface.co (or the mirror that HF_ENDPOINT names) can be "
             f"reached, set `{self.setting}` to a folder that holds the saved model, or set it to 'demo', the model "
             "that is shipped with BucketLens (it knows only its drawn scenes)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseAnswerer:
+    """Choose a model that answers questions; none is shipped."""
+
+    def __str__(self) -> str:
+        return (
+            "set `answerer` to blip-vqa-base or blip2, which are fetched once from huggingface.co (or the mirror that "
+            "HF_ENDPOINT names), or to a folder that holds a saved BLIP-VQA or BLIP-2 model"
         )
 
 
@@ -229,6 +249,7 @@ Hint = (
     | UpdateLibrary
     | ForgetSource
     | ChooseModel
+    | ChooseAnswerer
     | TrainDemoModels
     | KeepModel
     | Reindex

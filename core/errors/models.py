@@ -1,9 +1,7 @@
 """A model cannot be used."""
 
-from typing import Literal
-
 from core.errors.base import BucketLensError
-from core.errors.hints import ChooseModel, Configure, Hint, KeepModel
+from core.errors.hints import ChooseAnswerer, ChooseModel, Configure, Hint, KeepModel, ModelSetting
 
 
 class ModelError(BucketLensError):
@@ -13,9 +11,7 @@ class ModelError(BucketLensError):
 class ModelUnavailable(ModelError):
     """A model that cannot be loaded. `setting` is the one that names it; without a `hint` the three ways out are."""
 
-    def __init__(
-        self, name: str, cause: str, hint: Hint | None = None, *, setting: Literal["model", "captioner"] = "model"
-    ) -> None:
+    def __init__(self, name: str, cause: str, hint: Hint | None = None, *, setting: ModelSetting = "model") -> None:
         super().__init__(f"model {name!r} cannot be loaded: {cause}", hint or ChooseModel(setting))
         self.name = name
 
@@ -38,3 +34,22 @@ class ModelMismatch(ModelError):
             )
         self.library = library
         self.wanted = wanted
+
+
+class AnswererMissing(ModelError):
+    """A question was put to a picture, and no model that answers is set."""
+
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__("no model is set that answers questions about pictures", ChooseAnswerer())
+
+
+class AnswerLate(ModelError):
+    """The model had said nothing when its time was over. `seconds`: how long it was given."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the model gave no answer within {seconds:g} s", Configure("give it more with {}", ("ask_seconds",))
+        )
+        self.seconds = seconds

@@ -1,8 +1,8 @@
-"""The encoder of images and texts, and the captioner, as Protocols."""
+"""The encoder of images and texts, the captioner and the answerer, as Protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,4 +55,30 @@ class Captioner(Protocol):
 
     def caption(self, pixels: NDArray[np.uint8]) -> list[str]:
         """Caption images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> N captions; "" where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a question about one image. `truncated` is what ended it before the model was done."""
+
+    text: str
+    truncated: Literal["time", "length"] | None = None
+
+
+class Answerer(Protocol):
+    """A model that answers questions about images."""
+
+    name: str
+    fingerprint: str
+    pixels: PixelSpec
+
+    def answer(
+        self, pixels: NDArray[np.uint8], question: str, *, seconds: float, going: Callable[[], object] | None = None
+    ) -> list[Answer]:
+        """Answer a question about images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> N answers.
+
+        The question is data. `seconds` is the time for all of them together. What is written when it is over is
+        returned as truncated. `going` is called often, and ends the work by raising.
+        """
         ...

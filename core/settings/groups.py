@@ -222,6 +222,18 @@ class SearchSettings(SettingsGroup):
     exact: bool = Field(default=False, description="rerank every search by the whole vectors of the mirror")
 
 
+class AskSettings(SettingsGroup):
+    """Questions to pictures, which the model of the setting `answerer` answers."""
+
+    seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="longest time that the model may take for one picture, in seconds"
+    )
+    tokens: int = Field(default=64, ge=1, le=512, description="longest answer, in tokens of the model")
+    waiting: int = Field(
+        default=4, ge=0, le=1000, description="requests of the HTTP API that may wait while another is answered"
+    )
+
+
 class MirrorSettings(SettingsGroup):
     """The mirror: a local copy of the library, which answers while the library does not."""
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from core.settings.groups import (
     ApiSettings,
+    AskSettings,
     DecodeSettings,
     LogSettings,
     MirrorSettings,
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     ocr: bool | None = Field(
         None, description="read the text in pictures; default: where the extra that does it is installed"
     )
+    answerer: str | None = Field(
+        None, description="model that answers questions about pictures: a name of `bucketlens models`, or a folder"
+    )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that models run on")
     batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
 
@@ -61,12 +65,13 @@ class Settings(BaseSettings):
     url_list: UrlListSettings = Field(UrlListSettings(), alias="list")
     ranking: RankingSettings = RankingSettings()
     search: SearchSettings = SearchSettings()
+    ask: AskSettings = AskSettings()
     mirror: MirrorSettings = MirrorSettings()
     recall: RecallSettings = RecallSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
 
-    @field_validator("data", "model", "captioner", mode="before")
+    @field_validator("data", "model", "captioner", "answerer", mode="before")
     @classmethod
     def _expand_home(cls, given: object) -> object:
         """Expand "~" to the user's home folder, as a shell would."""

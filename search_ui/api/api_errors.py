@@ -15,6 +15,7 @@ from search_ui.api.hints import render_hint
 _SHOWN = 200  # characters of what was given
 _ASK = "tell who runs the server: its log has the details"
 _LATER = "ask again in a moment"
+_ANSWER_LASTS = 5  # seconds, about
 _MESSAGES = {  # in place of pydantic's, which are of Python
     "unexpected_keyword_argument": "there is no such field",
     "dataclass_type": "Input should be a JSON object",
@@ -73,6 +74,10 @@ def of(error: BucketLensError) -> Refusal:
             return Refusal(422, "image_unreadable", told, send, "image")
         case errors.ImageNotIndexed():
             return Refusal(422, "image_not_indexed", told, "compare with an image of the library", "like")
+        case errors.AnswererMissing():
+            return Refusal(503, "answerer_missing", told, what or "see to the model on the server")
+        case errors.AnswerLate():
+            return Refusal(504, "answer_late", told, what or _LATER)
         case errors.ModelError():
             return Refusal(503, "model_unavailable", told, what or "see to the model on the server")
         case errors.LibraryBusy():
@@ -96,6 +101,12 @@ def loading() -> Refusal:
 
 def overloaded() -> Refusal:
     return Refusal(503, "overloaded", "too many searches wait already", _LATER, retry_after=1)
+
+
+def asking_overloaded() -> Refusal:
+    return Refusal(
+        503, "overloaded", "too many questions wait already (setting ask.waiting)", _LATER, retry_after=_ANSWER_LASTS
+    )
 
 
 def internal() -> Refusal:

@@ -44,6 +44,7 @@ class Api:
     def close(self) -> None:
         """End its threads, without waiting for them."""
         self._services.pool.close()
+        self._services.asking.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":  # the server leaves the body out

@@ -22,6 +22,7 @@ _ERRORS = {
     415: "the body is not said to be JSON",
     422: "what is asked cannot be",
     429: "too many requests from this address; see Retry-After",
+    504: "the model gave no answer in time",
     503: "too busy, or the library or the model is not there now; see Retry-After",
 }
 _PAGE = f"""<!doctype html>
@@ -52,7 +53,7 @@ def openapi_document(router: APIRouter, *, token: bool) -> dict[str, Any]:
     """Describe the routes as OpenAPI 3.1. `token`: whether the server asks for one."""
     document = get_openapi(title="BucketLens", version="1", routes=router.routes)
     schemas = document["components"]["schemas"]
-    for name in ("SearchBody", "FacetsBody"):
+    for name in ("SearchBody", "FacetsBody", "QueryBody"):
         schemas[name]["properties"]["filter"] = {"$ref": _FILTER}
     schemas["Filter"] = filter_schema(_FILTER)
     _drop_validation_errors(document)

@@ -11,10 +11,13 @@ def render_hint(hint: Hint) -> str:
     match hint:
         case hints.TryAgain():
             return hint.with_verb("ask again in a moment")
+        case hints.ChooseModel(setting="answerer"):
+            return f"on the server: {hint}"
         case hints.ChooseModel() | hints.TrainDemoModels() | hints.KeepModel():
             return f"on the server: {hint}; searches by the words of captions alone need no model"
         case (
             hints.Advice()
+            | hints.ChooseAnswerer()
             | hints.Configure()
             | hints.MakeLibrary()
             | hints.RebuildLibrary()

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from search_ui.api.api_errors import overloaded
+from search_ui.api.api_errors import Refusal, overloaded
 
 T = TypeVar("T")
 Going = Callable[[], None]
@@ -24,8 +24,12 @@ class RequestPool:
     A client that hangs up costs nothing before its turn, and later no more than the part that is being worked at.
     """
 
-    def __init__(self, workers: int, waiting: int) -> None:
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="api")
+    def __init__(
+        self, workers: int, waiting: int, *, name: str = "api", refuse: Callable[[], Refusal] = overloaded
+    ) -> None:
+        """`refuse` makes the refusal for a request that finds no room."""
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._refuse = refuse
         self._room = workers + waiting
         self._in_flight = 0
         self._lock = threading.Lock()
@@ -52,13 +56,13 @@ class RequestPool:
 
         with self._lock:
             if self._in_flight >= self._room:
-                raise overloaded()
+                raise self._refuse()
             self._in_flight += 1
         try:
             future = self._executor.submit(work, going)
         except RuntimeError:  # it is being closed
             self._free()
-            raise overloaded() from None
+            raise self._refuse() from None
         future.add_done_callback(self._free)
         answer = asyncio.wrap_future(future)
         answer.add_done_callback(_retrieve_error)

@@ -1,14 +1,18 @@
-"""The routes of the HTTP API: search, facets, images, metrics, and the document that describes them."""
+"""The routes of the HTTP API: search, facets, questions, images, metrics, and the document that describes them."""
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from core.answering.question import check_question
+from core.answering.service import PictureAnswer
 from core.domain.query import LikeTerm, Query
 from core.domain.result import Hit
 from core.errors import ImageNotIndexed, LibraryError
@@ -19,7 +23,7 @@ from search_ui.api.docs import error_responses
 from search_ui.api.etag import respond_with_etag
 from search_ui.api.guarded_route import GuardedRoute
 from search_ui.api.request_pool import Going
-from search_ui.api.schemas import FacetsAnswer, FacetsBody, ImageAnswer, SearchAnswer, SearchBody
+from search_ui.api.schemas import AskAnswer, AskBody, FacetsAnswer, FacetsBody, ImageAnswer, SearchAnswer, SearchBody
 from search_ui.api.services import LibraryOf, ServicesOf
 from search_ui.library.served_library import ServedLibrary
 
@@ -80,6 +84,37 @@ async def facets(body: FacetsBody, request: Request, services: ServicesOf, libra
     return json_response(await services.pool.run(work, request.receive), headers=_NO_STORE)
 
 
+@router.post(
+    "/api/ask",
+    name="ask",
+    operation_id="ask",
+    tags=["ask"],
+    summary="Ask a question about a picture, or about the best hits of a search.",
+    response_model=AskAnswer,
+    responses=error_responses(400, 401, 404, 413, 415, 422, 429, 503, 504),
+)
+async def ask(body: AskBody, request: Request, services: ServicesOf, library: LibraryOf) -> Response:
+    received = time.perf_counter()
+
+    def work(going: Going) -> dict[str, Any]:
+        started = time.perf_counter()
+        answers, notices = _put_question(body, library, going)
+        timings = {"wait": (started - received) * 1000, "total": (time.perf_counter() - started) * 1000}
+        return {
+            "question": check_question(body.question),
+            "answerer": library.answers.answerer.name,
+            "answers": [answer.to_dict() for answer in answers],
+            "notices": list(notices),
+            "timings_ms": {name: round(ms, 2) for name, ms in timings.items()},
+        }
+
+    check_question(body.question)  # before it waits for its turn
+    try:
+        return json_response(await services.asking.run(work, request.receive), headers=_NO_STORE)
+    except ImageNotIndexed:
+        return api_errors.not_found("image of this id").response()
+
+
 @router.get(
     _IMAGE,
     name="image",
@@ -127,6 +162,21 @@ async def metrics(request: Request, services: ServicesOf, library: LibraryOf) ->
         services.metrics.set_library(outline.images, outline.failed)
     services.metrics.set_recall(library.recall.figure)
     return Response(services.metrics.render(), headers={**_NO_STORE, "Content-Type": _PROMETHEUS})
+
+
+def _put_question(body: AskBody, library: ServedLibrary, going: Going) -> tuple[Sequence[PictureAnswer], Sequence[str]]:
+    """Put the question; return the answers and notices. Raises BucketLensError, and Refusal while a model is loaded."""
+    answers = library.answers
+    _ = answers.answerer  # a search is no use without it
+    if body.image is not None:
+        return [answers.ask_picture(body.read_image(), body.question, going)], ()
+    if body.id is not None:
+        return [answers.ask_image(library.service.image(str(body.id)), body.question, going)], ()
+    assert body.search is not None
+    query = replace(body.search.query(library.settings.ranking.weights), limit=body.top)
+    _require_model(library, query)
+    found = library.service.search(query, going)
+    return list(answers.ask_images([hit.record for hit in found.hits], body.question, going)), found.notices
 
 
 def _require_model(library: ServedLibrary, query: Query) -> None:

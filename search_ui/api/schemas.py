@@ -2,11 +2,14 @@
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from core.answering.question import MAX_QUESTION
+from core.answering.service import MAX_PICTURES
 from core.domain.image import CaptionFlaw, CaptionOrigin, Framing, ListName, Status
 from core.domain.metadata import Precision
 from core.domain.query import (
@@ -61,11 +64,14 @@ class TermBody(_StrictModel):
             return TextTerm(self.text, self.weight)
         if self.like is not None:
             return LikeTerm(self.like, self.weight)
-        try:
-            data = base64.b64decode(self.image or "", validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidQuery("image", "something else", "the bytes of an image file in base64") from error
-        return ImageTerm(data, self.weight)
+        return ImageTerm(_decode_image(self.image or ""), self.weight)
+
+
+def _decode_image(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidQuery("image", "something else", "the bytes of an image file in base64") from error
 
 
 Share = Annotated[float, Field(ge=0, le=100)]
@@ -118,6 +124,30 @@ class FacetsBody(QueryBody):
         default_factory=lambda: list(FACETS), min_length=1, max_length=20, description="by default all of them"
     )
     limit: int = Field(20, strict=True, ge=1, le=MAX_VALUES, description="values of each facet")
+
+
+_ASKED = ("id", "image", "search")
+
+
+@dataclass(frozen=True, kw_only=True, config=_BODY)
+class AskBody:
+    """A question to one picture (id or image), or to each of the best hits of a search."""
+
+    question: str = Field(max_length=MAX_TEXT, description=f"at most {MAX_QUESTION} characters")
+    id: UUID | None = Field(None, description="the id of an image of the library")
+    image: str | None = Field(None, description="the bytes of an image file, in base64")
+    search: QueryBody | None = Field(None, description="a search, as of /api/search")
+    top: int = Field(5, strict=True, ge=1, le=MAX_PICTURES, description="of a search: so many of its best hits")
+
+    @model_validator(mode="after")
+    def _check_one_kind(self) -> "AskBody":
+        if sum(getattr(self, kind) is not None for kind in _ASKED) != 1:
+            raise ValueError("exactly one of id, image and search")
+        return self
+
+    def read_image(self) -> bytes:
+        """Read the bytes of the image. Raises InvalidQuery."""
+        return _decode_image(self.image or "")
 
 
 class ErrorBody(BaseModel):
@@ -228,4 +258,23 @@ class FacetValue(BaseModel):
 
 class FacetsAnswer(BaseModel):
     facets: dict[str, list[FacetValue]]
+    timings_ms: dict[str, float]
+
+
+class AnswerAnswer(BaseModel):
+    id: str | None = Field(description="the image's; null for one that was sent")
+    uri: str | None
+    answer: str | None = Field(description="null where there is none: see problem")
+    truncated: Literal["time", "length"] | None = Field(description="what ended the answer before its end")
+    asked_of: Literal["picture", "thumbnail"] | None = Field(
+        description="thumbnail where the picture could not be had; null where the thumbnail could not either"
+    )
+    problem: str | None = Field(description="why there is no answer, or why the thumbnail was asked")
+
+
+class AskAnswer(BaseModel):
+    question: str
+    answerer: str = Field(description="the model that answered")
+    answers: list[AnswerAnswer] = Field(description="one a picture, in the order of the hits")
+    notices: list[str] = Field(description="for the person who asked")
     timings_ms: dict[str, float]

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from search_ui.api.api_errors import asking_overloaded
 from search_ui.api.api_metrics import ApiMetrics
 from search_ui.api.guard import Guard
 from search_ui.api.request_pool import RequestPool
@@ -12,7 +13,10 @@ from search_ui.library.served_library import ServedLibrary
 
 
 class Services:
-    """The library, and the guard, the queue, the metrics and the OpenAPI document of its API."""
+    """The library, and the guard, both queues, the metrics and the OpenAPI document of its API.
+
+    Questions to pictures have a queue of their own, since an answer may take as long as hundreds of searches.
+    """
 
     def __init__(self, live: LiveLibrary, document: dict[str, Any]) -> None:
         settings = live.current().settings
@@ -20,7 +24,8 @@ class Services:
         self.live = live
         self.guard = Guard(settings)
         self.pool = RequestPool(settings.api.workers, settings.api.waiting)
-        self.metrics = ApiMetrics(lambda: float(self.pool.in_flight))
+        self.asking = RequestPool(1, settings.ask.waiting, name="ask", refuse=asking_overloaded)
+        self.metrics = ApiMetrics(lambda: float(self.pool.in_flight + self.asking.in_flight))
 
 
 async def get_services(request: Request) -> Services:

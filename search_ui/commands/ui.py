@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from core.bootstrap import Container
-from core.commands.options import data_option, model_option, offline_option, open_container
+from core.commands.options import answerer_option, data_option, model_option, offline_option, open_container
 
 DEFAULT_PORT = 8501
 
@@ -19,12 +19,21 @@ DEFAULT_PORT = 8501
     multiple=True,
     help="A further name under which the page is called (behind a proxy).",
 )
+@answerer_option
 @offline_option
 @model_option
 @data_option
-def ui(port: int, host: str, allow_host: tuple[str, ...], offline: bool, model: str | None, data: Path | None) -> None:
+def ui(
+    port: int,
+    host: str,
+    allow_host: tuple[str, ...],
+    answerer: str | None,
+    offline: bool,
+    model: str | None,
+    data: Path | None,
+) -> None:
     """Serve the search page."""
-    with open_container(data=data, model=model, offline=offline or None) as container:
+    with open_container(data=data, model=model, offline=offline or None, answerer=answerer) as container:
         serve(container, host, port, allow_hosts=allow_host)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeVar
 
+from core.answering.service import AnswerService
 from core.availability.failover import Failover
 from core.availability.recall_monitor import RecallMeter
 from core.availability.resilient_search import ResilientSearch, Searcher
@@ -119,6 +120,14 @@ class ServedLibrary:
             exact=self.settings.search.exact,
             meter=self.recall,
         )
+
+    @cached_property
+    def answers(self) -> AnswerService:
+        """What puts questions to pictures. Its model is loaded by the first question."""
+        with self._making:
+            return self._container.answering(
+                lambda: self._container.answerer, self._decoder, self._container.sources.open
+            )
 
     @cached_property
     def recall(self) -> RecallMeter:

@@ -19,6 +19,8 @@ def render_hint(hint: Hint) -> str:
             return str(hint)
         case hints.TryAgain():
             return hint.with_verb("load this page again")
+        case hints.ChooseAnswerer() | hints.ChooseModel(setting="answerer"):
+            return commands.render_hint(hint)
         case hints.ChooseModel():
             return _describe_model_choices(f"--{hint.setting}")
         case hints.KeepModel():

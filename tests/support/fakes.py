@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -33,7 +33,7 @@ from core.domain.vectors import Matrix, Vector, unit
 from core.errors import ImageError, ImageUnreadable
 from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
-from core.ports.encoders import TextEncoding
+from core.ports.encoders import Answer, TextEncoding
 from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score
 from core.ports.text_reader import TextReading
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
@@ -136,6 +136,29 @@ class ColourTextReader:
             return TextReading((), 0)
         line = TextLine(f"Painted {colour} 2024", (0.1, 0.1, 0.9, 0.1, 0.9, 0.3, 0.1, 0.3), 0.99)
         return TextReading((line,), 1)
+
+
+class ColourAnswerer:
+    """Names the commonest colour, whatever is asked. `slow` questions use up their time, after so many words."""
+
+    name = "colour-answerer"
+    fingerprint = "colour-answerer-1"
+    pixels = ColourEncoder.pixels
+
+    def __init__(self, slow: Mapping[str, int] | None = None) -> None:
+        self._slow = dict(slow or {})
+        self.asked: list[tuple[int, str, float]] = []
+
+    def answer(
+        self, pixels: NDArray[np.uint8], question: str, *, seconds: float, going: Callable[[], object] | None = None
+    ) -> list[Answer]:
+        self.asked.append((len(pixels), question, seconds))
+        if going is not None:
+            going()
+        words = [f"it is {_NAMES[int(np.argmax(_colour_shares(image)))]}" for image in pixels]
+        if question not in self._slow:
+            return [Answer(text) for text in words]
+        return [Answer(" ".join(text.split()[: self._slow[question]]), "time") for text in words]
 
 
 class InlineDecoder:

@@ -10,6 +10,7 @@ from transformers import (
     Blip2ForConditionalGeneration,
     BlipConfig,
     BlipForConditionalGeneration,
+    BlipForQuestionAnswering,
     BlipImageProcessorPil,
     CLIPConfig,
     CLIPImageProcessorPil,
@@ -154,12 +155,36 @@ def make_tiny_blip(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def make_tiny_blip2(
-    folder: Path, *, seed: int = 0, image_token: int | None = 4, shard_bytes: int | None = None
-) -> Path:
-    """The classes of blip2-opt-2.7b: a vision tower, a querying transformer, an OPT."""
+def make_tiny_blip_vqa(folder: Path, *, seed: int = 0) -> Path:
+    """The classes of blip-vqa-base: a question is read beside the picture, and an answer is written of both."""
     torch.manual_seed(seed)
-    tokenizer = word_tokenizer()
+    tokenizer = word_tokenizer(64)
+    text = {**_TOWER, **_TOKENS, "vocab_size": len(tokenizer), "max_position_embeddings": 64, "encoder_hidden_size": 32}
+    vision = {**_TOWER, "image_size": TINY_PIXELS, "patch_size": 8}
+    BlipForQuestionAnswering(BlipConfig(text_config=text, vision_config=vision)).save_pretrained(folder)
+    _save_processors(folder, tokenizer)
+    return folder
+
+
+def make_tiny_blip2(
+    folder: Path,
+    *,
+    seed: int = 0,
+    image_token: int | None = 4,
+    shard_bytes: int | None = None,
+    answers: bool = False,
+    encodes: bool = False,
+) -> Path:
+    """The classes of blip2-opt-2.7b: a vision tower, a querying transformer, an OPT.
+
+    `answers`: with a token of its own for pictures, as the published ones have. `encodes`: with a T5 in place of the
+    OPT, as blip2-flan-t5-xl.
+    """
+    torch.manual_seed(seed)
+    tokenizer = word_tokenizer(64)
+    if answers:
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+        image_token = tokenizer.convert_tokens_to_ids("<image>")
     vision = {**_TOWER, "image_size": TINY_PIXELS, "patch_size": 8}
     language = {
         "model_type": "opt",
@@ -174,6 +199,10 @@ def make_tiny_blip2(
         "init_std": 0.5,
         "tie_word_embeddings": False,
     }
+    if encodes:
+        tower = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+        ids = {"eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 0, "vocab_size": len(tokenizer)}
+        language = {"model_type": "t5", "initializer_factor": 5.0, "tie_word_embeddings": False, **tower, **ids}
     config = Blip2Config(
         vision_config=vision,
         qformer_config={**_TOWER, "vocab_size": len(tokenizer), "encoder_hidden_size": 32},

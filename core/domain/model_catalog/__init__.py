@@ -1,13 +1,25 @@
 """The table of models that can be used, one line each."""
 
+from core.domain.model_catalog.answerers import ANSWERERS
 from core.domain.model_catalog.captioners import CAPTIONERS
-from core.domain.model_catalog.card import DEMO_WEIGHTS, ModelCard, PublishedRecall, Role
+from core.domain.model_catalog.card import DEMO_WEIGHTS, SETTING, ModelCard, PublishedRecall, Role
 from core.domain.model_catalog.encoders import DEMO_ENCODER, ENCODERS
 from core.domain.model_catalog.onnx_encoders import ONNX_ENCODERS
 
-__all__ = ["DEMO_WEIGHTS", "MODELS", "ModelCard", "PublishedRecall", "Role", "find", "find_all", "names", "search"]
+__all__ = [
+    "DEMO_WEIGHTS",
+    "MODELS",
+    "SETTING",
+    "ModelCard",
+    "PublishedRecall",
+    "Role",
+    "find",
+    "find_all",
+    "names",
+    "search",
+]
 
-MODELS = (*ENCODERS, *ONNX_ENCODERS, DEMO_ENCODER, *CAPTIONERS)
+MODELS = (*ENCODERS, *ONNX_ENCODERS, DEMO_ENCODER, *CAPTIONERS, *ANSWERERS)
 
 
 def names(role: Role) -> list[str]:

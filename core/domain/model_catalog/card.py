@@ -6,6 +6,13 @@ from typing import Literal
 
 Role = Literal["encoder", "captioner", "answerer", "reader"]
 
+# The setting that names the model of each role that can be chosen.
+SETTING: dict[Role, Literal["model", "captioner", "answerer"]] = {
+    "encoder": "model",
+    "captioner": "captioner",
+    "answerer": "answerer",
+}
+
 DEMO_WEIGHTS = Path(__file__).resolve().parents[3] / "demo" / "weights"
 SHARDS_INDEX = ".index.json"  # what the name of a file ends in that names the shards of the weights
 _ONNX = ".onnx"

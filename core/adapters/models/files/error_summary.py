@@ -1,10 +1,4 @@
-"""Vendors' errors in one line, and the setting that names the model of each role."""
-
-from typing import Literal
-
-from core.domain.model_catalog import Role
-
-SETTING: dict[Role, Literal["model", "captioner"]] = {"encoder": "model", "captioner": "captioner"}
+"""Vendors' errors in one line."""
 
 
 def summarize(error: BaseException) -> str:

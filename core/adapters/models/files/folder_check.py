@@ -18,8 +18,9 @@ from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model")
-# `model_type` of those that caption unprompted
-CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2")
+CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2")  # those that caption unprompted
+ANSWERER_KINDS = ("blip-vqa", "blip-2")
+_KINDS: dict[Role, tuple[str, ...]] = {"captioner": CAPTIONER_KINDS, "answerer": ANSWERER_KINDS}
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin")
 _PICKLED = "its weights are pickled ({}), and loading a pickle can run code; save it again with safetensors: {}"
 
@@ -50,9 +51,9 @@ def _check_kind(folder: Path, role: Role) -> str | None:
         kind = read_kind(config_path)
     except (ValueError, AttributeError, OSError) as error:
         return f"{config_path.name} cannot be read: {summarize(error)}"
-    if (kind in CAPTIONER_KINDS) != (role == "captioner"):
-        kinds = f"{', '.join(CAPTIONER_KINDS[:-1])} or {CAPTIONER_KINDS[-1]}"
-        takes = f"a {kinds} model" if role == "captioner" else "a CLIP-like encoder"
+    kinds = _KINDS.get(role, ())
+    if kind not in kinds if kinds else kind in (*CAPTIONER_KINDS, *ANSWERER_KINDS):
+        takes = f"a {', '.join(kinds[:-1])} or {kinds[-1]} model" if kinds else "a CLIP-like encoder"
         return f"it is a {kind!r} model; the {role} has to be {takes}"
     if kind == "siglip2":
         return (

@@ -36,9 +36,14 @@ def find_model_folder(folder: Path) -> Path:
 
 
 def read_kind(config_path: Path) -> str:
-    """Read the `model_type`. Raises OSError, ValueError, AttributeError."""
+    """Read the `model_type`; a BLIP that answers questions is a "blip-vqa".
+
+    Raises OSError, ValueError, AttributeError.
+    """
     config: dict[str, Any] = json.loads(config_path.read_text(encoding="utf-8"))
-    return str(config.get("model_type"))
+    kind = str(config.get("model_type"))
+    answers = kind == "blip" and "BlipForQuestionAnswering" in (config.get("architectures") or ())
+    return "blip-vqa" if answers else kind
 
 
 def _has_config(folder: Path) -> bool:

@@ -20,13 +20,13 @@ from core.adapters.models.files.download import (
     resolve_commit,
     silence_hub,
 )
-from core.adapters.models.files.error_summary import SETTING, summarize
+from core.adapters.models.files.error_summary import summarize
 from core.adapters.models.files.file_formats import check_inside
 from core.adapters.models.files.manifest import MANIFEST, FileRecord, record_file, write_manifest
 from core.adapters.models.files.snapshot import CONVERTED, cache_folder, find_image_tower, find_local_folder
 from core.adapters.models.files.verification import find_forbidden, find_remote_code, verify
 from core.adapters.models.onnx.external_data import read_external_data
-from core.domain.model_catalog import ModelCard
+from core.domain.model_catalog import SETTING, ModelCard
 from core.errors import DiskFull, ModelUnavailable
 from core.errors.hints import ChooseModel, Hint, TrainDemoModels, TryAgain
 

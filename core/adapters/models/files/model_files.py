@@ -4,14 +4,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.adapters.models.files.error_summary import SETTING, summarize
+from core.adapters.models.files.error_summary import summarize
 from core.adapters.models.files.folder_check import check_folder
 from core.adapters.models.files.folder_layout import find_model_folder, read_kind
 from core.adapters.models.files.hub import fetch
 from core.adapters.models.files.snapshot import CONVERTED, find_local_folder
 from core.adapters.models.onnx.folder import find_onnx_folder
 from core.domain import model_catalog
-from core.domain.model_catalog import ModelCard, Role
+from core.domain.model_catalog import SETTING, ModelCard, Role
 from core.errors import ModelUnavailable
 from core.errors.hints import ChooseModel
 
@@ -39,7 +39,7 @@ class ModelFiles:
 
     @property
     def kind(self) -> str:
-        """The `model_type` in its config.json. Raises OSError, ValueError, AttributeError."""
+        """The kind of its model (folder_layout.read_kind). Raises OSError, ValueError, AttributeError."""
         return read_kind(find_model_folder(self.folder) / "config.json")
 
     def make_error(self, cause: str) -> ModelUnavailable:

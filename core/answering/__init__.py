@@ -1,0 +1,1 @@
+"""Questions to pictures, and their answers."""
