@@ -58,14 +58,18 @@ def photograph(rng: random.Random, sign: Image.Image, strength: float = 1.0) -> 
     pixels = np.asarray(picture, dtype=np.float32) * _light(rng, picture.size, 0.5 * strength)
     picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.2) * strength))
-    noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(2, 16) * strength, (*picture.size[::-1], 3))
+    noise = np.random.default_rng(rng.getrandbits(32)).normal(
+        0, rng.uniform(2, 16) * strength, (*picture.size[::-1], 3)
+    )
     picture = Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
     return _through_jpeg(picture, rng.randint(max(10, round(75 - 35 * strength)), 92))
 
 
 def _before_wall(rng: random.Random, sign: Image.Image) -> Image.Image:
     width, height = sign.size
-    wall = Image.new("RGB", (round(width * rng.uniform(1.1, 1.8)), round(height * rng.uniform(1.2, 2))), choose_colours(rng)[0])
+    wall = Image.new(
+        "RGB", (round(width * rng.uniform(1.1, 1.8)), round(height * rng.uniform(1.2, 2))), choose_colours(rng)[0]
+    )
     wall.paste(sign, (rng.randint(0, wall.width - width), rng.randint(0, wall.height - height)))
     return wall
 

@@ -32,7 +32,9 @@ def installed_fonts(script_code: str) -> tuple[Path, ...]:
     except (OSError, subprocess.CalledProcessError):
         return ()
     paths = sorted({line.split(":")[0] for line in listed.splitlines()})
-    return tuple(Path(path) for path in paths if path.endswith((".ttf", ".otf", ".ttc")) and not any(odd in path for odd in _ODD))
+    return tuple(
+        Path(path) for path in paths if path.endswith((".ttf", ".otf", ".ttc")) and not any(odd in path for odd in _ODD)
+    )
 
 
 @cache
