@@ -22,8 +22,9 @@ except ImportError as error:
     raise PackageMissing("rapidocr", "reading text in pictures", "ocr") from error
 
 from core.adapters.text_reading.line_recognizer import Crop, LineRecognizer, Recognition
-from core.adapters.text_reading.line_rules import Verdict, judge_lines
+from core.adapters.text_reading.line_rules import LineRules, Verdict
 from core.adapters.text_reading.reading_order import order_lines
+from core.adapters.text_reading.script_probe import ScriptProbe
 
 _RULES = 1  # counted up when the same pictures would give other lines
 _LONGEST_PX = 2560  # letters are read from this
@@ -64,6 +65,7 @@ class RapidReader:
         self._detector, self._direction = (rapidocr.RapidOCR(params=params) for _ in range(2))
         models = sorted(Path(rapidocr.__file__).parent.glob("models/*.onnx"))
         self._recognizer = LineRecognizer(next(path for path in models if "_rec_" in path.name), threads)
+        self._rules = LineRules(ScriptProbe())
         digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in models))
         self.fingerprint = f"rapidocr {version('rapidocr')} {digest.hexdigest()[:12]} rules {_RULES}"
 
@@ -75,7 +77,7 @@ class RapidReader:
         page = _padded(np.ascontiguousarray(picture[:, :, ::-1]))  # BGR, as RapidOCR's models were trained
         boxes = self._detect(page)
         corners, read = self._recognize(page, boxes)
-        verdicts = judge_lines(read)
+        verdicts = self._rules.judge(read)
         kept = [index for index, verdict in enumerate(verdicts) if verdict is Verdict.KEEP]
         kept = [kept[index] for index in order_lines([corners[index] for index in kept])]
         size = np.array((width, height), dtype=np.float64)
