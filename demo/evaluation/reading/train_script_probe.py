@@ -53,7 +53,7 @@ def draw_lines(rng: random.Random, count: int) -> Iterator[tuple[str, str, NDArr
         if font is None:
             continue
         line = draw_line(rng, text, font, choose_colours(rng, 60))
-        if line.width < 20 * line.height:
+        if line.width < 14 * line.height:
             count -= 1
             yield script, text, np.ascontiguousarray(np.asarray(degrade(rng, line))[:, :, ::-1])
 
