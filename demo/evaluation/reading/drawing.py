@@ -48,6 +48,22 @@ def draw_page(rng: random.Random, lines: list[tuple[str, Font]], colours: tuple[
     return picture
 
 
+def degrade(rng: random.Random, line: Image.Image) -> Image.Image:
+    """Degrade a line as cameras do: seen from the side, down to 8 px, blurred, noisy, as JPEG. A third stays clean."""
+    if rng.random() < 0.33:
+        return line
+    line = _from_the_side(rng, line, 0.04).rotate(
+        rng.uniform(-2, 2), Image.Resampling.BICUBIC, fillcolor=line.getpixel((0, 0))
+    )
+    if rng.random() < 0.6:
+        height = rng.randint(8, 24)
+        line = line.resize((max(4, line.width * height // line.height), height), Image.Resampling.BOX)
+    line = line.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.06) * line.height))
+    noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 16), (line.height, line.width, 3))
+    line = Image.fromarray((np.asarray(line) + noise).clip(0, 255).astype(np.uint8))
+    return _through_jpeg(line, rng.randint(30, 95))
+
+
 def photograph(rng: random.Random, sign: Image.Image, strength: float = 1.0) -> Image.Image:
     """Photograph a sign: before a wall of another colour, from the side, in uneven light, blurred, noisy, as JPEG.
 

@@ -65,11 +65,23 @@ def list_words(language: str, script: str) -> tuple[str, ...]:
     return tuple(word for word in found if 2 <= len(word) <= 16 and is_written_in(word, script))
 
 
-def make_line(rng: random.Random, languages: Sequence[str], script: str, most: int = 5) -> str:
-    """Make a line of one to `most` words: in lower case, with a capital, or in capitals; at times with a number."""
-    language = rng.choice(languages)
+def make_line(rng: random.Random, language: str, script: str, most: int = 5) -> str:
+    """Make a line of one to `most` words: in lower case, with a capital, or in capitals."""
     words = rng.choices(list_words(language, script), k=rng.randint(1, most))
     style = rng.random()
     line = ("" if script in ("Chinese", "Japanese") else " ").join(words)
-    line = line.upper() if style < 0.3 else line.title() if style < 0.5 else line.capitalize() if style < 0.7 else line
-    return f"{line} {rng.randint(1, 2999)}" if rng.random() < 0.1 and script not in _BLOCKS else line
+    return line.upper() if style < 0.3 else line.title() if style < 0.5 else line.capitalize() if style < 0.7 else line
+
+
+def make_number(rng: random.Random) -> str:
+    """Make a number as it stands on signs, bills and clocks."""
+    number = rng.randint(0, 10 ** rng.randint(1, 5))
+    return rng.choice(
+        (
+            f"{number}",
+            f"{number:,}",
+            f"{number / 100:.2f}",
+            f"{number % 24}:{number % 60:02}",
+            f"{number}-{number % 97}",
+        )
+    )
