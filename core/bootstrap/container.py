@@ -162,6 +162,11 @@ class Container:
         return factories.load_text_reader(self.settings.device)
 
     @property
+    def has_text_reader(self) -> bool:
+        """Whether text in pictures can be read: its package is installed."""
+        return factories.has_text_reader()
+
+    @property
     def reads_text(self) -> bool:
         """Whether text in pictures is read: where the settings say so, or else where its package is installed.
 
@@ -170,7 +175,7 @@ class Container:
         wanted = self.settings.ocr
         if wanted:
             factories.require_text_reader()
-        return factories.has_text_reader() if wanted is None else wanted
+        return self.has_text_reader if wanted is None else wanted
 
     @property
     def answerer(self) -> Answerer:

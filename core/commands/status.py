@@ -29,7 +29,7 @@ def status(data: Path | None, as_json: bool) -> None:
     """Tell what is in the library: pictures, captions, failures, sources, model, size."""
     with open_container(data=data) as container:
         found = _gather(container)
-        finish(found, _lines(found, container.settings), as_json=as_json)
+        finish(found, _lines(found, container.settings, reads_text=container.has_text_reader), as_json=as_json)
 
 
 def _gather(container: Container) -> dict[str, Any]:
@@ -95,11 +95,13 @@ def _sum_bytes(folder: Path) -> int:
     return total
 
 
-def _lines(found: dict[str, Any], settings: Settings) -> Iterator[str]:
+def _lines(found: dict[str, Any], settings: Settings, *, reads_text: bool) -> Iterator[str]:
     images, pending, failed = found["images"], found["pending_captions"], found["failed"]
     yield f"{images:,} pictures can be searched" + (f", {pending:,} wait for a caption" if pending else "")
-    unread = f"; {found['pending_text']:,} not looked at yet (`bucketlens read-text`)" if found["pending_text"] else ""
-    yield f"text found in {found['with_text']:,}{unread}"
+    if unread := found["pending_text"] if reads_text else 0:
+        yield f"text found in {found['with_text']:,}; {unread:,} not looked at yet (`bucketlens read-text` does)"
+    elif found["with_text"]:
+        yield f"text found in {found['with_text']:,}"
     if found["incomplete"]:
         yield f"of these, {found['incomplete']:,} incomplete (`bucketlens search --incomplete` lists them)"
     if failed:

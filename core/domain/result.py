@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from core.domain.image import ImageRecord, ListName, to_answer
+from core.text.word_lists import WORD_FIELDS, WordListName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Hit:
     `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
     `strength` is how well it really matches, from 0 to 1 (core.search.relevance); None where that is not known.
     `copies` is how many found pictures it stands for, itself among them: those of the very same bytes, and the `raws`
-    of which these are the JPEGs.
+    of which these are the JPEGs. `asked` are the words of the query, each with its dictionary forms.
     """
 
     record: ImageRecord
@@ -35,6 +36,13 @@ class Hit:
     strength: float | None = None
     copies: int = 1
     raws: int = 0
+    asked: tuple[tuple[str, ...], ...] = ()
+
+    def matched_in(self, name: WordListName) -> tuple[str, ...]:
+        """Return which words of the query a list of words holds of it."""
+        held = getattr(self.record, WORD_FIELDS[name])
+        first = (next((form for form in forms if form in held), None) for forms in self.asked)
+        return tuple(form for form in first if form is not None)
 
     @property
     def same_bytes(self) -> int:
@@ -49,6 +57,8 @@ class Hit:
         """
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
         why = {"lists": lists, "words": list(self.matched)}
+        others = [name for name in WORD_FIELDS if name != "words"]
+        why |= {name: list(self.matched_in(name)) if name in self.standings else [] for name in others}
         strength = None if self.strength is None else round(self.strength, 4)
         ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
         texts = [{"text": text, "origin": origin} for text, origin in self.record.origins]

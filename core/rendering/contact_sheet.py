@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from core.domain.result import Hit
+from core.rendering.text_match import format_matched_lines
 from core.text.sanitize import plain
 
 _CELL = 256
@@ -46,10 +47,15 @@ def make_cells(hits: Sequence[Hit], thumbnail: Callable[[str], bytes | None], fi
         Cell(
             thumbnail(hit.record.id),
             f"{rank}" if hit.score is None else f"{rank} · {hit.score:.3f}",
-            plain(hit.record.caption or hit.record.name),
+            _describe(hit),
         )
         for rank, hit in enumerate(hits, first_rank)
     ]
+
+
+def _describe(hit: Hit) -> str:
+    written = format_matched_lines(hit)
+    return plain(hit.record.caption or hit.record.name) + (f" · text: {written}" if written else "")
 
 
 def draw_sheet(cells: Sequence[Cell], title: str = "", columns: int | None = None) -> Image.Image:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from html import escape
 
 from core.domain.result import Hit, SearchResult
+from core.rendering.text_match import format_matched_lines
 from core.text.sanitize import plain
 
 _GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:14px"
@@ -40,6 +41,8 @@ def _render_cell(rank: int, hit: Hit, jpeg: bytes | None) -> str:
         picture = f'<img src="data:image/jpeg;base64,{data}" alt="{caption}" style="{_PICTURE}">'
     heading = " · ".join(part for part in (str(rank), format_label(hit)) if part)
     caption_line = f"<div>{caption}</div>" if caption else ""
+    if written := format_matched_lines(hit):
+        caption_line += f'<div style="{_FAINT}">text: {_escape_text(written)}</div>'
     name_line = f'<div style="{_FAINT}" title="{_escape_text(hit.record.uri)}">{_escape_text(hit.record.name)}</div>'
     return f'<div>{picture}<div style="{_FAINT}">{_escape_text(heading)}</div>{caption_line}{name_line}</div>'
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from core.domain.filtering.conditions import Between, During, Match, Missing, Time
+from core.domain.filtering.conditions import Between, During, Field, Match, Missing, Time
 from core.domain.filtering.filters import Condition, Filter, Orientation, oriented
 from core.domain.query import Sort
 from core.errors import InvalidQuery
@@ -26,6 +26,8 @@ FacetField = Literal[
     "keyword",
     "person",
     "incomplete",
+    "text",
+    "has_text",
 ]
 FACETS: tuple[FacetField, ...] = get_args(FacetField)
 MAX_VALUES = 1000
@@ -41,7 +43,8 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
     """Count the values of a field over what passes: the commonest `limit`, of years the latest.
 
     `word` is in dictionary form (see `_words`). `taken` are years by the clock where a picture was taken, `modified`
-    years in UTC. `rating` are stars, the most first. `incomplete` is "yes" or not there. Pictures without a value are
+    years in UTC. `rating` are stars, the most first. `incomplete` and `has_text` are "yes" or not
+    there. `text` are words that are written in pictures, in dictionary form. Pictures without a value are
     not counted. Raises InvalidQuery.
     """
     if not 1 <= limit <= MAX_VALUES:
@@ -55,6 +58,8 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
             return index.facet("keywords", passing, limit=limit)
         case "person":
             return index.facet("people", passing, limit=limit)
+        case "text":
+            return index.facet("text_words", passing, limit=limit)
         case "rating":
             stars = ((str(n), index.count(passing & Filter(all=(_rated(n),)))) for n in reversed(STARS))
             return [one for one in stars if one[1]][:limit]
@@ -65,8 +70,8 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
         case "orientation":
             counts = [(name, index.count(passing & oriented(name))) for name in get_args(Orientation)]
             return sorted((one for one in counts if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
-        case "incomplete":
-            count = index.count(passing & Filter(all=(_read_incomplete(_YES),)))
+        case "incomplete" | "has_text":
+            count = index.count(passing & Filter(all=(holding(field, _YES),)))
             return [(_YES, count)] if count else []
         case _:
             raise InvalidQuery("field", field, "one of " + ", ".join(FACETS))
@@ -138,10 +143,13 @@ def _read_stars(value: str) -> Condition:
     return _rated(int(value))
 
 
-def _read_incomplete(value: str) -> Condition:
-    if value != _YES:
-        raise InvalidQuery("incomplete", value, _YES)
-    return Filter(none=(Missing("incomplete"),))
+def _read_yes(name: str, field: Field) -> Callable[[str], Condition]:
+    def read(value: str) -> Condition:
+        if value != _YES:
+            raise InvalidQuery(name, value, _YES)
+        return Filter(none=(Missing(field),))
+
+    return read
 
 
 def _read_year(name: str, field: Time) -> Callable[[str], Condition]:
@@ -167,5 +175,7 @@ _CONDITIONS: dict[str, Callable[[str], Condition]] = {
     "rating": _read_stars,
     "keyword": lambda value: Match("keywords", (value,)),
     "person": lambda value: Match("people", (value,)),
-    "incomplete": _read_incomplete,
+    "incomplete": _read_yes("incomplete", "incomplete"),
+    "text": lambda value: Match("text_words", (value,)),
+    "has_text": _read_yes("has_text", "text_words"),
 }

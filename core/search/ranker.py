@@ -183,5 +183,6 @@ def _make_hits(
         cosine = standings["image"].score if "image" in standings else None
         matched = (next((form for form in forms if form in record.words), None) for forms in question.words)
         match = matches.get(record.id, 0.0)
-        hits.append(Hit(record, cosine, match, standings, tuple(form for form in matched if form)))
+        told = tuple(form for form in matched if form)
+        hits.append(Hit(record, cosine, match, standings, told, asked=question.words))
     return hits

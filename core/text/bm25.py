@@ -47,6 +47,9 @@ _B = 0.75
 _TYPICAL_LENGTH = 8.0  # fixed, so that a caption's weights depend on itself alone
 _PAIR = 0.1  # what a pair counts, to the mean of its words
 _NEAR = 12  # words of a caption at most so far apart are a pair
+_PAGE_B = 0.3  # how much its length counts against a page
+_TYPICAL_PAGE = 40.0  # words
+_NEAR_ON_PAGE = 4  # words of a line at most so far apart are a pair: pages have many
 _PAIRED = 24  # of a question's words, the weightiest that are paired
 _WHOLE = 0.3  # what it counts that a caption is the question, word for word, to all of its words together
 _WHOLE_FROM = 3  # different words; two are a pair
@@ -82,6 +85,27 @@ def document_weights(*texts: str) -> dict[int, float]:
     return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in (root | extras).items()}
 
 
+def page_weights(*lines: str) -> dict[int, float]:
+    """Compute the sparse vector of the lines that are written in a picture: dimension -> weight, all above 0.
+
+    They are one document, unlike captions, of which every one says it all: a word of a page counts however many lines
+    there are. Length counts for less than among captions, since a sign and a page differ a hundredfold. Pairs are of
+    words that are near each other in a line.
+    """
+    terms = [lemmatize(line) for line in lines]
+    length = sum(map(len, terms))
+    factor = _K1 * (1 - _PAGE_B + _PAGE_B * length / _TYPICAL_PAGE)
+    counts = Counter(term_id(term) for line in terms for term in line)
+    weights = {dimension: count * (_K1 + 1) / (count + factor) for dimension, count in counts.items()}
+    single = (_K1 + 1) / (1 + factor)
+    for line, told in zip(lines, terms, strict=True):
+        for one, other in _neighbour_pairs(told, _NEAR_ON_PAGE):
+            weights[pair_id(term_id(one), term_id(other))] = single
+        if len(query := query_weights(line)) >= _WHOLE_FROM:
+            weights[_caption_id(map(term_id, query))] = 1.0
+    return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in weights.items()}
+
+
 def record_weights(documents: Mapping[WordListName, Sequence[str]]) -> dict[int, float]:
     """Compute the sparse vector of all lists of words together: dimension -> weight, all above 0.
 
@@ -91,7 +115,7 @@ def record_weights(documents: Mapping[WordListName, Sequence[str]]) -> dict[int,
     return {
         list_dimension(dimension, name): weight
         for name, texts in documents.items()
-        for dimension, weight in document_weights(*texts).items()
+        for dimension, weight in (page_weights if name == "text" else document_weights)(*texts).items()
     }
 
 
@@ -142,10 +166,10 @@ def _caption_id(terms: Iterable[int]) -> int:
     return _PAIRS | int.from_bytes(hashlib.blake2b(encoded, digest_size=4).digest(), "big")
 
 
-def _neighbour_pairs(terms: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of different words that are at most _NEAR apart."""
+def _neighbour_pairs(terms: Sequence[str], near: int = _NEAR) -> Iterator[tuple[str, str]]:
+    """Yield pairs of different words that are at most so many apart."""
     for place, one in enumerate(terms):
-        for other in terms[place + 1 : place + 1 + _NEAR]:
+        for other in terms[place + 1 : place + 1 + near]:
             if other != one:
                 yield one, other
 

@@ -30,7 +30,7 @@ def demo(count: int, port: int, ui: bool, data: Path | None) -> None:
                 _ = container.encoder  # raises ModelMismatch, before anything is drawn into somebody's library
         pictures = container.settings.data / PICTURES
         _draw(pictures, count)
-        code = ingest_sources(container, [str(pictures)])
+        code = ingest_sources(container, [str(pictures)], text=False)  # there is none in them
         if code:
             raise click.exceptions.Exit(code)
         if ui:

@@ -135,6 +135,7 @@ def ingest_sources(
     caption_files: Sequence[Path] = (),
     *,
     captions: bool = True,
+    text: bool = True,
     caption_all: bool = False,
     retry_failed: bool = False,
     confirm_deletes: bool = False,
@@ -146,6 +147,7 @@ def ingest_sources(
 
     choices = {
         "captions": captions,
+        "text": text,
         "caption_all": caption_all,
         "retry_failed": retry_failed,
         "confirm_deletes": confirm_deletes,

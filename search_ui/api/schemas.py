@@ -223,6 +223,9 @@ class StandingAnswer(BaseModel):
 class WhyAnswer(BaseModel):
     lists: dict[ListName, StandingAnswer]
     words: list[str] = Field(description="of the query, that its captions hold")
+    text: list[str] = Field(description="of the query, that are written in it")
+    place: list[str] = Field(description="of the query, that name where it was taken")
+    name: list[str] = Field(description="of the query, that its file and folders are called by")
 
 
 class HitAnswer(ImageAnswer):

@@ -13,6 +13,7 @@ from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import describe_share
 from core.domain.query import Query
 from core.domain.result import Hit, SearchResult
+from core.rendering.text_match import format_matched_lines
 from core.text.sanitize import printable
 from search_ui.commands.search_options import SearchCommand, SearchInput, query_options
 
@@ -52,12 +53,12 @@ def search(
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
             return
-        _print(result, given.options.offset)
+        _print(result, given.options.offset, query.filter)
         if not result.hits:
             _explain(container, result, given, query)
 
 
-def _print(result: SearchResult, offset: int) -> None:
+def _print(result: SearchResult, offset: int, filter: Filter) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -85,7 +86,7 @@ def _print(result: SearchResult, offset: int) -> None:
         strength = [f"{hit.strength:.2f}" if hit.strength is not None else "–"] if judged else []
         score = [f"{hit.score:.3f}" if hit.score is not None else "–"] if scored else []
         copies = [f"{hit.same_bytes} copies" if hit.same_bytes > 1 else ""] if folded else []
-        caption, file = _describe(hit), Text(printable(hit.record.uri))
+        caption, file = _describe(hit, filter), Text(printable(hit.record.uri))
         table.add_row(str(rank), *match, *strength, *score, *copies, caption, file)
     table_console().print(table)
     took = result.timings_ms.get("total", 0.0)
@@ -98,7 +99,7 @@ def _print(result: SearchResult, offset: int) -> None:
     click.echo(f"{shown} of {result.total:,} pictures{worth}{also}, {took:.0f} ms, {result.backend}", err=True)
 
 
-def _describe(hit: Hit) -> Any:
+def _describe(hit: Hit, filter: Filter) -> Any:
     """The caption, with the field of the file that it comes from, and what else a person has to know."""
     from rich.text import Text
 
@@ -109,6 +110,8 @@ def _describe(hit: Hit) -> Any:
         text.append(f" ({describe_share(record.incomplete)})", style="dim")
     if hit.raws:
         text.append(" (RAW + JPEG)", style="dim")
+    if written := format_matched_lines(hit, filter):
+        text.append(f" text: {printable(written)}", style="dim")
     return text
 
 

@@ -29,6 +29,8 @@ LABELS: dict[FacetField, str] = {
     "keyword": "Keywords in files",
     "person": "People",
     "incomplete": "Incomplete",
+    "text": "Written in pictures",
+    "has_text": "Text",
 }
 _VALUES = 20
 _LASTS = 10.0  # seconds
@@ -81,5 +83,7 @@ def _show_value(field: str, value: str) -> str:
             return "★" * int(value) or "no stars"
         case "incomplete":
             return "a part is missing"
+        case "has_text":
+            return "text was found"
         case _:
             return plain(value)

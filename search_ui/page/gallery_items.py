@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, describe_share
 from core.domain.result import Hit
+from core.rendering.text_match import find_matched_lines, format_matched_lines
 from core.text.inflections import drop_hidden_lemmas
 from core.text.sanitize import plain
 
@@ -14,8 +16,11 @@ COSINE = "Cosine of question and picture, from -1 to 1. It is no percentage."
 CAPTION_COSINE = "Cosine of caption and picture, from -1 to 1. It is no percentage."
 
 
-def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
-    """Make the JSON object of a hit that gallery.js shows; times are in `zone`."""
+def make_card(hit: Hit, zone: tzinfo, filter: Filter = EVERYTHING) -> dict[str, Any]:
+    """Make the JSON object of a hit that gallery.js shows; times are in `zone`.
+
+    `filter`: that of the question, which may ask for what is written in pictures.
+    """
     record = hit.record
     return {
         "id": record.id,
@@ -25,6 +30,7 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
         "name": plain(record.name),
         "caption": plain(record.caption or ""),
         "words": [plain(word) for word in drop_hidden_lemmas(record.words)],
+        "read": format_matched_lines(hit, filter),
         "badges": list_badges(hit),
         "width": record.width,
         "height": record.height,
@@ -39,6 +45,15 @@ def make_card(hit: Hit, zone: tzinfo) -> dict[str, Any]:
             for name, value, note in [*list_facts(record, hit.score, zone, hit.same_bytes), *_list_strength(hit)]
         ],
     }
+
+
+def make_text(hit: Hit, filter: Filter = EVERYTHING) -> dict[str, Any]:
+    """Make the JSON object of what is written in a picture: lines with their boxes, and whether each was asked for."""
+    matched = find_matched_lines(hit, filter)
+    lines = [
+        {"text": plain(line.text), "box": list(line.box), "matched": line in matched} for line in hit.record.text_lines
+    ]
+    return {"id": hit.record.id, "lines": lines, "unread": hit.record.unread_lines or 0}
 
 
 def list_facts(record: ImageRecord, score: float | None, zone: tzinfo, copies: int = 1) -> list[tuple[str, str, str]]:

@@ -104,15 +104,25 @@ def gallery(
     left: int,
     view: str | None,
     detail: Mapping[str, Any] | None,
+    text: Mapping[str, Any] | None = None,
     turn: int,
     on_act: Callable[[], None],
 ) -> None:
     """Show the grid and the large view. A change of `question` scrolls to the top.
 
     `cards`: items of gallery_items.make_card. `left`: how many more pictures can be shown. `detail`: the card of a
-    picture that is viewed and not among the `cards`. `turn`: the last action that was handled.
+    picture that is viewed and not among the `cards`. `text`: what is written in the one that is viewed, as
+    gallery_items.make_text has it. `turn`: the last action that was handled.
     """
-    data = {"question": question, "items": list(cards), "left": left, "view": view, "detail": detail, "turn": turn}
+    data = {
+        "question": question,
+        "items": list(cards),
+        "left": left,
+        "view": view,
+        "detail": detail,
+        "text": text,
+        "turn": turn,
+    }
     _gallery()(key="gallery", data=data, on_act_change=on_act)
 
 

@@ -24,7 +24,7 @@ from search_ui.library.current_library import get_library
 from search_ui.library.served_library import Outline, ServedLibrary
 from search_ui.page import callbacks, duplicates_view, facet_panel, panels
 from search_ui.page.empty_result_help import drop_each_operator, explain_no_match
-from search_ui.page.gallery_items import make_card
+from search_ui.page.gallery_items import make_card, make_text
 from search_ui.page.page_state import PAGE, PageState
 from search_ui.page.search_bar import find_record, show_search_bar
 
@@ -118,15 +118,17 @@ class _ModelLoading(Exception):
 def _show_gallery(library: ServedLibrary, state: PageState, result: SearchResult) -> None:
     zone = _get_timezone()
     detail = None
-    if state.view and all(hit.record.id != state.view for hit in result.hits):
-        found = find_record(library, state.view)
-        detail = make_card(Hit(found, None), zone) if found else None
+    viewed = next((hit for hit in result.hits if hit.record.id == state.view), None)
+    if state.view and viewed is None and (found := find_record(library, state.view)):
+        viewed = Hit(found, None)
+        detail = make_card(viewed, zone, state.filter)
     panels.gallery(
-        [make_card(hit, zone) for hit in result.hits],
+        [make_card(hit, zone, state.filter) for hit in result.hits],
         question=repr(replace(state.question(), limit=PAGE)),
         left=_count_remaining(result),
         view=state.view,
         detail=detail,
+        text=make_text(viewed, state.filter) if viewed else None,
         turn=st.session_state.get("turn", 0),
         on_act=callbacks.on_gallery_action,
     )

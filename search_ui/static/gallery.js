@@ -127,6 +127,12 @@ function card(gallery, item) {
   caption.title = item.caption || item.name;
   caption.dir = "auto";
   text.append(caption);
+  if (item.read) {
+    const read = element("p", "read", item.read);
+    read.title = `Written in the picture: ${item.read}`;
+    read.dir = "auto";
+    text.append(read);
+  }
   if (item.strength !== null) {
     const strength = element("span", "strength");
     strength.style.setProperty("--strength", item.strength);
@@ -167,13 +173,14 @@ function buildViewer(gallery) {
   dialog.setAttribute("aria-label", "Picture");
   const stage = element("div", "stage");
   const picture = element("img");
+  const marks = svg("svg", { class: "marks", "aria-hidden": "true" });
   const before = iconButton("before", "Previous picture", "M15 5l-7 7 7 7");
   const after = iconButton("after", "Next picture", "M9 5l7 7-7 7");
   const close = iconButton("close", "Close", "M6 6l12 12M18 6L6 18");
   const side = element("div", "side");
   const lacking = element("p", "lacking");
   lacking.setAttribute("role", "status");
-  stage.append(picture, lacking, before, after);
+  stage.append(picture, marks, lacking, before, after);
   dialog.append(stage, side, close);
 
   const step = (by) => {
@@ -197,12 +204,17 @@ function buildViewer(gallery) {
   });
 
   let shown = "";
+  let written = null;
+  picture.addEventListener("load", () => drawMarks(marks, picture, written)); // the thumbnail, and then the picture
   const show = (item) => {
-    const face = JSON.stringify(item);
+    const text = gallery.data.text?.id === item.id ? gallery.data.text : null;
+    const face = JSON.stringify([item, text]);
     if (face !== shown) {
       shown = face;
+      written = text;
       picture.alt = item.caption || item.name;
-      side.replaceChildren(...facts(gallery, item));
+      side.replaceChildren(...facts(gallery, item, text, marks));
+      drawMarks(marks, picture, text);
       load(picture, item, (status) => {
         lacking.textContent = LACKING[status] ?? "";
         side.querySelector(".original").hidden = status in LACKING;
@@ -251,7 +263,54 @@ const LACKING = {
   415: "The original cannot be shown: this is its thumbnail.",
 };
 
-function facts(gallery, item) {
+// Where the lines of text are, over the picture as it is shown, which the drawing is fitted into in the same way.
+function drawMarks(marks, picture, text) {
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  marks.replaceChildren();
+  if (!text || !width || !height) return;
+  marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  text.lines.forEach((line, n) => {
+    const corners = [0, 2, 4, 6].map((at) => `${line.box[at] * width},${line.box[at + 1] * height}`);
+    const mark = svg("polygon", { points: corners.join(" "), class: line.matched ? "mark matched" : "mark" });
+    mark.dataset.line = n;
+    marks.append(mark);
+  });
+}
+
+function textLines(text, marks) {
+  const part = element("section", "written");
+  part.setAttribute("aria-label", "Text in the picture");
+  const head = element("h3", "", "Text in the picture");
+  const copy = element("button", "", "Copy text");
+  copy.type = "button";
+  copy.addEventListener("click", async () => {
+    let said = "Copied";
+    try {
+      await navigator.clipboard.writeText(text.lines.map((line) => line.text).join("\n"));
+    } catch {
+      said = "Select it to copy it";
+    }
+    copy.textContent = said;
+    window.setTimeout(() => { copy.textContent = "Copy text"; }, 2000);
+  });
+  const list = element("ol");
+  text.lines.forEach((line, n) => {
+    const row = element("li", line.matched ? "matched" : "", line.text);
+    row.dir = "auto";
+    const point = (on) => marks.querySelector(`[data-line="${n}"]`)?.classList.toggle("pointed", on);
+    row.addEventListener("mouseenter", () => point(true));
+    row.addEventListener("mouseleave", () => point(false));
+    list.append(row);
+  });
+  if (text.lines.length) part.append(head, copy, list);
+  if (text.unread) {
+    const more = text.lines.length ? "more " : "";
+    part.append(element("p", "unread", `${text.unread} ${more}${text.unread === 1 ? "line" : "lines"} of text could not be read`));
+  }
+  return part;
+}
+
+function facts(gallery, item, text, marks) {
   const parts = [];
   const heading = element("h2", item.caption ? "" : "none", item.caption || "No caption yet");
   heading.dir = "auto";
@@ -310,6 +369,7 @@ function facts(gallery, item) {
     actions.append(near);
   }
   parts.push(actions);
+  if (text && (text.lines.length || text.unread)) parts.push(textLines(text, marks));
 
   const list = element("dl");
   for (const [name, value, note] of item.facts) {
@@ -352,6 +412,12 @@ function iconButton(kind, label, path) {
   drawing.append(line);
   button.append(drawing);
   return button;
+}
+
+function svg(tag, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
 }
 
 function element(tag, kind, text) {

@@ -108,10 +108,10 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
     split = 0 if shape is None else prod(shape)
     if header["pixels"] != split or header["thumbnail"] != (request.thumbnail is not None):
         raise ValueError("a decode worker answered something else than it was asked")
-    looked = header["may_hold_text"]
+    looked = header.get("may_hold_text")
     if not (isinstance(looked, bool) if request.text_look else looked is None):
         raise ValueError("a decode worker answered something else than it was asked")
-    sides = _expect_sides(request, header["picture"])
+    sides = _expect_sides(request, header.get("picture"))
     end = split + (3 * prod(sides) if sides else 0)
     if not _SHA256.fullmatch(header["content_hash"]):
         raise ValueError("a decode worker answered with no SHA-256")

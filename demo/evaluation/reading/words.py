@@ -5,7 +5,6 @@ The frequent words come from wordfreq; the names of countries and languages in o
 
 import random
 import unicodedata
-from collections.abc import Sequence
 from functools import cache
 
 import wordfreq

@@ -24,7 +24,7 @@ from core.adapters.shards.store import ShardStore
 from core.adapters.stores.s3 import S3Store
 from core.adapters.stores.s3_reader import ObjectReader
 from ingest.jobs.run_lock import RunLock
-from tests.support.fakes import ColourCaptioner, ColourEncoder
+from tests.support.fakes import ColourCaptioner, ColourEncoder, ColourTextReader
 
 
 def points(models: str) -> dict[str, tuple[Any, str]]:
@@ -57,6 +57,11 @@ def shard_points() -> dict[str, tuple[Any, str]]:
     return {"shard indexed": (IndexCache, "save"), "shard read": (ShardStore, "read")}
 
 
+def text_points() -> dict[str, tuple[Any, str]]:
+    """The stages of reading text in pictures."""
+    return {"text read": (ColourTextReader, "read"), "texts written": (EdgeIndex, "set_texts")}
+
+
 def plant(owner: Any, method: str, moment: str, count: int) -> None:
     sound, counting, left = getattr(owner, method), threading.Lock(), count
 
@@ -82,7 +87,8 @@ if __name__ == "__main__":
 
         Container.encoder = ColourEncoder()  # type: ignore[assignment]
         Container.captioner = ColourCaptioner()  # type: ignore[assignment]
-    plant(*(points(models) | shard_points())[point], moment, int(count))
+        Container.text_reader = ColourTextReader()  # type: ignore[assignment]
+    plant(*(points(models) | shard_points() | text_points())[point], moment, int(count))
     import bucketlens.cli
 
     bucketlens.cli.main()

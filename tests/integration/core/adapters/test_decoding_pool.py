@@ -78,6 +78,11 @@ def test_each_part_alone_and_none(workers: DecodeWorkers) -> None:
     assert only_pixels.pixels is not None and only_pixels.thumbnail is None
     assert only_thumbnail.pixels is None and only_thumbnail.thumbnail is not None
     assert (neither.pixels, neither.thumbnail, neither.width) == (None, None, 60)
+    looked = workers.submit(png(), DecodeRequest(thumbnail=20, text_look=True, picture=30)).result()
+    here = decode(png(), DecodeRequest(thumbnail=20, text_look=True, picture=30), ImageLimits())
+    assert looked.picture is not None and looked.picture.shape == (20, 30, 3)
+    assert np.array_equal(looked.picture, here.picture) and looked.may_hold_text is here.may_hold_text is not None
+    assert looked.thumbnail == here.thumbnail and (neither.picture, neither.may_hold_text) == (None, None)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -280,6 +285,9 @@ TAKEN = {"clock": "2026-03-01T12:00:00", "offset": None, "origin": "EXIF", "prec
         {"incomplete": 1.5},
         {"content_hash": "\ud800"},
         {"pixels": 5},
+        {"picture": [1, 1]},
+        {"picture": "ab"},
+        {"may_hold_text": True},
         {"error": "KeyboardInterrupt", "reason": ""},
         {"error": [], "reason": ""},
     ],
@@ -289,6 +297,18 @@ def test_a_worker_that_was_taken_over_cannot_put_nonsense_on_record(lie: dict[st
     assert protocol.read_decoded(honest, memoryview(b""), DecodeRequest()).width == 4
     with pytest.raises((ValueError, LookupError, TypeError, OverflowError)):
         protocol.read_decoded(HONEST | lie, memoryview(b""), DecodeRequest())
+
+
+@pytest.mark.parametrize(
+    "lie", [{"picture": [0, 5]}, {"picture": [11, 5]}, {"picture": [5]}, {"picture": None}, {"may_hold_text": "yes"}]
+)
+def test_a_picture_is_no_larger_than_was_asked_for(lie: dict[str, object]) -> None:
+    request = DecodeRequest(text_look=True, picture=10)
+    honest = HONEST | {"picture": [2, 5], "may_hold_text": False}
+    read = protocol.read_decoded(honest, memoryview(bytes(30)), request)
+    assert read.picture is not None and read.picture.shape == (2, 5, 3) and read.may_hold_text is False
+    with pytest.raises((ValueError, TypeError)):
+        protocol.read_decoded(honest | lie, memoryview(bytes(30)), request)
 
 
 def test_a_reason_can_always_be_written() -> None:

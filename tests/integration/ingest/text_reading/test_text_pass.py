@@ -23,7 +23,7 @@ from ingest.telemetry.report import Report
 from ingest.text_reading import text_pass
 from tests.integration.ingest.captions.test_caption_pass import Dead
 from tests.integration.ingest.pipeline.test_ingest import World
-from tests.support.fakes import ColourTextReader
+from tests.support.fakes import ColourTextReader, MemoryIndex
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +224,22 @@ def test_captions_that_are_written_leave_the_text_as_it_is(library: Library) -> 
     (record,) = library.index.scroll()
     assert record.caption is not None and record.text_words == ("paint", "red", "2024")
     assert "2024" not in record.words and "2024" not in record.searchable_texts
+
+
+def test_another_index_takes_over_what_was_read_in_the_same_bytes(library: Library) -> None:
+    library.page("red.png", "red")
+    library.page("green.png", "green", 410)
+    library.picture("plain.png", "blue")
+    library.ingest()
+    old, library.index = library.index, MemoryIndex(library.index.info)
+    library.page("new.png", "yellow", 420)
+    report = Report()
+    stores = [library.store(str(library.folder))]
+    list(run_ingest(library.parts(library.options()), stores, report, texts=old))
+    assert (report.text_read, report.text_failed, library.shown) == (1, 1, 4), "what failed before is tried again"
+    assert library.read() == {
+        "red.png": ("colour-reader-1", "Painted red 2024"),
+        "new.png": ("colour-reader-1", "Painted yellow 2024"),
+        "green.png": ("failed", ""),
+        "plain.png": ("look", ""),
+    }

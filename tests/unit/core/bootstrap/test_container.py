@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from core.bootstrap import Container
+from core.bootstrap import Container, factories
 from core.bootstrap.lazy import Lazy
-from core.errors import LibraryMissing
+from core.errors import LibraryMissing, PackageMissing
 from core.ports.vector_index import IndexInfo
 from core.settings import load_settings
 from tests.support.fakes import ColourEncoder
@@ -62,3 +62,22 @@ def test_a_library_that_is_not_there_is_looked_for_anew(tmp_path: Path) -> None:
 def test_closing_what_was_never_used_opens_nothing(tmp_path: Path) -> None:
     Container(load_settings(data=tmp_path / "data")).close()
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "installed", "reads"),
+    [(None, True, True), (None, False, False), (False, True, False), (False, False, False), (True, True, True)],
+)
+def test_text_is_read_where_the_settings_or_the_installation_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool | None, installed: bool, reads: bool
+) -> None:
+    monkeypatch.setattr(factories, "has_text_reader", lambda: installed)
+    assert Container(load_settings(data=tmp_path, ocr=wanted)).reads_text is reads
+
+
+def test_a_reader_that_is_asked_for_and_not_installed_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(factories, "has_text_reader", lambda: False)
+    with pytest.raises(PackageMissing, match=r"rapidocr.*extra ocr"):
+        _ = Container(load_settings(data=tmp_path, ocr=True)).reads_text

@@ -248,3 +248,15 @@ def test_no_damage_raises_anything_but_an_image_error(kind: str, changes: list[t
         assert str(error)
     else:
         assert decoded.pixels is not None and decoded.pixels.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_picture_to_read_is_upright_whole_and_no_larger_than_asked_for(orientation: int) -> None:
+    data = oriented(gradient(960, 640), orientation, "JPEG")
+    large = decode(data, DecodeRequest(picture=4000), LIMITS).picture
+    small = decode(data, DecodeRequest(picture=300, text_look=True), LIMITS)
+    assert large is not None and large.shape == (640, 960, 3) and large.dtype == np.uint8
+    assert small.picture is not None and small.picture.shape == (200, 300, 3) and small.may_hold_text is not None
+    assert np.abs(large[::64, ::96].astype(int) - small.picture[::20, ::30][:10, :10]).mean() < 12
+    line = decode(encoded(Image.new("L", (5000, 3))), DecodeRequest(picture=100), LIMITS).picture
+    assert line is not None and line.shape == (1, 100, 3)

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.text.analysis import analyse, query_weights, term_id
-from core.text.bm25 import document_weights, inverse_document_frequency, pair_id, query_vector
+from core.text.bm25 import (
+    document_weights,
+    inverse_document_frequency,
+    list_dimension,
+    page_weights,
+    pair_id,
+    query_vector,
+    record_weights,
+)
 
 VOCABULARY = "dog cat tree house red night umbrella car snow beach child ball".split()
 _captions = st.lists(st.lists(st.sampled_from(VOCABULARY), max_size=14).map(" ".join), min_size=1, max_size=5)
@@ -105,3 +113,22 @@ def test_words_and_what_stands_beside_them_never_meet() -> None:
     ids = {pair_id(term_id(one), term_id(other)) for one in VOCABULARY for other in VOCABULARY if one < other}
     assert len(ids) == 66 and all(2**31 <= pair < 2**32 for pair in ids)
     assert pair_id(1, 2) == pair_id(2, 1) == 2**31 | ((1 << 31 | 2) * 0x9E3779B97F4A7C15 % 2**64) >> 33
+
+
+def test_a_word_of_a_page_counts_however_many_lines_there_are() -> None:
+    page = ["Invoice 2024 of Smith", *(f"line number {n} of a long page" for n in range(50))]
+    word, alone = term_id("invoice"), page_weights("INVOICE")
+    assert page_weights(*page)[word] > 0.4 * alone[word]
+    assert document_weights(*page)[word] < 0.2 * alone[word], "as captions, its lines would drown it"
+    both = sum(page_weights(*page)[term_id(one)] for one in ("invoice", "2024"))
+    assert both > 0.85 * alone[word], "a page with both words is not far behind a sign that says one"
+    assert pair_id(term_id("invoice"), term_id("2024")) in page_weights(*page)
+    assert pair_id(term_id("smith"), term_id("line")) not in page_weights(*page), "words of two lines are no pair"
+
+
+def test_lines_of_text_have_dimensions_and_weights_of_their_own() -> None:
+    made = record_weights({"words": (), "text": ("Total due", "due today"), "place": (), "name": ()})
+    assert made == {
+        list_dimension(one, "text"): weight for one, weight in page_weights("Total due", "due today").items()
+    }
+    assert page_weights() == {}
