@@ -20,7 +20,7 @@ TOWN_LIMIT = 25_000.0  # metres: a picture farther from every town was taken in 
 REGION_LIMIT = 100_000.0  # metres: the nearest town so far away is still mostly in the same region
 _ISLET_LIMIT = 5_000.0  # metres: so near a town there is land, although no zone has it
 _DENSITY = 4_000.0  # people to a square kilometre of a city: how far a city of so many people reaches
-_BLUR = 2_000.0  # metres by which a city's middle is off, so that a small quarter beats it only close by
+_BLUR = 2_500.0  # metres by which a city's middle is off, so that a small quarter beats it only close by
 _MOST_OTHERS = 3
 _ANTARCTIC, _ANTARCTICA = -60.0, "AQ"  # degrees of latitude: beyond, the treaty has it, whatever stations keep
 
