@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from bucketlens import Library
 from bucketlens.cli import commands
-from core.adapters.geography import place_finder
+from core.adapters.geography import town_table
 from core.bootstrap import Container
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import PackageMissing
@@ -187,7 +187,7 @@ def test_without_its_tables_pictures_are_indexed_and_it_is_said_why_they_have_no
     for name in ("lisbon.jpg", "porto.jpg"):
         (tmp_path / "pictures" / name).write_bytes(PICTURES[name])
     with monkeypatch.context() as patched:
-        patched.setattr(place_finder, "read_towns", refuse)
+        patched.setattr(town_table, "read_towns", refuse)
         report = ingest(tmp_path / "data")
     assert (report["added"], report["failed"]) == (2, 0)
     assert [notice for notice in report["notices"] if "places were not named" in notice and "reverse_geocode" in notice]
