@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.domain.metadata import PictureMetadata, TakenTime
@@ -68,15 +68,6 @@ def find_offset(clock: datetime, time_zone: str | None) -> timedelta | None:
     except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
         return None
     return offset if offset is not None and not offset % _MINUTE else None
-
-
-def find_instant(wall_clock: datetime, time_zone: str | None) -> datetime | None:
-    """Find the moment at which a clock in this zone showed a time, which is labelled UTC; None where none is known."""
-    offset = find_offset(wall_clock.astimezone(UTC).replace(tzinfo=None), time_zone)
-    try:
-        return None if offset is None else wall_clock - offset
-    except OverflowError:
-        return None
 
 
 def _collect_names(metadata: PictureMetadata, place: Place) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ from core.search.request import DEFAULT_OPTIONS, build_query
 _KINDS = ("text", "image", "like")
 _LANGUAGE = (
     'words, and operators unless the search is raw or the weight negative: -word and -"a phrase" leave out, "a phrase" '
-    "is in a caption, file:IMG_12*, taken:2019..2021, camera:canon, lens:, near:48.1,11.6,5km, rating:4.., keyword:, "
-    "person: and incomplete:no are conditions (-file: and the like leave out)"
+    "is in a caption, file:IMG_12*, taken:2019..2021, camera:canon, lens:, place:Lisbon, near:48.1,11.6,5km, "
+    "box:38,-10,39,-9, rating:4.., keyword:, person: and incomplete:no are conditions (-file: and the like leave out)"
 )
 
 
@@ -193,6 +193,11 @@ class ImageAnswer(BaseModel):
     lens: str | None = None
     latitude: float | None = Field(None, description="degrees of WGS 84, north positive")
     longitude: float | None = Field(None, description="degrees of WGS 84, east positive")
+    places: list[str] = Field([], description="names of where it was taken, from the nearest on to the country")
+    city: str | None = Field(None, description="of `places`, the town that people say")
+    region: str | None = Field(None, description="of `places`, the state or province")
+    country: str | None = None
+    time_zone: str | None = Field(None, description="of the place, as an IANA name")
     rating: int | None = Field(None, description="stars from 0 to 5")
     incomplete: float | None = Field(None, description="the share of the picture that is there, where not all of it is")
     pair: str | None = Field(None, description="key of the same picture as RAW or as JPEG")

@@ -109,8 +109,12 @@ def _list_metadata(record: ImageRecord) -> Iterator[tuple[str, str, str]]:
         yield "Camera", record.camera, ""
     if record.lens:
         yield "Lens", record.lens, ""
+    place = _name_place(record)
     if record.latitude is not None and record.longitude is not None:
-        yield "Place", _format_place(record.latitude, record.longitude, ", "), ""
+        position = _format_place(record.latitude, record.longitude, ", ")
+        yield "Place", place or position, position if place else ""
+    elif place:
+        yield "Place", place, ""
     if record.rating is not None:
         yield "Rating", "★" * record.rating or "no stars", ""
     if record.keywords:
@@ -143,6 +147,12 @@ def format_taken(record: ImageRecord) -> str:
 def _format_offset(record: ImageRecord) -> str:
     told = record.local_taken and datetime.fromisoformat(record.local_taken)
     return f" (UTC{told.isoformat(timespec='seconds')[19:]})" if told and told.tzinfo else ""
+
+
+def _name_place(record: ImageRecord) -> str:
+    """Name where it was taken, from the nearest place on to the country; "" where nothing is known."""
+    names = (*record.places[:1], record.city, record.region, record.country)
+    return ", ".join(dict.fromkeys(name for name in names if name))
 
 
 def _near(record: ImageRecord) -> str | None:

@@ -57,14 +57,15 @@ def _show_filters(outline: Outline, state: PageState) -> None:
         if problem := st.session_state.get("useless"):
             panels.note(problem)
         st.html(
-            '<p class="bl-hint">The search bar takes <code>camera:canon</code>, <code>near:48.1,11.6,5km</code>, '
-            "<code>rating:4..</code>, <code>taken:2019..2021</code> and the like, too.</p>"
+            '<p class="bl-hint">The search bar takes <code>camera:canon</code>, <code>place:Lisbon</code>, '
+            "<code>near:48.1,11.6,5km</code>, <code>rating:4..</code>, <code>taken:2019..2021</code> and the like, "
+            "too.</p>"
         )
         if state.text:
             callbacks.set_widget("raw", state.raw)
             st.toggle(
                 "Search the very words", key="raw", on_change=callbacks.on_raw,
-                help='Without it, -word, "a phrase", file:, taken:, camera:, near: and the like are operators.',
+                help='Without it, -word, "a phrase", file:, taken:, camera:, place: and the like are operators.',
             )  # fmt: skip
         if state.asks:
             callbacks.set_widget("least", state.min_strength)

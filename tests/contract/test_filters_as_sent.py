@@ -12,7 +12,18 @@ from qdrant_client import QdrantClient, models
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.domain.filtering.conditions import Between, KeyGlob, KeyPrefix, Match, Missing, Named, Near, Phrase, Simple
+from core.domain.filtering.conditions import (
+    Between,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Named,
+    Near,
+    Phrase,
+    Simple,
+    WithinBox,
+)
 from core.domain.filtering.filters import Condition, Filter
 from core.domain.image import to_payload
 from core.ports.vector_index import IndexInfo, Point, VectorIndex
@@ -37,6 +48,7 @@ SIMPLE: list[Simple] = [
     Named("camera", "canon"),
     Match("camera", ("Canon EOS R5",)),
     Near(48.1, 11.6, 5000),
+    WithinBox(48.05, 11, 48.15, 12),
     Missing("rating"),
 ]
 

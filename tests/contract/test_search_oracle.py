@@ -24,8 +24,9 @@ from core.domain.filtering.conditions import (
     Named,
     Near,
     Phrase,
+    WithinBox,
 )
-from core.domain.filtering.filters import INDEXED, Condition, Filter, oriented
+from core.domain.filtering.filters import INDEXED, Condition, Filter, oriented, taken_in
 from core.domain.image import to_payload
 from core.domain.query import LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.domain.result import Hit
@@ -55,6 +56,13 @@ PLACES = [
     (90.0, 0.0),
     (89.99, 180.0),
     (-90.0, 5.0),
+]
+TOWNS = [
+    {},
+    {"places": ("Alfama", "Lisbon", "Portugal"), "city": "Lisbon", "region": "Lisbon", "country": "Portugal"},
+    {"places": ("Porto", "Portugal"), "city": "Porto", "country": "Portugal"},
+    {"places": ("São Paulo", "Brazil", "Brasil"), "city": "São Paulo", "region": "São Paulo", "country": "Brazil"},
+    {"places": ("sea",)},
 ]
 COUNT = 24
 
@@ -96,6 +104,8 @@ def libraries(draw: st.DrawFn) -> list[Point]:
                 incomplete=draw(st.none() | st.sampled_from([0.1, 0.62])),
                 keywords=draw(_names),
                 people=draw(_names),
+                **(town := draw(st.sampled_from(TOWNS))),
+                place_words=analysis.analyse(*town.get("places", ())),
             )
         if caption is not None:
             made = replace(made, caption_origin=draw(st.sampled_from(["human", "generated"])))
@@ -143,6 +153,15 @@ _simple = st.one_of(
         st.sampled_from([*PLACES, (48.1, 11.7), (0, -179.99)]),
         st.sampled_from([1, 4500, 1_200_000, 10_010_000, 20_100_000]),
     ),
+    st.builds(
+        lambda latitudes, west, east: WithinBox(min(latitudes), west, max(latitudes), east),
+        st.tuples(*2 * [st.sampled_from([-90, -48.1, 0, 48.1, 48.12, 89.99, 90.0])]),
+        *2 * [st.sampled_from([-180, -179.99, 0, 11.6, 179.99, 180.0])],
+    ),
+    st.sampled_from(
+        ["lisbon", "Portugal, Lisbon", "sao paulo", "PORTO", "*ama", "sea", "Lisbon Brazil", "the", "nowhere"]
+    ).map(taken_in),
+    st.sampled_from(["places", "city", "country"]).map(Missing),
     st.sampled_from(
         [Between("rating", 4), Between("rating", 0, 0), Between("rating", 1.5, 3), Between("incomplete", high=0.5)]
     ),
@@ -447,7 +466,7 @@ def _counted(field: FacetField, payloads: list[dict[str, Any]]) -> dict[str, int
         match field:
             case "word":
                 return list(held["words"])
-            case "source" | "camera" | "lens" | "rating":
+            case "source" | "camera" | "lens" | "rating" | "country" | "region" | "city":
                 return [str(held[field])] if field in held else []
             case "keyword" | "person":
                 return list(held["keywords" if field == "keyword" else "people"])

@@ -1,12 +1,23 @@
 """What every VectorIndex does. A backend joins by its line in conftest.BACKENDS."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Near, Phrase
+from core.domain.filtering.conditions import (
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Near,
+    Phrase,
+    WithinBox,
+)
 from core.domain.filtering.filters import (
     EVERYTHING,
     FAILED,
@@ -339,6 +350,36 @@ def test_places_are_found_across_the_antimeridian_and_around_the_poles(index: Ve
         found = {int(one.id[-2:], 16) for one in index.scroll(Filter(all=(near,)), limit=100)}
         assert found == passing, near
         assert index.count(Filter(none=(near,))) == 9 - len(passing)
+
+
+def test_boxes_of_a_map_find_what_lies_in_them(index: VectorIndex) -> None:
+    chosen = random.Random(3)
+    edges = ([-90.0, -89.9, 0.0, 12.5, 90.0], [-180.0, -179.9, 0.0, 8.25, 180.0])
+
+    def draw(most: float, usual: list[float]) -> float:
+        return chosen.choice([*usual, chosen.uniform(-most, most), float(chosen.randint(-int(most), int(most)))])
+
+    places = {n: (draw(90, edges[0]), draw(180, edges[1])) for n in range(1, 201)}
+    index.upsert([point(n, latitude=latitude, longitude=longitude) for n, (latitude, longitude) in places.items()])
+    index.upsert([point(201)])
+
+    def lies_within(south: float, west: float, north: float, east: float, latitude: float, longitude: float) -> bool:
+        if not south <= latitude <= north:
+            return False
+        width = 360 if (west, east) == (-180, 180) else (east - west) % 360  # as seen from its western edge
+        return abs(latitude) == 90 or width == 360 or (longitude - west) % 360 <= width
+
+    boxes = [(-90.0, -180.0, 90.0, 180.0), (-90.0, 180.0, 90.0, -180.0), (-90.0, 0.0, 90.0, -180.0)]
+    boxes += [(0.0, 180.0, 90.0, 180.0), (12.5, 8.25, 12.5, 8.25), (-90.0, 5.0, -90.0, 6.0)]
+    for _ in range(60):
+        south, north = sorted((draw(90, edges[0]), draw(90, edges[0])))
+        boxes.append((south, draw(180, edges[1]), north, draw(180, edges[1])))
+    for box in boxes:
+        passing = {n for n, place in places.items() if lies_within(*box, *place)}
+        found = {int(one.id[-2:], 16) for one in index.scroll(Filter(all=(WithinBox(*box),)), limit=300)}
+        assert found == passing, box
+        assert index.count(Filter(none=(WithinBox(*box),))) == 201 - len(passing)
+    assert index.count(Filter(all=(WithinBox(*boxes[0]),))) == 200
 
 
 def test_what_a_captioner_has_and_has_not_captioned_is_told_apart(library: VectorIndex) -> None:

@@ -47,6 +47,12 @@ CASES = [
     Case("rating:4.. -rating:5", "", (), (("rating", "4..", False), ("rating", "5", True))),
     Case("keyword:beach PERSON:Anna", "", (), (("keyword", "beach", False), ("person", "Anna", False))),
     Case("incomplete:no", "", (), (("incomplete", "no", False),)),
+    Case(
+        'boats place:Lisbon -place:"New York"', "boats", (), (("place", "Lisbon", False), ("place", "New York", True))
+    ),
+    Case("box:38.6,-9.3,38.8,-9", "", (), (("box", "38.6,-9.3,38.8,-9", False),)),
+    Case("box:38.6,-9.3", remarks=1),
+    Case("box:39,-9.3,38,9", remarks=1),
     Case("near:sea", remarks=1),
     Case("near:11.6,148.1,5km", "", (), (("near", "11.6,148.1,5km", False),)),
     Case("near:148.1,11.6,5km", remarks=1),

@@ -6,21 +6,23 @@ The zones' borders are those of countries, and of their waters. So a village bey
 import math
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.geography.country_table import CountryTable, read_countries
-from core.adapters.geography.town_table import TownTable, read_towns
 from core.domain.places import NOWHERE, SEA, Place
 from core.errors import PackageMissing
+
+if TYPE_CHECKING:
+    from core.adapters.geography.town_table import TownTable
 
 TOWN_LIMIT = 25_000.0  # metres: a picture farther from every town was taken in none
 REGION_LIMIT = 100_000.0  # metres: the nearest town so far away is still mostly in the same region
 _ISLET_LIMIT = 5_000.0  # metres: so near a town there is land, although no zone has it
 _DENSITY = 4_000.0  # people to a square kilometre of a city: how far a city of so many people reaches
-_BLUR = 2_000.0  # metres by which a city's middle is off, so that a small quarter beats it only close by
+_BLUR = 2_500.0  # metres by which a city's middle is off, so that a small quarter beats it only close by
 _MOST_OTHERS = 3
 _ANTARCTIC, _ANTARCTICA = -60.0, "AQ"  # degrees of latitude: beyond, the treaty has it, whatever stations keep
 
@@ -61,14 +63,16 @@ class OfflinePlaceFinder:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    towns: TownTable
+    towns: "TownTable"
     countries: CountryTable
     zones: Any
     without_zone: frozenset[str]
 
 
 def _load_tables() -> _Tables:
-    """Load all tables. Raises PackageMissing."""
+    """Load all tables, and what they take. Raises PackageMissing."""
+    from core.adapters.geography.town_table import read_towns
+
     try:
         from timezonefinder import TimezoneFinder
 
@@ -82,7 +86,7 @@ def _load_tables() -> _Tables:
 class _Neighbours:
     """The towns around a position: their rows in the table, and how many metres away they are."""
 
-    def __init__(self, towns: TownTable, rows: NDArray[np.int64], meters: NDArray[np.float64]) -> None:
+    def __init__(self, towns: "TownTable", rows: NDArray[np.int64], meters: NDArray[np.float64]) -> None:
         self._towns = towns
         self._rows = rows
         self.meters = meters

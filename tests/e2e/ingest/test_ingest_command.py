@@ -72,7 +72,7 @@ def test_a_run_without_work_does_not_even_import_the_model_libraries(
 ) -> None:
     code = (
         "import atexit, sys, bucketlens.cli\n"
-        "heavy = {'torch', 'transformers', 'sentence_transformers', 'streamlit'}\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'streamlit', 'timezonefinder', 'scipy'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
         "bucketlens.cli.main()"
     )

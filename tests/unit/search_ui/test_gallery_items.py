@@ -92,5 +92,12 @@ def test_what_is_incomplete_and_what_is_a_pair_are_marked() -> None:
 def test_where_it_was_taken_is_told_and_can_be_asked_for() -> None:
     card = make_card(Hit(record(1, latitude=-33.8568, longitude=151.0), None), UTC)
     assert ["Place", "-33.8568, 151", ""] in card["facts"]
+    named = record(1, latitude=38.7, longitude=-9.1, places=("Alfama", "Lisbon"), city="Lisbon", region="Lisbon")
+    facts = make_card(Hit(replace(named, country="Portugal"), None), UTC)["facts"]
+    assert ["Place", "Alfama, Lisbon, Portugal", "38.7, -9.1"] in facts
+    assert ["Place", "sea", "0.5, 1"] in make_card(
+        Hit(record(1, latitude=0.5, longitude=1.0, places=("sea",)), None), UTC
+    )["facts"]
+    assert ["Place", "Porto", ""] in make_card(Hit(record(1, places=("Porto",), city="Porto"), None), UTC)["facts"]
     assert card["near"] == "near:-33.8568,151,1km" and parse(card["near"]).filter
     assert make_card(Hit(record(1), None), UTC)["near"] is None

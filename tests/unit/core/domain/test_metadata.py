@@ -25,6 +25,12 @@ TAKEN = TakenTime(datetime(2020, 1, 1, 0, 30), "EXIF DateTimeOriginal", "minute"
             texts=(FileText("A dog", "IPTC caption"),),
             keywords=("dog", "beach"),
             people=("Ann",),
+            location="Alfama",
+            city="Lisbon",
+            region="Lisboa",
+            country="Portugal",
+            places=("Alfama", "Lisbon", "Portugal"),
+            time_zone="Europe/Lisbon",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """What people and programs write, as conditions."""
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,10 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.filtering.conditions import Between, During, KeyGlob, KeyPrefix, Match, Missing, Named, Near, Phrase
+from core.domain.filtering.conditions import (
+    Between,
+    During,
+    KeyGlob,
+    KeyPrefix,
+    Match,
+    Missing,
+    Named,
+    Near,
+    Phrase,
+    WithinBox,
+)
 from core.domain.filtering.filters import Filter, caption_words, oriented
-from core.domain.filtering.parser import MAX_CONDITIONS, parse_filter, parse_number_range, parse_place, parse_time_range
+from core.domain.filtering.parser import (
+    MAX_CONDITIONS,
+    parse_box,
+    parse_filter,
+    parse_number_range,
+    parse_place,
+    parse_time_range,
+)
 from core.errors import InvalidQuery
+from core.text import analysis
 
 
 def _day(*date: int) -> datetime:
@@ -84,6 +104,59 @@ def test_places(text: str, near: Near) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("38.6,-9.3,38.8,-9.0", WithinBox(38.6, -9.3, 38.8, -9)),
+        (" -20 , 177 , -15 , -178 ", WithinBox(-20, 177, -15, -178)),
+        ("-90,-180,90,180", WithinBox(-90, -180, 90, 180)),
+    ],
+)
+def test_boxes(text: str, box: WithinBox) -> None:
+    assert parse_box(text) == box
+    assert parse_filter({"box": text}) == parse_filter({"box": asdict(box)}) == Filter(all=(box,))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "south, west, north, east"),
+        ("1,2,3", "south, west, north, east"),
+        ("1,2,3,4,5", "south, west, north, east"),
+        ("a,b,c,d", "38.6,-9.3,38.8,-9.0"),
+        ("1,2,inf,4", "-90 to 90"),
+        ("nan,2,3,4", "-90 to 90"),
+        ("1,-190,3,4", "-180 to 180"),
+        ("5,2,3,4", "not north of"),
+    ],
+)
+def test_what_is_no_box_is_refused_and_told_what_is(text: str, said: str) -> None:
+    with pytest.raises(InvalidQuery, match=re.escape(said)):
+        parse_box(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("Lisbon", True),
+        ("LISBÔN", True),
+        ("Lisbon, Portugal", True),
+        ("portugal lisbon", True),
+        ("Lisbon Spain", False),
+        ("Lis", False),
+        ("Lis*", True),
+        ("*gal", True),
+        ("Of", False),
+    ],
+)
+def test_places_are_found_by_the_words_of_their_names(text: str, passes: bool) -> None:
+    names = ("Alfama", "Lisbon", "Portugal")
+    held = {"places": list(names), "place_words": list(analysis.analyse(*names))}
+    assert parse_filter({"place": text}).matches(held) is passes
+    assert parse_filter({"place": ["Porto", text]}).matches(held) is passes
+    assert not parse_filter({"place": text}).matches({})
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "latitude, longitude and a distance"),
@@ -119,6 +192,11 @@ def test_what_is_no_place_is_refused_and_told_what_is(text: str, said: str) -> N
         {"keyword": []},
         {"person": 7},
         {"missing": "nose"},
+        {"place": ""},
+        {"place": 7},
+        {"box": [1, 2, 3, 4]},
+        {"box": {"south": 1, "west": 2, "north": 3}},
+        {"box": {"south": "1", "west": 2, "north": 3, "east": 4}},
     ],
 )
 def test_what_files_cannot_say_of_themselves_is_refused(given: dict[str, Any]) -> None:

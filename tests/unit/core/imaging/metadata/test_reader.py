@@ -435,6 +435,29 @@ def test_people_in_faces_and_lists() -> None:
     assert set(told.people) == {"Ann", "Bob", "Cleo"} and len(told.people) == 3
 
 
+def test_names_of_places_that_people_wrote() -> None:
+    def told(*sidecars: Sidecar, **blocks: bytes) -> tuple[str | None, ...]:
+        made = read(jpeg(**blocks), *sidecars)
+        return made.location, made.city, made.region, made.country
+
+    iptc = iptc_block((90, "Köln"), (92, "Am Dom"), (95, "unknown"), (101, "Deutschland"))
+    assert told(iptc=iptc) == ("Am Dom", "Köln", None, "Deutschland")
+    place = {"photoshop_City": "Cologne", "photoshop_State": "NRW", "Iptc4xmpCore_Location": " "}
+    assert told(xmp=xmp_packet(**place), iptc=iptc) == ("Am Dom", "Cologne", "NRW", "Deutschland")
+    assert told(xmp_sidecar(photoshop_City="Kölle"), xmp=xmp_packet(**place))[1] == "Kölle"
+    created = (
+        '<Iptc4xmpExt:LocationCreated><rdf:Bag><rdf:li rdf:parseType="Resource">'
+        "<Iptc4xmpExt:City>Lisbon</Iptc4xmpExt:City><Iptc4xmpExt:Sublocation>Alfama</Iptc4xmpExt:Sublocation>"
+        "</rdf:li></rdf:Bag></Iptc4xmpExt:LocationCreated>"
+    )
+    shown = (
+        "<Iptc4xmpExt:LocationShown><rdf:Bag><rdf:li><rdf:Description "
+        'Iptc4xmpExt:City="Almada" Iptc4xmpExt:CountryName="Portugal"/></rdf:li></rdf:Bag></Iptc4xmpExt:LocationShown>'
+    )
+    assert told(xmp=xmp_packet(shown, created)) == ("Alfama", "Lisbon", None, "Portugal")
+    assert told(iptc=iptc_block((90, "\0\1"), (101, "N/A"), (92, "x" * 999)))[1:] == (None, None, None)
+
+
 def test_long_xmp_in_several_segments() -> None:
     long = xmp_packet(alternatives("dc:description", default="A long description"))
     head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
