@@ -2,7 +2,8 @@
 
 No model is graded on the very words that it searches. A caption that people wrote is asked as a question. For that
 question, its pictures' caption vectors and words are derived anew from their other captions. A picture without other
-captions is in neither list. The inverse document frequencies stay as they are. The ranking is the product's, over exact
+captions is in neither list. The inverse document frequencies stay as they are. Text in pictures, places and names are
+searched as they are, since no caption is asked of them. The ranking is the product's, over exact
 cosines: core.search.fusion, shortlists as long as core.search.ranker's, duplicates collapsed.
 """
 
@@ -27,7 +28,8 @@ from core.ports.vector_index import SearchableIndex
 from core.search.fusion import fuse
 from core.search.ranker import SHORTLIST
 from core.text import analysis
-from core.text.bm25 import document_weights, query_vector
+from core.text.bm25 import document_weights, query_vector, record_weights
+from core.text.word_lists import WORD_FIELDS, WordListName
 
 ALIKE = 0.5  # the share of common words from which on two pictures are answers to each other
 _HUMAN = Match("caption_origin", ("human",))
@@ -58,14 +60,11 @@ class LabelledQuestion:
 class EvaluationSet:
     """Searchable pictures of a library with all that they are ranked by, in memory. Rows are in the order of ids."""
 
-    def __init__(self, index: SearchableIndex, most: int) -> None:
-        """Read at most `most` pictures: first those that people captioned, then by their ids, which are hashes."""
-        found: list[tuple[ImageRecord, Vector, Vector | None]] = []
-        for passing in (INDEXED & Filter(all=(_HUMAN,)), INDEXED & Filter(none=(_HUMAN,))):
-            found += _read_with_vectors(index, passing, most - len(found))
-        found.sort(key=lambda one: one[0].id)
+    def __init__(self, pictures: Sequence[tuple[ImageRecord, Vector, Vector | None]], dimension: int) -> None:
+        """Take pictures with their image vectors (D,), and the vectors of their captions where they have any."""
+        found = sorted(pictures, key=lambda one: one[0].id)
         self.records = [record for record, _, _ in found]
-        shape = (len(found), index.info.dimension)
+        shape = (len(found), dimension)
         self.images: Matrix = np.array([image for _, image, _ in found], np.float32).reshape(shape)
         self.captions: Matrix = np.full(shape, np.nan, np.float32)
         for row, (_, _, caption) in enumerate(found):
@@ -77,10 +76,24 @@ class EvaluationSet:
         ]
         self._postings: dict[int, dict[int, float]] = defaultdict(dict)
         for row, record in enumerate(self.records):
-            for term, weight in document_weights(*record.searchable_texts).items():
+            for term, weight in record_weights(record.documents).items():
                 self._postings[term][row] = weight
-        self._worded = sum(bool(record.words) for record in self.records)
-        self._holding = Counter(chain.from_iterable(set(record.words) for record in self.records))
+        spoken = {name: [set(getattr(record, field)) for record in self.records] for name, field in WORD_FIELDS.items()}
+        self._worded = {name: sum(map(bool, words)) for name, words in spoken.items()}
+        self._holding = {name: Counter(chain.from_iterable(words)) for name, words in spoken.items()}
+
+    @classmethod
+    def read(cls, index: SearchableIndex, most: int) -> "EvaluationSet":
+        """Read at most `most` pictures: first those that people captioned, then by their ids, which are hashes."""
+        found: list[tuple[ImageRecord, Vector, Vector | None]] = []
+        for passing in (INDEXED & Filter(all=(_HUMAN,)), INDEXED & Filter(none=(_HUMAN,))):
+            found += _read_with_vectors(index, passing, most - len(found))
+        return cls(found, index.info.dimension)
+
+    @property
+    def word_lists(self) -> list[WordListName]:
+        """The lists of words that have any."""
+        return [name for name, count in self._worded.items() if count]
 
     def human_questions(self) -> list[LabelledQuestion]:
         """Make a question of every caption that people wrote: it finds all pictures that have it in the same words."""
@@ -154,18 +167,26 @@ class EvaluationSet:
     def _scores(self, asked: LabelledQuestion, vectors: Mapping[str, Vector]) -> Scores:
         query = vectors[asked.text]
         captions = (self.captions @ query).astype(np.float64)
-        spoken = np.zeros(len(self.records))
-        left = {row: document_weights(*texts) for row, texts in asked.left.items()}
-        wanted = analysis.query_weights(asked.text)
-        for term, weight in query_vector(wanted, self._worded, self._holding).items():
-            held = self._postings.get(term, {})
-            for row, share in (held | {row: own.get(term, 0.0) for row, own in left.items()}).items():
-                spoken[row] += weight * share
         for row, texts in asked.left.items():
             others = [vectors[text] for text in texts]
             captions[row] = float(unit(np.mean(others, axis=0)) @ query) if others else np.nan
+        found: dict[ListName, NDArray[np.float64]] = {
+            "image": (self.images @ query).astype(np.float64),
+            "caption": captions,
+        }
+        return found | {name: self._word_scores(asked, name) for name in WORD_FIELDS}
+
+    def _word_scores(self, asked: LabelledQuestion, name: WordListName) -> NDArray[np.float64]:
+        """Score by one list of words, (N,). Only captions lack what is asked."""
+        spoken = np.zeros(len(self.records))
+        left = {row: document_weights(*texts) for row, texts in asked.left.items()} if name == "words" else {}
+        wanted = analysis.query_weights(asked.text)
+        for term, weight in query_vector(wanted, self._worded[name], self._holding[name], name).items():
+            held = self._postings.get(term, {})
+            for row, share in (held | {row: own.get(term, 0.0) for row, own in left.items()}).items():
+                spoken[row] += weight * share
         spoken[spoken <= 0] = np.nan
-        return {"image": (self.images @ query).astype(np.float64), "caption": captions, "words": spoken}
+        return spoken
 
 
 def human_captions(record: ImageRecord) -> tuple[str, ...]:

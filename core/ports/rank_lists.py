@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from core.domain.image import ListName
 from core.domain.vectors import Vector
-from core.text.word_lists import WORD_FIELDS, WordListName
 
 LISTS: tuple[ListName, ...] = ("image", "caption", "words", "text", "place", "name")
 
@@ -22,11 +21,6 @@ class Probe:
     list: ListName
     vector: Vector | None = None
     terms: Mapping[str, float] | None = None
-
-    @property
-    def word_list(self) -> WordListName | None:
-        """The list, where it is one of words."""
-        return self.list if self.list in WORD_FIELDS else None
 
     @property
     def seeks(self) -> bool:

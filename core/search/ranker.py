@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import PAIRED, Condition, Filter, worded
+from core.domain.filtering.filters import PAIRED, WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
@@ -58,7 +58,7 @@ def findable(lists: Sequence[ListName], filter: Filter, words: tuple[tuple[str, 
     wanted = tuple(chain(*words))
     holding: list[Condition] = [Match(WORD_FIELDS[name], wanted) for name in WORD_FIELDS if name in lists and wanted]
     if "caption" in lists:
-        holding.append(worded("words"))
+        holding.append(WORDED["words"])
     return filter & Filter(any=tuple(holding)) if len(holding) > 1 else filter & Filter(all=tuple(holding))
 
 
@@ -96,8 +96,9 @@ class Ranker:
         def first(count: int) -> list[str]:
             if count <= len(ranked) or len(ranked) == total:
                 return ranked[:count]
-            rest = self.index.ranking(question.main, question.passing, limit=count)
-            return [*ranked, *(image_id for image_id, _ in rest if image_id not in pool)][:count]
+            lists = question.seeking if question.main.list != "image" else (question.main,)
+            rest = (self.index.ranking(probe, question.passing, limit=count) for probe in lists)
+            return list(dict.fromkeys([*ranked, *(i for one in rest for i, _ in one if i not in pool)]))[:count]
 
         records = self.index.fetch(first(end)) if offset == 0 else {}
 
@@ -152,13 +153,11 @@ class Ranker:
         self, question: Question, shortlists: Mapping[ListName, Shortlist], pool: Mapping[str, None]
     ) -> dict[ListName, dict[str, float]]:
         """Score the pool by every list. The scores of those on its shortlist are known."""
-        scores: dict[ListName, dict[str, float]] = {}
-        for probe in question.probes:
-            known = dict(shortlists[probe.list].ranking)
-            whole = probe.vector is None and probe.seeks and shortlists[probe.list].whole  # nothing else holds a word
-            others = [] if whole else [image_id for image_id in pool if image_id not in known]
-            scores[probe.list] = (known | self.index.scores([probe], others)[probe.list]) if others else known
-        return scores
+        known = {probe.list: dict(shortlists[probe.list].ranking) for probe in question.probes}
+        open = [one for one in question.probes if one.vector is not None or not shortlists[one.list].whole]
+        others = [image_id for image_id in pool if any(image_id not in known[probe.list] for probe in open)]
+        found = self.index.scores(open, others) if others else {}  # nothing else holds a word of what is whole
+        return {name: {**found.get(name, {}), **scores} for name, scores in known.items()}
 
 
 def _make_hits(

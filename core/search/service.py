@@ -194,7 +194,7 @@ class SearchService:
     ) -> tuple[list[Hit], int]:
         """Give a page that is no part of the best as they are ranked, and how many pictures all pages hold."""
         question = encoded.question
-        words_alone = question.main.word_list is not None and query.within is None  # whatever holds a word is a match
+        words_alone = question.main.vector is None and query.within is None  # whatever holds a word is a match
         if query.by != "match" and not words_alone:
             chosen = best[: query.within or SCORED_DEPTH]
             return sort_hits(chosen, query)[query.offset : query.offset + query.limit], sum(

@@ -83,7 +83,7 @@ def measure(library: DrawnLibrary, questions: int, cases: int, compared: Mapping
     """Measure with at most so many questions of either sort, and so many cases of "X, not Y"."""
     dice = random.Random("fusion")
     container, scenes = library.container, list(library.scenes.values())
-    gallery = EvaluationSet(container.index, len(scenes))
+    gallery = EvaluationSet.read(container.index, len(scenes))
     asked = paraphrase_all(dice.sample(scenes, min(questions, len(scenes))), dice)
     captions, short = (
         gallery.evaluate_texts(

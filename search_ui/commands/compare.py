@@ -48,7 +48,7 @@ def compare(model: str | None, queries: int, seed: int, data: Path | None, as_js
 
 def _score(both: Sequence[Container], queries: int, dice: random.Random) -> dict[str, Any] | None:
     """Ask captions that people wrote. Returns None where no person captioned a picture that both hold."""
-    galleries = [EvaluationSet(container.index, MOST) for container in both]
+    galleries = [EvaluationSet.read(container.index, MOST) for container in both]
     asked = [{one.text: one for one in gallery.human_questions()} for gallery in galleries]
     texts = sorted(asked[0].keys() & asked[1].keys())
     if not texts:

@@ -1,9 +1,9 @@
 """The command `eval`: how well a library finds what people say of its pictures, for every weighting of its lists."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,25 @@ from core.bootstrap import Container, load_plots
 from core.commands.options import data_option, json_option, model_option, open_container
 from core.commands.output import finish, table_console
 from core.domain.filtering.filters import INDEXED
+from core.domain.image import ListName
 from core.domain.query import Weights
 from core.errors import LibraryMissing, NothingKnown
 from core.evaluation.evaluator import EvaluationSet, GroundTruth
 from core.evaluation.metrics import Figures
+from core.ports.rank_lists import LISTS
 from core.text.sanitize import printable
+from core.text.word_lists import WORD_FIELDS, WordListName
 
 MOST = 20_000  # pictures, of which each takes some kilobytes of memory
 _STEPS = (0.25, 0.5, 1.0)
+_ALONE: dict[ListName, str] = {
+    "image": "image alone",
+    "caption": "captions alone",
+    "words": "words alone",
+    "text": "text alone",
+    "place": "places alone",
+    "name": "names alone",
+}
 _HEADS = ("R@1", "R@5", "R@10", "MRR", "nDCG@10")
 
 
@@ -48,19 +59,21 @@ class Evaluation:
     picture: Figures
 
     def to_dict(self) -> dict[str, Any]:
-        rows = [
-            {"name": name, "image": one.image, "caption": one.caption, "words": one.words, **self.text[name].to_dict()}
-            for name, one in self.weighings.items()
-        ]
+        rows = [{"name": name, **asdict(one), **self.text[name].to_dict()} for name, one in self.weighings.items()]
         judged = {"library": self.library, "pictures": self.pictures, "total": self.total}
         return judged | {"text_to_image": rows, "image_to_image": self.picture.to_dict()}
 
 
-def weighings(usual: Weights) -> dict[str, Weights]:
-    """Return weightings by name: each list alone, the library's own weights, and a grid around them."""
-    named = {"image alone": Weights(1, 0, 0), "captions alone": Weights(0, 1, 0), "words alone": Weights(0, 0, 1)}
+def weighings(usual: Weights, held: Collection[WordListName]) -> dict[str, Weights]:
+    """Return weightings by name: each list alone, the library's own weights, and a grid around them.
+
+    Of text in pictures, places and names only the lists are weighed that are `held`: that have any words.
+    """
+    named = {_ALONE[name]: Weights.only(**{name: 1}) for name in LISTS if name in ("image", "caption", "words", *held)}
     named[f"as set: {_name(usual)}"] = usual
-    grid = [Weights(1, caption, words) for caption in _STEPS for words in _STEPS]
+    grid = [replace(usual, image=1, caption=caption, words=words) for caption in _STEPS for words in _STEPS]
+    others = [name for name in WORD_FIELDS if name in held and name != "words"]
+    grid += [replace(usual, **{name: weight}) for name in others for weight in (0.0, *_STEPS)]
     return named | {_name(weights): weights for weights in grid if weights != usual}
 
 
@@ -70,7 +83,7 @@ def evaluate(container: Container, known: GroundTruth | None, questions: int, se
     `known`: what to ask where no person has captioned a picture of the library.
     Raises NothingKnown, ModelError, LibraryError.
     """
-    gallery = EvaluationSet(container.index, MOST)
+    gallery = EvaluationSet.read(container.index, MOST)
     asked = gallery.human_questions()
     if asked:
         known = None
@@ -81,7 +94,7 @@ def evaluate(container: Container, known: GroundTruth | None, questions: int, se
     dice = random.Random(seed)
     asked = dice.sample(asked, min(questions, len(asked)))
     rows = dice.sample(range(len(gallery.records)), min(questions, len(gallery.records)))
-    compared = weighings(container.settings.ranking.weights)
+    compared = weighings(container.settings.ranking.weights, gallery.word_lists)
     text = gallery.evaluate_texts(container.encoder, asked, compared)
     total = container.index.count(INDEXED)
     library = str(container.settings.data)
@@ -141,7 +154,7 @@ def _print_table(found: Evaluation) -> None:
     asked = next(iter(found.text.values())).questions
     title = f"text → image: {asked:,} questions to {found.pictures:,} pictures"
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
-    table.add_column("image, caption, words")
+    table.add_column(", ".join(LISTS))
     for head in _HEADS:
         table.add_column(head, justify="right")
     best = max(one.ndcg_at_10 for one in found.text.values())
@@ -169,11 +182,12 @@ def _cells(one: Figures) -> list[str]:
 
 
 def _name(weights: Weights) -> str:
-    return f"{weights.image:g}, {weights.caption:g}, {weights.words:g}"
+    return ", ".join(f"{getattr(weights, name):g}" for name in LISTS)
 
 
 def _draw(path: Path, found: Evaluation, container: Container) -> None:
-    title = f"Text to image, {found.pictures:,} pictures (weights: image, caption, words)"
+    lists = ", ".join(LISTS)
+    title = f"Text to image, {found.pictures:,} pictures (weights: {lists})"
     try:
         load_plots().evaluation(list(found.text.items()), title).savefig(path)
     except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.segment import Segment
 from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword, Match, Missing, Time
-from core.domain.filtering.filters import Filter, worded
+from core.domain.filtering.filters import WORDED, Filter
 from core.domain.image import ImageRecord
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -177,9 +177,9 @@ class Generation(IndexReader):
 
     def _terms(self, probe: Probe) -> dict[int, float]:
         """Weigh the probe's words as core.text.bm25 does, by how many images of this generation hold each."""
-        if not probe.terms:
+        name = probe.list
+        if not probe.terms or name == "image" or name == "caption":
             return {}
-        name = probe.word_list or "words"
         terms = {word: list_dimension(analysis.term_id(word), name) for word in probe.terms}
         holding = {
             word: sum(segment.words.count(term, segment.live) for segment in self.segments)
@@ -189,5 +189,5 @@ class Generation(IndexReader):
 
     def _count_worded(self, name: WordListName) -> int:
         if name not in self._worded:
-            self._worded[name] = self.count(worded(name))
+            self._worded[name] = self.count(WORDED[name])
         return self._worded[name]

@@ -16,7 +16,7 @@ from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
 from core.domain.filtering.conditions import Keyword, Match, Time
-from core.domain.filtering.filters import EVERYTHING, FAILED, Filter, holding_word, of_indexed, worded
+from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -24,6 +24,7 @@ from core.ports.vector_index import DenseName
 from core.text.bm25 import query_vector
 from core.text.word_lists import WordListName
 
+_WordQuery = tuple[WordListName, tuple[tuple[str, float], ...]]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -67,9 +68,7 @@ class ReadCaches:
         self.filters: StampedCache[tuple[Filter, bool], edge.Filter | None] = StampedCache()
         self.counts: StampedCache[Filter, int] = StampedCache()
         self.word_counts: StampedCache[Filter, int] = StampedCache(_WORDS)
-        self.word_queries: StampedCache[tuple[WordListName, tuple[tuple[str, float], ...]], edge.SparseVector] = (
-            StampedCache()
-        )
+        self.word_queries: StampedCache[_WordQuery, edge.SparseVector | None] = StampedCache()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +126,12 @@ class EdgeReader(IndexReader):
         requests = [
             edge.QueryRequest(
                 limit=limit,
-                query=self._query(probe),
+                query=query,
                 filter=self._translate(filter, all_indexed=probe.list == "image" or not self.count(FAILED)),
                 params=_EXACT if exact and probe.vector is not None else None,  # words are always scored exactly
             )
+            if (query := self._query(probe)) is not None
+            else None
             for probe in probes
         ]
         return self._query_batch(requests)
@@ -139,11 +140,10 @@ class EdgeReader(IndexReader):
         these = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         requests = [
             edge.QueryRequest(
-                limit=len(ids),
-                query=self._query(probe),
-                filter=these,
-                params=None if probe.vector is None else _EXACT,
+                limit=len(ids), query=query, filter=these, params=None if probe.vector is None else _EXACT
             )
+            if (query := self._query(probe)) is not None
+            else None
             for probe in probes
         ]
         return self._query_batch(requests)
@@ -203,27 +203,34 @@ class EdgeReader(IndexReader):
     def _count(self, filter: Filter) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=self._translate(filter)))
 
-    def _query(self, probe: Probe) -> Any:
-        """Make the engine's query."""
-        if probe.vector is not None:
-            return edge.Query.Nearest(probe.vector, using=probe.list)  # type: ignore[arg-type]
-        words, name = probe.terms or {}, probe.word_list or "words"
+    def _query(self, probe: Probe) -> edge.Query | None:
+        """Make the engine's query; None where no image holds any of the words."""
+        name = probe.list
+        if name == "image" or name == "caption":
+            return edge.Query.Nearest(probe.vector, using=name)  # type: ignore[arg-type]
+        words = probe.terms or {}
         key = (name, tuple(words.items()))
         vector = self._caches.word_queries.get(key, self._stamp, lambda: self._word_query(words, name))
-        return edge.Query.Nearest(vector, using=TERMS)
+        return None if vector is None else edge.Query.Nearest(vector, using=TERMS)
 
-    def _word_query(self, words: Mapping[str, float], name: WordListName) -> edge.SparseVector:
+    def _word_query(self, words: Mapping[str, float], name: WordListName) -> edge.SparseVector | None:
         """Weigh words by how many images hold them, which is counted for the first question after a write."""
         counts = self._caches.word_counts
-        total = counts.get(worded(name), self._stamp, lambda: self._count(worded(name)))
         holding = {word: holding_word(word, name) for word in words}
         frequencies = {word: counts.get(one, self._stamp, partial(self._count, one)) for word, one in holding.items()}
+        if not any(frequencies.values()):
+            return None
+        total = counts.get(WORDED[name], self._stamp, lambda: self._count(WORDED[name]))
         terms = query_vector(words, total, frequencies, name)
         return edge.SparseVector(list(terms), list(terms.values()))
 
-    def _query_batch(self, requests: list[edge.QueryRequest]) -> list[list[tuple[str, float]]]:
-        found = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return [[(str(point.id), point.score) for point in points] for points in found]
+    def _query_batch(self, requests: Sequence[edge.QueryRequest | None]) -> list[list[tuple[str, float]]]:
+        """Ask them at once. What is not asked finds nothing."""
+        asked = [request for request in requests if request is not None]
+        found = iter(self._shard.query_batch(edge.QueryBatchRequest(asked)) if asked else ())
+        return [
+            [] if request is None else [(str(point.id), point.score) for point in next(found)] for request in requests
+        ]
 
     def _record(self, point: edge.Record) -> ImageRecord:
         try:

@@ -15,12 +15,13 @@ from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import Filter
-from core.domain.image import ImageRecord, from_payload
+from core.domain.image import ImageRecord, ListName, from_payload
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
+from core.text.word_lists import WordListName
 
 T = TypeVar("T")
 
@@ -144,25 +145,38 @@ class ServerReader(IndexReader):
     def _query(
         self, probes: Sequence[Probe], filter: models.Filter | None, limit: int, *, exact: bool
     ) -> list[list[tuple[str, float]]]:
-        requests = [
-            models.QueryRequest(
-                query=self._query_vector(probe),
+        """Ask all lists in one request, but those that hold none of the words."""
+        vectors: dict[ListName, Any] = {
+            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
+        }
+        vectors |= self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
+        requests = {
+            probe.list: models.QueryRequest(
+                query=vectors[probe.list],
                 using="words" if probe.vector is None else probe.list,
                 filter=filter,
                 limit=limit,
                 params=None if probe.vector is None else _EXACT if exact else _NEAR,
             )
             for probe in probes
+            if probe.list in vectors
+        }
+        asked = list(requests.values())
+        answers = self._ask(lambda client: client.query_batch_points(self._collection, asked)) if asked else []
+        found = dict(zip(requests, answers, strict=True))
+        return [
+            [(str(point.id), point.score) for point in found[probe.list].points] if probe.list in found else []
+            for probe in probes
         ]
-        answers = self._ask(lambda client: client.query_batch_points(self._collection, requests))
-        return [[(str(point.id), point.score) for point in answer.points] for answer in answers]
 
-    def _query_vector(self, probe: Probe) -> Any:
-        if probe.vector is not None:
-            return probe.vector.tolist()
-        words, name = probe.terms or {}, probe.word_list or "words"
-        terms = self._word_migration.vector(words, *self._frequencies.lookup(words, name), name)
-        return models.SparseVector(indices=list(terms), values=list(terms.values()))
+    def _query_words(self, asked: Mapping[WordListName, Mapping[str, float]]) -> dict[ListName, models.SparseVector]:
+        """Weigh the words of every list that holds any of them."""
+        vectors: dict[ListName, models.SparseVector] = {}
+        for name, (total, holding) in self._frequencies.lookup(asked).items() if asked else ():
+            if any(holding.values()) or self._word_migration.is_outdated():
+                terms = self._word_migration.vector(asked[name], total, holding, name)
+                vectors[name] = models.SparseVector(indices=list(terms), values=list(terms.values()))
+        return vectors
 
     def _record(self, point: models.Record) -> ImageRecord:
         try:
@@ -172,3 +186,7 @@ class ServerReader(IndexReader):
                 f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error})",
                 Advice("delete the point, and ingest its source again"),
             ) from error
+
+
+def _word_list(probe: Probe) -> WordListName | None:
+    return None if probe.list == "image" or probe.list == "caption" else probe.list

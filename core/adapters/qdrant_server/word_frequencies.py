@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from core.domain.filtering.filters import Filter, holding_word, worded
+from core.domain.filtering.filters import WORDED, Filter, holding_word
 from core.text.word_lists import WordListName
 
 KEPT_S = 10.0  # as old the counts may be where another process writes; what this one writes is counted at once
@@ -27,21 +27,35 @@ class WordFrequencies:
         self._since = 0.0
         self._writes = 0
 
-    def lookup(self, words: Iterable[str], name: WordListName = "words") -> tuple[int, dict[str, int]]:
-        """How many pictures a list has words of, and how many each of these. Raises what `count` does."""
-        all, asked = worded(name), {word: holding_word(word, name) for word in words}
+    def lookup(self, asked: Mapping[WordListName, Collection[str]]) -> dict[WordListName, tuple[int, dict[str, int]]]:
+        """How many pictures every list has words of, and how many each of these. Raises what `count` does.
+
+        All are counted at once. The words of a list that is not of captions are counted only where it has any.
+        """
         with self._guard:
             if self._clock() - self._since > KEPT_S or len(self._kept) > _MOST:
                 self._kept, self._since = {}, self._clock()
             kept, writes = dict(self._kept), self._writes
-        missing = [filter for filter in (all, *asked.values()) if filter not in kept]
-        if missing:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(missing)), "count-words") as pool:
-                kept |= zip(missing, pool.map(self._count, missing), strict=True)
-            with self._guard:
-                if writes == self._writes:
-                    self._kept |= {filter: kept[filter] for filter in missing}
-        return kept[all], {word: kept[filter] for word, filter in asked.items()}
+        words = {name: {word: holding_word(word, name) for word in held} for name, held in asked.items()}
+        first = [*(WORDED[name] for name in asked), *words.get("words", {}).values()]
+        kept |= self._count_all([filter for filter in first if filter not in kept], writes)
+        others = [filter for name in asked if kept[WORDED[name]] for filter in words[name].values()]
+        kept |= self._count_all([filter for filter in others if filter not in kept], writes)
+        return {
+            name: (kept[WORDED[name]], {word: kept.get(filter, 0) for word, filter in words[name].items()})
+            for name in asked
+        }
+
+    def _count_all(self, filters: Collection[Filter], writes: int) -> dict[Filter, int]:
+        """Count what passes each, and keep it where nothing was written since `writes`."""
+        if not filters:
+            return {}
+        with ThreadPoolExecutor(min(_AT_ONCE, len(filters)), "count-words") as pool:
+            counts = dict(zip(filters, pool.map(self._count, filters), strict=True))
+        with self._guard:
+            if writes == self._writes:
+                self._kept |= counts
+        return counts
 
     def clear(self) -> None:
         """To be said after a write."""

@@ -61,14 +61,18 @@ class WordMigration:
         self, wanted: Mapping[str, float], total: int, holding: Mapping[str, int], name: WordListName
     ) -> dict[int, float]:
         """The words as a vector for the collection as it is now."""
-        if self._refreshed_at is None or (self._outdated and time.monotonic() - self._refreshed_at > _REFRESH_S):
-            self._refresh()
-        if not self._outdated or name != "words":
+        if not self.is_outdated() or name != "words":
             return query_vector(wanted, total, holding, name)
         if self._idf_on_server:
             return {analysis.term_hash(word): weight for word, weight in wanted.items()}
         vector = query_vector(wanted, total, holding)
         return {analysis.term_hash(word): vector[analysis.term_id(word)] for word in wanted} | vector
+
+    def is_outdated(self) -> bool:
+        """Whether some words may still be of an earlier version."""
+        if self._refreshed_at is None or (self._outdated and time.monotonic() - self._refreshed_at > _REFRESH_S):
+            self._refresh()
+        return self._outdated
 
     def _refresh(self) -> None:
         self._read_config(self._server.ask(lambda client: client.get_collection(self._collection)).config)

@@ -52,9 +52,9 @@ EVERYTHING = Filter()
 INDEXED = Filter(all=(Match("status", ("indexed",)),))
 
 
-def worded(list: WordListName) -> Filter:
-    """Ask for pictures that this list of words has any word of."""
-    return Filter(none=(Missing(WORD_FIELDS[list]),))
+WORDED: dict[WordListName, Filter] = {  # what each list has any word of
+    name: Filter(none=(Missing(field),)) for name, field in WORD_FIELDS.items()
+}
 
 
 FAILED = Filter(all=(Match("status", ("failed",)),))

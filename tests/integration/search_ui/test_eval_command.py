@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -59,7 +60,7 @@ def _run(*arguments: str, demo: Demo | None = None) -> "tuple[int, str, str]":
 
 
 def test_it_ranks_as_a_search_of_the_same_library_does(drawn: DrawnLibrary) -> None:
-    gallery = EvaluationSet(drawn.container.index, 1000)
+    gallery = EvaluationSet.read(drawn.container.index, 1000)
     asked = gallery.select_questions(
         make_ground_truth(drawn.scenes, paraphrase_all(list(drawn.scenes.values())[:12], random.Random(1)))
     )
@@ -78,7 +79,11 @@ def test_captions_that_people_wrote_are_asked(captioned: SmallLibrary, tmp_path:
     assert code == 0 and (found["pictures"], found["total"]) == (6, 6)
     rows = {row["name"]: row for row in found["text_to_image"]}
     assert rows["image alone"]["questions"] == 4
-    assert {"image alone", "captions alone", "words alone", "as set: 1, 0.05, 0.5", "1, 1, 1"} <= rows.keys()
+    usual = ", ".join(f"{weight:g}" for weight in asdict(Weights()).values())
+    assert asdict(Weights()).items() <= rows[f"as set: {usual}"].items()
+    assert {"image alone", "captions alone", "words alone", f"as set: {usual}"} <= rows.keys()
+    assert usual.replace("0.05, 0.5", "1, 1", 1) in rows
+    assert "places alone" not in rows  # no picture has one
     assert all(0 <= row["ndcg_at_10"] <= 1 for row in rows.values())
     assert rows["words alone"]["recall_at_1"] == 0.5  # the umbrellas, of which the other caption tells too
     with Image.open(plot) as drawn:

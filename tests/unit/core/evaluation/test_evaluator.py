@@ -57,13 +57,13 @@ def test_the_measures_are_those_of_the_books() -> None:
 def test_a_caption_is_not_searched_while_it_is_asked() -> None:
     """What the pictures show is misleading, so that captions alone can find them."""
     points = [_told(n, f"Rosa {n} {NAMES[n]}", f"my {NAMES[n]} thing", shows=NAMES[n - 1]) for n in range(4)]
-    gallery = EvaluationSet(_index(points), 10)
+    gallery = EvaluationSet.read(_index(points), 10)
     asked = gallery.human_questions()
     assert len(asked) == 8 and all(len(one.left) == 1 for one in asked)
     by_words = gallery.evaluate_texts(ENCODER, asked, {"words": Weights(0, 0, 1)})["words"]
     assert by_words.recall_at_1 == 1.0  # by the other caption's colour, which no other picture has
     single = [_told(n, f"Rosa {n} {NAMES[n]}", shows=NAMES[n - 1]) for n in range(4)]
-    alone = EvaluationSet(_index(single), 10)
+    alone = EvaluationSet.read(_index(single), 10)
     figures = alone.evaluate_texts(
         ENCODER, alone.human_questions(), {"words": Weights(0, 0, 1), "caption": Weights(0, 1, 0)}
     )
@@ -77,7 +77,7 @@ def test_the_same_words_are_one_question_that_all_their_pictures_answer() -> Non
         _told(3, "blue", "three", shows="blue"),
         _told(4, "blue", "three", shows="blue", content_hash=record(3).content_hash),
     ]
-    gallery = EvaluationSet(_index(points), 10)
+    gallery = EvaluationSet.read(_index(points), 10)
     asked = {one.text: one for one in gallery.human_questions()}
     assert len(asked) == 5
     assert asked["A red car!"].answers == {0, 1} and asked["A red car!"].left == {0: ("one",), 1: ("two",)}
@@ -93,7 +93,7 @@ def test_pictures_answer_pictures_whose_captions_share_half_of_their_words() -> 
         _told(3, "red car night", shows="blue"),
         _told(4, "green boat", shows="green"),
     ]
-    gallery = EvaluationSet(_index(points), 10)
+    gallery = EvaluationSet.read(_index(points), 10)
     figures = gallery.evaluate_pictures(range(4))
     assert figures.questions == 3  # nothing is like the boat
     assert figures.recall_at_1 == pytest.approx(2 / 3)  # 2 is near 1 and 1 near 2; 3 looks like neither
@@ -103,7 +103,7 @@ def test_pictures_answer_pictures_whose_captions_share_half_of_their_words() -> 
 
 def test_what_is_known_beside_the_library_can_be_asked() -> None:
     points = [Point(record(n, NAMES[n]), _texts(NAMES[n])[0], _texts(NAMES[n])[0]) for n in range(4)]
-    gallery = EvaluationSet(_index(points), 10)
+    gallery = EvaluationSet.read(_index(points), 10)
     assert gallery.human_questions() == []
     known = GroundTruth({}, {NAMES[0]: {image_id(0)}, NAMES[1]: {image_id(1), image_id(99)}, "gone": {image_id(99)}})
     assert gallery.select_questions(known) == [
@@ -116,7 +116,7 @@ def test_what_is_known_beside_the_library_can_be_asked() -> None:
 def test_pictures_that_people_captioned_come_before_others_where_not_all_can_be_looked_at() -> None:
     points = [Point(record(n, "thing"), _texts(NAMES[n])[0], _texts("thing")[0]) for n in range(5)]
     points.append(_told(5, "Rosa", shows="red"))
-    assert [one.id for one in EvaluationSet(_index(points), 3).records] == [image_id(0), image_id(1), image_id(5)]
+    assert [one.id for one in EvaluationSet.read(_index(points), 3).records] == [image_id(0), image_id(1), image_id(5)]
 
 
 def test_it_ranks_as_a_search_does() -> None:
@@ -129,7 +129,7 @@ def test_it_ranks_as_a_search_does() -> None:
     questions = ["red thing", f"{NAMES[2]} 3", "Rosa", f"two {NAMES[1]} things"]
     for weights in (BALANCED, *ALONE):
         service = SearchService(index, ColourEncoder, InlineDecoder, weights)  # type: ignore[arg-type]
-        gallery = EvaluationSet(index, 100)
+        gallery = EvaluationSet.read(index, 100)
         ranked = gallery.rank(ENCODER, [LabelledQuestion(text, frozenset()) for text in questions], [weights])
         for text, (found,) in zip(questions, ranked, strict=True):
             hits = service.search(Query((TextTerm(text),), limit=10)).hits

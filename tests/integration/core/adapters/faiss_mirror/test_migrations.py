@@ -16,8 +16,8 @@ from core.adapters.faiss_mirror.postings import Words, write_words
 from core.domain.filtering.conditions import Between, Match, Missing, Named, Near, Phrase
 from core.domain.filtering.filters import Filter
 from core.ports.vector_index import IndexInfo
-from core.text.analysis import lemmatize, query_weights, term_hash
-from core.text.bm25 import document_weights
+from core.text.analysis import lemmatize, query_weights, term_hash, term_id
+from core.text.bm25 import list_dimension, record_weights
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
 from tests.support.fakes import MemoryIndex, MemoryThumbnails
 from tests.support.index_queries import best_words
@@ -43,8 +43,8 @@ def old(library: MemoryIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         payload["words"] = [*payload["words"][1:], "stale"] if payload["words"] else []
     with monkeypatch.context() as patched:
         patched.setattr(
-            "core.adapters.faiss_mirror.postings.document_weights",
-            lambda *texts: {term_hash(word): 1.0 for text in texts for word in lemmatize(text)},
+            "core.adapters.faiss_mirror.postings.record_weights",
+            lambda said: {term_hash(word): 1.0 for text in said["words"] for word in lemmatize(text)},
         )
         manifest = build(stale, MirrorFolder(tmp_path / "mirror"), "float32", rows=20)
     generation = tmp_path / "mirror" / manifest.name
@@ -89,16 +89,17 @@ def test_one_that_is_taken_in_is_made_anew(old: MirrorFolder, library: MemoryInd
 
 def test_long_captions_of_many_rows_keep_their_weights(tmp_path: Path) -> None:
     texts = [(f"word{n} and word{n + 1} beside word{n % 7}", "a red dog") if n % 3 else () for n in range(200)]
-    write_words(tmp_path, texts)
+    write_words(tmp_path, [{"words": said, "name": (f"beach {n}",)} for n, said in enumerate(texts)])
     held = Words(tmp_path)
     everything = np.ones(200, bool)
     for n, said in enumerate(texts):
-        for term, weight in document_weights(*said).items():
+        for term, weight in record_weights({"words": said, "name": (f"beach {n}",)}).items():
             rows, scores = held.scores({term: 1.0}, everything)
             assert dict(zip(rows.tolist(), scores.tolist(), strict=True))[n] == weight
-    assert held.count_worded(everything) == sum(bool(said) for said in texts)
-    write_words(tmp_path, [(), ()])
-    assert Words(tmp_path).count_worded(np.ones(2, bool)) == 0
+    assert held.count(list_dimension(term_id("beach"), "name"), everything) == 200
+    assert held.count(term_id("beach"), everything) == 0
+    write_words(tmp_path, [{}, {}])
+    assert Words(tmp_path).count(term_id("dog"), np.ones(2, bool)) == 0
 
 
 SINCE = {"camera", "lens", "rating", "incomplete", "latitude", "longitude", "keywords", "people", "pair", "file_texts"}

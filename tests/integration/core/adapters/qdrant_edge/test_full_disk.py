@@ -31,7 +31,7 @@ index.close()
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    yield from small_disk(tmp_path / "disk", 600 * 2**20)
+    yield from small_disk(tmp_path / "disk", 700 * 2**20)
 
 
 def read(folder: Path) -> str:
