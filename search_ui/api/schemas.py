@@ -225,16 +225,9 @@ class ImageAnswer(BaseModel):
     caption_flaw: CaptionFlaw | None = Field(None, description="what is wrong with the caption of a model")
     caption_language: str | None = Field(None, description="language of the caption of a model (ISO 639-1)")
     generated: str | None = Field(None, description="what a model said of it beside people")
-    caption_flaw: CaptionFlaw | None = Field(None, description="what is wrong with what a model said of it")
-    caption_language: str | None = Field(None, description="of what a model said of it, as ISO 639-1")
     text_lines: list[TextLineAnswer] = Field(description="what is written in it")
     text_reader: str | None = Field(None, description="who looked for text in it")
     unread_lines: int | None = Field(None, description="lines of text in it that could not be read")
-    places: list[str] = Field(description="where it was taken, the nearest place first, on to the country")
-    city: str | None = None
-    region: str | None = None
-    country: str | None = None
-    time_zone: str | None = Field(None, description="of where it was taken, as IANA names it")
     framing: Framing | None = Field(
         None, description="tiles: its vector is the mean of several squares, as of all that is longer than 2 : 1"
     )
