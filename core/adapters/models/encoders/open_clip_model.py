@@ -136,8 +136,9 @@ def _load_other(
         open_clip = import_module("open_clip")
     except ImportError as error:
         raise ValueError(
-            f"its {unlike} is none of a plain vision transformer, and takes the package open_clip_torch ({error}): "
-            "install it with a torchvision that fits this torch, or take the model in ONNX, as Immich publishes it"
+            f"its {unlike} is none of a plain vision transformer, so it takes open_clip, which cannot be imported "
+            f"({error}): install bucketlens[open-clip] with a torchvision that fits this torch, or take the model in "
+            "ONNX, as Immich publishes it"
         ) from error
     model: Any = open_clip.create_model(f"local-dir:{folder}", precision="fp32", device=device).eval()
     tokenizer = _load_tokenizer(folder, text_cfg)
