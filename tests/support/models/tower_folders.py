@@ -43,8 +43,11 @@ def _scatter(model: torch.nn.Module, seed: int) -> None:
             weight.copy_(1 + 0.1 * noise if is_scale else 0.25 * noise)
 
 
-def make_clip(folder: Path, *, seed: int = 0, full_size: bool = False) -> Path:
-    """A plain transformers CLIP with CLIP's own tokenizer and image processor, which crops; ViT-B/16 at full size."""
+def make_clip(folder: Path, *, seed: int = 0, margin: int = 0, full_size: bool = False) -> Path:
+    """A plain transformers CLIP with CLIP's own tokenizer and image processor, which crops; ViT-B/16 at full size.
+
+    `margin` is how many pixels more than its input it scales the shorter side of a picture to.
+    """
     tokenizer = byte_pair_tokenizer()
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     tower = {} if full_size else _TOWER
@@ -58,7 +61,9 @@ def make_clip(folder: Path, *, seed: int = 0, full_size: bool = False) -> Path:
     if not full_size:
         _scatter(model, seed)
     model.save_pretrained(folder)
-    images = CLIPImageProcessorPil(size={"shortest_edge": pixels}, crop_size={"height": pixels, "width": pixels})
+    images = CLIPImageProcessorPil(
+        size={"shortest_edge": pixels + margin}, crop_size={"height": pixels, "width": pixels}
+    )
     CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
     return folder
 

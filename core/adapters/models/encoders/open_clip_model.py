@@ -85,8 +85,13 @@ def _load_plain(folder: Path, model_cfg: dict[str, Any], dtype: "torch.dtype") -
 
         vendor: Any = CLIPModel
         config = CLIPConfig(**make_config(model_cfg))
-        model = vendor.from_pretrained(None, config=config, state_dict=map_weights(load_file(weights)), dtype=dtype)
+        mapped = map_weights(load_file(weights))
+        names = list(mapped)
+        model = vendor.from_pretrained(None, config=config, state_dict=mapped, dtype=dtype)
     check_complete(reports)
+    known = model.state_dict()
+    if extra := next((name for name in names if name not in known), None):
+        raise ValueError(f"its weights file holds {extra}, for which {OPEN_CLIP_CONFIG} has no place")
     return model
 
 
