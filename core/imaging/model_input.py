@@ -18,9 +18,9 @@ Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were as
 class PixelSpec:
     """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
 
-    `crop` scales the shorter side to `size` and cuts the centre. `squash` scales both sides. `pad` scales the longer
-    side, and fills the rest with the RGB colour `fill`. A picture longer than 2 : 1 is never cropped: it is squashed,
-    or cut into tiles (core.imaging.tiling).
+    `crop` scales the shorter side to `size`, or to `shorter` where that is more, and cuts the centre. `squash` scales
+    both sides. `pad` scales the longer side, and fills the rest with the RGB colour `fill`. A picture longer than 2 : 1
+    is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
     A centre between two pixels is rounded down, as transformers does; `rounds_to_even` is torchvision's way.
     """
 
@@ -29,6 +29,12 @@ class PixelSpec:
     resample: int
     fill: tuple[int, int, int] = (0, 0, 0)
     rounds_to_even: bool = False
+    shorter: int | None = None
+
+    @property
+    def scaled(self) -> int:
+        """The shorter side of a picture that is scaled to be cropped, in pixels."""
+        return self.shorter or self.size
 
 
 Size = tuple[int, int]  # width and height, in pixels
@@ -39,7 +45,7 @@ def draft_size(size: Size, spec: PixelSpec | None, thumbnail: int | None) -> Siz
     width, height = size
     share = 0.0
     if spec is not None:
-        share = 2 * spec.size / min(width, height)
+        share = 2 * spec.scaled / min(width, height)
     if thumbnail is not None:
         share = max(share, thumbnail / max(width, height))
     share = min(share, 1.0)
@@ -81,7 +87,8 @@ def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
     if spec.fit == "squash" or is_long(*size):
         return np.asarray(image.resize((side, side), resample))
     width, height = size
-    scaled = (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
+    shorter = spec.scaled
+    scaled = (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
     left, top = (_halve(length - side, to_even=spec.rounds_to_even) for length in scaled)
     return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
 

@@ -62,17 +62,22 @@ def read_pixel_input(processor: Any) -> PixelInput:
     if not processor.do_resize:
         raise ValueError("its image processor does not resize")
     if crops:
-        side, other = size.get("shortest_edge"), (crop.get("height"), crop.get("width"))
-        if side is None or other != (side, side):
+        shorter, side = size.get("shortest_edge"), crop.get("height")
+        if shorter is None or side is None or crop.get("width") != side or side > shorter:
             raise ValueError(f"its image processor resizes to {size} and crops to {crop}")
     else:
-        side = size.get("height")
+        shorter, side = None, size.get("height")
         if side is None or size.get("width") != side:
             raise ValueError(f"its image processor resizes to {size}, which is no square")
     factor = float(processor.rescale_factor) if processor.do_rescale else 1.0
     mean = torch.tensor(processor.image_mean if processor.do_normalize else [0.0] * 3, dtype=torch.float32)
     std = torch.tensor(processor.image_std if processor.do_normalize else [1.0] * 3, dtype=torch.float32)
-    spec = PixelSpec(int(side), "crop" if crops else "squash", int(processor.resample))
+    spec = PixelSpec(
+        int(side),
+        "crop" if crops else "squash",
+        int(processor.resample),
+        shorter=int(shorter) if shorter and shorter > side else None,
+    )
     return PixelInput(spec, factor / std, mean / std)
 
 

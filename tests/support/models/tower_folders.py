@@ -43,19 +43,27 @@ def _scatter(model: torch.nn.Module, seed: int) -> None:
             weight.copy_(1 + 0.1 * noise if is_scale else 0.25 * noise)
 
 
-def make_clip(folder: Path, *, seed: int = 0) -> Path:
-    """A plain transformers CLIP with CLIP's own tokenizer and image processor, which crops."""
+def make_clip(folder: Path, *, seed: int = 0, margin: int = 0, full_size: bool = False) -> Path:
+    """A plain transformers CLIP with CLIP's own tokenizer and image processor, which crops; ViT-B/16 at full size.
+
+    `margin` is how many pixels more than its input it scales the shorter side of a picture to.
+    """
     tokenizer = byte_pair_tokenizer()
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    tower = {} if full_size else _TOWER
+    pixels, patch = (224, 16) if full_size else (PIXELS, 8)
     config = CLIPConfig(
-        vision_config={**_TOWER, "image_size": PIXELS, "patch_size": 8},
-        text_config={**_TOWER, "vocab_size": len(tokenizer), "pad_token_id": 0, **ids},
-        projection_dim=DIMENSION,
+        vision_config={**tower, "image_size": pixels, "patch_size": patch},
+        text_config={**tower, "vocab_size": len(tokenizer), "pad_token_id": 0, **ids},
+        projection_dim=512 if full_size else DIMENSION,
     )
     model = CLIPModel(config)
-    _scatter(model, seed)
+    if not full_size:
+        _scatter(model, seed)
     model.save_pretrained(folder)
-    images = CLIPImageProcessorPil(size={"shortest_edge": PIXELS}, crop_size={"height": PIXELS, "width": PIXELS})
+    images = CLIPImageProcessorPil(
+        size={"shortest_edge": pixels + margin}, crop_size={"height": pixels, "width": pixels}
+    )
     CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
     return folder
 
@@ -119,22 +127,15 @@ def make_two_towers(folder: Path, *, seed: int = 0, dimension: int = DIMENSION) 
     return folder
 
 
-def _siglip(vocabulary: int, seed: int) -> SiglipModel:
-    config = SiglipConfig(
-        vision_config={**_TOWER, "image_size": PIXELS, "patch_size": 8},
-        text_config={
-            **_TOWER,
-            "hidden_size": 32,
-            "vocab_size": vocabulary,
-            "max_position_embeddings": 64,
-            "projection_size": 32,
-            "pad_token_id": 1,
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-        },
+def _siglip(vocabulary: int, seed: int, *, full_size: bool = False) -> SiglipModel:
+    ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 1}
+    text: dict[str, Any] = (
+        {"vocab_size": vocabulary, **ids} if full_size else {"vocab_size": vocabulary, **_TOWER, **ids}
     )
-    model = SiglipModel(config)
-    _scatter(model, seed)
+    vision: dict[str, Any] = {} if full_size else {**_TOWER, "image_size": PIXELS, "patch_size": 8}
+    model = SiglipModel(SiglipConfig(vision_config=vision, text_config=text))
+    if not full_size:
+        _scatter(model, seed)
     return model
 
 
@@ -164,8 +165,10 @@ def make_siglip(folder: Path, *, seed: int = 0, canonical: bool = True) -> Path:
     return folder
 
 
-def make_siglip2(folder: Path, *, seed: int = 0, tokenizer_class: str = "GemmaTokenizer") -> Path:
-    """A SigLIP 2 of fixed size: Gemma's kind of byte pairs, texts in lower case, padded to 64."""
+def make_siglip2(
+    folder: Path, *, seed: int = 0, tokenizer_class: str = "GemmaTokenizer", full_size: bool = False
+) -> Path:
+    """A SigLIP 2 of fixed size: Gemma's kind of byte pairs, texts in lower case, padded to 64; B/16 at full size."""
     special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
     letters = sorted({letter for word in CORPUS for letter in word} | {"▁"})
     merges = [("c", "a"), ("ca", "r"), ("d", "o"), ("do", "g"), ("▁", "a"), ("▁", "car")]
@@ -188,13 +191,15 @@ def make_siglip2(folder: Path, *, seed: int = 0, tokenizer_class: str = "GemmaTo
         add_bos_token=False,
         add_eos_token=True,
     )
-    _siglip(len(vocabulary), seed).save_pretrained(folder)
-    _save_siglip_inputs(folder, tokenizer, tokenizer_class)
+    _siglip(len(vocabulary), seed, full_size=full_size).save_pretrained(folder)
+    _save_siglip_inputs(folder, tokenizer, tokenizer_class, 224 if full_size else PIXELS)
     return folder
 
 
-def _save_siglip_inputs(folder: Path, tokenizer: PreTrainedTokenizerFast, tokenizer_class: str) -> None:
-    SiglipImageProcessorPil(size={"height": PIXELS, "width": PIXELS}).save_pretrained(folder)
+def _save_siglip_inputs(
+    folder: Path, tokenizer: PreTrainedTokenizerFast, tokenizer_class: str, pixels: int = PIXELS
+) -> None:
+    SiglipImageProcessorPil(size={"height": pixels, "width": pixels}).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text())

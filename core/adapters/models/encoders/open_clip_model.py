@@ -85,8 +85,13 @@ def _load_plain(folder: Path, model_cfg: dict[str, Any], dtype: "torch.dtype") -
 
         vendor: Any = CLIPModel
         config = CLIPConfig(**make_config(model_cfg))
-        model = vendor.from_pretrained(None, config=config, state_dict=map_weights(load_file(weights)), dtype=dtype)
+        mapped = map_weights(load_file(weights))
+        names = list(mapped)
+        model = vendor.from_pretrained(None, config=config, state_dict=mapped, dtype=dtype)
     check_complete(reports)
+    known = model.state_dict()
+    if extra := next((name for name in names if name not in known), None):
+        raise ValueError(f"its weights file holds {extra}, for which {OPEN_CLIP_CONFIG} has no place")
     return model
 
 
@@ -136,8 +141,9 @@ def _load_other(
         open_clip = import_module("open_clip")
     except ImportError as error:
         raise ValueError(
-            f"its {unlike} is none of a plain vision transformer, and takes the package open_clip_torch ({error}): "
-            "install it with a torchvision that fits this torch, or take the model in ONNX, as Immich publishes it"
+            f"its {unlike} is none of a plain vision transformer, so it takes open_clip, which cannot be imported "
+            f"({error}): install bucketlens[open-clip] with a torchvision that fits this torch, or take the model in "
+            "ONNX, as Immich publishes it"
         ) from error
     model: Any = open_clip.create_model(f"local-dir:{folder}", precision="fp32", device=device).eval()
     tokenizer = _load_tokenizer(folder, text_cfg)

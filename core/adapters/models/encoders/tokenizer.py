@@ -18,7 +18,8 @@ class Tokenizer:
     """A tokenizer that is safe to call from several threads.
 
     `context` is the most tokens of a text that its tower reads. `clean` makes the canonical form of a text.
-    `padding` fills a batch up to its longest text, or all of it up to the context.
+    `padding` fills a batch up to its longest text, or all of it up to the context, which its tower then reads: it has
+    learned what padding is, and is given no mask.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Tokenizer:
             batch = self._vendor(
                 cleaned, padding=self._padding, truncation=True, max_length=self.context, return_tensors="pt"
             )
-        return dict(batch)
+        return {"input_ids": batch["input_ids"]} if self._padding == "max_length" else dict(batch)
 
     def find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
         """Find which texts have more tokens than the context, with those of start and end."""

@@ -102,13 +102,14 @@ def _load_tokenizer(folder: Path, config: Any) -> Tokenizer:
     if _is_byte_pair(folder):
         vendor = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         _lower_case(vendor)
-        return Tokenizer(vendor, context, padding="max_length")
-    if (folder / "tokenizer.json").is_file():
+    elif (folder / "tokenizer.json").is_file():
         vendor = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     else:
         _check_sentencepiece()
         vendor = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return Tokenizer(vendor, context, clean=canonicalize, padding="max_length")
+    vendor.padding_side = "right"  # the vector is that of the last place, which padding reaches
+    clean = str if _is_byte_pair(folder) else canonicalize
+    return Tokenizer(vendor, context, clean=clean, padding="max_length")
 
 
 def _is_byte_pair(folder: Path) -> bool:

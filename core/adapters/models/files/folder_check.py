@@ -22,6 +22,10 @@ CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2
 ANSWERER_KINDS = ("blip-vqa", "blip-2")
 _KINDS: dict[Role, tuple[str, ...]] = {"captioner": CAPTIONER_KINDS, "answerer": ANSWERER_KINDS}
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin")
+_HALF = (
+    f"; a model of texts alone goes into a folder as `{TEXT_TOWER}`, beside the CLIP whose space it shares as "
+    f"`{IMAGE_TOWER}`"
+)
 _PICKLED = "its weights are pickled ({}), and loading a pickle can run code; save it again with safetensors: {}"
 
 
@@ -39,7 +43,8 @@ def check_folder(given: Path, role: Role) -> str | None:
     if cause := _check_kind(folder, role):
         return cause
     if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):
-        return f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images"
+        way_out = _HALF if role == "encoder" else ""
+        return f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images{way_out}"
     return _check_weights(folder)
 
 

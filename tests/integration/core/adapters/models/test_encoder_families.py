@@ -102,8 +102,13 @@ def _make_siglip2_of_its_own_class(folder: Path) -> Path:
     return make_siglip2(folder, tokenizer_class="Siglip2Tokenizer")
 
 
+def _make_clip_with_margin(folder: Path) -> Path:
+    return make_clip(folder, margin=5)
+
+
 FAMILIES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Reference]]] = {
     "transformers CLIP": (make_clip, _transformers_clip),
+    "transformers CLIP with a margin": (_make_clip_with_margin, _transformers_clip),
     "flat sentence-transformers": (make_flat_sentence_transformer, _sentence_transformer),
     "old sentence-transformers": (make_old_sentence_transformer, _sentence_transformer),
     "two towers": (make_two_towers, _two_towers),
