@@ -22,6 +22,7 @@ from infra.reference.cli import named_commands
 from tests.e2e.ingest.test_shards import write_img2dataset_shard
 from tests.support.metadata.blocks import bag, exif_block, xmp_packet
 from tests.support.model_folders import make_tiny_clip
+from tests.support.onnx_folders import make_onnx_folder
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
 from tests.support.processes.commands import bucketlens, started
 from tests.support.servers.qdrant_stub import QdrantStub, serving
@@ -65,6 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     pq.write_table(names, home / "embeddings/metadata/metadata_0.parquet")
     np.save(home / "embeddings/img_emb/img_emb_0.npy", vectors)
     make_tiny_clip(home / "other-model")
+    make_onnx_folder(home / "immich/clip/ViT-B-16-SigLIP2__webli", "siglip2")
     (home / "laion").mkdir()
     for n in range(4):
         write_img2dataset_shard(home / "laion", n, 1)

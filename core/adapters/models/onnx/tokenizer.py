@@ -72,9 +72,6 @@ class TextTokenizer:
         self.context = context or int(text_config.get("context_length") or DEFAULT_CONTEXT)
         self._clean = _choose_cleaner(options, cleaner)
         self._inner = _load(folder / TOKENIZER)
-        self._words = _load(folder / TOKENIZER)
-        self._words.no_padding()
-        self._words.no_truncation()
         pad_token, pad_id = _find_padding(self._inner, config, text_config)
         side = str(config.get("padding_side", "right"))
         self._inner.enable_padding(direction=side, pad_id=pad_id, pad_token=pad_token, length=self.context)
@@ -100,7 +97,8 @@ class TextTokenizer:
         return tuple(word for word in words if self._unknown in self._tokenize_word(word))
 
     def _tokenize_word(self, word: str) -> list[int]:
-        return list(self._words.encode(self._clean(word), add_special_tokens=False).ids)
+        found = self._inner.encode(self._clean(word), add_special_tokens=False)
+        return [number for number, counts in zip(found.ids, found.attention_mask, strict=True) if counts]
 
     def _find_id(self, config: dict[str, Any], key: str) -> int | None:
         token = _read_token(config.get(key))
