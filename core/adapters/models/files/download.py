@@ -1,6 +1,6 @@
 """Files of a repository of the Hugging Face hub, fetched one by one into its cache, and checked by their hashes.
 
-The hub's own client begins each file anew after a stop (findings/huggingface-hub-downloads-begin-anew.sh). So what has
+The hub's own client begins each file anew after a stop (findings/huggingface_hub_downloads_begin_anew.sh). So what has
 come of a file is kept here under a name of its own, and the next run goes on from there.
 """
 
