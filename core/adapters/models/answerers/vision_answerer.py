@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.adapters.models.files.error_summary import summarize
 from core.adapters.models.files.model_files import ModelFiles, locate
 from core.adapters.models.text_generation import TextWriter, configure_generation, list_image_tokens, load_writer
 from core.domain.ids import model_fingerprint
-from core.errors import InvalidQuery
+from core.errors import InvalidQuery, ModelError
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Answer, Answerer
 
@@ -63,7 +64,7 @@ class VisionAnswerer:
     ) -> list[Answer]:
         """Answer a question about images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> N answers.
 
-        Raises InvalidQuery for a question that is longer than the model reads.
+        Raises InvalidQuery for a question that is longer than the model reads, and ModelError where the model fails.
         """
         import torch
 
@@ -75,13 +76,12 @@ class VisionAnswerer:
         row = self.tokenize(question)
         values = self._writer.pixels.to_tensor(pixels, self._model.device, self._model.dtype)
         input_ids = torch.tensor([row] * len(values), dtype=torch.long, device=values.device)
-        with torch.inference_mode():
-            tokens = self._model.generate(
-                pixel_values=values,
-                input_ids=input_ids,
-                attention_mask=torch.ones_like(input_ids),
-                stopping_criteria=[deadline],
-            )
+        inputs = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+        try:
+            with torch.inference_mode():
+                tokens = self._model.generate(pixel_values=values, **inputs, stopping_criteria=[deadline])
+        except (RuntimeError, ValueError, IndexError) as error:  # torch's, out of memory among them
+            raise ModelError(f"the model {self.name} failed while it answered: {summarize(error)}") from error
         if torch.equal(tokens[:, : len(row)], input_ids):  # a decoder repeats what it was given
             tokens = tokens[:, len(row) :]
         cut: Literal["time", "length"] = "time" if deadline.passed else "length"

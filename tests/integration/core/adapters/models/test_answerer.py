@@ -11,9 +11,8 @@ import transformers
 from core.adapters.models.answerers.vision_answerer import VisionAnswerer, load_answerer
 from core.adapters.models.captioners.vision_captioner import load_captioner
 from core.adapters.models.torch_runtime import choose_dtype
-from core.errors import InvalidQuery, ModelUnavailable
+from core.errors import InvalidQuery, ModelError, ModelUnavailable
 from core.errors.hints import ChooseModel
-from core.ports.encoders import Answer
 from tests.support.model_folders import (
     TINY_PIXELS,
     make_tiny_blip,
@@ -170,8 +169,11 @@ def test_what_answers_is_no_captioner(tmp_path: Path) -> None:
         load_captioner(str(make_tiny_blip_vqa(tmp_path / "vqa")), device="cpu")
 
 
-def test_an_answer_is_a_value() -> None:
-    assert Answer("red") == Answer("red", None) != Answer("red", "time")
+def test_what_the_model_s_libraries_raise_is_told_in_a_line(folder: Path) -> None:
+    broken = _load(folder)
+    broken._writer.model.vision_model.embeddings.half()  # of another number type than the rest, which torch refuses
+    with pytest.raises(ModelError, match="failed while it answered: RuntimeError: "):
+        broken.answer(_images(), "a car?", seconds=LONG)
 
 
 def test_the_name_is_the_path_and_the_fingerprint_the_weights(folder: Path, answerer: VisionAnswerer) -> None:
