@@ -5,7 +5,6 @@ The frequent words come from wordfreq; the names of countries and languages in o
 
 import random
 import unicodedata
-from collections.abc import Sequence
 from functools import cache
 
 import wordfreq
@@ -39,7 +38,11 @@ FOREIGN = {
     "Armenian": ("hy",),
     "Ethiopic": ("am",),
 }
-_BLOCKS = {"Korean": "HANGUL", "Chinese": "CJK", "Japanese": ("CJK", "HIRAGANA", "KATAKANA")}
+_BLOCKS: dict[str, str | tuple[str, ...]] = {
+    "Korean": "HANGUL",
+    "Chinese": "CJK",
+    "Japanese": ("CJK", "HIRAGANA", "KATAKANA"),
+}
 _MOST = 3000
 
 
