@@ -20,14 +20,15 @@ _FEATURES = "p2o.pd_op.transpose.8.0"  # what the last layer is given
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was recognised in a line: N letters, how sure each is, (N,), and its features, (N, 120) float32.
+    """What was recognised in a line: N letters, how sure each is, (N,), and what was seen of each, (N, 120) float32.
 
-    `share` is the share of the line's width that its letters were found in.
+    `ratio` is the line's width by its height.
     """
 
     letters: tuple[str, ...]
     sure: NDArray[np.float32]
     features: NDArray[np.float32]
+    ratio: float
 
     @property
     def text(self) -> str:
@@ -70,15 +71,16 @@ class LineRecognizer:
             width = min(columns, max(1, round(_HEIGHT * crop.shape[1] / crop.shape[0])))
             row[:, :, :width] = cv2.resize(crop, (width, _HEIGHT)).transpose(2, 0, 1) / 127.5 - 1
         scores, features = self._session.run(None, {self._input: pixels})  # (N, T, letters), (N, T, 120)
-        return [self._decode(*line) for line in zip(scores, features, strict=True)]
+        ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
+        return [self._decode(*line) for line in zip(scores, features, ratios, strict=True)]
 
-    def _decode(self, scores: NDArray[np.float32], features: NDArray[np.float32]) -> Recognition:
+    def _decode(self, scores: NDArray[np.float32], features: NDArray[np.float32], ratio: float) -> Recognition:
         """Read the best path: neither what is repeated without a gap, nor the gaps (CTC)."""
         best = scores.argmax(axis=1)
         there = best != 0
         there[1:] &= best[1:] != best[:-1]
         letters = tuple(self.alphabet[index] for index in best[there])
-        return Recognition(letters, scores[there].max(axis=1, initial=0.0), features[there])
+        return Recognition(letters, scores[there].max(axis=1, initial=0.0), features[there], ratio)
 
 
 def with_output(model: bytes, name: str) -> bytes:
@@ -96,4 +98,5 @@ def with_output(model: bytes, name: str) -> bytes:
 def _columns(crop: Crop) -> int:
     """Compute the columns that a line takes in the model's input: a multiple of 32."""
     least, most = _WIDTHS
-    return min(most, max(least, -(-round(_HEIGHT * crop.shape[1] / crop.shape[0]) // _STEP) * _STEP))
+    width = round(_HEIGHT * int(crop.shape[1]) / int(crop.shape[0]))
+    return min(most, max(least, -(-width // _STEP) * _STEP))

@@ -22,6 +22,7 @@ _LEAST_SCORES = {1: 0.97, 2: 0.9, 3: 0.85}  # by letters and digits
 _LEAST_SCORE = 0.8  # of four and more
 _FOREIGN_LETTERS = 3  # so many letters of what is not legible tell a script
 _FOREIGN_SHARE = 0.5  # of a picture's lines: where as many are foreign, the others are read the same way
+_LINE_RATIO = 3.0  # width by height of what is a line, and no glyph
 _LOOKALIKE = -4.0  # log odds; what is less foreign than this is surely not
 _MIXED = ("GREEK", "COPTIC")  # the model knows their letters as signs of formulas, and not their accents
 
@@ -41,6 +42,11 @@ class LineRules:
             verdicts = [
                 Verdict.FOREIGN if verdict is Verdict.KEEP and odds > _LOOKALIKE else verdict
                 for verdict, odds in zip(verdicts, foreign, strict=True)
+            ]
+        if Verdict.FOREIGN in verdicts:  # the model is silent about most of what it does not know
+            verdicts = [
+                Verdict.FOREIGN if verdict is Verdict.DROP and line.ratio >= _LINE_RATIO else verdict
+                for verdict, line in zip(verdicts, lines, strict=True)
             ]
         kept = (line for line, verdict in zip(lines, verdicts, strict=True) if verdict is Verdict.KEEP)
         if max(map(_count_letters, kept), default=0) > 1:

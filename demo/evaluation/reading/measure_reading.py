@@ -2,22 +2,24 @@
 
     python -m demo.evaluation.reading.measure_reading [--pictures 60]
 
-Words count as found where the reading has them letter for letter, in small or capital letters. Chinese and Japanese are
-counted by whole lines.
+Words count as found where the words of the search find them: small or capital letters and marks are one.
 """
 
 import argparse
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from core.bootstrap.factories import load_text_reader
 from core.ports.text_reader import TextReader, TextReading
+from core.text.analysis import tokenize
 from demo.evaluation.reading.drawing import Font, choose_colours, draw_page, photograph
 from demo.evaluation.reading.fonts import choose_font
 from demo.evaluation.reading.words import FOREIGN, READABLE, make_line, make_number
@@ -36,20 +38,20 @@ class MadePicture:
 
 
 def make_page(rng: random.Random, language: str, script: str = "Latin", *, shipped: bool = False) -> MadePicture:
-    """Make a clean page: a font and size of its own a line, any colours, upright, turned, or askew by up to 5 degrees."""
+    """Make a clean page: a font and size of its own a line, any colours, upright, turned, or up to 5 degrees askew."""
     colours = choose_colours(rng, 110)
     lines = _choose_lines(rng, language, script, rng.randint(3, 9), SIZES, shipped)
     page = draw_page(rng, lines, colours)
     angle = rng.uniform(-5, 5) if rng.random() < 0.2 else rng.choice(_TURNS)
     page = page.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=colours[0])
-    return MadePicture(page, _split([text for text, _ in lines], script))
+    return MadePicture(page, _words(lines))
 
 
 def make_photograph(rng: random.Random, language: str, script: str = "Latin", *, shipped: bool = False) -> MadePicture:
     """Make a photograph of a sign with one to four lines: aslant, in uneven light, blurred, noisy, as JPEG."""
     lines = _choose_lines(rng, language, script, rng.randint(1, 4), SIGN_SIZES, shipped)
     sign = draw_page(rng, lines, choose_colours(rng, 90))
-    return MadePicture(photograph(rng, sign), _split([text for text, _ in lines], script))
+    return MadePicture(photograph(rng, sign), _words(lines))
 
 
 def _choose_lines(
@@ -66,24 +68,18 @@ def _choose_lines(
     return lines
 
 
-def _split(lines: list[str], script: str) -> tuple[str, ...]:
-    return tuple(lines) if script in ("Chinese", "Japanese") else tuple(word for line in lines for word in line.split())
+def _words(lines: list[tuple[str, Font]]) -> tuple[str, ...]:
+    return tuple(token for text, _ in lines for token in tokenize(text))
 
 
 def read_picture(reader: TextReader, picture: Image.Image) -> TextReading:
     return reader.read(np.asarray(picture.convert("RGB")))
 
 
-def count_found(reading: TextReading, words: tuple[str, ...]) -> int:
-    """Count the words that a reading has, each as often as it was read."""
-    left = [word for line in reading.lines for word in line.text.casefold().split()]
-    left += [line.text.casefold() for line in reading.lines if " " in line.text or line.text.casefold() not in left]
-    found = 0
-    for word in words:
-        if word.casefold() in left:
-            left.remove(word.casefold())
-            found += 1
-    return found
+def count_found(reading: TextReading, words: Sequence[str]) -> int:
+    """Count the words that a search would find in a reading: in small letters, without marks, each as often as read."""
+    left = Counter(token for line in reading.lines for token in tokenize(line.text))
+    return sum((left & Counter(words)).values())
 
 
 def measure(
@@ -105,37 +101,32 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", type=int, default=60)
     count = parser.parse_args().pictures
-    reader = load_text_reader("cpu")
-    out = sys.stdout
-    latin = READABLE["Latin"]
-    cases: dict[str, Callable[[random.Random], MadePicture]] = {
-        "clean pages": lambda rng: make_page(rng, rng.choice(latin)),
-        "photographs of signs": lambda rng: make_photograph(rng, rng.choice(latin)),
-    }
-    for name, make in cases.items():
-        _report(out, name, measure(reader, make, count, 1))
+    reader, latin = load_text_reader("cpu"), READABLE["Latin"]
+    _report("clean pages", measure(reader, lambda rng: make_page(rng, rng.choice(latin)), count, 1))
+    _report("photographs of signs", measure(reader, lambda rng: make_photograph(rng, rng.choice(latin)), count, 1))
+    few = max(1, count // 6)
     for script, languages in READABLE.items():
         for language in languages:
-            _report(
-                out,
-                f"clean, {language}",
-                measure(reader, lambda rng, s=script, l=language: make_page(rng, l, s), count // 6, 2),
-            )  # type: ignore[misc]
+            _report(f"clean, {language}", measure(reader, partial(make_page, language=language, script=script), few, 2))
     for script, languages in FOREIGN.items():
-        rng, kept, unread = random.Random(3), [], 0
-        for _ in range(count // 6):
-            reading = read_picture(reader, make_page(rng, rng.choice(languages), script).picture)
-            kept += [line.text for line in reading.lines if not line.text.replace(" ", "").isdigit()]
-            unread += reading.unread
-        out.write(f"{script}: kept {kept}, left out {unread}\n")
-        out.flush()
+        kept, unread = read_foreign(reader, script, languages, few)
+        sys.stdout.write(f"{script}: kept {kept}, left out {unread}\n")
 
 
-def _report(out: object, name: str, figures: tuple[int, int, float]) -> None:
+def read_foreign(reader: TextReader, script: str, languages: Sequence[str], count: int) -> tuple[list[str], int]:
+    """Read pages in another script. Return what was kept, but for numbers, and how many lines were left out."""
+    rng, kept, unread = random.Random(3), [], 0
+    for _ in range(count):
+        reading = read_picture(reader, make_page(rng, rng.choice(languages), script).picture)
+        kept += [line.text for line in reading.lines if any(letter.isalpha() for letter in line.text)]
+        unread += reading.unread
+    return kept, unread
+
+
+def _report(name: str, figures: tuple[int, int, float]) -> None:
     found, there, seconds = figures
-    sys.stdout.write(
-        f"{name}: {found} of {there} words, {found / max(1, there):.1%}, {seconds:.2f} s of CPU a picture\n"
-    )
+    share = found / max(1, there)
+    sys.stdout.write(f"{name}: {found} of {there} words, {share:.1%}, {seconds:.2f} s of CPU a picture\n")
     sys.stdout.flush()
 
 

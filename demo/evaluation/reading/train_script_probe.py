@@ -8,6 +8,7 @@ and fonts-urw-base35. One line in five is kept back, and judged by what was lear
 
 import argparse
 import random
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def read_lines(count: int, seed: int) -> list[DrawnLine]:
             chosen = np.array([not letter.isdigit() for letter in found.letters], bool)
         lines.append(DrawnLine(script, text, found.text, found.score, found.features[chosen]))
         if number % 500 == 0:
-            print(f"{number:,} lines", flush=True)
+            sys.stdout.write(f"{number:,} lines\n")
     return lines
 
 
@@ -90,11 +91,13 @@ def train(lines: list[DrawnLine]) -> dict[str, NDArray[np.float32]]:
     first, second = torch.nn.Linear(x.shape[1], _HIDDEN), torch.nn.Linear(_HIDDEN, 1)
     optimizer = torch.optim.AdamW([*first.parameters(), *second.parameters()], lr=3e-3, weight_decay=1e-2)
     for _ in range(_EPOCHS):
-        for chosen in torch.randperm(len(x)).split(1024):
+        order = torch.randperm(len(x))
+        for start in range(0, len(order), 1024):
+            chosen = order[start : start + 1024]
             odds = second(torch.relu(first(x[chosen])))[:, 0]
             losses = torch.nn.functional.binary_cross_entropy_with_logits(odds, y[chosen], reduction="none")
             optimizer.zero_grad()
-            (losses * weight[chosen]).mean().backward()
+            torch.autograd.backward((losses * weight[chosen]).mean())
             optimizer.step()
     inner = first.weight.detach().numpy() / spread  # the normalisation becomes part of the first layer
     return {
@@ -115,12 +118,12 @@ def report(lines: list[DrawnLine], weights: dict[str, NDArray[np.float32]]) -> N
             row[1] += 1
             hidden = np.maximum(line.features @ weights["first"] + weights["first_bias"], 0)
             foreign = bool((hidden @ weights["second"] + weights["second_bias"]).mean() > 0)
-            row[2] += foreign
+            row[2] += int(foreign)
             if foreign is (line.script in READABLE):
-                print(f"  {line.script}: {line.text!r} read as {line.read!r}")
-    print("script        lines  score ≥ 0.85  of those called foreign")
+                sys.stdout.write(f"  {line.script}: {line.text!r} read as {line.read!r}\n")
+    sys.stdout.write("script        lines  score ≥ 0.85  of those called foreign\n")
     for script, (count, good, foreign) in sorted(table.items()):
-        print(f"{script:12} {count:6} {good:13} {foreign:23}")
+        sys.stdout.write(f"{script:12} {count:6} {good:13} {foreign:23}\n")
 
 
 def main() -> None:
@@ -131,7 +134,7 @@ def main() -> None:
     lines = read_lines(given.lines, seed=1)
     kept_back, others = lines[::5], [line for number, line in enumerate(lines) if number % 5]
     report(kept_back, train(others))
-    np.savez(given.into, **train(lines))
+    np.savez(given.into, **train(lines))  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -38,7 +38,11 @@ FOREIGN = {
     "Armenian": ("hy",),
     "Ethiopic": ("am",),
 }
-_BLOCKS = {"Korean": "HANGUL", "Chinese": "CJK", "Japanese": ("CJK", "HIRAGANA", "KATAKANA")}
+_BLOCKS: dict[str, str | tuple[str, ...]] = {
+    "Korean": "HANGUL",
+    "Chinese": "CJK",
+    "Japanese": ("CJK", "HIRAGANA", "KATAKANA"),
+}
 _MOST = 3000
 
 
