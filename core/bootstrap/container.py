@@ -168,14 +168,10 @@ class Container:
 
     @property
     def reads_text(self) -> bool:
-        """Whether text in pictures is read: where the settings say so, or else where its package is installed.
-
-        Raises PackageMissing where they say so, and it is not.
-        """
-        wanted = self.settings.ocr
-        if wanted:
+        """Whether the settings say that text in pictures is read. Raises PackageMissing where it cannot be."""
+        if self.settings.ocr:
             factories.require_text_reader()
-        return self.has_text_reader if wanted is None else wanted
+        return self.settings.ocr
 
     @property
     def answerer(self) -> Answerer:

@@ -84,8 +84,8 @@ class RelevanceScorer:
         """Set the strength of hits, as far as it is known. Reads the vectors of those that are not among the best."""
         if not self._vectors:
             lists = [name for name in WORD_FIELDS if any(name in hit.standings for hit in hits)]
-            found = (max([len(hit.matched), *(len(hit.matched_in(name)) for name in lists)]) for hit in hits)
-            return [replace(hit, strength=n / len(self._words)) for hit, n in zip(hits, found, strict=True)]
+            counts = (max([len(hit.matched), *(len(hit.matched_in(name)) for name in lists)]) for hit in hits)
+            return [replace(hit, strength=n / len(self._words)) for hit, n in zip(hits, counts, strict=True)]
         if not any(term.weight > 0 for term in self._scales):
             return list(hits)
         self._measure(hits)

@@ -50,12 +50,10 @@ class Settings(BaseSettings):
     caption_beams: int = Field(
         1, ge=1, le=16, description="beams of the search for the best caption; 1: greedy, the fastest"
     )
-    ocr: bool | None = Field(
-        None, description="read the text in pictures; default: where the extra that does it is installed"
-    )
     answerer: str | None = Field(
         None, description="model that answers questions about pictures: a name of `bucketlens models`, or a folder"
     )
+    ocr: bool = Field(False, description="read the text in pictures after an ingest, which takes the extra ocr")
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that models run on")
     batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
 

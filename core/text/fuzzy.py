@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -27,5 +28,6 @@ def find_similar(word: str, vocabulary: Iterable[str]) -> list[str]:
     allowed = errors_allowed(word)
     if not allowed:
         return [other for other in vocabulary if other == word]
-    found = process.extract(word, vocabulary, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+    distance: Any = OSA.distance  # whose type says int where scorers are said to be of floats
+    found = process.extract(word, list(vocabulary), scorer=distance, score_cutoff=allowed, limit=None)
     return [other for other, *_ in found]

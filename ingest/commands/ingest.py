@@ -39,7 +39,7 @@ from ingest.telemetry.report import Report
     "--text/--no-text",
     "ocr",
     default=None,
-    help="Read the text in pictures, or do not (default: where the extra `ocr` is installed).",
+    help="Read the text in pictures too, which takes the extra `ocr`, or do not (default: as the settings say).",
 )
 @click.option("--retry-failed", is_flag=True, help="Try images again that failed and have not changed since.")
 @click.option("--confirm-deletes", is_flag=True, help="Delete what is gone, even over 10 % of a source.")

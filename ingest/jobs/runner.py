@@ -36,7 +36,7 @@ class Runner:
 
     `watching`: folders are watched between the runs. So the encoder is loaded even where there is nothing to encode
     yet, and a picture that is still being written is left for the next run.
-    `text`: text in pictures is read, where the settings do not say otherwise.
+    `text`: text in pictures is read, where the settings say so.
     """
 
     def __init__(

@@ -15,9 +15,7 @@ BUCKETLENS = [sys.executable, "-c", "import bucketlens.cli; bucketlens.cli.main(
 
 
 def environment() -> dict[str, str]:
-    """That of the tests. Text in pictures is read where a test asks for it: it takes half a second a picture."""
-    quick = {"BUCKETLENS_OCR": "false"}
-    return quick | os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default"}
+    return os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "default"}
 
 
 _warm = WarmProcesses()

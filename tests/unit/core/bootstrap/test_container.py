@@ -64,15 +64,13 @@ def test_closing_what_was_never_used_opens_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(
-    ("wanted", "installed", "reads"),
-    [(None, True, True), (None, False, False), (False, True, False), (False, False, False), (True, True, True)],
-)
-def test_text_is_read_where_the_settings_or_the_installation_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool | None, installed: bool, reads: bool
+@pytest.mark.parametrize(("wanted", "installed"), [(False, True), (False, False), (True, True)])
+def test_text_is_read_where_the_settings_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, installed: bool
 ) -> None:
     monkeypatch.setattr(factories, "has_text_reader", lambda: installed)
-    assert Container(load_settings(data=tmp_path, ocr=wanted)).reads_text is reads
+    assert Container(load_settings(data=tmp_path, ocr=wanted)).reads_text is wanted
+    assert not Container(load_settings(data=tmp_path)).reads_text
 
 
 def test_a_reader_that_is_asked_for_and_not_installed_says_how_to_get_it(
