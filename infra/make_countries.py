@@ -1,4 +1,4 @@
-"""Write core/adapters/geography/countries.json: what people call countries, and whose the time zones are.
+"""Write core/adapters/geography/countries.json: what people call countries and large cities, and whose zones are.
 
 Made of Unicode's CLDR as Babel ships it, a development dependency, for the zones that timezonefinder knows.
 """
@@ -44,8 +44,11 @@ _NO_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
 _MOST_LANGUAGES = 4  # of one country; India has more
 
 
-def make_table() -> dict[str, dict[str, list[str]] | dict[str, str]]:
-    """Make the table: of each ISO 3166 code its name and aliases, and of each time zone the code of its country."""
+def make_table() -> dict[str, object]:
+    """Make the table: names and aliases by ISO 3166 code, the codes of time zones, and aliases of cities by code.
+
+    The cities are those that time zones are named for.
+    """
     english = {str(code): str(name) for code, name in Locale("en").territories.items()}
     codes = sorted(code for code in english if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES)
     names = {code: _collect_names(code, english[code]) for code in codes}
@@ -55,7 +58,12 @@ def make_table() -> dict[str, dict[str, list[str]] | dict[str, str]]:
         code = str(owners.get(zone) or owners.get(aliases.get(zone, "")))
         if code in names:
             zones[zone] = code
-    return {"names": names, "zones": zones}
+    cities: dict[str, dict[str, list[str]]] = {}
+    for zone, code in zones.items():
+        english_city, *native = _collect_cities(zone, code)
+        if native:
+            cities.setdefault(code, {})[english_city] = native
+    return {"names": names, "zones": zones, "cities": cities}
 
 
 def write_table() -> str:
@@ -63,14 +71,27 @@ def write_table() -> str:
     return json.dumps(make_table(), ensure_ascii=False, indent=0, separators=(",", ":")) + "\n"
 
 
-def _collect_names(code: str, english: str) -> list[str]:
-    """Collect the English name first, then what the country is called in its own languages, each once."""
-    native = []
+def _collect_cities(zone: str, code: str) -> list[str]:
+    """Collect the English name of a zone's city first, then what the country's own languages call it."""
+    told = [dict(locale.time_zones.get(zone) or {}).get("city", "") for locale in _find_locales(code)]
+    english = dict(Locale("en").time_zones.get(zone) or {}).get("city") or zone.rsplit("/", 1)[-1].replace("_", " ")
+    return list(dict.fromkeys(str(name) for name in (english, *told) if name))
+
+
+def _find_locales(code: str) -> list[Locale]:
+    """Find the locales of the country's own languages, those that CLDR has."""
+    locales = []
     for language in get_official_languages(code, de_facto=True)[:_MOST_LANGUAGES]:
         try:
-            native.append(Locale.parse(language).territories.get(code, ""))
+            locales.append(Locale.parse(language))
         except UnknownLocaleError:
             continue
+    return locales
+
+
+def _collect_names(code: str, english: str) -> list[str]:
+    """Collect the English name first, then what the country is called in its own languages, each once."""
+    native = [str(locale.territories.get(code, "")) for locale in _find_locales(code)]
     name = NAMES.get(code, english)
     same_words = name.replace("&", "and")
     return [name, *dict.fromkeys(one for one in (*ALIASES.get(code, ()), *native) if one not in ("", name, same_words))]

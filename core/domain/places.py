@@ -17,7 +17,8 @@ class Place:
     """What a position is called. Names are in English, as GeoNames and CLDR write them.
 
     `towns` are the nearest town, larger ones that reach as far, and their county; of the open sea "sea" alone. `city`
-    is the one of them that people say. `aliases` are other names of the country. `time_zone` is an IANA name.
+    is the one of them that people say. `aliases` are other names of the city and the country. `time_zone` is an IANA
+    name.
     """
 
     towns: tuple[str, ...] = ()

@@ -9,10 +9,14 @@ _TABLE = Path(__file__).with_name("countries.json")
 
 @dataclass(frozen=True, slots=True)
 class CountryTable:
-    """Names by ISO 3166 code, the usual one first, and the code of each IANA time zone's country."""
+    """Names by ISO 3166 code, the usual one first, and the code of each IANA time zone's country.
+
+    `cities` holds what large cities are called in their own languages, by code and English name.
+    """
 
     names: dict[str, tuple[str, ...]]
     zones: dict[str, str]
+    cities: dict[str, dict[str, list[str]]]
 
     @property
     def without_zone(self) -> frozenset[str]:
@@ -23,4 +27,4 @@ class CountryTable:
 def read_countries() -> CountryTable:
     """Read the table that infra/make_countries.py wrote."""
     given = json.loads(_TABLE.read_text("utf-8"))
-    return CountryTable({code: tuple(names) for code, names in given["names"].items()}, given["zones"])
+    return CountryTable({code: tuple(names) for code, names in given["names"].items()}, given["zones"], given["cities"])

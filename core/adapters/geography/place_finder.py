@@ -54,7 +54,8 @@ class OfflinePlaceFinder:
         name, *aliases = tables.countries.names.get(code, (code,))
         if found:
             towns, city = found.name()
-            return Place(towns, tables.towns.names[city], found.region, name, tuple(aliases), zone)
+            native = tables.countries.cities.get(code, {}).get(city, ())
+            return Place(towns, city, found.region, name, (*native, *aliases), zone)
         around = _Neighbours(tables.towns, *tables.towns.find_within(latitude, longitude, REGION_LIMIT))
         return Place(
             region=around.within_country(code, frozenset()).region, country=name, aliases=tuple(aliases), time_zone=zone
@@ -121,7 +122,7 @@ class _Neighbours:
             else among
         )
 
-    def name(self) -> tuple[tuple[str, ...], np.int64]:
+    def name(self) -> tuple[tuple[str, ...], str]:
         """Name the nearest town, larger ones of its region that reach as far, and their county; choose the city.
 
         A city is taken for a disc of usual density. Of the discs that hold the position, the one counts whose middle
@@ -135,7 +136,7 @@ class _Neighbours:
         others = [rows[n] for n in ranked[1:] if reach[n] >= reach[ranked[0]] or 2 * meters[n] <= reach[n]]
         chosen = list(dict.fromkeys([self._nearest, city, *others[:_MOST_OTHERS]]))
         names = [towns.names[row] for row in chosen] + [towns.counties[row] for row in (self._nearest, city)]
-        return tuple(dict.fromkeys(name for name in names if name)), city
+        return tuple(dict.fromkeys(name for name in names if name)), towns.names[city]
 
     def _keep(self, kept: NDArray[np.bool_]) -> "_Neighbours":
         return _Neighbours(self._towns, self._rows[kept], self.meters[kept])

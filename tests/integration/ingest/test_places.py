@@ -13,6 +13,7 @@ from bucketlens import Library
 from bucketlens.cli import commands
 from core.adapters.geography import town_table
 from core.bootstrap import Container
+from core.domain.filtering.parser import parse_filter
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import PackageMissing
 from core.ports.vector_index import Point
@@ -80,7 +81,7 @@ def search(data: Path, *options: str) -> dict[str, Mapping[str, Any]]:
 def test_places_and_zones_are_on_record(data: Path) -> None:
     hits = search(data)
     lisbon, porto, written = hits["lisbon.jpg"], hits["porto.jpg"], hits["written.jpg"]
-    assert lisbon["places"] == ["Intendente", "Lisbon", "Portugal"]
+    assert lisbon["places"] == ["Intendente", "Lisbon", "Portugal", "Lisboa"]
     assert [lisbon[name] for name in ("city", "region", "country")] == ["Lisbon", "Lisbon", "Portugal"]
     assert (lisbon["taken_at"], lisbon["time_zone"]) == ("2023-07-01T12:00:00+01:00", "Europe/Lisbon")
     assert lisbon["taken_instant"] == "2023-07-01T11:00:00+00:00"
@@ -107,6 +108,7 @@ def test_places_and_zones_are_on_record(data: Path) -> None:
         (["--place", "são paulo"], {"place": "são paulo"}, {"named"}),
         (["--place", "porto", "--place", "fiji"], {"place": ["porto", "fiji"]}, {"porto", "fiji", "taveuni"}),
         (["--place", "Lis*"], {"place": "Lis*"}, {"lisbon", "written"}),
+        (["--place", "lisboa"], {"place": "lisboa"}, {"lisbon", "written"}),
         (["--place", "sea"], {"place": "sea"}, {"pacific", "pole", "date-line"}),
         (["--place", "Deutschland"], {"place": "Deutschland"}, {"satellites"}),
         (
@@ -134,6 +136,11 @@ def test_pictures_are_found_by_place_and_by_box(
     assert search(data, *options).keys() == expected
     with Library.open(data) as library:
         assert {hit.record.key for hit in library.search(filter=filter, limit=50, fold=False)} == expected
+
+
+def test_names_of_places_are_words_that_rank(data: Path) -> None:
+    assert set([*search(data, "Portugal")][:3]) == {"lisbon.jpg", "porto.jpg", "written.jpg"}
+    assert next(iter(search(data, "a picture of Munich"))) == "satellites.jpg"
 
 
 def test_facets_count_countries_regions_and_cities(data: Path) -> None:
@@ -169,7 +176,7 @@ def test_a_library_from_before_gets_its_places_and_another_run_changes_nothing(d
                 for record in old
             ]
         )
-    assert search(data, "--place", "Fiji") == {}
+        assert container.index.count(parse_filter({"place": "Fiji"})) == 0
     report = ingest(data)
     assert any("8 pictures" in notice and "names of places" in notice for notice in report["notices"])
     assert search(data) == known

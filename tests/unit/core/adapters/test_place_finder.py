@@ -85,6 +85,8 @@ def test_the_part_of_a_city_and_its_county_are_names_of_the_place_too(finder: Of
     assert {"New York City", "Brooklyn"} <= set(finder.find(40.6892, -73.9442).towns)
     assert finder.find(34.1478, -118.1445).city == "Pasadena"
     assert finder.find(52.52, 13.4).aliases == ("Deutschland",)
+    assert finder.find(38.7221, -9.1354).aliases == ("Lisboa",)
+    assert finder.find(41.8902, 12.4922).aliases == ("Roma", "Italia")
 
 
 def test_the_antimeridian_is_no_edge_of_the_world(finder: OfflinePlaceFinder, towns: TownTable) -> None:
