@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from core.domain.image import ListName
 from core.domain.query import Weights
 from core.ports.rank_lists import DIGITS, Shortlist
+from core.text.bm25 import FULL
 from core.text.word_lists import WORD_FIELDS
 
 _EVEN = 1e-6  # scores of a list that lie closer together than this tell nothing apart
@@ -45,7 +46,7 @@ def fuse(
         best, last = shortlist.best or 0.0, shortlist.last or 0.0
         if name in WORD_FIELDS:
             last, lowest = 0.0, -1.0
-            best = best if best > _FAINT else 1.0
+            best = max(best, FULL) if name != "words" else best if best > _FAINT else 1.0
         else:
             lowest = 0.0
         for image_id, score in scores[name].items():

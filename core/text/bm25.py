@@ -42,6 +42,8 @@ from core.text.word_lists import WordListName
 # 3: what is written in pictures, places and names have dimensions of their own in the same vector.
 SCORING_VERSION = 3
 
+FULL = 8.0  # what holds all words of a question scores, but in captions
+
 _K1 = 1.2
 _B = 0.75
 _TYPICAL_LENGTH = 8.0  # fixed, so that a caption's weights depend on itself alone
@@ -133,10 +135,13 @@ def query_vector(
 ) -> dict[int, float]:
     """Compute the sparse vector to multiply with documents, for one list of words: dimension -> weight.
 
-    Unwanted words have weights below 0. `wanted`: words with their weights (query_weights). `total`: how many pictures
-    have words at all. `holding`: how many of them hold each word.
+    Unwanted words have weights below 0. In lists beside that of captions, what holds all that is wanted scores about
+    FULL, whatever the words are. `wanted`: words with their weights (query_weights). `total`: how many pictures have
+    words at all. `holding`: how many of them hold each word.
     """
     rare = {term: weight * inverse_document_frequency(total, holding.get(term, 0)) for term, weight in wanted.items()}
+    if name != "words":
+        rare = _scale_to_full(rare, holding)
     vector = {term_id(term): weight for term, weight in rare.items() if weight}
     seeking = sorted(((weight, term_id(term)) for term, weight in rare.items() if weight > 0), reverse=True)
     for (one, first), (other, second) in combinations(seeking[:_PAIRED], 2):
@@ -144,6 +149,20 @@ def query_vector(
     if len(seeking) >= _WHOLE_FROM:
         vector[_caption_id(dimension for _, dimension in seeking)] = _WHOLE * sum(weight for weight, _ in seeking)
     return {list_dimension(dimension, name): _quantise(weight, _QUERY_STEP) for dimension, weight in vector.items()}
+
+
+def _scale_to_full(rare: Mapping[str, float], holding: Mapping[str, int]) -> dict[str, float]:
+    """Scale the weights of words so that those that are wanted sum up to FULL.
+
+    A word that nothing holds counts as much as those that are held do in the mean, not as the rarest of all.
+    """
+    known = {term: weight for term, weight in rare.items() if weight < 0 or holding.get(term)}
+    held = [weight for weight in known.values() if weight > 0]
+    if not held:
+        return known
+    asked = sum(weight > 0 for weight in rare.values())
+    factor = FULL * len(held) / asked / sum(held)
+    return {term: factor * weight for term, weight in known.items()}
 
 
 def inverse_document_frequency(total: int, holding: int) -> float:

@@ -5,14 +5,16 @@
 FOLDER holds real vectors (demo.evaluation.real_vectors). `--texts` is a JSON file of what is written in photographs: a
 list of lines for each, of any other photographs. They are laid on the library's pictures at random.
 
-Three kinds of questions are asked of the same pictures:
+Four kinds of questions are asked of the same pictures:
 
-- *plain*: "a dog". Answers are the pictures that two captions in five say it of. Two others of their captions are known.
-  Whatever places, names and text there are tells nothing: no weight may cost anything here.
-- *told*: "a dog in Lisbon". One picture in twenty was taken there, was filed in a folder "lisbon holiday 2019", or shows
+- *plain*: "a dog". Answers are the pictures that two captions in five say it of. Two captions of each are known.
+  Places and names tell nothing, and texts are those of other photographs: no weight may cost anything here.
+- *told*: "a dog in Lisbon". One picture in twenty was taken there, lies in a folder "lisbon holiday 2019", or shows
   that word on a sign. Answers are the dogs among them.
-- *misleading*: "a red dress", where signs say "red", towns are called Nice, Bath, Reading and Orange, and a folder
-  "dogs" holds other things.
+- *misleading*: "a dog", where a third of all pictures, drawn by lot, shows a sign "dog" or "red", was taken in a town
+  called Orange, or lies in a folder "dogs".
+- *captions*: a human caption, of a picture of which the four others are known, among the same misleading pictures.
+  Words alone rank them, since nobody has the vectors of these captions here.
 """
 
 from __future__ import annotations
@@ -63,8 +65,9 @@ class FixedTexts:
         self._vectors = vectors
 
     def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
-        """Look the texts up, (Q, D)."""
-        found: Matrix = np.stack([self._vectors[text] for text in texts])
+        """Look the texts up, (Q, D). Others have any vector: where they are asked, words alone rank."""
+        nothing = next(iter(self._vectors.values()))
+        found: Matrix = np.stack([self._vectors.get(text, nothing) for text in texts])
         return TextEncoding(found, (False,) * len(texts), ((),) * len(texts))
 
 
@@ -73,22 +76,23 @@ def make_questions(
 ) -> tuple[Made, FixedTexts]:
     """Make a library of the pictures with five captions, and its questions of a kind, for one list.
 
-    Two captions of each picture are known. `kind` is "plain", "told" or "misleading"; `name` is "text", "place" or
+    Two captions of each picture are known. `kind` is one of those above; `name` is "text", "place" or
     "name". `texts` are what is written in real photographs.
     """
     rows = [row for row, captions in enumerate(found.captions) if len(captions) >= 5]
     said = [name for name in range(len(found.names)) if found.shown[rows, name].sum() >= _LEAST]
     told = kind == "told"
     word = dice.choice(TOWNS)
-    misleading = {"text": SIGNS, "place": AMBIGUOUS_TOWNS, "name": FOLDERS}[name] if kind == "misleading" else ()
+    misled = kind in ("misleading", "captions")
+    misleading = {"text": SIGNS, "place": AMBIGUOUS_TOWNS, "name": FOLDERS}[name] if misled else ()
     pictures = []
     wearing: set[int] = set()
     for at, row in enumerate(rows):
-        record = _make_record(at, found.captions[row][:2])
+        record = _make_record(at, found.captions[row][: 5 if kind == "captions" else 2])
         if told and dice.randrange(SHARE) == 0:
             wearing.add(at)
             record = _give(record, name, word)
-        elif told or kind == "misleading":
+        elif told or misled:
             if dice.randrange(4 if told else 3) == 0:
                 record = _give(record, name, dice.choice([one for one in (misleading or TOWNS) if one != word]))
         elif texts and name == "text":
@@ -104,6 +108,8 @@ def make_questions(
         if answers:
             asked.append(LabelledQuestion(text, answers))
             vectors[text] = found.texts[at]
+    if kind == "captions":
+        asked = dice.sample(gallery.human_questions(), 500)
     return Made(gallery, asked), FixedTexts(vectors)
 
 
@@ -114,7 +120,7 @@ def measure(
     sums: list[Figures] = []
     for time in range(times):
         made, encoder = make_questions(found, kind, name, random.Random(f"{name} {kind} {time}"), texts)
-        weighings = {f"{step}": replace(USUAL, **{name: step}) for step in STEPS}
+        weighings = {f"{step}": replace(USUAL, image=float(kind != "captions"), **{name: step}) for step in STEPS}
         figures = list(made.gallery.evaluate_texts(encoder, made.asked, weighings).values())  # type: ignore[arg-type]
         sums = [one.together(other) for one, other in zip(sums, figures, strict=True)] if sums else figures
     return sums
@@ -161,7 +167,7 @@ def format_rows(found: RealVectors, texts: Sequence[Sequence[str]]) -> Iterator[
     """Yield the lines of the table: nDCG@10 for every list, kind of question and weight."""
     yield f"{'list, questions':<26}" + "".join(f"{step:>8g}" for step in STEPS)
     for name in ("text", "place", "name"):
-        for kind in ("plain", "told", "misleading"):
+        for kind in ("plain", "told", "misleading", "captions"):
             figures = measure(found, name, kind, texts)
             cells = "".join(f"{one.ndcg_at_10:>8.3f}" for one in figures)
             yield f"{f'{name}, {kind} ({figures[0].questions})':<26}{cells}"

@@ -31,17 +31,30 @@ from core.domain.image import to_payload
 from core.domain.query import LikeTerm, Query, Sort, Term, TextTerm, Weights
 from core.domain.result import Hit
 from core.domain.sort_orders import in_order
+from core.domain.text_lines import TextLine
 from core.domain.vectors import unit
 from core.errors import InvalidQuery
 from core.ports.vector_index import Point, VectorIndex
 from core.search.facets import FACETS, FacetField, holding
 from core.search.service import SearchService
 from core.text import analysis
+from core.text.word_lists import WORD_FIELDS, WordListName
 from tests.support.fakes import ColourEncoder, InlineDecoder
 from tests.support.made_up_images import START, image_id, record, vector
 
 VOCABULARY = ["red", "blue", "dogs", "dog", "night", "umbrellas", "the", "on", "two", "Café", "it's"]
-KEYS = ["2024/beach.jpg", "2024/Beach 2.jpg", "2024/beach 10.jpg", "2025/a[1].png", "raw/*.tif", "é/ü.jpg", "top\n.jpg"]
+LINES = ["RED", "no dogs", "two red umbrellas", "24 h", "night"]
+TOWNS = ["Red Dogs", "Blue Night", "Café", "Lisbon"]
+KEYS = [
+    "2024/beach.jpg",
+    "2024/Beach 2.jpg",
+    "2024/beach 10.jpg",
+    "2025/a[1].png",
+    "raw/*.tif",
+    "é/ü.jpg",
+    "top\n.jpg",
+    "2025/redUmbrella.jpg",
+]
 SIZES = [(640, 480), (480, 640), (500, 500), (501, 500), (1920, 1080), (50_000, 1), (None, None)]
 TIMES = [START, START + timedelta(microseconds=1), START + timedelta(days=1), datetime(1969, 7, 20, 20, 17, tzinfo=UTC)]
 TEXTS = ["red", "blue", "red blue", "green", "a dog at night", "two red umbrellas", "the", "nowhere to be found"]
@@ -109,6 +122,12 @@ def libraries(draw: st.DrawFn) -> list[Point]:
             )
         if caption is not None:
             made = replace(made, caption_origin=draw(st.sampled_from(["human", "generated"])))
+        if draw(st.booleans()):
+            line = TextLine(draw(st.sampled_from(LINES)), (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0), 0.9)
+            made = replace(made, text_lines=(line,), text_reader="made")
+        if draw(st.booleans()):
+            made = replace(made, places=(draw(st.sampled_from(TOWNS)),))
+        made = made.with_words()
         if draw(st.integers(0, 5)) == 0:
             points.append(Point(replace(made, status="failed", error="broken"), None))
         else:
@@ -202,7 +221,18 @@ _terms = st.lists(
     max_size=3,
 ).filter(lambda terms: any(term.weight > 0 for term in terms))
 _weights = st.sampled_from(
-    [None, Weights(1, 0, 0), Weights(0, 1, 0), Weights(0, 0, 1), Weights(1, 2, 0), Weights(0, 1, 0.5), Weights(3, 1, 2)]
+    [
+        None,
+        Weights(1, 0, 0, 0, 0),
+        Weights(0, 1, 0),
+        Weights(0, 0, 1, 0, 0),
+        Weights(1, 2, 0),
+        Weights(0, 1, 0.5),
+        Weights(3, 1, 2, 0.7, 0.2, 1),
+        Weights(0, 0, 1, 0.5, 0.5, 0.5),
+        Weights.only(text=1),
+        Weights.only(place=1, name=0.5),
+    ]
 )
 QUERIES = st.builds(
     Query,
@@ -223,14 +253,23 @@ class Answer:
     scores: Mapping[str, Mapping[str, float]]
 
 
-def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
-    """Of pictures with one caption: words, two of one caption, and a caption that is the question."""
-    told = {point.record.id: analysis.lemmatize(point.record.caption or "") for point in points}
+def _bm25(points: list[Point], asked: Mapping[str, float], name: WordListName = "words") -> dict[str, float]:
+    """Of pictures with one text: words, two of one text, and a text that is the question.
+
+    Beside captions, the words that are wanted and held weigh as many eighths as they are of all that are wanted.
+    """
+    told = {one.record.id: analysis.lemmatize(" ".join(_one_text(one, name))) for one in points}
     told = {i: terms for i, terms in told.items() if terms}
     rarity = {}
     for word, weight in asked.items():
         holding = sum(word in other for other in told.values())
         rarity[word] = weight * math.log((len(told) - holding + 0.5) / (holding + 0.5) + 1)
+    if name != "words":
+        held = {word for terms in told.values() for word in terms}
+        sought = [weight for word, weight in rarity.items() if weight > 0 and word in held]
+        share = len(sought) / max(1, sum(weight > 0 for weight in rarity.values()))
+        scale = 8 * share / sum(sought) if sought else 1.0
+        rarity = {word: scale * weight for word, weight in rarity.items() if weight < 0 or word in held}
     wanted = {word for word, weight in rarity.items() if weight > 0}
     scores = {}
     for i, terms in told.items():
@@ -250,13 +289,17 @@ def _bm25(points: list[Point], asked: Mapping[str, float]) -> dict[str, float]:
     return scores
 
 
+def _one_text(point: Point, name: WordListName) -> tuple[str, ...]:
+    return (point.record.caption or "",) if name == "words" else point.record.documents[name]
+
+
 def _expected(points: list[Point], query: Query) -> Answer:
     given = query.weights or Weights()
     known = {point.record.id: point for point in points}
     texts = [term for term in query.terms if isinstance(term, TextTerm)]
     spoken = any(term.weight > 0 for term in texts)
     share = sum(abs(term.weight) for term in texts) / sum(abs(term.weight) for term in query.terms) if texts else 1.0
-    weights = Weights(given.image, given.caption * share, given.words * share)
+    weights = replace(given, **{name: share * getattr(given, name) for name in ("caption", *WORD_FIELDS)})
 
     def direction(terms: list[TextTerm | LikeTerm]) -> np.ndarray:
         parts = [
@@ -274,10 +317,14 @@ def _expected(points: list[Point], query: Query) -> Answer:
     wanted = {word for term in texts if term.weight > 0 for word in chain(*analysis.expand_query(term.text))}
 
     passing = [p for p in points if p.record.status == "indexed" and query.filter.matches(to_payload(p.record))]
-    if not weights.image and spoken and weights.caption:
-        passing = [p for p in passing if p.record.words]
-    elif not weights.image:
-        passing = [p for p in passing if wanted & set(p.record.words)]
+    if not weights.image:
+        fields = [field for name, field in WORD_FIELDS.items() if getattr(weights, name)]
+        passing = [
+            p
+            for p in passing
+            if (spoken and weights.caption and p.record.words)
+            or any(wanted & set(getattr(p.record, field)) for field in fields)
+        ]
     scores: dict[str, dict[str, float]] = {}
     if weights.image:
         towards = direction(list(query.terms))
@@ -285,17 +332,20 @@ def _expected(points: list[Point], query: Query) -> Answer:
     if weights.caption and spoken:
         towards = direction(list(texts))
         scores["caption"] = {p.record.id: float(p.caption @ towards) for p in passing if p.caption is not None}
-    if weights.words and asked_words:
-        every = _bm25(points, asked_words)
-        scores["words"] = {p.record.id: every[p.record.id] for p in passing if p.record.id in every}
-    seeking = {n: s for n, s in scores.items() if s and (n != "words" or any(w > 0 for w in asked_words.values()))}
+    for list_name in WORD_FIELDS:
+        if getattr(weights, list_name) and asked_words:
+            every = _bm25(points, asked_words, list_name)
+            scores[list_name] = {p.record.id: every[p.record.id] for p in passing if p.record.id in every}
+    wishes = any(weight > 0 for weight in asked_words.values())
+    seeking = {n: s for n, s in scores.items() if s and (wishes or n not in WORD_FIELDS)}
     total = sum(getattr(weights, name) for name in seeking) or 1.0
     matches = {p.record.id: 0.0 for p in passing}
     for name, held in scores.items():
         best, last = (max(held.values()), min(held.values())) if name in seeking else (0.0, 0.0)
         for i, score in held.items():
-            if name == "words":
-                scaled = min(1.0, max(-1.0, score / (best if best > 1e-3 else 1.0)))
+            if name in WORD_FIELDS:
+                whole = (best if best > 1e-3 else 1.0) if name == "words" else max(8.0, best)
+                scaled = min(1.0, max(-1.0, score / whole))
             else:
                 scaled = (score - last) / (best - last) if best - last > 1e-6 else 1.0
             matches[i] += getattr(weights, name) / total * scaled
