@@ -25,7 +25,7 @@ PICTURES = draw_pictures()
 
 needs_open_clip = pytest.mark.skipif(
     find_spec("open_clip") is None,
-    reason="open_clip_torch is not installed: it asks for torchvision, which has no build on PyPI for a torch of CPUs",
+    reason="open_clip_torch is not installed: it needs torchvision, which does not import with a torch for CPUs",
 )
 
 
