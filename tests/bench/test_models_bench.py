@@ -76,7 +76,7 @@ class ResNet50(nn.Module):
             inputs = planes * 4
         self.blocks = nn.Sequential(*blocks)
         self.positions = nn.Parameter(torch.randn(50, 2048))
-        self.attention = nn.MultiheadAttention(2048, 32, batch_first=True)
+        self.queries, self.keys, self.values = (nn.Linear(2048, 2048) for _ in range(3))
         self.project = nn.Linear(2048, 1024)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
@@ -86,7 +86,12 @@ class ResNet50(nn.Module):
             x = functional.relu(norm(layer(x)))
         x = self.blocks(functional.avg_pool2d(x, 2)).flatten(2).transpose(1, 2)  # (N, 49, 2048)
         x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positions
-        return self.project(self.attention(x[:, :1], x, x, need_weights=False)[0][:, 0])
+        queries, keys, values = (
+            layer(part).unflatten(-1, (32, 64)).transpose(1, 2)
+            for layer, part in ((self.queries, x[:, :1]), (self.keys, x), (self.values, x))
+        )
+        pooled = functional.scaled_dot_product_attention(queries, keys, values)  # (N, 32, 1, 64)
+        return self.project(pooled.flatten(1))
 
 
 class Vision(nn.Module):
