@@ -16,14 +16,13 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.models.torch_runtime import choose_dtype
-from core.evaluation.speed import BATCH, make_pictures
+from core.evaluation import speed
 from core.imaging.decoder import DecodeRequest, PixelSpec
 from core.settings import load_settings
 
@@ -36,6 +35,7 @@ VISION: dict[str, dict[str, int]] = {
     "ViT-B/16": {"patch_size": 16, "projection_dim": 512},
     "ViT-L/14": {"patch_size": 14, "projection_dim": 768, **LARGE},
 }
+BATCH = int(os.environ.get("BENCH_BATCH", str(speed.BATCH)))
 REPEATS = int(os.environ.get("BENCH_REPEATS", "2"))
 
 
@@ -76,7 +76,7 @@ class ResNet50(nn.Module):
             inputs = planes * 4
         self.blocks = nn.Sequential(*blocks)
         self.positions = nn.Parameter(torch.randn(50, 2048))
-        self.attention = nn.MultiheadAttention(2048, 32, batch_first=True)
+        self.queries, self.keys, self.values = (nn.Linear(2048, 2048) for _ in range(3))
         self.project = nn.Linear(2048, 1024)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
@@ -86,7 +86,12 @@ class ResNet50(nn.Module):
             x = functional.relu(norm(layer(x)))
         x = self.blocks(functional.avg_pool2d(x, 2)).flatten(2).transpose(1, 2)  # (N, 49, 2048)
         x = torch.cat([x.mean(1, keepdim=True), x], 1) + self.positions
-        return self.project(self.attention(x[:, :1], x, x, need_weights=False)[0][:, 0])
+        queries, keys, values = (
+            layer(part).unflatten(-1, (32, 64)).transpose(1, 2)
+            for layer, part in ((self.queries, x[:, :1]), (self.keys, x), (self.values, x))
+        )
+        pooled = functional.scaled_dot_product_attention(queries, keys, values)  # (N, 32, 1, 64)
+        return self.project(pooled.flatten(1))
 
 
 class Vision(nn.Module):
@@ -99,29 +104,26 @@ class Vision(nn.Module):
 
 
 def test_encoders(tmp_path: Path) -> None:
+    """A line for each as soon as it is measured: on a busy machine the last one takes minutes."""
+    say = Console(width=160).print
     decoding = _measure_decoding()
     picked = choose_dtype(torch.device("cpu"))
-    load, threads = os.getloadavg()[0], torch.get_num_threads()
-    table = Table(title=f"ms of CPU a picture, batches of {BATCH}, {threads} threads, load {load:.1f}")
-    for heading in ("image tower", "M parameters", "torch float32", f"torch {picked}"[6:], "ONNX Runtime float32"):
-        table.add_column(heading)
-    for heading in ("pictures/s, model", "of B/32", "pictures/s, whole"):
-        table.add_column(heading)
+    say(f"batches of {BATCH}, {torch.get_num_threads()} threads; decoding takes {decoding:.1f} ms of CPU a picture")
     first = None
     for name in [*VISION, "RN50"]:
         model = (Vision(VISION[name]) if name in VISION else ResNet50()).eval()
         count = sum(p.numel() for p in model.parameters()) / 1e6
         images = torch.randn(BATCH, 3, 224, 224)
         plain = _measure(partial(model, images))
-        onnx = _measure_onnx(model, images, tmp_path / "model.onnx")
+        onnx = _measure_onnx(model, images, tmp_path / "model.onnx") if name == "RN50" else None
         model, images = model.to(picked), images.to(picked)
         chosen = _measure(partial(model, images))
-        best = onnx if name == "RN50" else chosen  # what BucketLens runs it with
+        best = onnx or chosen  # what BucketLens runs it with
         first = first or best
-        cells = (f"{plain:.1f}", f"{chosen:.1f}", f"{onnx:.1f}", f"{2000 / best:.1f}", f"{first / best:.2f}")
-        table.add_row(name, f"{count:.1f}", *cells, f"{2000 / (best + decoding):.1f}")
-    table.caption = f"decoding a photograph takes {decoding:.1f} ms of CPU"
-    Console(width=180).print(table)
+        took = f"torch float32 {plain:.1f}, {picked} {chosen:.1f}" + (f", ONNX Runtime {onnx:.1f}" if onnx else "")
+        free = f"two free cores: {2000 / best:.1f} pictures/s, {2000 / (best + decoding):.1f} with decoding"
+        beside = f"{best / first:.2f} times ViT-B/32; load {os.getloadavg()[0]:.0f}"
+        say(f"{name} ({count:.1f} M): {took} ms of CPU a picture; {free}; {beside}")
 
 
 def _measure(run: Callable[[], Any]) -> float:
@@ -155,7 +157,7 @@ def _measure_onnx(model: nn.Module, images: Tensor, path: Path) -> float:
 def _measure_decoding() -> float:
     """CPU time of decoding a photograph to 224 px and a thumbnail, in ms; of made pictures where there are none."""
     paths = sorted(PHOTOGRAPHS.rglob("*.jp*g")) if PHOTOGRAPHS.is_dir() else []
-    pictures = [path.read_bytes() for path in paths] or make_pictures(32)
+    pictures = [path.read_bytes() for path in paths] or speed.make_pictures(32)
     sizes = [np.prod(Image.open(io.BytesIO(data)).size) / 1e6 for data in pictures]
     Console().print(f"{len(pictures)} photographs of {np.median(sizes):.1f} megapixels")
     spec = PixelSpec(224, "crop", Image.Resampling.BICUBIC)
