@@ -46,7 +46,8 @@ def test_an_unknown_name_or_another_role_finds_nothing() -> None:
         ({"dimension": 8}, "either a folder or a repository"),
         ({"dimension": 8, "repository": "a/b"}, "pinned"),
         (HUB, "encoders have a dimension"),
-        (HUB | {"role": "captioner", "dimension": 8}, "captioners have none"),
+        (HUB | {"role": "captioner", "dimension": 8}, "others have none"),
+        (HUB | {"role": "answerer", "dimension": 8}, "others have none"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
