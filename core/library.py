@@ -128,13 +128,16 @@ class Library:
         return self.ask(query)
 
     @overload
-    def ask(self, picture: Query, question: None = None) -> Found: ...
+    def ask(self, picture: Query, question: None = None) -> Found:
+        """Search for a query that is made already."""
 
     @overload
-    def ask(self, picture: Picture | Hit, question: str) -> PictureAnswer: ...
+    def ask(self, picture: Picture | Hit, question: str) -> PictureAnswer:
+        """Ask about one picture."""
 
     @overload
-    def ask(self, picture: Iterable[Hit], question: str) -> list[PictureAnswer]: ...
+    def ask(self, picture: Iterable[Hit], question: str) -> list[PictureAnswer]:
+        """Ask about each of these hits."""
 
     def ask(
         self, picture: Query | Picture | Hit | Iterable[Hit], question: str | None = None

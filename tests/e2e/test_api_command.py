@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.test_docs import CURL
 from tests.support.api_client import Served, ready
+from tests.support.model_folders import make_tiny_blip_vqa
 from tests.support.processes.commands import bucketlens, started
 from tests.support.small_library import build
 
@@ -26,7 +27,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(data: Path) -> Iterator[Served]:
     """Asks for the token."""
-    with started("ui", "--data", data, "--port", "0", cwd=data, env={"BUCKETLENS_API_TOKEN": TOKEN}) as process:
+    answerer = make_tiny_blip_vqa(data.parent / "answerer", seed=7)
+    env = {"BUCKETLENS_API_TOKEN": TOKEN, "BUCKETLENS_ANSWERER": str(answerer)}
+    with started("ui", "--data", data, "--port", "0", cwd=data, env=env) as process:
         try:
             address = re.search(r"http://(\S+)", process.stdout.readline())
             assert address

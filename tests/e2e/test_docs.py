@@ -21,7 +21,7 @@ from demo.scenes.sample_library import write_pictures
 from infra.reference.cli import named_commands
 from tests.e2e.ingest.test_shards import write_img2dataset_shard
 from tests.support.metadata.blocks import bag, exif_block, xmp_packet
-from tests.support.model_folders import make_tiny_clip
+from tests.support.model_folders import make_tiny_blip_vqa, make_tiny_clip
 from tests.support.onnx_folders import make_onnx_folder
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
 from tests.support.processes.commands import bucketlens, started
@@ -36,7 +36,7 @@ DOCKER = [line for line in COMMANDS if line.startswith("docker compose ")]  # te
 MAKE = [part for line in COMMANDS for part in line.split(" && ") if part.startswith("make ")]
 BUCKET, STORE = "my-bucket", "http://localhost:9000"
 QDRANT = "http://localhost:6333"
-OTHER_MODEL = "clip-ViT-L-14"
+OTHER_MODEL, ANSWERER = "clip-ViT-L-14", "blip-vqa-base"
 # In six drawn pictures; and none of them fails.
 MAY_PRINT_NOTHING = ("--not people", "--words-only", "--taken", "--prefix", "--filter", "--min-strength", "failures")
 NOT_RUN = {
@@ -67,6 +67,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     np.save(home / "embeddings/img_emb/img_emb_0.npy", vectors)
     make_tiny_clip(home / "other-model")
     make_onnx_folder(home / "immich/clip/ViT-B-16-SigLIP2__webli", "siglip2")
+    make_tiny_blip_vqa(home / "answerer", seed=7)
     (home / "laion").mkdir()
     for n in range(4):
         write_img2dataset_shard(home / "laion", n, 1)
@@ -116,6 +117,7 @@ def settings(home: Path, store: str) -> dict[str, str]:
 
 def words_of(line: str, home: Path, store: str, qdrant: str) -> list[str]:
     here = {"~/Pictures": str(home / "Pictures"), STORE: store, QDRANT: qdrant, OTHER_MODEL: str(home / "other-model")}
+    here |= {ANSWERER: str(home / "answerer")}
     here |= {"9108": "0"}  # ports that are free, here too
     words = [here.get(word, os.path.expanduser(word)) for word in shlex.split(line)[1:]]
     return [*words, "--port", "0"] if words[0] == "ui" else words

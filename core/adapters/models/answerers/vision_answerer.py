@@ -73,7 +73,9 @@ class VisionAnswerer:
         if len(pixels) == 0:
             return []
         deadline = Deadline(seconds, going)
-        row = self.tokenize(question)
+        row = self.tokenize(
+            question
+        )  # the same for all: BLIP reads padding too (findings/transformers_blip_vqa_padding.sh)
         values = self._writer.pixels.to_tensor(pixels, self._model.device, self._model.dtype)
         input_ids = torch.tensor([row] * len(values), dtype=torch.long, device=values.device)
         inputs = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}

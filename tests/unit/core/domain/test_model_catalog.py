@@ -93,7 +93,8 @@ def test_an_unknown_name_or_another_role_finds_nothing() -> None:
         ({"dimension": 8}, "either a folder or a repository"),
         ({"dimension": 8, "folder": Path("a"), "revision": "0" * 40}, "a revision is one of a repository"),
         (HUB, "encoders have a dimension"),
-        (HUB | {"role": "captioner", "dimension": 8}, "the others have none"),
+        (HUB | {"role": "captioner", "dimension": 8}, "others have none"),
+        (HUB | {"role": "answerer", "dimension": 8}, "others have none"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_refused(values: dict[str, Any], message: str) -> None:
