@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _LONGEST_PX = 480  # the look is taken on a picture of up to this
+_SCALES = {1: 1.0, 2: 0.7, 4: 0.7}  # and on reductions of it, for larger letters, which weigh less
 _STROKE = 5  # pixels between both edges of a stroke, at most
 _EDGE = 20  # of 255, at both edges
 _CELL = (2, 20)  # rows and columns; every second row is looked at
 _ROWS = 3  # of cells: quiet has to follow within so many
 _FEWEST = 30  # strokes, below which nothing is written
-_LEAST = 0.2  # share of strokes in three pairs of cells: every photograph of 22 with text has more, no drawn scene
+_LEAST = 0.21  # share of strokes in three pairs of cells: every photograph of 22 with text has more, no drawn scene
 
 
 def may_hold_text(image: Image.Image) -> bool:
@@ -24,9 +25,13 @@ def may_hold_text(image: Image.Image) -> bool:
 def measure_writing(image: Image.Image) -> float:
     """Measure how much the most line-like place of a picture looks like writing; 0 where there are no strokes."""
     factor = max(1, round(max(image.size) / _LONGEST_PX))
-    small = image.reduce(factor) if factor > 1 else image
-    grey = np.asarray(small.convert("L"), dtype=np.int16)
-    return max(_measure_lines(grey[::2]), _measure_lines(np.ascontiguousarray(grey[:, ::2].T)))
+    small = (image.reduce(factor) if factor > 1 else image).convert("L")
+    found = 0.0
+    for scale, weight in _SCALES.items():
+        grey = np.asarray(small.reduce(scale) if scale > 1 else small, dtype=np.int16)
+        lines = max(_measure_lines(grey[::2]), _measure_lines(np.ascontiguousarray(grey[:, ::2].T)))
+        found = max(found, weight * lines)
+    return found
 
 
 def _measure_lines(grey: NDArray[np.int16]) -> float:
