@@ -4,8 +4,6 @@ import unicodedata
 from collections.abc import Sequence
 from enum import Enum
 
-import numpy as np
-
 from core.adapters.text_reading.line_recognizer import Recognition
 from core.adapters.text_reading.script_probe import ScriptProbe
 
@@ -20,11 +18,13 @@ class Verdict(Enum):
 
 _LEAST_SCORES = {1: 0.97, 2: 0.9, 3: 0.85}  # by letters and digits
 _LEAST_SCORE = 0.8  # of four and more
-_FOREIGN_LETTERS = 3  # so many letters of what is not legible tell a script
-_FOREIGN_SHARE = 0.5  # of a picture's lines: where as many are foreign, the others are read the same way
+# Log odds of the classifier. Blurred Latin has up to 1, lines of other scripts 3 to 10; -3 and less is clearly Latin.
+_FOREIGN = 1.2
+_SURELY_FOREIGN = 4.0
+_LOOKALIKE = -3.0
+_FEWEST = 2  # lines that are surely foreign: where as many are, lookalikes beside them are too
 _LINE_RATIO = 3.0  # width by height of what is a line, and no glyph
-_LOOKALIKE = -4.0  # log odds; what is less foreign than this is surely not
-_MIXED = ("GREEK", "COPTIC")  # the model knows their letters as signs of formulas, and not their accents
+_FORMULAS = ("GREEK", "COPTIC")  # the model knows these letters as signs of formulas, and not with their accents
 
 
 class LineRules:
@@ -37,13 +37,14 @@ class LineRules:
         """Judge the lines of one picture."""
         foreign = [self._foreignness(line) for line in lines]
         verdicts = [_judge(line, odds) for line, odds in zip(lines, foreign, strict=True)]
-        if verdicts.count(Verdict.FOREIGN) > _FOREIGN_SHARE * (len(verdicts) - verdicts.count(Verdict.DROP)):
+        surely = sum(odds > _SURELY_FOREIGN for odds in foreign)
+        if surely >= _FEWEST and surely > sum(odds <= _LOOKALIKE for odds in foreign):
             # Words such as MOCKBA look Latin to the last letter: only their neighbours tell.
             verdicts = [
                 Verdict.FOREIGN if verdict is Verdict.KEEP and odds > _LOOKALIKE else verdict
                 for verdict, odds in zip(verdicts, foreign, strict=True)
             ]
-        if Verdict.FOREIGN in verdicts:  # the model is silent about most of what it does not know
+        if Verdict.FOREIGN in verdicts and surely:  # the model is silent about most of what it does not know
             verdicts = [
                 Verdict.FOREIGN if verdict is Verdict.DROP and line.ratio >= _LINE_RATIO else verdict
                 for verdict, line in zip(verdicts, lines, strict=True)
@@ -54,25 +55,30 @@ class LineRules:
         return [Verdict.DROP if verdict is Verdict.KEEP else verdict for verdict in verdicts]  # single glyphs alone
 
     def _foreignness(self, line: Recognition) -> float:
-        """Return the mean log odds of a line's letters; formulas' letters within a word count as foreign."""
-        if not line.letters:
-            return 0.0
-        odds = self._probe.foreignness(line.features)
-        return max(float(odds.mean()), 1.0 if _has_mixed_word(line.text) else -np.inf)
+        """Return the mean log odds of a line's letters, of its blanks where it has none. Digits tell no script."""
+        if _has_formula_word(line.text):
+            return 2 * _SURELY_FOREIGN
+        chosen = [unicodedata.category(letter)[0] == "L" for letter in line.letters]
+        if not any(chosen):
+            chosen = [letter.isspace() for letter in line.letters]
+        if not any(chosen):
+            return float("-inf")
+        return float(self._probe.foreignness(line.features[chosen]).mean())
 
 
 def _judge(line: Recognition, foreignness: float) -> Verdict:
     count = _count_letters(line)
     legible = count > 0 and line.score >= _LEAST_SCORES.get(count, _LEAST_SCORE)
-    if foreignness > 0 and (legible or len(line.letters) >= _FOREIGN_LETTERS):
-        return Verdict.FOREIGN
-    return Verdict.KEEP if legible else Verdict.DROP
+    if legible and foreignness <= _FOREIGN:
+        return Verdict.KEEP
+    surely = foreignness > _SURELY_FOREIGN and len(line.letters) >= _FEWEST
+    return Verdict.FOREIGN if surely or (legible and count >= _FEWEST) else Verdict.DROP
 
 
-def _has_mixed_word(text: str) -> bool:
-    """Say whether a word of several letters has one of a script that the model knows from formulas only."""
+def _has_formula_word(text: str) -> bool:
+    """Say whether a word of several letters has one that the model knows from formulas only."""
     return any(
-        len(word) > 1 and any(unicodedata.name(letter, "").startswith(_MIXED) for letter in word)
+        len(word) > 1 and any(unicodedata.name(letter, "").startswith(_FORMULAS) for letter in word)
         for word in text.split()
     )
 

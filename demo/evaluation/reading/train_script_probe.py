@@ -122,8 +122,8 @@ def report(lines: list[DrawnLine], weights: dict[str, NDArray[np.float32]]) -> N
             if foreign is (line.script in READABLE):
                 sys.stdout.write(f"  {line.script}: {line.text!r} read as {line.read!r}\n")
     sys.stdout.write("script        lines  score ≥ 0.85  of those called foreign\n")
-    for script, (count, good, foreign) in sorted(table.items()):
-        sys.stdout.write(f"{script:12} {count:6} {good:13} {foreign:23}\n")
+    for script, (count, good, left_out) in sorted(table.items()):
+        sys.stdout.write(f"{script:12} {count:6} {good:13} {left_out:23}\n")
 
 
 def main() -> None:

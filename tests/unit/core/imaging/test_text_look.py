@@ -1,0 +1,48 @@
+"""The look at a picture before it is read: written pages pass it, drawn scenes do not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from core.imaging.text_look import may_hold_text
+from demo.scenes.painting import draw
+from demo.scenes.sample_library import library_scene
+
+PHOTOGRAPHS = Path(__file__).resolve().parents[5] / "shared/data/photos/images"
+
+
+def write(picture: Image.Image, size: int) -> Image.Image:
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(picture).text((40, 60), "Railway station\nNo entrance", font=font, fill="black")
+    return picture
+
+
+@pytest.mark.parametrize("size", [16, 24, 48])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_written_page_may_hold_text(size: int, turn: int) -> None:
+    assert may_hold_text(write(Image.new("RGB", (640, 480), "white"), size).rotate(turn, expand=True))
+
+
+def test_a_large_page_may_hold_text() -> None:
+    assert may_hold_text(write(Image.new("RGB", (3000, 2000), "white"), 60))
+
+
+def test_drawn_scenes_hold_no_text_until_something_is_written_on_them() -> None:
+    scenes = [draw(library_scene(number), 512) for number in range(12)]
+    assert not any(map(may_hold_text, scenes))
+    assert sum(may_hold_text(write(scene, 32)) for scene in scenes) >= 11
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (5000, 3), (20, 20), (45, 45), (300, 300)])
+def test_pictures_of_any_size_are_looked_at(size: tuple[int, int]) -> None:
+    assert not may_hold_text(Image.new("RGB", size, "grey"))
+    assert may_hold_text(Image.fromarray(np.zeros((*size[::-1], 3), np.uint8))) is False
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="needs the shared photographs")
+@pytest.mark.parametrize("name", ["107438", "231460", "525891", "63217", "466547", "790"])
+def test_photographs_with_signs_may_hold_text(name: str) -> None:
+    with Image.open(PHOTOGRAPHS / f"{name:0>12}.jpg") as file:
+        assert may_hold_text(ImageOps.exif_transpose(file).convert("RGB"))
