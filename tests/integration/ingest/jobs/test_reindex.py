@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import bucketlens.cli
-from core.adapters.models.encoders import clip_encoder
+from core.adapters.models import clip_encoder
 from core.bootstrap import Container
 from core.domain.filtering.filters import CAPTIONED, INDEXED
 from core.domain.query import Query, TextTerm
