@@ -95,6 +95,8 @@ def test_status_for_programs(run: Run, data: Path) -> None:
         "incomplete": 0,
         "captioned": 2,
         "pending_captions": 1,
+        "with_text": 0,
+        "pending_text": 3,
         "sources": [{"source": "/a", "images": 3, "failed": 1}, {"source": "/b", "images": 0, "failed": 1}],
         "last_complete_run": "2026-01-01T00:00:00+00:00",
         "model": "demo",
