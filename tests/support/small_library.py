@@ -95,6 +95,11 @@ def tell_of_themselves(library: SmallLibrary) -> None:
         texts=(FileText("An old lighthouse at noon", "XMP description"),),
         keywords=("sea side", "gulls"),
         people=("Anna Smith",),
+        places=("Munich", "Bavaria", "Germany"),
+        city="Munich",
+        region="Bavaria",
+        country="Germany",
+        time_zone="Europe/Berlin",
     )
     vague = PictureMetadata(TakenTime(datetime(2019, 7, 1), "IPTC DateCreated", "month"), camera="iPhone 12", rating=2)
     with Container(load_settings(data=library.data)) as container:

@@ -35,7 +35,13 @@ def test_pictures_are_marked_narrowed_down_and_told_of(open_page: Opener, served
     expect(torn).to_have_text("62 %")
     expect(torn).to_have_attribute("title", "62 % of the picture is there")
     page.get_by_role("button", name="Narrow down").click()
-    for label, value in (("Camera", "Canon EOS R5"), ("Rating", "★★"), ("Incomplete", "a part is missing")):
+    for label, value in (
+        ("Country", "Germany"),
+        ("City", "Munich"),
+        ("Camera", "Canon EOS R5"),
+        ("Rating", "★★"),
+        ("Incomplete", "a part is missing"),
+    ):
         expect(page.get_by_role("list", name=label)).to_contain_text(value)
     page.get_by_role("list", name="Camera").get_by_title("Only these").first.click()
     expect(page).to_have_url(re.compile(r"only=camera%3ACanon\+EOS\+R5"))
@@ -45,7 +51,14 @@ def test_pictures_are_marked_narrowed_down_and_told_of(open_page: Opener, served
     cards(page).locator("button.open").click()
     side = page.locator("dialog .side")
     expect(side).to_contain_text("1 January 2020, 00:30:00 (UTC+09:00)")
-    for fact in ("from EXIF DateTimeOriginal", "its file: XMP description", "48.137, 11.575", "★★★★", "Anna Smith"):
+    for fact in (
+        "from EXIF DateTimeOriginal",
+        "its file: XMP description",
+        "Munich, Bavaria, Germany",
+        "48.137, 11.575",
+        "★★★★",
+        "Anna Smith",
+    ):
         expect(side).to_contain_text(fact)
     side.get_by_role("button", name="Show the RAW").click()
     expect(side).to_contain_text("scene-001.CR3")

@@ -67,6 +67,8 @@ FILTERS: list[tuple[list[str], dict[str, Any], list[int]]] = [
     (["--phrase", "sea side"], {"phrase": "sea side"}, [1]),
     (["--captioned", "file"], {"caption_origin": "file"}, [1]),
     (["camera:canon rating:4 -person:bob incomplete:no"], {"camera": "canon"}, [1]),
+    (["--place", "munich"], {"place": "germany munich"}, [1]),
+    (["--box", "48,11,49,12"], {"box": {"south": 48, "west": 11, "north": 49, "east": 12}}, [1]),
     (["near:48.1,11.6,5km"], {"near": "48.1,11.6,5km"}, [1]),
 ]  # fmt: skip
 
@@ -113,6 +115,9 @@ def test_people_read_where_a_caption_comes_from_and_what_is_missing(library: Sma
 def test_facets_of_what_files_say(library: SmallLibrary, api: Served) -> None:
     wanted = {
         "camera": [("Canon EOS R5", 2), ("iPhone 12", 1)],
+        "country": [("Germany", 2)],
+        "region": [("Bavaria", 2)],
+        "city": [("Munich", 2)],
         "lens": [("EF50mm f/1.8 STM", 2)],
         "rating": [("4", 2), ("2", 1)],
         "keyword": [("gulls", 2), ("sea side", 2)],
