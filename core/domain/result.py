@@ -21,7 +21,7 @@ class Hit:
     """One found image. `score` is the cosine of query and image in [-1, 1]; None where they were not compared.
 
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
-    `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    `matched` say why: how it stands in every list that knows it, and which words of the query it holds.
     `strength` is how well it really matches, from 0 to 1 (core.search.relevance); None where that is not known.
     `copies` is how many found pictures it stands for, itself among them: those of the very same bytes, and the `raws`
     of which these are the JPEGs.

@@ -137,10 +137,14 @@ class RelevanceScorer:
 
 
 def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
-    """Say whether a caption of the image that can be relied on holds all of these words."""
+    """Say whether a caption of the image that can be relied on holds all of these words.
+
+    What is written in it, and where it was taken, adds to every caption, and counts alone.
+    """
     record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     of_file = (*(text.text for text in record.file_texts), ", ".join(record.keywords), ", ".join(record.people))
     captions = [*by_people, *of_file, *(text for text in record.texts if usual)]
-    held = [set(analysis.analyse(caption)) for caption in captions]
+    seen = {*record.text_words, *record.place_words}
+    held = [seen, *(seen.union(analysis.analyse(caption)) for caption in captions)]
     return any(all(one.intersection(forms) for forms in words) for one in held)

@@ -210,7 +210,7 @@ class StandingAnswer(BaseModel):
 
 class WhyAnswer(BaseModel):
     lists: dict[ListName, StandingAnswer]
-    words: list[str] = Field(description="of the query, that its captions hold")
+    words: list[str] = Field(description="of the query, that its captions, text, places or names hold")
 
 
 class HitAnswer(ImageAnswer):
