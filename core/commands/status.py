@@ -16,6 +16,7 @@ from core.domain.filtering.filters import CAPTIONED, FAILED, INCOMPLETE, INDEXED
 from core.errors import BucketLensError
 from core.errors.hints import BuildMirror
 from core.ports.vector_index import VectorIndex
+from core.search.relevance_scale import describe_calibration
 from core.settings import Settings
 from core.text.sanitize import printable
 
@@ -46,6 +47,7 @@ def _gather(container: Container) -> dict[str, Any]:
         "sources": _count_sources(index),
         "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
+        "strength": describe_calibration(index.info.model, index.count(INDEXED)),
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
         "mirror": _summarize_mirror(container),
@@ -112,6 +114,7 @@ def _lines(found: dict[str, Any], settings: Settings, *, reads_text: bool) -> It
     yield f"last complete run: {found['last_complete_run'] or 'none yet'}"
     place = f" {settings.qdrant.url}" if settings.qdrant.url else ""
     yield f"model {printable(found['model'])}, index {found['backend']}{place}"
+    yield f"strength of matches: {printable(found['strength'])}"
     yield _describe_mirror(found["mirror"])
     if found["recall"]:
         yield _describe_recall(found["recall"])

@@ -82,7 +82,7 @@ class Weights:
     words: float = 0.5
     text: float = 0.5
     place: float = 0.5
-    name: float = 0.0
+    name: float = 0.3
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:

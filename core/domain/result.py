@@ -22,7 +22,7 @@ class Hit:
     """One found image. `score` is the cosine of query and image in [-1, 1]; None where they were not compared.
 
     `match` is what ranks it: up to 1, the best of every list that was asked; None where nothing was. `standings` and
-    `matched` say why: how it stands in every list that knows it, and which words of the query its caption holds.
+    `matched` say why: how it stands in every list that knows it, and which words of the query it holds.
     `strength` is how well it really matches, from 0 to 1 (core.search.relevance); None where that is not known.
     `copies` is how many found pictures it stands for, itself among them: those of the very same bytes, and the `raws`
     of which these are the JPEGs. `asked` are the words of the query, each with its dictionary forms.
@@ -56,9 +56,9 @@ class Hit:
         clock showed there: without a zone, or with its offset from UTC where that is known.
         """
         lists = {name: {"score": standing.score, "rank": standing.rank} for name, standing in self.standings.items()}
-        why = {"lists": lists, "words": list(self.matched)}
-        others = [name for name in WORD_FIELDS if name != "words"]
-        why |= {name: list(self.matched_in(name)) if name in self.standings else [] for name in others}
+        compared = {"words", *self.standings}
+        words = {name: list(self.matched_in(name)) if name in compared else [] for name in WORD_FIELDS}
+        why = {"lists": lists} | words
         strength = None if self.strength is None else round(self.strength, 4)
         ranked = {"id": self.record.id, "score": self.score, "match": self.match, "strength": strength}
         texts = [{"text": text, "origin": origin} for text, origin in self.record.origins]

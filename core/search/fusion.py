@@ -29,6 +29,11 @@ def fuse(
     which the lower ones tell nothing, and no word in common for a list of words. A list that has no score for an image
     counts as 0; one that found nothing at all is left out of the sum of the weights.
 
+    Text, places and names are scaled by what a picture scores that holds all of the question's words (FULL), or by
+    their best if that is more. One word of five is then about a fifth, though nothing holds more. R@1 of human
+    captions by words (0.5) and misleading signs (text 0.5): 0.688 so, 0.262 scaled by the best, 0.688 without the list
+    (demo.evaluation.measure_lists).
+
     nDCG@10 of 360 questions to 1,000 drawn scenes that the demo models never saw: image alone 0.954, caption 0.897,
     words 0.800; weighted 1, 0.25, 0.25: 0.959; 1, 0.5, 0.5: 0.956, where reciprocal rank fusion reaches 0.951 (k = 2)
     and 0.945 (k = 60). Where the image alone hardly errs, the others add little to it (demo.evaluation.measure_fusion).

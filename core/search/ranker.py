@@ -167,7 +167,7 @@ def _make_hits(
     scores: _Scores,
     matches: Mapping[str, float],
 ) -> list[Hit]:
-    """Say of every picture how it stands in the lists that have a score for it, and which words its captions hold."""
+    """Say of every picture how it stands in the lists that have a score for it, and which words of those lists."""
     ranks = {
         name: {image_id: rank for rank, (image_id, _) in enumerate(shortlist.ranking, 1)}
         for name, shortlist in shortlists.items()
@@ -180,7 +180,9 @@ def _make_hits(
             if record.id in known
         }
         cosine = standings["image"].score if "image" in standings else None
-        matched = (next((form for form in forms if form in record.words), None) for forms in question.words)
+        asked = [field for name, field in WORD_FIELDS.items() if name == "words" or name in scores]
+        held = {word for field in asked for word in getattr(record, field)}
+        matched = (next((form for form in forms if form in held), None) for forms in question.words)
         match = matches.get(record.id, 0.0)
         told = tuple(form for form in matched if form)
         hits.append(Hit(record, cosine, match, standings, told, asked=question.words))

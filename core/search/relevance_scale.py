@@ -21,6 +21,8 @@ from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 from core.search.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
 
+CALIBRATED_ON = ("clip-ViT-B-32", "demo")  # the models that the constants of core.search.relevance were chosen on
+
 Arrays = Mapping[str, NDArray[Any]]
 T = TypeVar("T")
 
@@ -64,6 +66,16 @@ class PictureScale:
     def evidence(self, measured: Scores, count: int) -> float:
         """Say how surely the best are more than chance finds among so many pictures."""
         return self.yardstick.evidence(measured, self.few.at(count), self.one.at(count))
+
+
+def describe_calibration(model: str, pictures: int) -> str:
+    """Say in one line what the strength of a match is calibrated for, and how, in a library of so many pictures."""
+    if model in CALIBRATED_ON:
+        return f"calibrated on {model}, and here by its prompts and {min(pictures, SAMPLE):,} pictures"
+    return (
+        f"its constants were chosen on {' and '.join(CALIBRATED_ON)}; this model is calibrated here, "
+        f"by its own prompts and {min(pictures, SAMPLE):,} pictures"
+    )
 
 
 class CalibrationStore(Protocol):

@@ -13,7 +13,6 @@ from core.search.query_encoder import EncodedQuery
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
-from core.text.word_lists import WORD_FIELDS
 
 SCORED_DEPTH = 200  # how many of the best matches are scored, whatever is shown of them
 VERDICT_DEPTH = 10  # how many of the best matches a verdict is about
@@ -83,9 +82,7 @@ class RelevanceScorer:
     def score(self, hits: Sequence[Hit]) -> list[Hit]:
         """Set the strength of hits, as far as it is known. Reads the vectors of those that are not among the best."""
         if not self._vectors:
-            lists = [name for name in WORD_FIELDS if any(name in hit.standings for hit in hits)]
-            counts = (max([len(hit.matched), *(len(hit.matched_in(name)) for name in lists)]) for hit in hits)
-            return [replace(hit, strength=n / len(self._words)) for hit, n in zip(hits, counts, strict=True)]
+            return [replace(hit, strength=len(hit.matched) / len(self._words)) for hit in hits]
         if not any(term.weight > 0 for term in self._scales):
             return list(hits)
         self._measure(hits)
@@ -109,10 +106,7 @@ class RelevanceScorer:
                 continue
             strength = float(strengths[row])
             holds_all = self._texts_alone and 0 < len(self._words) <= len(hit.matched)
-            shows_all = self._texts_alone and "text" in hit.standings and _shows_all(hit, self._words)
-            if strength < SOME and (
-                shows_all or (holds_all and _has_telling_caption(hit, self._words, bool(usual[row])))
-            ):
+            if strength < SOME and holds_all and _has_telling_caption(hit, self._words, bool(usual[row])):
                 strength = SOME
             scored.append(replace(hit, strength=strength))
         return scored
@@ -142,16 +136,15 @@ class RelevanceScorer:
             self._measured[term] = np.append(self._measured[term], measured)
 
 
-def _shows_all(hit: Hit, words: Sequence[Sequence[str]]) -> bool:
-    """Say whether all of these words are written in the picture."""
-    return 0 < len(words) <= len(hit.matched_in("text"))
-
-
 def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
-    """Say whether a caption of the image that can be relied on holds all of these words."""
+    """Say whether a caption of the image that can be relied on holds all of these words.
+
+    What is written in it, and where it was taken, adds to every caption, and counts alone.
+    """
     record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     of_file = (*(text.text for text in record.file_texts), ", ".join(record.keywords), ", ".join(record.people))
     captions = [*by_people, *of_file, *(text for text in record.texts if usual)]
-    held = [set(analysis.analyse(caption)) for caption in captions]
+    seen = {*record.text_words, *record.place_words}
+    held = [seen, *(seen.union(analysis.analyse(caption)) for caption in captions)]
     return any(all(one.intersection(forms) for forms in words) for one in held)

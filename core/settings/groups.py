@@ -187,7 +187,7 @@ class RankingSettings(SettingsGroup):
         default=0.5, ge=0, le=100, description="weight of the names of places, in searches by words"
     )
     name_weight: float = Field(
-        default=0.0, ge=0, le=100, description="weight of the names of files and folders, in searches by words"
+        default=0.3, ge=0, le=100, description="weight of the names of files and folders, in searches by words"
     )
 
     @model_validator(mode="after")

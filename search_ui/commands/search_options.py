@@ -64,7 +64,7 @@ def query_options() -> list[Option]:
             "--weigh",
             metavar="LIST=WEIGHT",
             multiple=True,
-            help="How much a list counts: image, caption or words; the others as set. Repeatable.",
+            help=f"How much a list counts: {', '.join(_LISTS)}; the others as set. Repeatable.",
         ),
         click.option("--words-only", is_flag=True, help="Rank by the words of captions alone; needs no model."),
         *filter_options(),
@@ -160,6 +160,6 @@ class SearchInput:
                 weights[_LISTS[_LISTS.index(name)]] = float(number)
             except ValueError as error:
                 raise InvalidQuery(
-                    "weigh", given, "image=1.5, caption=0 or the like (lists: image, caption, words)"
+                    "weigh", given, f"image=1.5, caption=0 or the like (lists: {', '.join(_LISTS)})"
                 ) from error
         return weights or None

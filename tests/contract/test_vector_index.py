@@ -32,14 +32,17 @@ from core.domain.filtering.filters import (
 )
 from core.domain.image import ImageRef
 from core.domain.metadata import FileText
-from core.domain.query import Sort
+from core.domain.query import Query, Sort, TextTerm, Weights
 from core.domain.sort_orders import in_order
 from core.domain.text_lines import TextLine
-from core.ports.rank_lists import Probe
+from core.ports.rank_lists import LISTS, Probe
 from core.ports.vector_index import CaptionUpdate, PlaceUpdate, Point, TextUpdate, VectorIndex
 from core.search.facets import facet, holding
+from core.search.ranker import Question, Ranker
+from core.search.service import SearchService
 from core.text import analysis
 from core.text.word_lists import WordListName
+from tests.support.fakes import ColourEncoder, InlineDecoder
 from tests.support.index_queries import best_words, nearest, newest
 from tests.support.made_up_images import START, failed_point, image_id, point, record, vector
 
@@ -658,3 +661,40 @@ def test_optimizing_changes_no_answer(library: VectorIndex) -> None:
     library.optimize()
     assert (library.scroll(), nearest(library, vector(3), limit=10)) == before
     assert library.size_bytes() > 0
+
+
+def test_lists_of_words_narrow_facets_and_pages_of_words_alone(index: VectorIndex) -> None:
+    line = TextLine("Fish Market", (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0), 0.9)
+    told = [
+        record(1, "a fish", camera="one"),
+        record(2, camera="two", text_lines=(line,)),
+        record(3, camera="three", places=("Fish Creek", "Alaska")),
+        record(4, camera="four", key="fish trip/IMG_0004.jpg"),
+        record(5, "a dog", camera="five"),
+    ]
+    index.upsert([Point(one.with_words(), vector(n)) for n, one in enumerate(told)])
+    service = SearchService(index, ColourEncoder, InlineDecoder)  # type: ignore[arg-type]
+    asked = (TextTerm("fish"),)
+    for lists, found in (
+        ({"words": 1}, [1]),
+        ({"text": 1}, [2]),
+        ({"words": 1, "place": 1}, [1, 3]),
+        ({"words": 1, "text": 1, "place": 1, "name": 1}, [1, 2, 3, 4]),
+    ):
+        query = Query(asked, weights=Weights.only(**lists))
+        result = service.search(query)
+        assert sorted(hit.record.id for hit in result.hits) == [image_id(n) for n in found]
+        assert result.total == len(found)
+        assert {name for hit in result.hits for name in hit.standings} == lists.keys()
+        assert all(hit.matched == ("fish",) and hit.strength == 1 for hit in result.hits)
+        cameras = dict(service.facets(query, ["camera"])["camera"])
+        assert cameras == {told[n - 1].camera: 1 for n in found}
+        for ranker in (Ranker(index), Ranker(index, shortlist=1)):  # of which the second knows next to nothing
+            question = Question(
+                tuple(Probe(name, terms={"fish": 1.0}) for name in LISTS if name in lists),
+                INDEXED,
+                Weights.only(**lists),
+                (("fish",),),
+            )
+            pages = [ranker.page(question, limit=1, offset=n) for n in range(len(found) + 1)]
+            assert sorted(hit.record.id for page in pages for hit in page) == [image_id(n) for n in found]

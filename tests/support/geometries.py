@@ -4,7 +4,8 @@ What texts and pictures mean is drawn once, in a space of meanings. Every geomet
 another offset of all texts and all pictures (the modality gap), other widths of these cones, and directions that
 pictures alone have.
 
-    Liang et al., "Mind the Gap: Understanding the Modality Gap in Multi-modal Contrastive Representation Learning", 2022
+    Liang et al., "Mind the Gap: Understanding the Modality Gap in Multi-modal Contrastive Representation Learning",
+    2022
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,14 @@ MEANINGS = 96  # dimensions of what is meant
 DIMENSION = 256
 PROMPTS = 400
 KINDS = 40  # of things; those of one kind mean something alike
-_THINGS = 12  # of a kind
+THINGS = 12  # of a kind
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """How a model places what it sees.
 
-    `text_offset` and `image_offset` are the lengths of what all texts, and all pictures, have in common, to a meaning of
+    `text_offset` and `image_offset` are the lengths of what all texts, and all pictures, have in common. A meaning has
     length 1. `gap` is the cosine of both. `image_noise` is what pictures alone have, of no meaning.
     """
 
@@ -47,15 +48,15 @@ GEOMETRIES = (
 class World:
     """What there is: things, what prompts say, and what pictures show, as meanings. The same for every geometry."""
 
-    things: Matrix  # (KINDS * _THINGS, MEANINGS)
+    things: Matrix  # (KINDS * THINGS, MEANINGS)
     prompts: Matrix  # (PROMPTS, MEANINGS)
 
     @classmethod
     def make(cls, seed: int) -> "World":
         dice = np.random.default_rng(seed)
         kinds = unit(dice.normal(size=(KINDS, MEANINGS)))
-        own = unit(dice.normal(size=(KINDS * _THINGS, MEANINGS)))
-        things = unit(0.55 * np.repeat(kinds, _THINGS, axis=0) + own)
+        own = unit(dice.normal(size=(KINDS * THINGS, MEANINGS)))
+        things = unit(0.55 * np.repeat(kinds, THINGS, axis=0) + own)
         said = dice.integers(0, len(things), (PROMPTS, 2))
         prompts = unit(things[said[:, 0]] + dice.uniform(0, 0.7, (PROMPTS, 1)) * things[said[:, 1]])
         return cls(things.astype(np.float32), prompts.astype(np.float32))
@@ -63,7 +64,10 @@ class World:
     def pictures(self, shown: Sequence[Sequence[int]], seed: int) -> Matrix:
         """Mean what pictures of these things mean, (N, MEANINGS): the first thing most, and something of no name."""
         dice = np.random.default_rng(seed)
-        rows = [sum(weight * self.things[thing] for weight, thing in zip((1, 0.6, 0.4), each)) for each in shown]
+        rows = [
+            sum(weight * self.things[thing] for weight, thing in zip((1, 0.6, 0.4), each, strict=True))
+            for each in shown
+        ]
         return unit(np.stack(rows) + 0.5 * unit(dice.normal(size=(len(rows), MEANINGS)))).astype(np.float32)
 
 

@@ -100,6 +100,7 @@ def test_status_for_programs(run: Run, data: Path) -> None:
         "sources": [{"source": "/a", "images": 3, "failed": 1}, {"source": "/b", "images": 0, "failed": 1}],
         "last_complete_run": "2026-01-01T00:00:00+00:00",
         "model": "demo",
+        "strength": "calibrated on demo, and here by its prompts and 3 pictures",
         "fingerprint": "f00d",
         "backend": "edge",
         "mirror": None,

@@ -14,7 +14,7 @@ from core.domain.vectors import Matrix, unit
 from core.ports.rank_lists import Probe, Shortlist
 from core.ports.vector_index import IndexInfo, Point
 from core.search import relevance_scale
-from core.search.relevance_scale import Calibration
+from core.search.relevance_scale import Calibration, describe_calibration
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import record
 
@@ -115,3 +115,12 @@ def test_another_model_or_bank_has_a_file_of_its_own_in_place_of_the_one_before(
     files.save("texts", "two", arrays)
     assert files.load("texts", "one") is None and files.load("texts", "two") == arrays
     assert files.load("pictures", "one") == arrays
+
+
+def test_one_line_says_what_strength_is_calibrated_for() -> None:
+    assert (
+        describe_calibration("clip-ViT-B-32", 50)
+        == "calibrated on clip-ViT-B-32, and here by its prompts and 50 pictures"
+    )
+    other = describe_calibration("siglip2-base", 1_000_000)
+    assert "chosen on clip-ViT-B-32 and demo" in other and "this model is calibrated here" in other and "1,024" in other
