@@ -127,7 +127,7 @@ def test_places_and_zones_are_on_record(data: Path) -> None:
         (["--box", "-90,-180,90,180"], {"box": "-90,-180,90,180"}, {*PICTURES} - {"named.jpg", "nowhere.jpg"}),
         (["--filter", '{"missing": "country"}'], {"missing": "country"}, {"pacific", "pole", "date-line", "nowhere"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )  # fmt: skip
 def test_pictures_are_found_by_place_and_by_box(
     data: Path, options: Sequence[str], filter: Mapping[str, Any], found: set[str]

@@ -14,7 +14,6 @@ from PIL import Image
 
 import bucketlens.cli
 from core.adapters.models.encoders import loader
-from core.adapters.models import clip_encoder
 from core.bootstrap import Container
 from core.domain.filtering.filters import CAPTIONED, INDEXED
 from core.domain.query import Query, TextTerm
