@@ -14,8 +14,8 @@ from core.evaluation.speed import measure_speed
 Progress = Callable[[int, int], None]  # bytes that are here, and bytes in all
 
 if TYPE_CHECKING:
-    from core.adapters.models.files.speed_cache import MeasuredSpeed
-    from core.adapters.models.files.verification import Verification
+    from core.adapters.models.files.speed_cache import MeasuredSpeed as MeasuredSpeed
+    from core.adapters.models.files.verification import Verification as Verification
     from core.bootstrap.container import Container
 
 

@@ -9,7 +9,7 @@ from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL
 from core.text.sanitize import printable
 
 if TYPE_CHECKING:
-    from core.adapters.models.files.speed_cache import MeasuredSpeed
+    from core.bootstrap.models import MeasuredSpeed
 
 _DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
 _HEADINGS: dict[Role, str] = {

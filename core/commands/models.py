@@ -18,8 +18,7 @@ from core.errors.hints import Advice, ChooseModel
 from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, DEMO, Settings
 
 if TYPE_CHECKING:
-    from core.adapters.models.files.verification import Verification
-    from core.bootstrap.models import Progress
+    from core.bootstrap.models import Progress, Verification
 
 _MADE_PICTURES = 16
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -116,6 +115,8 @@ def measure(target: str, role: str | None, seconds: float, pictures: Path | None
     """
     with open_container() as container:
         chosen: Role = cast(Role, role) if role else _choose_role(target)
+        if chosen not in ("encoder", "captioner"):
+            raise UsageError(f"{target} is neither encoder nor captioner, and those alone are measured")
         card = model_catalog.find(target, chosen)
         if card is not None:
             _place(card)
