@@ -59,7 +59,11 @@ class Evaluation:
     picture: Figures
 
     def to_dict(self) -> dict[str, Any]:
-        rows = [{"name": name, **asdict(one), **self.text[name].to_dict()} for name, one in self.weighings.items()]
+        rows = [
+            {"name": name, "image": one.image, "caption": one.caption, "words": one.words, "weights": asdict(one)}
+            | self.text[name].to_dict()
+            for name, one in self.weighings.items()
+        ]
         judged = {"library": self.library, "pictures": self.pictures, "total": self.total}
         return judged | {"text_to_image": rows, "image_to_image": self.picture.to_dict()}
 

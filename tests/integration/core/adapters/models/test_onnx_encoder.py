@@ -19,7 +19,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from core.adapters.models.encoders.clip_encoder import load_encoder
+from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.files.model_files import locate
 from core.adapters.models.onnx.encoder import OnnxEncoder, load_onnx_encoder
 from core.errors import ModelUnavailable
