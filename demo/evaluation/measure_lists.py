@@ -5,16 +5,19 @@
 FOLDER holds real vectors (demo.evaluation.real_vectors). `--texts` is a JSON file of what is written in photographs: a
 list of lines for each, of any other photographs. They are laid on the library's pictures at random.
 
-Four kinds of questions are asked of the same pictures:
+Four kinds of questions are asked of the same pictures.
 
-- *plain*: "a dog". Answers are the pictures that two captions in five say it of. Two captions of each are known.
-  Places and names tell nothing, and texts are those of other photographs: no weight may cost anything here.
-- *told*: "a dog in Lisbon". One picture in twenty was taken there, lies in a folder "lisbon holiday 2019", or shows
-  that word on a sign. Answers are the dogs among them.
-- *misleading*: "a dog", where a third of all pictures, drawn by lot, shows a sign "dog" or "red", was taken in a town
-  called Orange, or lies in a folder "dogs".
-- *captions*: a human caption, of a picture of which the four others are known, among the same misleading pictures.
-  Words alone rank them, since nobody has the vectors of these captions here.
+*Plain*: "a dog". Answers are the pictures of which two captions in five say it; two captions of each are known. Places
+and names tell nothing, and texts are those of other photographs.
+
+*Told*: "a dog in Lisbon". One picture in twenty was taken there, lies in such a folder, or shows the word on a sign.
+Answers are the dogs among them.
+
+*Misleading*: "a dog", where a third of all pictures shows a sign "dog" or "red", or lies in a folder "dogs". Towns are
+called Orange or Nice. All of that is drawn by lot.
+
+*Captions*: a human caption is asked among misleading pictures, and four others are known. Words alone rank them, since
+nobody has the vectors of these captions here.
 """
 
 from __future__ import annotations
