@@ -22,7 +22,7 @@ from infra.reference.cli import named_commands
 from tests.e2e.ingest.test_shards import write_img2dataset_shard
 from tests.support.metadata.blocks import bag, exif_block, xmp_packet
 from tests.support.model_folders import make_tiny_blip_vqa, make_tiny_clip
-from tests.support.onnx_folders import make_onnx_folder
+from tests.support.models.onnx_folders import make_onnx_folder
 from tests.support.pages import README, ROOT, Block, anchors, blocks, commands, read_order
 from tests.support.processes.commands import bucketlens, started
 from tests.support.servers.qdrant_stub import QdrantStub, serving

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.scenes.sample_library import write_pictures
-from tests.support.onnx_folders import make_onnx_folder
+from tests.support.models.onnx_folders import make_onnx_folder
 from tests.support.processes.commands import environment
 
 # Every process of the run, decode workers too, notes and refuses the import of what must not be needed.

@@ -25,7 +25,7 @@ from core.adapters.models.onnx.encoder import OnnxEncoder, load_onnx_encoder
 from core.errors import ModelUnavailable
 from core.imaging.decoder import DecodeRequest, ImageLimits, decode
 from demo.scenes import sample_library
-from tests.support.onnx_folders import RECIPES, Kind, OnnxFolder, make_onnx_folder, make_tokenizer
+from tests.support.models.onnx_folders import RECIPES, Kind, OnnxFolder, make_onnx_folder, make_tokenizer
 
 TEXTS = (
     "",
