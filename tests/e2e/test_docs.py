@@ -52,6 +52,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("home")
     pictures = list(write_pictures(home / "Pictures", 6, size=128))
     tell_of_itself(pictures[2])
+    take_at(pictures[3], "2023:05:01 12:00:00", ("N", 38, 43), ("W", 9, 8))  # Lisbon
+    take_at(pictures[4], "2024:05:01 12:00:00", ("N", 37, 58), ("E", 23, 43))  # Athens
     (home / "holiday.jpg").write_bytes(pictures[0].read_bytes())
     (home / "captions.csv").write_text(f"image,caption\n{pictures[1].name},our boat\n")
     vectors = np.random.default_rng(1).normal(size=(6, find("demo", "encoder").dimension)).astype("float32")  # type: ignore[union-attr]
@@ -88,6 +90,16 @@ def tell_of_itself(path: Path) -> None:
     )
     words = xmp_packet(bag("dc:subject", "summer holiday"), bag("Iptc4xmpExt:PersonInImage", "Anna Smith"))
     image.save(path, "JPEG", quality=90, exif=b"Exif\0\0" + told, xmp=words)
+
+
+def take_at(path: Path, time: str, latitude: tuple[str, int, int], longitude: tuple[str, int, int]) -> None:
+    """Write into a picture when and where it was taken: a time of EXIF, and degrees with minutes."""
+    position = {}
+    for tag, (side, degrees, minutes) in ((1, latitude), (3, longitude)):
+        position |= {tag: side, tag + 1: ((degrees, 1), (minutes, 1), (0, 1))}
+    with Image.open(path) as opened:
+        image = opened.copy()
+    image.save(path, "JPEG", quality=90, exif=b"Exif\0\0" + exif_block({}, {0x9003: time}, position))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ TOKEN = "for programs alone"
 
 def test_every_operation_is_shown_and_can_be_tried(open_page: Opener, address: str) -> None:
     page = open_page(f"{address}/api/docs", height=1400)
-    expect(page.locator(".opblock-summary-path")).to_have_count(4)
+    expect(page.locator(".opblock-summary-path")).to_have_count(5)
     expect(page.get_by_text("Find pictures, or list those that pass a filter.")).to_be_visible()
     if folder := os.environ.get("BUCKETLENS_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "api-docs.png")
@@ -32,7 +32,7 @@ def test_the_page_is_reachable_where_programs_need_a_token_and_takes_it(
     with serving(library.data, environment={"BUCKETLENS_API_TOKEN": TOKEN}) as url:
         until(lambda: health(url)["model"] == "ready", 60)
         page = open_page(f"{url}/api/docs")
-        expect(page.locator(".opblock-summary-path")).to_have_count(4)
+        expect(page.locator(".opblock-summary-path")).to_have_count(5)
         page.get_by_role("button", name="Authorize").first.click()
         page.get_by_label("auth-bearer-value").fill(TOKEN)
         page.locator(".auth-btn-wrapper").get_by_role("button", name="Apply credentials").click()
