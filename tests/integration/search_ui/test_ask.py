@@ -218,6 +218,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None]] = [
     ({"image": base64.b64encode(b"no picture").decode(), "question": CAR}, 422, "image"),
     ({"search": {"terms": [{"text": "a"}]}, "top": 51, "question": CAR}, 422, "top"),
     ({"search": {"filter": {"odd": 1}}, "question": CAR}, 422, "filter field"),
+    ({"search": {"terms": [{"like": NOBODY}]}, "question": CAR}, 422, "like"),
     ({"id": NOBODY, "question": CAR, "seconds": 1e9}, 422, "seconds"),
     ({"image": "A" * 300_000, "question": CAR}, 413, None),
 ]
