@@ -84,7 +84,7 @@ def test_the_best_hits_of_a_search_are_asked_in_their_order(
     asked = ("--top", "3", "a red car", CAR, "--answerer", str(model))
     told = json.loads(_run(library, *asked, "--json").stdout)
     assert told["search"] == "a red car" and told["answers"] == [answer.to_dict() for answer in answers]
-    assert (told["notices"], told["verdict"]) == (list(found.notices), found.verdict)
+    assert (told["notices"], told["verdict"]) == (list(found.result.notices), found.result.verdict)
     if model.name == "blip-2":
         return
     table = _run(library, *asked).stdout
