@@ -163,7 +163,11 @@ class Library:
         if isinstance(picture, str | Path | bytes | Image.Image):
             data = read_picture(picture, self._container.settings.decode.max_bytes)
             return self._container.answers.ask_picture(data, asked)
-        return list(self._container.answers.ask_images([hit.record for hit in picture], asked))
+        hits = list(picture) if isinstance(picture, Iterable) else [picture]
+        if not all(isinstance(hit, Hit) for hit in hits):
+            takes = "a file, its bytes, a PIL image, the id of a picture of the library, a hit, or several hits"
+            raise InvalidQuery("picture", picture, takes)
+        return list(self._container.answers.ask_images([hit.record for hit in hits], asked))
 
     def __len__(self) -> int:
         """How many pictures can be found."""

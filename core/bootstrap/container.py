@@ -125,6 +125,7 @@ class Container:
             self.files.last_run.forget()
             self.files.recaption_checkpoint.delete()
             self.files.text_checkpoint.delete()
+            self.files.unjudged_captions.delete()
         if self._encoder.is_made and self.encoder.fingerprint != self.index.info.fingerprint:
             self._encoder.take()  # that of the library which was here before this one
         return self.index

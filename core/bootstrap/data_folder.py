@@ -24,6 +24,13 @@ class DataFolder:
         return JsonFile(self.path / "redo.json")
 
     @property
+    def unjudged_captions(self) -> StateFile:
+        """The file that records whose captions have not been compared with each other yet."""
+        from core.adapters.local.json_file import JsonFile
+
+        return JsonFile(self.path / "unjudged_captions.json")
+
+    @property
     def text_checkpoint(self) -> StateFile:
         """The file that records how far a renewal of texts has got."""
         from core.adapters.local.json_file import JsonFile

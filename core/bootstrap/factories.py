@@ -103,7 +103,7 @@ def load_answerer(settings: Settings) -> Answerer:
     """Load the answerer of the settings. Raises AnswererMissing where none is set, and ModelUnavailable."""
     from core.adapters.models.answerers.vision_answerer import load_answerer as load
 
-    if settings.answerer is None:
+    if not settings.answerer:
         raise AnswererMissing
     return load(settings.answerer, device=settings.device, tokens=settings.ask.tokens)
 

@@ -141,7 +141,7 @@ def _spell(name: Name) -> str:
 
 
 def _ways_out(option: str, name: str | None, *, shipped: bool) -> str:
-    run = f"`bucketlens models fetch {quote(name)}`" if name else "run the same command"
+    run = f"`bucketlens models fetch {quote(name)}`" if name else "run the same command with a name of the table"
     demo = (
         f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)\n"
         if shipped

@@ -10,11 +10,11 @@ import numpy as np
 
 from core.domain.filtering.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
-from core.errors import ModelUnavailable, Notice
+from core.errors import ModelUnavailable, Notice, disk_fault
 from core.imaging.decoder import PixelSpec
 from core.ports.encoders import Captioner
 from core.text.caption_flaws import review_caption
-from ingest.captions.boilerplate import CaptionCounts, find_boilerplate
+from ingest.captions.boilerplate import CaptionCounts, count_captions, find_boilerplate
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
@@ -58,7 +58,12 @@ class CaptionPass:
         A captioner that cannot be loaded becomes a notice. Raises ModelUnavailable instead where it is `needed`.
         """
         total = retry_while_busy(self._context.index.count, self._which)
-        if not total or self._context.stop.is_set():
+        if self._context.stop.is_set():
+            return
+        unjudged = self._read_unjudged()
+        if not total:
+            if unjudged:
+                self._mark_boilerplate(unjudged, whole=True)
             return
         try:
             captioner = self._context.captioner()
@@ -68,6 +73,7 @@ class CaptionPass:
             self._report.notices.append(Notice.quoting(error, f"{total:,} images have no caption yet: "))
             return
         self._context.encoder()  # at once, where nothing is under way
+        self._put_unjudged(captioner.fingerprint)
         with ThreadPoolExecutor(self._context.options.readers, "captions") as readers:
             try:
                 for done in (
@@ -76,7 +82,7 @@ class CaptionPass:
                     yield Progress("captions", done, total, self._report)
                     if self._context.stop.is_set():
                         return
-                self._mark_boilerplate(captioner)
+                self._mark_boilerplate(captioner.fingerprint, whole=unjudged == captioner.fingerprint)
             except Interrupted:
                 return  # while captions were being thought of: nothing has been written by half
             finally:
@@ -153,15 +159,38 @@ class CaptionPass:
         self._counts.add(told.text for told in reviewed if told.flaw != "boilerplate" and told.text)
         _log.info("captioned", images=len(caption_texts), empty=flaws.count("empty"), flawed=len(flaws))
 
-    def _mark_boilerplate(self, captioner: Captioner) -> None:
-        """Mark captions that were given to many pictures, as unlike each other as any."""
-        for records in find_boilerplate(self._context.index, self._counts, captioner.fingerprint):
+    def _mark_boilerplate(self, captioner: str, *, whole: bool) -> None:
+        """Mark captions that were given to many pictures, as unlike each other as any.
+
+        `whole`: a run before was cut off, so that all captions of the captioner are looked at.
+        """
+        counts = count_captions(self._context.index, captioner) if whole else self._counts
+        told = self._report.caption_flaws
+        for records in find_boilerplate(self._context.index, counts, captioner):
             self._write([replace(CaptionTexts.of(record), flaw="boilerplate") for record in records])
-            self._report.caption_flaws.subtract(record.caption_flaw for record in records if record.caption_flaw)
-            self._report.caption_flaws["boilerplate"] += len(records)
+            for record in records:
+                if record.caption_flaw and told[record.caption_flaw]:  # else it is of a run before
+                    told[record.caption_flaw] -= 1
+            told["boilerplate"] += len(records)
             _log.info("boilerplate", images=len(records))
         if notice := self._counts.describe_monotony():
             self._report.notices.append(notice)
+        if self._context.unjudged is not None:
+            self._context.unjudged.delete()
+
+    def _read_unjudged(self) -> str | None:
+        """Return the captioner of a run that was cut off before its captions were compared."""
+        state = self._context.unjudged and self._context.unjudged.read()
+        captioner = state and state.get("captioner")
+        return captioner if isinstance(captioner, str) else None
+
+    def _put_unjudged(self, captioner: str) -> None:
+        """Record that captions are written which have to be compared. Raises LibraryError."""
+        if (file := self._context.unjudged) is not None:
+            try:
+                file.write({"captioner": captioner})
+            except OSError as error:
+                raise disk_fault(file.path.parent, error) from error
 
     def _write(self, caption_texts: list[CaptionTexts]) -> None:
         updates = caption_updates(self._context.index, self._context.encoder, caption_texts)

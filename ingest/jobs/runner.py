@@ -280,4 +280,5 @@ class Runner:
             stop=signals.stop,
             run_interruptible=signals.run_interruptible,
             observer=self._observer,
+            unjudged=container.files.unjudged_captions,
         )

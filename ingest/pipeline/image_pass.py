@@ -333,8 +333,9 @@ class ImagePass:
 
 def _merge_captions(known: ImageRecord, human: tuple[str, ...]) -> CaptionTexts:
     """Put the captions of people in place of a captioner's, or beside them where both were asked for."""
-    both = known.caption_origin != "generated"
-    return CaptionTexts(known, human, known.generated if both else None, known.captioner if both else None)
+    if known.caption_origin != "generated":
+        return replace(CaptionTexts.of(known), human=human)
+    return CaptionTexts(known, human)
 
 
 def _encode_timed(encoder: Encoder, batch: list[Ready]) -> tuple[Matrix, float]:

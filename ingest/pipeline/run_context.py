@@ -13,7 +13,7 @@ from core.errors import LibraryBusy
 from core.ports.decoder import Decoder
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
-from core.ports.local_files import ThumbnailStore
+from core.ports.local_files import StateFile, ThumbnailStore
 from core.ports.place_finder import PlaceFinder, UnknownPlaces
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.text_reader import TextReader
@@ -55,6 +55,7 @@ class Options:
 class RunContext:
     """The ports of one run. Models are made when there is something for them to do.
 
+    `unjudged` records that captions were written which have not been compared with each other yet.
     `places` loads its tables when the first picture says where it was taken.
 
     Setting `stop` ends the run within seconds; what the index has acknowledged stays.
@@ -73,6 +74,7 @@ class RunContext:
     observer: Observer = NULL_OBSERVER
     run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
     text_reader: Callable[[], TextReader] | None = None
+    unjudged: StateFile | None = None
 
 
 def scroll_while_busy(

@@ -112,6 +112,8 @@ async def ask(body: AskBody, request: Request, services: ServicesOf, library: Li
     try:
         return json_response(await services.asking.run(work, request.receive), headers=_NO_STORE)
     except ImageNotIndexed:
+        if body.id is None:  # one of the search
+            raise
         return api_errors.not_found("image of this id").response()
 
 

@@ -81,8 +81,11 @@ class WeightsBody(_StrictModel):
     """How much each list counts in the ranking; 0 leaves it out. By default as the settings say."""
 
     image: Share | None = None
-    caption: Share | None = None
-    words: Share | None = None
+    caption: Share | None = Field(None, description="the meaning of captions")
+    words: Share | None = Field(None, description="the words of captions")
+    text: Share | None = Field(None, description="the words in the pictures")
+    place: Share | None = Field(None, description="the names of where they were taken")
+    name: Share | None = Field(None, description="the names of their files and folders")
 
 
 _BODY = ConfigDict(extra="forbid")

@@ -86,7 +86,7 @@ def _ask_hits(container: Container, search: str, question: str, top: int, *, as_
     if as_json:
         told = [answer.to_dict() for answer in answers]
         result = {"question": question, "answerer": container.answerer.name, "search": search, "answers": told}
-        finish(result, (), as_json=True)
+        finish(result | {"notices": list(found.notices), "verdict": found.verdict}, (), as_json=True)
         return
     for notice in found.notices:
         click.echo(f"note: {printable(notice)}", err=True)

@@ -32,9 +32,10 @@ def search(
 ) -> None:
     """Search by words, by picture, or by both. Without either, list the newest pictures that pass the filters.
 
-    Pictures are ranked by what they show, what their captions mean and which words these hold, together. "match" is
-    what ranks them, up to 1 for the best of every list. "strength" tells how well they really match, from 0 to 1.
-    "score" is the cosine of query and picture, from -1 to 1. None is a percentage.
+    Pictures are ranked by what they show, what their captions mean, and the words of captions, of the pictures
+    themselves and of places, together. "match" is what ranks them, up to 1 for the best of every list. "strength" tells
+    how well they really match, from 0 to 1. "score" is the cosine of query and picture, from -1 to 1. None is a
+    percentage.
 
     TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
     names files, taken:2019..2021 tells when, place:Lisbon, near:48.1,11.6,5km and box:38,-10,39,-9 where; camera:,

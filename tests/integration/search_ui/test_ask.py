@@ -84,6 +84,7 @@ def test_the_best_hits_of_a_search_are_asked_in_their_order(
     asked = ("--top", "3", "a red car", CAR, "--answerer", str(model))
     told = json.loads(_run(library, *asked, "--json").stdout)
     assert told["search"] == "a red car" and told["answers"] == [answer.to_dict() for answer in answers]
+    assert (told["notices"], told["verdict"]) == (list(found.result.notices), found.result.verdict)
     if model.name == "blip-2":
         return
     table = _run(library, *asked).stdout
@@ -99,10 +100,13 @@ def test_a_query_is_searched_as_before(opened: Library) -> None:
     assert len(opened.ask(Query(terms=(TextTerm("a red car"),), limit=2))) == 2
     with pytest.raises(InvalidQuery, match="search the query first"):
         opened.ask(Query(), "what?")  # type: ignore[call-overload]
+    for odd in (["a.png", "b.png"], 7, np.zeros((8, 8, 3), np.uint8)):
+        with pytest.raises(InvalidQuery, match="a hit, or several hits"):
+            opened.ask(odd, "what?")  # type: ignore[call-overload]
 
 
 def test_what_cannot_be_asked_is_refused(library: SmallLibrary, model: Path, opened: Library, tmp_path: Path) -> None:
-    for question in ("", "x" * 501, "what\x07?"):
+    for question in ("", "\u200b \u202e", "x" * 501, "what\x07?"):
         with pytest.raises(InvalidQuery, match="question"):
             opened.ask(library.id_of(1), question)
         with pytest.raises(InvalidQuery, match="question"):
@@ -120,6 +124,8 @@ def test_what_cannot_be_asked_is_refused(library: SmallLibrary, model: Path, ope
 def test_without_a_model_the_way_out_is_told(library: SmallLibrary) -> None:
     with pytest.raises(AnswererMissing, match="set `answerer` to blip-vqa-base or blip2"):
         _run(library, library.id_of(1), CAR)
+    with pytest.raises(AnswererMissing):
+        _run(library, library.id_of(1), CAR, "--answerer", "")
     with Library.open(library.data) as opened, pytest.raises(AnswererMissing):
         opened.ask(library.id_of(1), CAR)
 
@@ -218,6 +224,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None]] = [
     ({"image": base64.b64encode(b"no picture").decode(), "question": CAR}, 422, "image"),
     ({"search": {"terms": [{"text": "a"}]}, "top": 51, "question": CAR}, 422, "top"),
     ({"search": {"filter": {"odd": 1}}, "question": CAR}, 422, "filter field"),
+    ({"search": {"terms": [{"like": NOBODY}]}, "question": CAR}, 422, "like"),
     ({"id": NOBODY, "question": CAR, "seconds": 1e9}, 422, "seconds"),
     ({"image": "A" * 300_000, "question": CAR}, 413, None),
 ]

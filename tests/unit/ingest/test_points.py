@@ -15,6 +15,7 @@ from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
 from ingest.pipeline.fetch_and_decode import Failed
+from ingest.pipeline.image_pass import _merge_captions
 from ingest.pipeline.plan import Step
 from ingest.pipeline.points import Donors, build_failed_point, build_indexed_point, build_refreshed_point
 from tests.support.fakes import ColourEncoder, MemoryIndex
@@ -182,3 +183,13 @@ def test_words_of_an_older_record_are_those_of_its_captions() -> None:
     assert (told.human, told.texts) == (("a dog",), ("a dog",))
     assert told.apply().words == analysis.analyse("a dog")
     assert Point(told.apply(), None).record.captions == ("a dog",)
+
+
+def test_new_words_of_people_leave_the_flaw_of_a_caption_beside_them(
+    index: MemoryIndex, encoder: CountingEncoder
+) -> None:
+    point = build_indexed_point(step(captions=("a boat",)), decoded(NO_METADATA), vector(1), index, encoder)
+    beside = CaptionTexts(point.record, ("a boat",), "a picture of something", "blip", "boilerplate", "en").apply()
+    changed = _merge_captions(beside, ("a ship",))
+    assert changed.texts == ("a ship",)
+    assert (changed.apply().caption_flaw, changed.apply().caption_language) == ("boilerplate", "en")

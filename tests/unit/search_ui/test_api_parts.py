@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,5 @@ def test_weights_of_some_lists_leave_the_others_as_set(kind: type[QueryBody]) ->
     assert asked.query(usual).weights == Weights(2, 0.3, 4)
     assert body.validate_python({"weights": {}}).query(usual).weights == usual
     assert body.validate_python({}).query(usual).weights is None
+    every = {field.name: 0.5 for field in fields(Weights)}
+    assert body.validate_python({"weights": every}).query(usual).weights == Weights(**every), "every list has a weight"

@@ -53,7 +53,8 @@ class Aviary(World):
         """The command `caption`, cut off after so many steps."""
         report = Report()
         mark = RecaptionCheckpoint(JsonFile(self.folder.parent / "redo.json")) if redo else None
-        parts = replace(self.parts(self.options(**options)), captioner=lambda: captioner)
+        unjudged = JsonFile(self.folder.parent / "unjudged_captions.json")
+        parts = replace(self.parts(self.options(**options)), captioner=lambda: captioner, unjudged=unjudged)
         run = run_captions(parts, report, mark)
         for _ in islice(run, batches):
             pass
@@ -310,3 +311,59 @@ def test_one_caption_for_many_unlike_pictures_says_nothing(varied: Aviary) -> No
 def test_one_caption_for_all_pictures_is_told(varied: Aviary) -> None:
     report = varied.caption(Script(dict.fromkeys(COLOURS, "a man riding a wave")))
     assert "21 of 21 pictures were given the same caption, “a man riding a wave”" in report.notices[0]
+
+
+WAVE = "a man riding a wave"
+
+
+def _flaws(world: Aviary) -> dict[str | None, str | None]:
+    return {record.caption: record.caption_flaw for record in world.index.scroll()}
+
+
+def test_captions_are_compared_with_those_of_a_run_that_was_cut_off(varied: Aviary) -> None:
+    waves = Script(dict.fromkeys(COLOURS, WAVE) | {"red": "a red wall"})
+    cut = varied.caption(waves, redo=True, batches=6, batch_size=4)
+    assert cut.captioned == 20 and "boilerplate" not in cut.caption_flaws, "killed before the captions were compared"
+    report = varied.caption(waves, batch_size=4)
+    assert _flaws(varied) == {WAVE: "boilerplate", "a red wall": None}
+    assert report.caption_flaws["boilerplate"] == 10
+    assert not (varied.folder.parent / "unjudged_captions.json").exists()
+
+
+def test_captions_are_compared_with_those_of_earlier_runs(varied: Aviary) -> None:
+    waves = Script(dict.fromkeys(COLOURS, WAVE) | {"red": "a red wall"})
+    late, later = [path for path in sorted(varied.folder.iterdir()) if "red" not in path.name][:2]
+    kept = {path: path.read_bytes() for path in (late, later)}
+    for path in kept:
+        path.unlink()
+    varied.ingest(captions=False, confirm_deletes=True)
+    varied.caption(waves)
+    assert set(_flaws(varied).values()) == {None}, "8 are few"
+    for path, marked in ((late, 0), (later, 10)):
+        path.write_bytes(kept[path])
+        varied.ingest(captions=False)
+        varied.caption(waves)
+        assert varied.index.count(parse_filter({"caption_flaw": "boilerplate"})) == marked
+    varied.picture("another.png", "purple", width=77)
+    varied.ingest(captions=False)
+    assert varied.caption(waves).caption_flaws == {"boilerplate": 1}, "known by now"
+
+
+class Undecided(ColourCaptioner):
+    """Has two right captions for pictures of one kind."""
+
+    fingerprint = "undecided-1"
+
+    def caption(self, pixels: np.ndarray) -> list[str]:
+        return ["a red shirt" if int(image[0, 0].sum()) % 2 else "a red shirt on a hanger" for image in pixels]
+
+
+def test_pictures_of_one_kind_keep_their_captions(tmp_path: Path, decoder: DecodeWorkers) -> None:
+    (tmp_path / "pictures").mkdir()
+    world = Aviary(tmp_path / "pictures", decoder)
+    for number in range(40):
+        world.picture(f"{number}.png", f"#{220 - number:02x}1e1e", width=20 + number)
+    world.ingest(captions=False)
+    world.caption(Undecided())
+    assert set(_flaws(world)) == {"a red shirt", "a red shirt on a hanger"}
+    assert world.index.facet("caption_flaw") == []
