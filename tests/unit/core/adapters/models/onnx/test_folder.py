@@ -112,8 +112,9 @@ def test_a_whole_folder_is_located_by_its_path_alone(folder: Path) -> None:
     (folder / "visual/fp16/model.armnn").write_bytes(b"x")
     assert is_onnx_folder(folder) and check_onnx_folder(folder) is None
     assert locate(str(folder), "encoder").folder == folder
-    with pytest.raises(ModelUnavailable, match="writes no captions"):
-        locate(str(folder), "captioner")
+    for role, does in (("captioner", "writes no captions"), ("answerer", "answers no questions")):
+        with pytest.raises(ModelUnavailable, match=f"an encoder {does}"):
+            locate(str(folder), role)  # type: ignore[arg-type]
 
 
 def test_weights_are_found_in_graphs_within_graphs(folder: Path) -> None:
