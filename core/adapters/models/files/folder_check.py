@@ -13,7 +13,7 @@ from core.adapters.models.files.folder_layout import (
     find_model_folder,
     read_kind,
 )
-from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder
+from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder, list_revisions
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
@@ -54,6 +54,8 @@ def check_folder(given: Path, role: Role) -> str | None:
             case "open-clip":
                 return _check_open_clip(given)
     folder = find_model_folder(given)
+    if not (folder / "config.json").is_file() and (found := list_revisions(given)):
+        return f"it holds several models or revisions; choose one of {', '.join(path.name for path in found)}"
     if cause := _check_kind(folder, role):
         return cause
     if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):

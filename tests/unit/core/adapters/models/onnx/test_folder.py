@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +195,10 @@ def test_what_other_runtimes_keep_there_leaves_the_fingerprint(folder: Path) -> 
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")
     assert _fingerprint(folder) == before == model_fingerprint(folder)
+
+
+def test_one_of_several_revisions_has_to_be_chosen(folder: Path, tmp_path: Path) -> None:
+    for name in ("0123abc", "4567def"):
+        shutil.copytree(folder, tmp_path / "cached" / name)
+    with pytest.raises(ModelUnavailable, match="several models or revisions; choose one of 0123abc, 4567def"):
+        locate(str(tmp_path / "cached"), "encoder")
