@@ -44,6 +44,13 @@ def find_model_folder(card: ModelCard) -> Path | None:
     return folder if folder is not None and folder.is_dir() else None
 
 
+def find_role(folder: Path) -> Role:
+    """Find what the model of a folder is for, by its files."""
+    from core.adapters.models.files.folder_check import find_role as find
+
+    return find(folder)
+
+
 def fetch_model(card: ModelCard, progress: Progress | None = None) -> Path:
     """Fetch what is missing or damaged of a model; `progress` gets bytes that are here, and in all.
 

@@ -141,7 +141,7 @@ def _spell(name: Name) -> str:
 
 
 def _ways_out(option: str, name: str | None, *, shipped: bool) -> str:
-    run = f"`bucketlens models fetch {quote(name)}`" if name else "run the same command with a name of the table"
+    fetch = f"`bucketlens models fetch {quote(name) if name else 'NAME'}`"
     demo = (
         f"  3. the demo model: {option} demo, shipped with BucketLens (knows only its drawn scenes)\n"
         if shipped
@@ -149,7 +149,7 @@ def _ways_out(option: str, name: str | None, *, shipped: bool) -> str:
     )
     return (
         f"{'Three' if shipped else 'Two'} ways out:\n"
-        f"  1. with a network: {run} where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
+        f"  1. with a network: {fetch} where huggingface.co (or the mirror that HF_ENDPOINT names)\n"
         "                     can be reached; once fetched, the model stays in the cache\n"
         f"  2. a local copy:   {option} FOLDER, where FOLDER holds the saved model\n"
         f"{demo}"

@@ -16,7 +16,6 @@ _HEADINGS: dict[Role, str] = {
     "encoder": "encoders (--model NAME, or --model FOLDER for a saved model of your own)",
     "captioner": "captioners (--captioner NAME, or --captioner FOLDER for a saved model of your own)",
     "answerer": "answerers of questions (--answerer NAME, or --answerer FOLDER for a saved model of your own)",
-    "reader": "readers of text in pictures",
 }
 _UNPINNED = "revision not pinned: recorded at fetch"
 

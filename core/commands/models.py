@@ -1,6 +1,7 @@
 """The command `models`: the models that can be used. It lists, fetches, verifies and measures them."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -49,9 +50,9 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
     the hub has of it. Pickles and code of repositories are never taken.
     """
     with open_container() as container:
-        cards = [card for name in names for card in _find(name)] or _find_those_of(container.settings)
+        cards = [card for name in names for card in _find(name)] if names else _find_those_of(container.settings)
     fetched: list[dict[str, Any]] = []
-    for card in cards:
+    for card in _leave_out_copies(cards):
         with _show_progress(card, quiet=as_json) as progress:
             folder = model_files.fetch_model(card, progress)
         place = model_files.find_model(card)
@@ -87,7 +88,8 @@ def verify(targets: tuple[str, ...], record: bool, as_json: bool) -> None:
     ]
     sound = all(one.sound for _, one in found)
     lines = (line for row in result for line in describe_verification(row))
-    remarks = [] if sound else ["`bucketlens models fetch NAME` brings what is missing or changed of a model anew"]
+    fetched = any(not one.sound and model_catalog.find_all(name) for name, one in found)
+    remarks = ["`bucketlens models fetch NAME` brings what is missing or changed of a model anew"] if fetched else []
     finish({"models": result, "sound": sound}, lines, remarks, as_json=as_json, exit_code=0 if sound else 1)
 
 
@@ -96,7 +98,7 @@ def verify(targets: tuple[str, ...], record: bool, as_json: bool) -> None:
 @click.option(
     "--role",
     type=click.Choice(["encoder", "captioner"]),
-    help="What a FOLDER, or a NAME of both roles, is measured as.",
+    help="What a NAME of both roles is measured as (default: as encoder).",
 )
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 600), default=5.0, help="How long to measure, of each of two kinds."
@@ -136,11 +138,13 @@ def _find(name: str) -> list[ModelCard]:
 
 
 def _find_those_of(settings: Settings) -> list[ModelCard]:
-    """Find the encoder and the captioner of the settings, of those that are no folders."""
+    """Find the models that the settings name, of those that are no folders."""
     encoder = settings.model or DEFAULT_MODEL
     captioner = settings.captioner or (DEMO if encoder == DEMO else DEFAULT_CAPTIONER)
     found = []
-    wanted: Sequence[tuple[str, Role]] = ((encoder, "encoder"), (captioner, "captioner"))
+    wanted: list[tuple[str, Role]] = [(encoder, "encoder"), (captioner, "captioner")]
+    if settings.answerer:
+        wanted.append((settings.answerer, "answerer"))
     for name, role in wanted:
         card = model_catalog.find(name, role)
         if card is not None:
@@ -151,13 +155,18 @@ def _find_those_of(settings: Settings) -> list[ModelCard]:
     return found
 
 
+def _leave_out_copies(cards: Iterable[ModelCard]) -> list[ModelCard]:
+    """Leave out the entries whose files an earlier one has: a model of two roles is fetched and verified once."""
+    return list({(card.repository, card.revision, card.folder): card for card in reversed(list(cards))}.values())[::-1]
+
+
 def _verify(target: str, record: bool) -> "list[tuple[str, Verification]]":
     cards = model_catalog.find_all(target)
     if record and cards:
         raise UsageError("--record is for folders: models of the table are recorded when they are fetched")
     if cards:
-        return [(card.name, model_files.verify_model(_place(card), card)) for card in cards]
-    folder = Path(target).expanduser()
+        return [(card.name, model_files.verify_model(_place(card), card)) for card in _leave_out_copies(cards)]
+    folder = Path(os.path.expanduser(target))
     if not folder.is_dir():
         raise UsageError(f"{target} is no folder, and no model of the table", Advice("see `bucketlens models`"))
     if record:
@@ -166,7 +175,7 @@ def _verify(target: str, record: bool) -> "list[tuple[str, Verification]]":
 
 
 def _verify_all() -> "list[tuple[str, Verification]]":
-    places = [(card, model_files.find_model_folder(card)) for card in model_catalog.MODELS]
+    places = [(card, model_files.find_model_folder(card)) for card in _leave_out_copies(model_catalog.MODELS)]
     return [(card.name, model_files.verify_model(folder, card)) for card, folder in places if folder]
 
 
@@ -180,7 +189,7 @@ def _place(card: ModelCard) -> Path:
 
 def _choose_role(target: str) -> Role:
     cards = model_catalog.find_all(target)
-    return cards[0].role if cards else "encoder"
+    return cards[0].role if cards else model_files.find_role(Path(os.path.expanduser(target)))
 
 
 def _read_pictures(folder: Path | None) -> list[bytes]:

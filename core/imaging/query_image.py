@@ -1,6 +1,7 @@
 """Pictures to search by, as programs and people give them -> the bytes of an image file."""
 
 import io
+import os
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -22,7 +23,7 @@ def read_picture(picture: str | Path | bytes | Image.Image, limit: int) -> bytes
         out = io.BytesIO()
         upright.save(out, "PNG", compress_level=1)
         return out.getvalue()
-    path = Path(picture).expanduser()
+    path = Path(os.path.expanduser(picture))  # pathlib raises for the home of nobody
     try:
         size = path.stat().st_size
         if size > limit:

@@ -41,7 +41,7 @@ class SourceSetting(SettingsGroup):
     @property
     def caption_files(self) -> tuple[Path, ...]:
         """The files of captions, with "~" expanded to the user's home folder."""
-        return tuple(Path(name).expanduser() for name in self.captions)
+        return tuple(Path(os.path.expanduser(name)) for name in self.captions)
 
 
 class DecodeSettings(SettingsGroup):

@@ -1,5 +1,6 @@
 """The command `ask`: put a question to a picture, or to the best hits of a search."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def ask(
 def _ask_one(container: Container, given: str, question: str) -> PictureAnswer:
     if is_id(given) and not Path(given).exists():
         return container.answers.ask_image(container.search.image(given.lower()), question)
-    if not Path(given).expanduser().is_file():
+    if not os.path.isfile(os.path.expanduser(given)):
         takes = "a picture file that is there, or the id of a picture of the library; with --top, a search"
         raise InvalidQuery("picture", given, takes)
     return container.answers.ask_picture(read_picture(given, container.settings.decode.max_bytes), question)

@@ -1,6 +1,7 @@
 """Filter options of commands, and the Filter that they make."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def _source_names(given: Sequence[str], container: Container) -> list[str]:
 def _source_name(given: str, known: Sequence[str]) -> str:
     candidates = [given, given.rstrip("/")]
     if "://" not in given:
-        candidates.append("file://" + quote(str(Path(given).expanduser().resolve())))
+        candidates.append("file://" + quote(str(Path(os.path.expanduser(given)).resolve())))
     for name in candidates:
         if name in known:
             return name

@@ -44,6 +44,7 @@ CAPTIONERS = (
         repository="florence-community/Florence-2-base",
         revision="00921df66db728a9ceb750f5eca43e5c203a2051",
         parameters=231_000_000,
+        size=463_000_000,
     ),
     ModelCard(
         name="blip2",

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Role = Literal["encoder", "captioner", "answerer", "reader"]
+Role = Literal["encoder", "captioner", "answerer"]
 
-# The setting that names the model of each role that can be chosen.
+# The setting that names the model of each role.
 SETTING: dict[Role, Literal["model", "captioner", "answerer"]] = {
     "encoder": "model",
     "captioner": "captioner",

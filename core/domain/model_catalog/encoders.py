@@ -1,7 +1,7 @@
 """Encoders of pictures and texts whose towers run in torch, the default first."""
 
 from core.domain.model_catalog.card import DEMO_REMARK, DEMO_WEIGHTS, ModelCard
-from core.domain.model_catalog.sources import crossmodal, open_clip, siglip2_paper
+from core.domain.model_catalog.sources import big_vision, open_clip
 
 ENCODERS = (
     ModelCard(
@@ -68,7 +68,7 @@ ENCODERS = (
         languages="multilingual: 109, mostly English",
         parameters=375_187_970,
         size=1_535_000_000,
-        recall=siglip2_paper(52.1, "B/16 at 224 px"),
+        recall=big_vision(52.1, "SigLIP 2, B/16, 224"),
         aliases=("siglip2-base-patch16-224",),
     ),
     ModelCard(
@@ -82,7 +82,7 @@ ENCODERS = (
         languages="multilingual: 109, mostly English",
         parameters=881_526_786,
         size=3_560_000_000,
-        recall=crossmodal(74.3, "ViT-L-16-SigLIP2-256__webli"),
+        recall=big_vision(54.7, "SigLIP 2, L/16, 256"),
         aliases=("siglip2-large-patch16-256",),
     ),
 )

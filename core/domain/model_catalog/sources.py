@@ -15,8 +15,7 @@ def crossmodal(mean: float, row: str) -> PublishedRecall:
     return PublishedRecall(figures, f"Immich, documentation of searching, row {row}")
 
 
-def siglip2_paper(first: float, row: str) -> PublishedRecall:
-    """Return a row of the first table of the paper on SigLIP 2, in percent."""
-    return PublishedRecall(
-        f"MS-COCO text to picture: R@1 {first} %", f"Tschannen et al. 2025 (arXiv:2502.14786), table 1, {row}"
-    )
+def big_vision(first: float, row: str) -> PublishedRecall:
+    """Return a row of the table that the authors of SigLIP 2 publish with its weights, in percent."""
+    source = f"Big Vision, big_vision/configs/proj/image_text/README_siglip2.md, row {row}"
+    return PublishedRecall(f"MS-COCO text to picture: R@1 {first} %", source)

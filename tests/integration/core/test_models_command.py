@@ -11,8 +11,9 @@ from safetensors.numpy import save
 
 from bucketlens.cli import commands
 from core.commands.hints import render_message
+from core.domain.model_catalog import find
 from core.errors import BucketLensError
-from tests.support.model_folders import make_tiny_clip
+from tests.support.model_folders import make_tiny_blip_vqa, make_tiny_captioner, make_tiny_clip
 from tests.support.servers.hub_stub import COMMIT, HubStub, serving_hub
 
 REPOSITORY = "google/siglip2-base-patch16-224"
@@ -101,6 +102,7 @@ def test_a_search_leaves_the_rest_out(run: Run) -> None:
 def test_fetching_what_nobody_knows_is_refused(run: Run) -> None:
     told = run("fetch", "no-such-model", code=2)
     assert "there is no model 'no-such-model' in the table (clip-ViT-B-32" in str(told.exception)
+    assert "is no folder" in str(run("verify", "~nobody-of-this-name/model", code=2).exception)
     told = run("verify", "no-such-model", code=2)
     assert "is no folder, and no model of the table" in str(told.exception)
     for command in ("verify", "measure"):
@@ -113,8 +115,20 @@ def test_without_a_name_the_models_of_the_settings_are_fetched(run: Run, monkeyp
     monkeypatch.setenv("BUCKETLENS_MODEL", "demo")
     told = json.loads(run("fetch", "--json").stdout)["models"]
     assert [(one["role"], one["name"]) for one in told] == [("encoder", "demo"), ("captioner", "demo")]
+    monkeypatch.setenv("BUCKETLENS_ANSWERER", "no-such-model")
+    assert "no answerer of the table (blip-vqa-base" in str(run("fetch", code=2).exception)
     monkeypatch.setenv("BUCKETLENS_CAPTIONER", "no-such-model")
     assert "no captioner of the table" in str(run("fetch", code=2).exception)
+
+
+def test_a_model_of_two_roles_is_verified_once(run: Run, tmp_path: Path) -> None:
+    card = find("blip2", "answerer")
+    assert card is not None and card.revision is not None
+    folder = tmp_path / "hub/models--Salesforce--blip2-opt-2.7b/snapshots" / card.revision
+    folder.mkdir(parents=True)
+    for arguments in (["blip2"], []):
+        told = json.loads(run("verify", *arguments, "--json", code=1).stdout)["models"]
+        assert [one["folder"] for one in told if one["name"] == "blip2"] == [str(folder)]
 
 
 def test_the_shipped_models_are_as_they_were_recorded(run: Run) -> None:
@@ -128,7 +142,12 @@ def test_a_folder_of_one_s_own_is_recorded_and_verified(run: Run, tmp_path: Path
     assert "sound, compared with" in run("verify", str(folder), "--record").stdout
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     assert "changed    config.json" in run("verify", str(folder), code=1).stdout
+    assert "models fetch" not in run("verify", str(folder), code=1).stderr, "it is in no table"
     assert "models of the table" in str(run("verify", "demo", "--record", code=2).exception)
+
+
+def test_a_folder_without_weights_is_not_sound(run: Run, tmp_path: Path) -> None:
+    assert "no weights in safetensors or ONNX" in run("verify", str(tmp_path), code=1).stdout
 
 
 def test_a_measured_speed_is_kept_for_this_machine_alone(
@@ -144,6 +163,13 @@ def test_a_measured_speed_is_kept_for_this_machine_alone(
     monkeypatch.setattr("core.adapters.models.files.speed_cache._processor", lambda: "another processor")
     assert _row(run, "demo")["speed"] is None
     monkeypatch.undo()
+
+
+def test_a_folder_is_measured_as_what_its_files_are(run: Run, tmp_path: Path) -> None:
+    captioner = make_tiny_captioner(tmp_path / "clip")
+    assert json.loads(run("measure", str(captioner), "--seconds", "0.1", "--json").stdout)["role"] == "captioner"
+    answerer = make_tiny_blip_vqa(tmp_path / "vqa")
+    assert "neither encoder nor captioner" in str(run("measure", str(answerer), code=2).exception)
 
 
 def test_speeds_that_are_damaged_count_as_none(run: Run, tmp_path: Path) -> None:

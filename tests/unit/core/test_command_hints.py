@@ -24,6 +24,7 @@ SAID: list[tuple[BucketLensError | str, str]] = [
     (errors.ModelUnavailable("m", "no network"), "`bucketlens models`"),
     (errors.ModelUnavailable("m", "no network", setting="captioner"), "--captioner demo"),
     (errors.ModelUnavailable("m", "no network", hints.ChooseModel("model", "m")), "`bucketlens models fetch m`"),
+    (errors.ModelUnavailable("my folder", "it is damaged"), "`bucketlens models fetch NAME`"),
     (errors.MirrorMissing(Path("mirror")), "`bucketlens mirror build`"),
     (errors.MirrorMissing(Path("mirror")), "`bucketlens mirror import FILE`"),
     (errors.MirrorDamaged(Path("mirror"), "cut"), "`bucketlens mirror build`"),

@@ -13,14 +13,19 @@ from core.adapters.models.files.folder_layout import (
     find_model_folder,
     read_kind,
 )
-from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder
+from core.adapters.models.onnx.folder import check_onnx_folder, is_onnx_folder, list_revisions
 from core.domain.model_catalog import Role
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
-_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model")
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+_BYTE_PAIRS = ("vocab.json", "merges.txt")  # a tokenizer takes both
 CAPTIONER_KINDS = ("vision-encoder-decoder", "blip", "blip-2", "git", "florence2")  # those that caption unprompted
 ANSWERER_KINDS = ("blip-vqa", "blip-2")
 _KINDS: dict[Role, tuple[str, ...]] = {"captioner": CAPTIONER_KINDS, "answerer": ANSWERER_KINDS}
+_NO_ENCODERS: dict[Role, str] = {
+    "captioner": "an encoder writes no captions",
+    "answerer": "an encoder answers no questions",
+}
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin")
 _HALF = (
     f"; a model of texts alone goes into a folder as `{TEXT_TOWER}`, beside the CLIP whose space it shares as "
@@ -29,10 +34,19 @@ _HALF = (
 _PICKLED = "its weights are pickled ({}), and loading a pickle can run code; save it again with safetensors: {}"
 
 
+def find_role(given: Path) -> Role:
+    """Find what a folder's model is for: a captioner or an answerer by its kind, and an encoder otherwise."""
+    try:
+        kind = read_kind(find_model_folder(given) / "config.json")
+    except (OSError, ValueError, AttributeError):
+        return "encoder"
+    return next((role for role, kinds in _KINDS.items() if kind in kinds), "encoder")
+
+
 def check_folder(given: Path, role: Role) -> str | None:
     """Check a folder as far as that takes no model library. Returns what is wrong with it; None where nothing is."""
     if is_onnx_folder(given):
-        return "it is an encoder in ONNX, which writes no captions" if role == "captioner" else check_onnx_folder(given)
+        return check_onnx_folder(given) if role == "encoder" else f"it is an encoder in ONNX; {_NO_ENCODERS[role]}"
     if role == "encoder":
         match find_layout(given):
             case "two-towers":
@@ -40,12 +54,14 @@ def check_folder(given: Path, role: Role) -> str | None:
             case "open-clip":
                 return _check_open_clip(given)
     folder = find_model_folder(given)
+    if not (folder / "config.json").is_file() and (found := list_revisions(given)):
+        return f"it holds several models or revisions; choose one of {', '.join(path.name for path in found)}"
     if cause := _check_kind(folder, role):
         return cause
     if not any((place / name).is_file() for place in (folder, given) for name in _PROCESSORS):
         way_out = _HALF if role == "encoder" else ""
         return f"{folder} holds no {' or '.join(_PROCESSORS)}, so it reads no images{way_out}"
-    return _check_weights(folder)
+    return _check_tokenizer(folder, given) or _check_weights(folder)
 
 
 def _check_kind(folder: Path, role: Role) -> str | None:
@@ -68,6 +84,14 @@ def _check_kind(folder: Path, role: Role) -> str | None:
     return None
 
 
+def _check_tokenizer(*places: Path) -> str | None:
+    """Check that there is a vocabulary: without one transformers makes up an empty one, and all texts are alike."""
+    for place in places:
+        if any((place / name).is_file() for name in _TOKENIZERS) or all((place / n).is_file() for n in _BYTE_PAIRS):
+            return None
+    return f"{places[0]} holds no tokenizer.json, so it knows no words"
+
+
 def _check_weights(folder: Path) -> str | None:
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return None
@@ -81,7 +105,9 @@ def _check_two_towers(given: Path) -> str | None:
     if cause := check_folder(given / IMAGE_TOWER, "encoder"):
         return f"its image tower ({IMAGE_TOWER}): {cause}"
     folder = find_model_folder(given / TEXT_TOWER)
-    if cause := _check_kind(folder, "encoder") or _check_weights(folder):
+    if cause := (
+        _check_kind(folder, "encoder") or _check_tokenizer(folder, given / TEXT_TOWER) or _check_weights(folder)
+    ):
         return f"its text tower ({TEXT_TOWER}): {cause}"
     return None
 
@@ -94,8 +120,8 @@ def _check_open_clip(given: Path) -> str | None:
         return f"{OPEN_CLIP_CONFIG} cannot be read: {summarize(error)}"
     if missing:
         return f"{OPEN_CLIP_CONFIG} lacks model_cfg.{missing[0]}"
-    if not any((given / name).is_file() for name in _TOKENIZERS):
-        return f"{given} holds no tokenizer.json, so it reads no texts; OpenCLIP's push_to_hf_hub saves one"
+    if cause := _check_tokenizer(given):
+        return f"{cause}; OpenCLIP's push_to_hf_hub saves one"
     if any((given / name).is_file() for name in OPEN_CLIP_WEIGHTS):
         return None
     if any((given / name).is_file() for name in _PICKLES):

@@ -76,7 +76,7 @@ def locate(name_or_path: str, role: Role) -> ModelFiles:
     if card is not None:
         folder = find_local_folder(card) or fetch(card)
         return ModelFiles(card.name, role, folder, card)
-    given = Path(name_or_path).expanduser()
+    given = Path(os.path.expanduser(name_or_path))  # pathlib raises for the home of nobody
     files = ModelFiles(str(given.absolute()), role, find_onnx_folder(given))
     if not files.folder.is_dir():
         known = ", ".join(model_catalog.names(role))

@@ -24,6 +24,7 @@ FileState = Literal["ok", "changed", "missing", "forbidden"]
 
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"}
 _OTHERS = {".h5", ".hdf5", ".keras", ".msgpack", ".ot", ".npz"}
+_WEIGHTS = (".safetensors", ".onnx", SHARDS_INDEX)
 _CODE = {".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".exe", ".sh", ".bat", ".ps1", ".js", ".jar", ".wasm"}
 _LOADED = {".json", ".txt", ".safetensors", ".onnx", ".model"}  # what a model library may read, if it lies there
 _MAGIC = {
@@ -78,6 +79,8 @@ def verify(folder: Path, card: ModelCard | None = None) -> Verification:
     if damage:
         reports.append(damage)
     by = f"what was recorded on {manifest.recorded}" if manifest else _name_blobs(folder, paths)
+    if not paths or (by is None and not any(report.path.endswith(_WEIGHTS) for report in reports)):
+        reports.append(FileReport("model.safetensors", "missing", "it holds no weights in safetensors or ONNX"))
     return Verification(given, by, tuple(sorted(reports, key=lambda report: report.path)))
 
 

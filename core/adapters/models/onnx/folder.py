@@ -43,11 +43,16 @@ def find_onnx_folder(given: Path) -> Path:
         return given
     if given.name in TOWERS and is_onnx_folder(given.parent):
         return given.parent
+    found = list_revisions(given)
+    return found[0] if len(found) == 1 else given
+
+
+def list_revisions(given: Path) -> list[Path]:
+    """List the ONNX folders right below a folder, or below its `snapshots`."""
     for parent in (given, given / "snapshots"):
-        found = [child for child in _list_folders(parent) if is_onnx_folder(child)]
-        if len(found) == 1:
-            return found[0]
-    return given
+        if found := [child for child in _list_folders(parent) if is_onnx_folder(child)]:
+            return found
+    return []
 
 
 def check_onnx_folder(folder: Path) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import ImageUnreadable
 from core.imaging.query_image import read_picture
 from tests.support.files.case import CORNERS, encode, paint, turn
 
@@ -29,3 +30,8 @@ def test_deep_and_printed_colours_are_not_clipped() -> None:
     assert shown(read_picture(half, 10**6)).getpixel((4, 4)) == (128, 128, 128)
     black = Image.new("CMYK", (8, 8), (0, 0, 0, 255))
     assert shown(read_picture(black, 10**6)).getpixel((4, 4)) == (41, 35, 43)  # as printed black is shown elsewhere
+
+
+def test_a_file_in_the_home_of_nobody_is_not_there() -> None:
+    with pytest.raises(ImageUnreadable, match="cannot be read"):
+        read_picture("~nobody-of-this-name/a.jpg", 10**6)

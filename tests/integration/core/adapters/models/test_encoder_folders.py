@@ -15,6 +15,7 @@ from core.errors import ModelUnavailable
 from tests.support.models.odd_pictures import TEXTS, decode_input, draw_pictures
 from tests.support.models.tower_folders import (
     make_clip,
+    make_old_sentence_transformer,
     make_siglip,
     make_siglip2,
     make_text_tower,
@@ -185,6 +186,26 @@ def test_a_siglip_whose_pieces_take_a_package_says_which(tmp_path: Path, monkeyp
     folder = make_siglip(tmp_path / "model")
     (folder / "tokenizer.json").rename(folder / "spiece.model")
     assert "pip install sentencepiece" in _refusal(folder)
+
+
+@pytest.mark.parametrize("make", [make_clip, make_siglip, make_siglip2, make_old_sentence_transformer])
+def test_a_folder_without_a_vocabulary_is_refused(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    """The vendors' classes make up an empty one, and every text has the same vector."""
+    folder = make(tmp_path / "model")
+    for path in [*folder.rglob("tokenizer.json"), *folder.rglob("merges.txt")]:
+        path.unlink()
+    assert "holds no tokenizer.json, so it knows no words" in _refusal(folder)
+
+
+def test_a_text_tower_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
+    folder = make_two_towers(tmp_path / "model")
+    (folder / "text/tokenizer.json").unlink()
+    assert "its text tower (text): " in _refusal(folder) and "so it knows no words" in _refusal(folder)
+
+
+def test_the_home_of_nobody_is_no_folder() -> None:
+    with pytest.raises(ModelUnavailable, match="it is no folder"):
+        load_encoder("~nobody-of-this-name/model", device="cpu")
 
 
 # ------------------------------------------------------------------------------------------------------ at full size

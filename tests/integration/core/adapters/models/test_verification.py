@@ -124,6 +124,8 @@ def test_links_out_of_a_folder_are_forbidden_and_those_of_the_hub_s_cache_are_no
     (home / "blobs").mkdir()
     (home / "blobs" / "e").write_text("{}")
     (snapshot / "config.json").symlink_to("../../blobs/e")
+    shutil.copy(folder / "model.safetensors", home / "blobs" / "w")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/w")
     assert verify(snapshot).sound
     (snapshot / "vocab.json").symlink_to(outside)
     (snapshot / "gone.json").symlink_to("../../blobs/gone")

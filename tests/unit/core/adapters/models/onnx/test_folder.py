@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,8 +113,9 @@ def test_a_whole_folder_is_located_by_its_path_alone(folder: Path) -> None:
     (folder / "visual/fp16/model.armnn").write_bytes(b"x")
     assert is_onnx_folder(folder) and check_onnx_folder(folder) is None
     assert locate(str(folder), "encoder").folder == folder
-    with pytest.raises(ModelUnavailable, match="writes no captions"):
-        locate(str(folder), "captioner")
+    for role, does in (("captioner", "writes no captions"), ("answerer", "answers no questions")):
+        with pytest.raises(ModelUnavailable, match=f"an encoder {does}"):
+            locate(str(folder), role)  # type: ignore[arg-type]
 
 
 def test_weights_are_found_in_graphs_within_graphs(folder: Path) -> None:
@@ -193,3 +195,10 @@ def test_what_other_runtimes_keep_there_leaves_the_fingerprint(folder: Path) -> 
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")
     assert _fingerprint(folder) == before == model_fingerprint(folder)
+
+
+def test_one_of_several_revisions_has_to_be_chosen(folder: Path, tmp_path: Path) -> None:
+    for name in ("0123abc", "4567def"):
+        shutil.copytree(folder, tmp_path / "cached" / name)
+    with pytest.raises(ModelUnavailable, match="several models or revisions; choose one of 0123abc, 4567def"):
+        locate(str(tmp_path / "cached"), "encoder")
