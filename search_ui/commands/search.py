@@ -49,7 +49,7 @@ def search(
         query = given.query(container)
         result = container.search.search(query)
         if sheet is not None:
-            _draw(sheet, result, container, given.title, given.options.offset)
+            _draw(sheet, result, container, given.title, query)
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
             return
@@ -145,7 +145,7 @@ def _explain(container: Container, result: SearchResult, given: SearchInput, que
         click.echo(f"  add some: {make_library_command(settings.data, settings.qdrant.url)}", err=True)
 
 
-def _draw(path: Path, result: SearchResult, container: Container, title: str, offset: int) -> None:
+def _draw(path: Path, result: SearchResult, container: Container, title: str, query: Query) -> None:
     from core.rendering.contact_sheet import draw_sheet, make_cells
 
     if len(result.hits) > _SHEET:
@@ -153,7 +153,7 @@ def _draw(path: Path, result: SearchResult, container: Container, title: str, of
             f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
         )
         raise click.BadParameter(problem, param_hint="--sheet")
-    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, offset + 1), title)
+    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, query.offset + 1, query.filter), title)
     try:
         drawn.save(path, format="PNG")
     except OSError as error:
