@@ -38,8 +38,8 @@ def search(
 
     TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
     names files, taken:2019..2021 tells when, place:Lisbon, near:48.1,11.6,5km and box:38,-10,39,-9 where; camera:,
-    lens:, rating:, keyword:, person: and incomplete: ask for what files say of themselves. A hyphen before any of them
-    leaves out. --raw searches the very words.
+    lens:, rating:, keyword:, person: and incomplete: ask for what files say of themselves, and text: for what is
+    written in the picture. A hyphen before any of them leaves out. --raw searches the very words.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value. Times are years, months, days or RFC 3339 times: --modified
     in UTC, --taken by the clock where the picture was taken.
