@@ -29,9 +29,10 @@ Texts = str | Sequence[str]
 class Found(Sequence[Hit]):
     """The hits of a search, best first. A notebook shows them as pictures."""
 
-    def __init__(self, result: SearchResult, container: Container) -> None:
+    def __init__(self, result: SearchResult, container: Container, filter: Filter = EVERYTHING) -> None:
         self.result = result
         self._container = container
+        self._filter = filter
 
     def __len__(self) -> int:
         return len(self.result.hits)
@@ -56,7 +57,7 @@ class Found(Sequence[Hit]):
         return self._container.thumbnails.get(hit.record.id)
 
     def _repr_html_(self) -> str:
-        return html_grid(self.result, self.thumbnail)
+        return html_grid(self.result, self.thumbnail, self._filter)
 
     def figure(self, columns: int = 5) -> Drawing:
         """The pictures as a matplotlib Figure. Raises PackageMissing."""
@@ -154,7 +155,7 @@ class Library:
         if isinstance(picture, Query):
             if question is not None:
                 raise InvalidQuery("picture", picture, "a picture or hits to ask about: search the query first")
-            return Found(self._container.search.search(picture), self._container)
+            return Found(self._container.search.search(picture), self._container, picture.filter)
         asked = check_question(question or "")
         if isinstance(picture, Hit):
             return self._container.answers.ask_image(picture.record, asked)

@@ -17,7 +17,6 @@ _PARTICIPLES: dict[OperatorKind, str] = {
     "rating": "rated {}",
     "keyword": "filed under {}",
     "person": "of {}",
-    "text": "that show {}",
 }
 _NAMED = ("camera", "lens", "place", "keyword", "person")
 MAX_COUNTED = 20_000  # pictures; of more, their names are read too slowly to be counted by the way
@@ -53,6 +52,8 @@ def _describe_operator(operator: Operator) -> str:
             return f"no caption that says {value}" if without else f"only captions that say {value}"
         case "file":
             return f"no files {value}" if without else f"only files {value}"
+        case "text":
+            return f"{'no' if without else 'only'} pictures that show {value}"
         case "incomplete":
             whole = without != (operator.value.lower() == "no")
             return "only whole pictures" if whole else "only incomplete pictures"
@@ -95,8 +96,7 @@ def _offer_pattern(operator: Operator, index: SearchableIndex) -> str:
 
 
 def _describe_picture(operator: Operator) -> str:
-    quoted = operator.kind in (*_NAMED, "text")
-    return _PARTICIPLES[operator.kind].format(quote(operator.value) if quoted else operator.value)
+    return _PARTICIPLES[operator.kind].format(quote(operator.value) if operator.kind in _NAMED else operator.value)
 
 
 def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:

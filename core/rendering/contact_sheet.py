@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.result import Hit
 from core.rendering.text_match import format_matched_lines
 from core.text.sanitize import plain
@@ -38,23 +39,25 @@ class Cell:
     caption: str
 
 
-def make_cells(hits: Sequence[Hit], thumbnail: Callable[[str], bytes | None], first_rank: int = 1) -> list[Cell]:
+def make_cells(
+    hits: Sequence[Hit], thumbnail: Callable[[str], bytes | None], first_rank: int = 1, filter: Filter = EVERYTHING
+) -> list[Cell]:
     """Make a cell for every hit; the file name stands in for a missing caption.
 
-    `thumbnail` gives the JPEG of an image by its id, or None.
+    `thumbnail` gives the JPEG of an image by its id, or None. `filter`: that of the query, which may ask for text.
     """
     return [
         Cell(
             thumbnail(hit.record.id),
             f"{rank}" if hit.score is None else f"{rank} · {hit.score:.3f}",
-            _describe(hit),
+            _describe(hit, filter),
         )
         for rank, hit in enumerate(hits, first_rank)
     ]
 
 
-def _describe(hit: Hit) -> str:
-    written = format_matched_lines(hit)
+def _describe(hit: Hit, filter: Filter) -> str:
+    written = format_matched_lines(hit, filter)
     return plain(hit.record.caption or hit.record.name) + (f" · text: {written}" if written else "")
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, Condition, Filter
 from core.domain.filtering.written_text import Written
 from core.domain.result import Hit
 from core.domain.text_lines import TextLine
@@ -14,7 +15,12 @@ _SHOWN = 80  # characters
 
 def find_matched_lines(hit: Hit, filter: Filter = EVERYTHING) -> list[TextLine]:
     """Find the lines that hold a word of the query, or what a filter wants to be written there."""
-    words, wanted = set(hit.matched_in("text")), list(_list_wanted(filter))
+    words, wanted = set(hit.matched_in("text")), list[Written]()
+    for condition in _list_conditions(filter):
+        if isinstance(condition, Written):
+            wanted.append(condition)
+        elif isinstance(condition, Match) and condition.field == "text_words":  # as facets ask
+            words.update(condition.values)
     return [
         line
         for line in hit.record.text_lines
@@ -28,9 +34,10 @@ def format_matched_lines(hit: Hit, filter: Filter = EVERYTHING) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _list_wanted(filter: Filter) -> Iterator[Written]:
+def _list_conditions(filter: Filter) -> Iterator[Condition]:
+    """List what a picture may pass by; not what it must not be."""
     for condition in (*filter.all, *filter.any):
         if isinstance(condition, Filter):
-            yield from _list_wanted(condition)
-        elif isinstance(condition, Written):
+            yield from _list_conditions(condition)
+        else:
             yield condition

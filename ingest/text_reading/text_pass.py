@@ -158,10 +158,11 @@ class TextPass:
         return TextUpdate(record.id, readings[0].lines, reader.fingerprint, readings[0].unread)
 
     def _fail(self, record: ImageRecord, reason: str) -> TextUpdate:
+        """Leave the text as it is, to be tried again."""
         _log.warning("text_unreadable", uri=record.uri, reason=reason)
         self._report.text_failed += 1
         self._failed += [f"  {record.uri}: {reason}"] if len(self._failed) < _EXAMPLES else []
-        return TextUpdate(record.id, (), UNREADABLE)
+        return TextUpdate(record.id, record.text_lines, UNREADABLE, record.unread_lines or 0)
 
     def _report_examples(self) -> None:
         missed, failed = self._report.text_missed, self._report.text_failed

@@ -39,8 +39,8 @@ def search(
 
     TEXT may hold operators: -word and -"a phrase" leave out, "a phrase" is in a caption word by word. file:IMG_12*
     names files, taken:2019..2021 tells when, place:Lisbon, near:48.1,11.6,5km and box:38,-10,39,-9 where; camera:,
-    lens:, rating:, keyword:, person: and incomplete: ask for what files say of themselves. A hyphen before any of them
-    leaves out. --raw searches the very words.
+    lens:, rating:, keyword:, person: and incomplete: ask for what files say of themselves, and text: for what is
+    written in the picture. A hyphen before any of them leaves out. --raw searches the very words.
 
     Ranges are LOW..HIGH, LOW.., ..HIGH or a single value. Times are years, months, days or RFC 3339 times: --modified
     in UTC, --taken by the clock where the picture was taken.
@@ -50,7 +50,7 @@ def search(
         query = given.query(container)
         result = container.search.search(query)
         if sheet is not None:
-            _draw(sheet, result, container, given.title, given.options.offset)
+            _draw(sheet, result, container, given.title, query)
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
             return
@@ -146,7 +146,7 @@ def _explain(container: Container, result: SearchResult, given: SearchInput, que
         click.echo(f"  add some: {make_library_command(settings.data, settings.qdrant.url)}", err=True)
 
 
-def _draw(path: Path, result: SearchResult, container: Container, title: str, offset: int) -> None:
+def _draw(path: Path, result: SearchResult, container: Container, title: str, query: Query) -> None:
     from core.rendering.contact_sheet import draw_sheet, make_cells
 
     if len(result.hits) > _SHEET:
@@ -154,7 +154,7 @@ def _draw(path: Path, result: SearchResult, container: Container, title: str, of
             f"a sheet holds at most {_SHEET:,} pictures, and these are {len(result.hits):,}; give a smaller --limit"
         )
         raise click.BadParameter(problem, param_hint="--sheet")
-    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, offset + 1), title)
+    drawn = draw_sheet(make_cells(result.hits, container.thumbnails.get, query.offset + 1, query.filter), title)
     try:
         drawn.save(path, format="PNG")
     except OSError as error:

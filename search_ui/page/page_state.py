@@ -91,8 +91,9 @@ class PageState:
 
     `text`: what was typed, a question of core.query_language.parser. `raw`: search it as it was typed instead.
     `must`, `any_of`, `none_of`: words that captions hold all of, one of, or none of.
-    `only`, `without`: values of facets to require or to leave out, as (field, value). Of the words, keywords and people
-    in `only`, all are required; of its sources, years, cameras and the like, one of each kind.
+    `only`, `without`: values of facets to require or to leave out, as (field, value). Of those that a picture may have
+    several of, which are words, text, keywords and people, all in `only` are required. Of sources, years, cameras and
+    the like, one of each kind is.
     `copies`: a content hash; only files of these bytes are shown, each by itself.
     `like`: the id of a library's image to compare with.
     `upload`: the name of an uploaded picture to compare with. Only the process that received it knows it.
@@ -164,7 +165,7 @@ class PageState:
         alike: dict[str, list[Condition]] = {}
         for name, value in self.only:
             alike.setdefault(name, []).append(holding(name, value))
-        words = [one for name in ("word", "keyword", "person") for one in alike.pop(name, [])]
+        words = [one for name in ("word", "keyword", "person", "text") for one in alike.pop(name, [])]
         copies = [Match("content_hash", (self.copies,))] if self.copies else []
         return Filter(
             all=(*words, *copies, *(Filter(any=tuple(conditions)) for conditions in alike.values())),

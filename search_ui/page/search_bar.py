@@ -58,8 +58,8 @@ def _show_filters(outline: Outline, state: PageState) -> None:
             panels.note(problem)
         st.html(
             '<p class="bl-hint">The search bar takes <code>camera:canon</code>, <code>place:Lisbon</code>, '
-            "<code>near:48.1,11.6,5km</code>, <code>rating:4..</code>, <code>taken:2019..2021</code> and the like, "
-            "too.</p>"
+            "<code>near:48.1,11.6,5km</code>, <code>rating:4..</code>, <code>taken:2019..2021</code>, "
+            "<code>text:invoice</code> and the like, too.</p>"
         )
         if state.text:
             callbacks.set_widget("raw", state.raw)

@@ -23,6 +23,7 @@ PAGES: dict[int, tuple[str, ...]] = {
     8: ("The end of the road", "the due amount"),
     9: ("Invioce nr 2025",),
     10: ("A cat", "cars and dogs"),
+    11: ("Musée de l’Été", "Galleria dell'Arte"),
 }
 
 
@@ -67,6 +68,10 @@ def test_words_that_are_written_are_found_one_letter_in_six_aside(pages: VectorI
         "car dog": {10},
         '"car dog"': set(),
         "東京": {6},
+        "été": {11},
+        '"l\'ete"': {11},
+        "\uff02galleria arte\uff02": {11},
+        "arte moderna": set(),
         "voice": {4},
         "absent": set(),
     }.items():
@@ -79,14 +84,14 @@ def test_words_that_are_written_are_found_one_letter_in_six_aside(pages: VectorI
 
 
 def test_what_is_read_later_passes_the_same_filter_and_captions_do_not(pages: VectorIndex) -> None:
-    pages.upsert([page(11, caption="an invoice"), page(12)])
+    pages.upsert([page(13, caption="an invoice"), page(12)])
     assert found(pages, {"text": "invoice"}) == {1, 2, 3, 9}
     pages.set_texts([TextUpdate(image_id(12), (TextLine("invoices", (0.0,) * 8, 0.9),), "reader-1", 0)])
     pages.set_texts([TextUpdate(image_id(1), (), "reader-2", 0)])
     assert found(pages, {"text": "invoice"}) == {2, 3, 9, 12}
     pages.delete([image_id(2)])
     assert found(pages, {"text": '"invoice 2024"'}) == set()
-    assert found(pages, {"word": "invoice"}) == {11}
+    assert found(pages, {"word": "invoice"}) == {13}
 
 
 def test_made_up_texts_are_found_as_the_meaning_of_the_filter_says(real_index: VectorIndex) -> None:

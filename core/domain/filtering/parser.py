@@ -31,7 +31,7 @@ from core.errors import InvalidQuery
 MAX_CONDITIONS = 500
 _MAX_DEPTH = 20
 _NEAR = 0.01  # how far an aspect may be from one that is asked for alone
-_QUOTES = '"\u201c\u201d\u201e\u00ab\u00bb'
+_QUOTES = '"\uff02\u201c\u201d\u201e\u201f\u301d\u301e\u00ab\u00bb'  # as in the query language
 _QUOTED = re.compile(f"[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]")
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", re.ASCII)

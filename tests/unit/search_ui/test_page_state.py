@@ -209,3 +209,10 @@ def test_variety_counts_where_there_is_something_to_compare_with() -> None:
     assert PageState(text="a dog", diversity=70).question() != PageState(text="a dog").question()
     assert PageState(text="a dog", diversity=70).change_question(text="a cat").diversity == 70
     assert from_params({"v": ["150"]}).diversity == 100
+
+
+def test_all_chosen_words_that_are_written_in_a_picture_are_required() -> None:
+    state = PageState(only=(("text", "ticket"), ("text", "1001"), ("has_text", "yes")))
+    assert state.facet_filter.matches({"text_words": ["ticket", "1001"]})
+    assert not state.facet_filter.matches({"text_words": ["ticket", "1002"]})
+    assert from_params(to_params(state)) == state

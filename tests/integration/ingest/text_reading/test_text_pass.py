@@ -183,6 +183,22 @@ def test_redo_reads_all_again_and_goes_on_where_it_was(library: Library, monkeyp
     assert library.shown == 3 and not (library.folder.parent / "redo_text.json").exists()
 
 
+def test_a_redo_that_fails_at_a_picture_leaves_its_text_to_be_tried_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.page("red.png", "red")
+    library.ingest()
+    read = ColourTextReader.read
+    monkeypatch.setattr(ColourTextReader, "read", lambda *_: 1 / 0)
+    report = library.read_text(redo=True)
+    assert (report.text_read, report.text_failed, report.text_found, report.exit_code) == (0, 1, 0, 3)
+    assert library.read() == {"red.png": ("failed", "Painted red 2024")}
+    assert next(iter(library.index.scroll())).unread_lines == 1
+    monkeypatch.setattr(ColourTextReader, "read", read)
+    assert library.read_text().text_read == 1
+    assert library.read() == {"red.png": ("colour-reader-1", "Painted red 2024")}
+
+
 def test_what_cannot_be_had_is_left_for_the_next_time(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.page("gone.png", "red")
     library.page("other.png", "orange", 410)

@@ -49,6 +49,8 @@ def test_what_files_say_of_themselves_is_told_as_a_sentence(index: MemoryIndex) 
         "only pictures rated 4.., not filed under “sea”, only pictures of “Anna”, only whole pictures (raw, the very "
         "words are searched)"
     )
+    (line,) = told("text:invoice -text:draft", index)
+    assert line.startswith("read as: only pictures that show “invoice”, no pictures that show “draft” (")
     assert told("incomplete:yes", index)[0].startswith("read as: only incomplete pictures")
     assert told("-incomplete:yes", index)[0].startswith("read as: only whole pictures")
 

@@ -22,8 +22,14 @@ def test_one_letter_in_six_may_be_wrong_and_none_beside_digits(word: str, allowe
         ("20245678", []),
         ("京駅", ["東京駅入口"]),
         ("voice", []),
+        ("ete", ["d'ete"]),  # elided, of four letters and less
+        ("hotel", ["l’hotel"]),
+        ("galeries", ["all'galerie"]),
+        ("l’heur", ["l'heure"]),
+        ("heur", []),
     ],
 )
 def test_words_that_it_may_stand_for(word: str, found: list[str]) -> None:
     vocabulary = "invoice lnvoice invoce inv0ice invocie nvoce stop stob 2024 2025 20245679 東京駅入口".split()
+    vocabulary += ["d'ete", "l’hotel", "l'heure", "all'galerie", "man's"]
     assert sorted(find_similar(word, vocabulary)) == sorted(found)
