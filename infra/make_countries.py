@@ -40,12 +40,22 @@ ALIASES = {
     "US": ["USA", "United States of America"],
     "VA": ["Holy See"],
 }
+# Zones that hold parts of other countries too: north Vietnam, villages of the West Bank, Kosovo, Jan Mayen, Guantánamo.
+SHARED = {
+    "America/New_York": ["CU"],
+    "Asia/Bangkok": ["VN"],
+    "Asia/Jerusalem": ["PS"],
+    "Europe/Belgrade": ["XK"],
+    "Europe/Oslo": ["SJ"],
+}
 _NO_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")
 _MOST_LANGUAGES = 4  # of one country; India has more
 
 
 def make_table() -> dict[str, object]:
     """Make the table: names and aliases by ISO 3166 code, the codes of time zones, and aliases of cities by code.
+
+    `shared` are the codes of other countries that lie partly in a zone.
 
     The cities are those that time zones are named for.
     """
@@ -63,7 +73,7 @@ def make_table() -> dict[str, object]:
         english_city, *native = _collect_cities(zone, code)
         if native:
             cities.setdefault(code, {})[english_city] = native
-    return {"names": names, "zones": zones, "cities": cities}
+    return {"names": names, "zones": zones, "shared": SHARED, "cities": cities}
 
 
 def write_table() -> str:

@@ -13,6 +13,7 @@ from core.domain.text_lines import TextLine
 from core.text.analysis import analyse
 from core.text.caption_flaws import CaptionFlaw as CaptionFlaw
 from core.text.names import read_name
+from core.text.spelling import find_other_words
 from core.text.word_lists import WORD_FIELDS, WordListName
 
 Status = Literal["indexed", "failed"]
@@ -160,7 +161,7 @@ class ImageRecord:
         return {
             "words": self.searchable_texts,
             "text": tuple(line.text for line in self.text_lines),
-            "place": self.places,
+            "place": (*self.places, *find_other_words(self.places)),
             "name": read_name(self.key, self.uri),
         }
 

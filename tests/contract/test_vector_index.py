@@ -29,6 +29,7 @@ from core.domain.filtering.filters import (
     caption_words,
     holding_word,
     oriented,
+    taken_in,
 )
 from core.domain.image import ImageRef
 from core.domain.metadata import FileText
@@ -295,7 +296,7 @@ def test_every_list_of_words_finds_its_own_words_alone(index: VectorIndex) -> No
         places=("Lisbon", "Portugal"),
         country="Portugal",
     ).with_words()
-    other = replace(record(2, "an open bakery in a harbour of Portugal"), key="b.jpg").with_words()
+    other = replace(record(2, "an open bakery in a harbour of Portugal"), key="bay.jpg").with_words()
     index.upsert([Point(sign, vector(1), vector(2)), Point(other, vector(3), vector(4))])
     assert index.fetch([sign.id])[sign.id] == sign
 
@@ -323,7 +324,7 @@ def test_every_list_of_words_finds_its_own_words_alone(index: VectorIndex) -> No
     assert (told[other.id].city, told[other.id].time_zone, told[other.id].name_words) == (
         "Porto",
         "Europe/Lisbon",
-        ("b",),
+        ("bay",),
     )
 
 
@@ -353,6 +354,29 @@ def test_places_are_found_across_the_antimeridian_and_around_the_poles(index: Ve
         found = {int(one.id[-2:], 16) for one in index.scroll(Filter(all=(near,)), limit=100)}
         assert found == passing, near
         assert index.count(Filter(none=(near,))) == 9 - len(passing)
+
+
+def test_a_place_is_found_however_its_name_is_typed(index: VectorIndex) -> None:
+    typed = {
+        "Tromsø": ["Tromsø", "tromso", "TROMSO", "trom*o"],
+        "Łódź": ["Łódź", "Lodz", "łodz", "lo*"],
+        "L'Aquila": ["L'Aquila", "L\u2019Aquila", "Aquila", "Laquila", "L Aquila", "l\u2019aq*"],
+        "Xi\u2019an": ["Xi'an", "Xian", "xi an"],
+        "Provence-Alpes-Côte d'Azur": ["Cote d\u2019Azur", "cote azur", "PROVENCE ALPES"],
+        "St. John's": ["St John\u2019s", "St. Johns", "st john"],
+        "São Paulo": ["sao paulo", "SÃO PAULO", "Sao-Paulo", "sao*", "s?o paulo"],
+        "Nuku\u2018alofa": ["Nukualofa", "Nuku'alofa", "nuku alofa"],
+        "東京": ["東京", "東?"],
+    }
+    numbers = {n: name for n, name in enumerate(typed, 1)}
+    points = [point(n, places=(name,)) for n, name in numbers.items()]
+    index.upsert([*(replace(one, record=one.record.with_words()) for one in points[:-1]), point(99)])
+    index.upsert([point(len(typed))])
+    index.set_places([PlaceUpdate(image_id(len(typed)), ("東京",), None, None, None, None, None, None)])
+    for name, texts in typed.items():
+        for text in texts:
+            found = [numbers[int(one.id[-2:], 16)] for one in index.scroll(Filter(all=(taken_in(text),)), limit=100)]
+            assert found == [name], text
 
 
 def test_boxes_of_a_map_find_what_lies_in_them(index: VectorIndex) -> None:

@@ -9,22 +9,20 @@ _TABLE = Path(__file__).with_name("countries.json")
 
 @dataclass(frozen=True, slots=True)
 class CountryTable:
-    """Names by ISO 3166 code, the usual one first, and the code of each IANA time zone's country.
+    """Names by ISO 3166 code, the usual one first, and the codes of the countries in each IANA time zone.
 
-    `cities` holds what large cities are called in their own languages, by code and English name.
+    Of several in a zone the first is the one that the zone is made for. `cities` holds what large cities are called in
+    their own languages, by code and English name.
     """
 
     names: dict[str, tuple[str, ...]]
-    zones: dict[str, str]
+    zones: dict[str, tuple[str, ...]]
     cities: dict[str, dict[str, list[str]]]
-
-    @property
-    def without_zone(self) -> frozenset[str]:
-        """The codes of countries that have no zone of their own, such as Kosovo."""
-        return frozenset(self.names) - frozenset(self.zones.values())
 
 
 def read_countries() -> CountryTable:
     """Read the table that infra/make_countries.py wrote."""
     given = json.loads(_TABLE.read_text("utf-8"))
-    return CountryTable({code: tuple(names) for code, names in given["names"].items()}, given["zones"], given["cities"])
+    names = {code: tuple(names) for code, names in given["names"].items()}
+    zones = {zone: (code, *given["shared"].get(zone, ())) for zone, code in given["zones"].items()}
+    return CountryTable(names, zones, given["cities"])

@@ -1,10 +1,12 @@
 """Position -> names: the country by the time zone that it lies in, and the towns by their distance on the sphere.
 
-The zones' borders are those of countries, and of their waters. So a village beyond a border is never the answer.
+The zones' borders are those of countries, and of their waters. So a village beyond a border is never the answer. In the
+few zones that hold parts of several countries the nearest town decides.
 """
 
 import math
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 TOWN_LIMIT = 25_000.0  # metres: a picture farther from every town was taken in none
 REGION_LIMIT = 100_000.0  # metres: the nearest town so far away is still mostly in the same region
+_SHARED_LIMIT = 300_000.0  # metres: the nearest town so far away tells whose a part of a zone of several countries is
 _ISLET_LIMIT = 5_000.0  # metres: so near a town there is land, although no zone has it
 _DENSITY = 4_000.0  # people to a square kilometre of a city: how far a city of so many people reaches
 _BLUR = 2_500.0  # metres by which a city's middle is off, so that a small quarter beats it only close by
@@ -41,25 +44,27 @@ class OfflinePlaceFinder:
         with self._lock:
             tables = self._tables = self._tables or _load_tables()
             zone = tables.zones.timezone_at_land(lat=latitude, lng=longitude)
-        code = tables.countries.zones.get(zone or "")
+        codes = tables.countries.zones.get(zone or "", ())
         if latitude <= _ANTARCTIC:
-            code, zone = _ANTARCTICA, zone if code == _ANTARCTICA else None
+            codes, zone = (_ANTARCTICA,), zone if codes == (_ANTARCTICA,) else None
         found = _Neighbours(tables.towns, *tables.towns.find_within(latitude, longitude, TOWN_LIMIT))
-        if code is None and found and found.meters.min() <= _ISLET_LIMIT:
-            code = found.code
-        if code is None:
+        if not codes and found and found.meters.min() <= _ISLET_LIMIT:
+            codes = (found.code,)
+        if not codes:
             return Place(towns=(SEA,))
-        found = found.within_country(code, tables.without_zone)
-        code = found.code if found else code
+        around = found.within_countries(codes)
+        if not around:
+            around = _Neighbours(tables.towns, *tables.towns.find_within(latitude, longitude, _SHARED_LIMIT))
+            around = around.within_countries(codes)
+        code = around.choose_country() if around and len(codes) > 1 else codes[0]
+        found = found.within_countries((code,))
         name, *aliases = tables.countries.names.get(code, (code,))
         if found:
             towns, city = found.name()
             native = tables.countries.cities.get(code, {}).get(city, ())
             return Place(towns, city, found.region, name, (*native, *aliases), zone)
-        around = _Neighbours(tables.towns, *tables.towns.find_within(latitude, longitude, REGION_LIMIT))
-        return Place(
-            region=around.within_country(code, frozenset()).region, country=name, aliases=tuple(aliases), time_zone=zone
-        )
+        around = around.within_countries((code,)).within(REGION_LIMIT)
+        return Place(region=around.region, country=name, aliases=tuple(aliases), time_zone=zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,6 @@ class _Tables:
     towns: "TownTable"
     countries: CountryTable
     zones: Any
-    without_zone: frozenset[str]
 
 
 def _load_tables() -> _Tables:
@@ -80,8 +84,7 @@ def _load_tables() -> _Tables:
         zones = TimezoneFinder()
     except (ImportError, OSError) as error:
         raise PackageMissing("timezonefinder", "naming places") from error
-    towns, countries = read_towns(), read_countries()
-    return _Tables(towns, countries, zones, countries.without_zone)
+    return _Tables(read_towns(), read_countries(), zones)
 
 
 class _Neighbours:
@@ -111,16 +114,21 @@ class _Neighbours:
         """The region of the nearest; None where there is none."""
         return (self._towns.region_names[self._towns.regions[self._nearest]] or None) if self else None
 
-    def within_country(self, code: str, without_zone: frozenset[str]) -> "_Neighbours":
-        """Keep the towns of the country; of another one, where the nearest is in one that has no zone of its own."""
-        owners = self._towns.countries[self._rows]
-        allowed = [n for n, one in enumerate(self._towns.codes) if one == code or one in without_zone]
-        among = self._keep(np.isin(owners, allowed))
-        return (
-            among._keep(among._towns.countries[among._rows] == among._towns.countries[among._nearest])
-            if among
-            else among
-        )
+    def within_countries(self, codes: Collection[str]) -> "_Neighbours":
+        """Keep the towns of these countries."""
+        allowed = [n for n, one in enumerate(self._towns.codes) if one in codes]
+        return self._keep(np.isin(self._towns.countries[self._rows], allowed))
+
+    def within(self, meters: float) -> "_Neighbours":
+        """Keep the towns at most so far away."""
+        return self._keep(self.meters <= meters)
+
+    def choose_country(self) -> str:
+        """Choose the country of the city that holds the position, or of the nearest town."""
+        holding = self._keep(self.meters <= self._reach())
+        chosen = holding._rows[((holding.meters + _BLUR) / holding._reach()).argmin()] if holding else self._nearest
+        code: str = self._towns.codes[self._towns.countries[chosen]]
+        return code
 
     def name(self) -> tuple[tuple[str, ...], str]:
         """Name the nearest town, larger ones of its region that reach as far, and their county; choose the city.
@@ -129,7 +137,7 @@ class _Neighbours:
         is nearest in proportion to its size: London in Westminster, and Pasadena in Pasadena.
         """
         rows, meters, towns = self._rows, self.meters, self._towns
-        reach = np.sqrt(towns.populations[rows] / (_DENSITY * math.pi)) * 1000
+        reach = self._reach()
         holding = np.flatnonzero((towns.regions[rows] == towns.regions[self._nearest]) & (meters <= reach))
         ranked = holding[np.argsort((meters[holding] + _BLUR) / reach[holding], kind="stable")]
         city = rows[ranked[0]] if len(ranked) else self._nearest
@@ -137,6 +145,11 @@ class _Neighbours:
         chosen = list(dict.fromkeys([self._nearest, city, *others[:_MOST_OTHERS]]))
         names = [towns.names[row] for row in chosen] + [towns.counties[row] for row in (self._nearest, city)]
         return tuple(dict.fromkeys(name for name in names if name)), towns.names[city]
+
+    def _reach(self) -> NDArray[np.float64]:
+        """How many metres a city of so many people reaches."""
+        reach: NDArray[np.float64] = np.sqrt(self._towns.populations[self._rows] / (_DENSITY * math.pi)) * 1000
+        return reach
 
     def _keep(self, kept: NDArray[np.bool_]) -> "_Neighbours":
         return _Neighbours(self._towns, self._rows[kept], self.meters[kept])

@@ -14,6 +14,7 @@ from core.domain.filtering.key_patterns import fits
 from core.domain.filtering.written_text import Written
 from core.errors import InvalidQuery
 from core.text import analysis
+from core.text.spelling import spell_plainly
 
 Keyword = Literal[
     "words",
@@ -182,7 +183,7 @@ class Phrase:
 class Named:
     """A value of the field holds these words, in this order, none between them; case and accents do not count.
 
-    With *, ? or [abc] the text is a pattern instead, which the whole value fits, in either case.
+    With *, ? or [abc] the text is a pattern instead, which the whole value fits; there too they do not count.
     """
 
     field: Name
@@ -190,14 +191,15 @@ class Named:
 
     def __post_init__(self) -> None:
         _check_field(self.field, get_args(Name))
-        _check_text(self.field, self.text, "a name or a part of it, such as Canon")
+        name, example = ("place", "Lisbon") if self.field == "places" else (self.field, "Canon")
+        _check_text(name, self.text, f"a name or a part of it, such as {example}")
         if not self.text.strip():
-            raise InvalidQuery(self.field, self.text, "a name or a part of it, such as Canon")
+            raise InvalidQuery(name, self.text, f"a name or a part of it, such as {example}")
 
     def names(self, value: str) -> bool:
         """Tell whether this value is one that is meant."""
         if _WILD.search(self.text):
-            return fits(self.text, value)
+            return fits(self.text, value) or fits(spell_plainly(self.text), spell_plainly(value))
         words = analysis.tokenize(self.text)
         if not words:  # a sign, such as an emoji
             return self.text.strip().casefold() in value.casefold()
@@ -249,7 +251,8 @@ class WithinBox:
             if not (_is_number(degrees) and -most <= degrees <= most):  # also refuses NaN
                 raise InvalidQuery(name, degrees, f"degrees from -{most} to {most}; a box is south, west, north, east")
         if self.south > self.north:
-            raise InvalidQuery("box", (self.south, self.north), "a southern edge that is not north of the northern one")
+            box = ",".join(f"{edge:g}" for edge in (self.south, self.west, self.north, self.east))
+            raise InvalidQuery("box", box, "its edges as south, west, north, east: south is the smaller latitude")
 
     def holds_place(self, latitude: float | None, longitude: float | None) -> bool:
         """Tell whether a place lies in it; none does not."""

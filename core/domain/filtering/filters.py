@@ -7,6 +7,7 @@ from typing import Any, Literal
 from core.domain.filtering.conditions import Between, Field, Match, Missing, Named, Simple, holds
 from core.errors import InvalidQuery
 from core.text import analysis
+from core.text.spelling import spell_plainly
 from core.text.word_lists import WORD_FIELDS, WordListName
 
 Orientation = Literal["landscape", "portrait", "square"]
@@ -93,11 +94,13 @@ def holding_word(word: str, list: WordListName = "words") -> Filter:
 
 
 def taken_in(text: str) -> "Condition":
-    """Ask for pictures whose place is called so: every word is in a name of it, in any order, case and accents aside.
+    """Ask for pictures whose place is called so: every word is in a name of it, in any order.
+
+    Case, accents and strokes of letters do not count, and apostrophes may be left out.
 
     With *, ? or [abc] the text is a pattern instead, which one whole name fits. Raises InvalidQuery.
     """
-    asks = analysis.expand_query(text)
+    asks = analysis.expand_query(spell_plainly(text))
     if set(text) & set("*?[") or not asks:
         return Named("places", text)
     return Filter(all=tuple(Match(WORD_FIELDS["place"], forms) for forms in asks))

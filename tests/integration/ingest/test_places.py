@@ -1,6 +1,9 @@
 """Places, from pictures with a position through `bucketlens ingest` to searches by name, by box and by facet."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -200,3 +203,47 @@ def test_without_its_tables_pictures_are_indexed_and_it_is_said_why_they_have_no
     assert [notice for notice in report["notices"] if "places were not named" in notice and "reverse_geocode" in notice]
     assert ingest(tmp_path / "data")["failed"] == 0
     assert search(tmp_path / "data", "--place", "Portugal").keys() == {"lisbon.jpg", "porto.jpg"}
+
+
+def test_a_run_that_is_killed_while_it_names_places_is_finished_by_the_next(data: Path) -> None:
+    """The run is killed after its first page of names was written."""
+    known = search(data)
+    with Container(load_settings(data=data)) as container:
+        container.write()
+        records = container.index.scroll(limit=100)
+        vectors = container.index.vectors([record.id for record in records])
+        bare = {"places": (), "city": None, "region": None, "country": None, "time_zone": None, "place_words": ()}
+        old = [replace(one, **bare) for one in records if one.latitude is not None and one.key != "written.jpg"]  # type: ignore[arg-type]
+        container.index.upsert([Point(one, vectors[one.id]) for one in old])
+    code = (
+        "import os, signal\n"
+        "from core.adapters.qdrant_edge.index import EdgeIndex\n"
+        "write = EdgeIndex.set_places\n"
+        "def write_one_and_die(self, updates):\n"
+        "    write(self, updates[:1])\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "EdgeIndex.set_places = write_one_and_die\n"
+        "from bucketlens.cli import main\n"
+        "main()\n"
+    )
+    given = ["ingest", str(data.parent / "pictures"), "--data", str(data), "--model", "demo", "--no-captions"]
+    killed = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    report = ingest(data)
+    assert any("names of places" in notice for notice in report["notices"])
+    assert {key: hit["places"] for key, hit in search(data).items() if "places" in hit} == {
+        key: hit["places"] for key, hit in known.items() if "places" in hit
+    }
+
+
+def test_a_search_by_place_loads_no_table(data: Path) -> None:
+    code = (
+        "import sys, bucketlens.cli, atexit\n"
+        "heavy = {'torch', 'timezonefinder', 'scipy'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        "bucketlens.cli.main()"
+    )
+    asked = [sys.executable, "-c", code, "search", "--place", "Portugal", "--json", "--data", str(data)]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and '"lisbon.jpg"' in done.stdout
+    assert done.stderr.splitlines()[-1] == "[]"

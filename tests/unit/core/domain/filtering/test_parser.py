@@ -126,7 +126,7 @@ def test_boxes(text: str, box: WithinBox) -> None:
         ("1,2,inf,4", "-90 to 90"),
         ("nan,2,3,4", "-90 to 90"),
         ("1,-190,3,4", "-180 to 180"),
-        ("5,2,3,4", "not north of"),
+        ("5,2,3,4", "south is the smaller"),
     ],
 )
 def test_what_is_no_box_is_refused_and_told_what_is(text: str, said: str) -> None:
