@@ -5,7 +5,7 @@
 FOLDER holds real vectors (demo.evaluation.real_vectors). `--texts` is a JSON file of what is written in photographs: a
 list of lines for each, of any other photographs. They are laid on the library's pictures at random.
 
-Four kinds of questions are asked of the same pictures.
+Five kinds of questions are asked of the same pictures.
 
 *Plain*: "a dog". Answers are the pictures of which two captions in five say it; two captions of each are known. Places
 and names tell nothing, and texts are those of other photographs.
@@ -18,6 +18,8 @@ called Orange or Nice. All of that is drawn by lot.
 
 *Captions*: a human caption is asked among misleading pictures, and four others are known. Words alone rank them, since
 nobody has the vectors of these captions here.
+
+*Read*: as captions, for text alone, where a third of all pictures shows what is written in any real photograph.
 """
 
 from __future__ import annotations
@@ -86,20 +88,21 @@ def make_questions(
     said = [name for name in range(len(found.names)) if found.shown[rows, name].sum() >= _LEAST]
     told = kind == "told"
     word = dice.choice(TOWNS)
-    misled = kind in ("misleading", "captions")
+    misled, captioned = kind in ("misleading", "captions"), kind in ("captions", "read")
     misleading = {"text": SIGNS, "place": AMBIGUOUS_TOWNS, "name": FOLDERS}[name] if misled else ()
     pictures = []
     wearing: set[int] = set()
     for at, row in enumerate(rows):
-        record = _make_record(at, found.captions[row][: 5 if kind == "captions" else 2])
+        record = _make_record(at, found.captions[row][: 5 if captioned else 2])
         if told and dice.randrange(SHARE) == 0:
             wearing.add(at)
             record = _give(record, name, word)
         elif told or misled:
             if dice.randrange(4 if told else 3) == 0:
                 record = _give(record, name, dice.choice([one for one in (misleading or TOWNS) if one != word]))
-        elif texts and name == "text":
-            record = _write(record, dice.choice(texts))
+        elif name == "text":
+            if texts and (kind == "plain" or dice.randrange(3) == 0):
+                record = _write(record, dice.choice(texts))
         else:
             record = _give(record, name, dice.choice(TOWNS))
         pictures.append((record.with_words(), found.images[row], None))
@@ -111,7 +114,7 @@ def make_questions(
         if answers:
             asked.append(LabelledQuestion(text, answers))
             vectors[text] = found.texts[at]
-    if kind == "captions":
+    if captioned:
         asked = dice.sample(gallery.human_questions(), 500)
     return Made(gallery, asked), FixedTexts(vectors)
 
@@ -123,7 +126,8 @@ def measure(
     sums: list[Figures] = []
     for time in range(times):
         made, encoder = make_questions(found, kind, name, random.Random(f"{name} {kind} {time}"), texts)
-        weighings = {f"{step}": replace(USUAL, image=float(kind != "captions"), **{name: step}) for step in STEPS}
+        usual = replace(USUAL, image=0.0) if kind in ("captions", "read") else USUAL
+        weighings = {f"{step}": replace(usual, **{name: step}) for step in STEPS}
         figures = list(made.gallery.evaluate_texts(encoder, made.asked, weighings).values())  # type: ignore[arg-type]
         sums = [one.together(other) for one, other in zip(sums, figures, strict=True)] if sums else figures
     return sums
@@ -170,7 +174,7 @@ def format_rows(found: RealVectors, texts: Sequence[Sequence[str]]) -> Iterator[
     """Yield the lines of the table: nDCG@10 for every list, kind of question and weight."""
     yield f"{'list, questions':<26}" + "".join(f"{step:>8g}" for step in STEPS)
     for name in ("text", "place", "name"):
-        for kind in ("plain", "told", "misleading", "captions"):
+        for kind in ("plain", "told", "misleading", "captions", *(["read"] if name == "text" and texts else [])):
             figures = measure(found, name, kind, texts)
             cells = "".join(f"{one.ndcg_at_10:>8.3f}" for one in figures)
             yield f"{f'{name}, {kind} ({figures[0].questions})':<26}{cells}"

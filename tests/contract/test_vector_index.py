@@ -296,7 +296,7 @@ def test_every_list_of_words_finds_its_own_words_alone(index: VectorIndex) -> No
         places=("Lisbon", "Portugal"),
         country="Portugal",
     ).with_words()
-    other = replace(record(2, "an open bakery in a harbour of Portugal"), key="bay.jpg").with_words()
+    other = replace(record(2, "an open bakery in a harbour of Portugal"), key="boats.jpg").with_words()
     index.upsert([Point(sign, vector(1), vector(2)), Point(other, vector(3), vector(4))])
     assert index.fetch([sign.id])[sign.id] == sign
 
@@ -324,7 +324,7 @@ def test_every_list_of_words_finds_its_own_words_alone(index: VectorIndex) -> No
     assert (told[other.id].city, told[other.id].time_zone, told[other.id].name_words) == (
         "Porto",
         "Europe/Lisbon",
-        ("bay",),
+        ("boat",),
     )
 
 

@@ -52,11 +52,12 @@ class World:
     prompts: Matrix  # (PROMPTS, MEANINGS)
 
     @classmethod
-    def make(cls, seed: int) -> "World":
+    def make(cls, seed: int, kinship: float = 0.55) -> "World":
+        """Draw a world: the more `kinship`, the more the things of one kind mean the same."""
         dice = np.random.default_rng(seed)
         kinds = unit(dice.normal(size=(KINDS, MEANINGS)))
         own = unit(dice.normal(size=(KINDS * THINGS, MEANINGS)))
-        things = unit(0.55 * np.repeat(kinds, THINGS, axis=0) + own)
+        things = unit(kinship * np.repeat(kinds, THINGS, axis=0) + own)
         said = dice.integers(0, len(things), (PROMPTS, 2))
         prompts = unit(things[said[:, 0]] + dice.uniform(0, 0.7, (PROMPTS, 1)) * things[said[:, 1]])
         return cls(things.astype(np.float32), prompts.astype(np.float32))

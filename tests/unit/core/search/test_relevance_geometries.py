@@ -1,11 +1,22 @@
 """Strength means the same whatever the geometry of a model: nothing is set for any of them."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import pytest
 
+from core.domain.query import LikeTerm, Query, TextTerm
+from core.ports.encoders import TextEncoding
+from core.ports.vector_index import IndexInfo, Point
+from core.search import relevance_scale
 from core.search.relevance import SOME, STRONG, NullMaximum, Scores, TextYardstick
-from core.search.relevance_scale import SAMPLE
-from tests.support.geometries import GEOMETRIES, KINDS, THINGS, Geometry, Tower, World
+from core.search.relevance_scale import SAMPLE, Calibration
+from core.search.service import SearchService
+from tests.support.fakes import InlineDecoder, MemoryIndex
+from tests.support.geometries import DIMENSION, GEOMETRIES, KINDS, THINGS, Geometry, Tower, World
+from tests.support.made_up_images import image_id, record
 
 SIZES = (100, 500, 2000)
 HIDDEN = 8  # kinds of things that no picture shows
@@ -55,3 +66,61 @@ def test_what_is_there_is_strong_and_what_is_not_is_nothing_in_every_geometry(si
     assert (absent < SOME).mean(axis=1).min() >= 0.85, absent
     agree = ((absent >= SOME) == (absent[0] >= SOME)).mean(axis=1)
     assert agree.min() >= 0.85, absent
+
+
+_UNSEEN = 2  # things of every kind that no picture shows, while pictures show its ten others
+_SEEN = np.array([thing for thing in range(KINDS * THINGS) if thing % THINGS >= _UNSEEN])
+_SCENES, _PICTURES = 8, 4  # so many pictures of each of so many scenes, beside others
+
+
+class OfGeometry:
+    """An Encoder of texts "thing 7", with the vectors of a tower."""
+
+    name, fingerprint, dimension, remark, languages = "made", "made-1", DIMENSION, None, ("en",)
+
+    def __init__(self, tower: Tower) -> None:
+        self._things = tower.texts(WORLD.things)
+
+    def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
+        rows = [int(text.split()[-1]) for text in texts]
+        return TextEncoding(self._things[rows], (False,) * len(rows), ((),) * len(rows))
+
+
+def test_things_whose_relatives_are_there_are_told_alike_in_every_geometry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way of a search, in a library that grows and is calibrated anew."""
+    monkeypatch.setattr(relevance_scale, "SAMPLE", 64)
+    dice = np.random.default_rng(1)
+    shown = dice.choice(_SEEN, (220, 3))
+    of_scenes = dice.permutation(100)[: _SCENES * _PICTURES]  # the library's first are its sample
+    shown[of_scenes] = np.repeat(shown[:_SCENES], _PICTURES, axis=0)
+    meant = WORLD.pictures(shown.tolist(), 2)
+    absent = dice.permutation([thing for thing in range(KINDS * THINGS) if thing % THINGS < _UNSEEN])[:20].tolist()
+    present = list(dict.fromkeys(shown[:100, 0].tolist()))[:12]
+    scenes = of_scenes[::_PICTURES].tolist()
+    told: dict[str, dict[str, list[str | None]]] = defaultdict(dict)
+    for geometry in GEOMETRIES:
+        tower = Tower(geometry)
+        images, bank = tower.images(meant, 3), tower.texts(WORLD.prompts)
+        index, calibration = MemoryIndex(IndexInfo("made", "made-1", DIMENSION)), Calibration()
+        service = SearchService(
+            index, partial(OfGeometry, tower), InlineDecoder, bank=lambda _, bank=bank: bank, calibration=calibration
+        )
+        for first, end in ((0, 100), (100, 220)):
+            index.upsert([Point(record(n), images[n]) for n in range(first, end)])
+            calibration.renew(index, lambda bank=bank: bank)
+            for asked, terms in {
+                "present": [TextTerm(f"thing {thing}") for thing in present],
+                "absent": [TextTerm(f"thing {thing}") for thing in absent],
+                "scenes": [LikeTerm(image_id(n)) for n in scenes],
+            }.items():
+                found = [service.search(Query((term,), limit=1)).verdict for term in terms]
+                told[f"{asked}, {end}"][geometry.name] = found
+    for end in (100, 220):
+        clip, siglip, wide = (told[f"absent, {end}"][geometry.name] for geometry in GEOMETRIES)
+        for other in (siglip, wide):
+            assert np.mean([one == two for one, two in zip(clip, other, strict=True)]) >= 0.85, (clip, other)
+        assert min(one.count("none") for one in (clip, siglip, wide)) >= 0.5 * len(absent)
+        for verdicts in told[f"present, {end}"].values():
+            assert verdicts.count("strong") >= 0.9 * len(present), verdicts
+        clip, _, wide = (told[f"scenes, {end}"][geometry.name] for geometry in GEOMETRIES)
+        assert "none" not in (*clip, *wide)

@@ -25,6 +25,19 @@ from core.text.names import read_name
         ("東京/夜.jpg", "東京 夜"),
         ("image (3).png", None),
         ("Screenshot 2024-01-02.png", "2024"),
+        ("C:\\Users\\Anna\\Pictures\\Urlaub Kreta\\DSC_0012.JPG", "Users Anna Urlaub Kreta"),
+        ("trips/lisbon%20beach/caf%C3%A9.jpg", "trips lisbon beach café"),
+        ("50%dark/100%.jpg", "dark"),
+        ("Mu\u0308nster/Cafe\u0301teria.jpg", "Münster Caféteria"),
+        ("uploads/ab/5f/ab5f7c9d8e0011223344.jpg", "uploads"),
+        ("WhatsApp Images/WhatsApp Image 2021-05-03 at 14.22.31 (1).jpeg", "2021 at"),
+        ("DJI_0001.JPG", None),
+        ("received_123456.jpeg", None),
+        ("Rome2019WithGrandmaAndAnna.jpg", "Rome 2019 With Grandma And Anna"),
+        ("AKfycbx1234Zq90dfdfdf.jpg", None),
+        ("01H8XGJWBWBAQ4J1D1Z9GQ3A7R.jpg", None),
+        ("2023-06-14 Wedding/20230614_153012.jpg", "2023 Wedding"),
+        ("\udcff/red dog.jpg", "red dog"),
         ("", None),
         ("/", None),
     ],
@@ -36,6 +49,20 @@ def test_words_are_kept_and_what_devices_write_is_not(key: str, words: str | Non
 def test_of_a_web_address_the_path_tells() -> None:
     uri = "https://example.org/old%20town/red-car.jpg?size=large"
     assert read_name(uri, uri) == ("old town red car",)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("HTTPS://example.org/wedding-anna.JPG?token=eyJhbGciOi#top", "wedding anna"),
+        ("https://example.org/%E6%9D%B1%E4%BA%AC/%E6%A1%9C.jpg", "東京 桜"),
+        ("https://[no address/red dog.jpg", "red dog"),
+        ("https://example.org", None),
+        ("https://example.org/?id=7", None),
+    ],
+)
+def test_odd_web_addresses_raise_nothing(uri: str, words: str | None) -> None:
+    assert read_name(uri, uri) == (() if words is None else (words,))
 
 
 def test_a_very_long_key_is_cut_to_its_end() -> None:

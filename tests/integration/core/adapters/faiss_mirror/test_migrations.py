@@ -15,11 +15,14 @@ from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.domain.filtering.conditions import Between, Match, Missing, Named, Near, Phrase
 from core.domain.filtering.filters import Filter
+from core.domain.query import Query, TextTerm, Weights
 from core.ports.vector_index import IndexInfo
+from core.search.service import SearchService
 from core.text.analysis import lemmatize, query_weights, term_hash, term_id
-from core.text.bm25 import list_dimension, record_weights
+from core.text.bm25 import document_weights, list_dimension, record_weights
+from core.text.word_lists import WORD_FIELDS
 from tests.integration.core.adapters.qdrant_edge.test_migrations import QUESTIONS, points
-from tests.support.fakes import MemoryIndex, MemoryThumbnails
+from tests.support.fakes import ColourEncoder, InlineDecoder, MemoryIndex, MemoryThumbnails
 from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION, point
 
@@ -119,4 +122,28 @@ def test_a_mirror_of_before_files_spoke_holds_nothing_of_what_they_say(tmp_path:
     assert mirror.count(Filter(all=(Phrase("red car"),))) == 3
     assert mirror.facet("camera") == mirror.facet("people") == []
     assert mirror.scroll()[0].camera is None
+    mirror.close()
+
+
+def test_a_mirror_of_before_names_had_words_answers_by_captions_till_it_is_made_anew(tmp_path: Path) -> None:
+    """As scoring 2 was: one list of words, and no fields of the others."""
+    source = MemoryIndex(INFO)
+    source.upsert([point(n, "a red car", key=f"beach/{n}.jpg") for n in range(1, 4)])
+    since = {*list(WORD_FIELDS.values())[1:], "text_lines", "text_reader", "places", "city", "country"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_FIELDS", {name: kind for name, kind in columns._FIELDS.items() if name not in since})
+        patch.setattr(
+            "core.adapters.faiss_mirror.postings.record_weights", lambda said: document_weights(*said["words"])
+        )
+        manifest = build(source, MirrorFolder(tmp_path), "float32")
+    (tmp_path / manifest.name / "manifest.json").write_bytes(replace(manifest, scoring=2).encode())
+    (tmp_path / "verified.json").unlink()
+    mirror = FaissMirror(tmp_path, threads=1)
+    service = SearchService(mirror, ColourEncoder, InlineDecoder)
+    found = service.search(Query((TextTerm("a red beach"),), weights=Weights.only(words=0.5, text=0.5, name=0.3)))
+    assert found.total == 3 and {hit.matched for hit in found.hits} == {("red",)}
+    assert found.hits[0].to_dict()["why"]["name"] == [] and found.hits[0].record.name_words == ()
+    assert mirror.facet("name_words") == [] and mirror.count(Filter(all=(Missing("place_words"),))) == 3
+    build(source, MirrorFolder(tmp_path), "float32")
+    assert {hit.matched for hit in service.search(Query((TextTerm("a red beach"),))).hits} == {("red", "beach")}
     mirror.close()

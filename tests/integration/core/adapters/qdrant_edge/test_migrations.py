@@ -5,6 +5,8 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,15 @@ from core.adapters.qdrant_edge import word_migration
 from core.adapters.qdrant_edge.files import FORMAT
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.migrations import FIELDS
-from core.domain.filtering.conditions import Between, Missing, Named, Near
+from core.domain.filtering.conditions import Between, Match, Missing, Named, Near
 from core.domain.filtering.filters import Filter, caption_words
 from core.errors import DiskFull, LibraryBusy
+from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
 from core.text.analysis import query_weights, term_id
+from core.text.bm25 import document_weights
+from core.text.word_lists import WORD_FIELDS
 from tests.support.fakes import MemoryIndex
 from tests.support.index_queries import best_words
 from tests.support.made_up_images import DIMENSION, failed_point, image_id, point
@@ -66,13 +71,51 @@ def make_old(folder: Path, count: int, *, optimized: bool = False) -> list[Point
     return written
 
 
+def make_format_4(folder: Path, count: int, *, optimized: bool = False) -> list[Point]:
+    """As version 4 wrote it: captions alone have words, and the names of files and folders tell nothing."""
+    folders = ["beach trips", "DCIM/100CANON", "snow 2019"]
+    written = [
+        replace(one, record=replace(one.record, key=f"{folders[n % 3]}/IMG_{n}.jpg").with_words())
+        for n, one in enumerate(points(count))
+    ]
+    index = EdgeIndex.create(folder, INFO)
+    index.upsert(written)
+    index.close()
+    shard = edge.EdgeShard.load(str(next(folder.glob("shard-*"))))
+    for field in [field for field, (since, _) in FIELDS.items() if since == 5]:
+        shard.update(edge.UpdateOperation.delete_field_index(field))
+    ids = [one.record.id for one in written]
+    shard.update(edge.UpdateOperation.delete_payload(ids, [*WORD_FIELDS.values()][1:]))
+    for one in written:
+        weights = document_weights(*one.record.searchable_texts)
+        update = (
+            edge.UpdateOperation.update_vectors(
+                [edge.PointVectors(one.record.id, {"terms": edge.SparseVector([*weights], [*weights.values()])})]
+            )
+            if weights
+            else edge.UpdateOperation.delete_vectors([one.record.id], ["terms"])
+        )
+        shard.update(update)
+    if optimized:
+        shard.optimize()
+    shard.flush()
+    shard.close()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 4, "scoring": 2}))
+    return written
+
+
 def is_as_new(folder: Path, written: list[Point]) -> None:
     brute = MemoryIndex(INFO)
     brute.upsert(written)
     index = EdgeIndex.open(folder)
     try:
         assert index.scroll() == brute.scroll()
-        assert index.facet("words", limit=50) == brute.facet("words", limit=50)
+        for name, field in WORD_FIELDS.items():
+            assert index.facet(field, limit=50) == brute.facet(field, limit=50)
+            for question in QUESTIONS:
+                probe = Probe(name, terms=query_weights(question))
+                assert index.ranking(probe, limit=50) == brute.ranking(probe, limit=50)
         for question in QUESTIONS:
             found = best_words(index, query_weights(question), limit=50)
             wanted = best_words(brute, query_weights(question), limit=50)
@@ -170,19 +213,28 @@ def test_who_waits_for_it_is_told(tmp_path: Path) -> None:
             child.kill()
 
 
+def test_names_find_pictures_of_a_library_that_knew_captions_alone(tmp_path: Path) -> None:
+    written = make_format_4(tmp_path / "index", 90)
+    is_as_new(tmp_path / "index", written)
+    index = EdgeIndex.open(tmp_path / "index")
+    found = index.ranking(Probe("name", terms=query_weights("on the beach")), limit=90)
+    assert len(found) == 30 and index.count(Filter(all=(Match("name_words", ("2019",)),))) == 30
+    index.close()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_anywhere_it_is_brought_up_by_the_next(tmp_path: Path, seed: int) -> None:
-    _kill_until_done(tmp_path / "index", random.Random(seed), 300)
+    _kill_until_done(tmp_path / "index", random.Random(seed), 300, (make_old, make_format_4)[seed])
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(20))
 def test_killed_anywhere_often(tmp_path: Path, seed: int) -> None:
-    _kill_until_done(tmp_path / "index", random.Random(seed), 3000)
+    _kill_until_done(tmp_path / "index", random.Random(seed), 3000, (make_old, make_format_4)[seed % 2])
 
 
-def _kill_until_done(folder: Path, dice: random.Random, count: int) -> None:
-    written = make_old(folder, count, optimized=dice.random() < 0.5)
+def _kill_until_done(folder: Path, dice: random.Random, count: int, make: Callable[..., list[Point]]) -> None:
+    written = make(folder, count, optimized=dice.random() < 0.5)
     for _ in range(4):
         with _upgrading(folder, pause=0.002) as child:
             assert child.stdout is not None and child.stdout.readline() == b"ready\n"
