@@ -1,64 +1,101 @@
 """A cheap look that says whether a picture may hold text, before a reader spends its time on it.
 
 Writing is many thin strokes in a short row, with quiet above and below it. The look counts strokes in small cells.
+Every picture of an ingest is looked at, so that this is whole-array arithmetic on bytes, and ends as soon as it can.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_LONGEST_PX = 480  # the look is taken on a picture of up to this
-_SCALES = {1: 1.0, 2: 0.7, 4: 0.7}  # and on reductions of it, for larger letters, which weigh less
+Bytes = NDArray[np.uint8]
+
+_SHORTEST_PX = 480  # of the longer side: what has twice as much and more is reduced
+_SCALES = (1.0, 0.7, 0.7)  # weights of the picture, and of reductions to 1/2 and 1/4, where larger letters are found
 _STROKE = 5  # pixels between both edges of a stroke, at most
 _EDGE = 20  # of 255, at both edges
 _CELL = (2, 20)  # rows and columns; every second row is looked at
 _ROWS = 3  # of cells: quiet has to follow within so many
 _FEWEST = 30  # strokes, below which nothing is written
-_LEAST = 0.21  # share of strokes in three pairs of cells: every photograph of 22 with text has more, no drawn scene
+_LEAST = 0.21  # share of strokes in three pairs of cells
 
 
 def may_hold_text(image: Image.Image) -> bool:
     """Say whether an upright RGB picture may hold text, in lines across or down. It errs on the side of yes."""
-    return measure_writing(image) >= _LEAST
+    factor = max(1, max(image.size) // _SHORTEST_PX)
+    grey = (image.reduce(factor) if factor > 1 else image).convert("L")
+    for number, weight in enumerate(_SCALES):
+        if number:
+            grey = grey.reduce(2)
+        pixels = np.asarray(grey)
+        if any(_holds_lines(count(pixels), _LEAST / weight) for count in (_count_across, _count_down)):
+            return True
+    return False
 
 
-def measure_writing(image: Image.Image) -> float:
-    """Measure how much the most line-like place of a picture looks like writing; 0 where there are no strokes."""
-    factor = max(1, round(max(image.size) / _LONGEST_PX))
-    small = (image.reduce(factor) if factor > 1 else image).convert("L")
-    found = 0.0
-    for scale, weight in _SCALES.items():
-        grey = np.asarray(small.reduce(scale) if scale > 1 else small, dtype=np.int16)
-        lines = max(_measure_lines(grey[::2]), _measure_lines(np.ascontiguousarray(grey[:, ::2].T)))
-        found = max(found, weight * lines)
-    return found
-
-
-def _measure_lines(grey: NDArray[np.int16]) -> float:
-    """Measure writing that runs across: (H, W) int16."""
+def _count_across(grey: Bytes) -> Bytes:
+    """Count the strokes of lines that run across in every cell: (rows, columns) uint8."""
     rows, columns = _CELL
-    height, width = grey.shape[0] // rows * rows, (grey.shape[1] - _STROKE - 1) // columns * columns
-    if height < 2 * rows or width < 2 * columns:
-        return 0.0
-    strokes = _find_strokes(grey[:height], width)
-    if np.count_nonzero(strokes) < _FEWEST:
-        return 0.0
-    cells = strokes.reshape(height // rows, rows, width // columns, columns).mean(axis=(1, 3), dtype=np.float32)
-    framed = np.pad(cells, ((_ROWS, _ROWS), (0, 0)))
+    width, height = _whole(grey.shape[1] - _STROKE - 1, columns), _whole(grey.shape[0], 2 * rows) // 2
+    if not width or not height:
+        return np.zeros((0, 0), np.uint8)
+    strokes = _find_strokes(np.ascontiguousarray(grey[: 2 * height : 2]), 1)[:, :width]
+    pairs = strokes[::2] + strokes[1::2]
+    return np.add.reduceat(pairs, np.arange(0, width, columns), axis=1, dtype=np.uint8)
+
+
+def _count_down(grey: Bytes) -> Bytes:
+    """Count the strokes of lines that run down, as `_count_across` does of the picture with rows and columns changed."""
+    rows, columns = _CELL
+    width, height = _whole(grey.shape[1], 2 * rows) // 2, _whole(grey.shape[0] - _STROKE - 1, columns)
+    if not width or not height:
+        return np.zeros((0, 0), np.uint8)
+    strokes = _find_strokes(np.ascontiguousarray(grey[:, : 2 * width : 2]), width)[:height]
+    sums = np.add.reduce(strokes.reshape(height // columns, columns, width), axis=1, dtype=np.uint8)
+    return (sums[:, ::2] + sums[:, 1::2]).T
+
+
+def _whole(length: int, unit: int) -> int:
+    return max(0, length // unit * unit)
+
+
+def _find_strokes(grey: Bytes, step: int) -> Bytes:
+    """Find thin strokes, dark or light: an edge up, and an edge down within `_STROKE` pixels, or the reverse.
+
+    `step` is how many places lie between a pixel and the next one, in the array without its rows. The result is 1 or 0
+    for every pixel, and means nothing at the last ones of a line.
+    """
+    half = grey.ravel() >> 1
+    raised = half + (_EDGE >> 1)
+    up, down = half[step:] > raised[:-step], half[:-step] > raised[step:]
+    count = max(0, half.size - (_STROKE + 1) * step)
+    dark, light = _follow(up, step, count), _follow(down, step, count)
+    dark &= down[:count]
+    light &= up[:count]
+    found = np.zeros(grey.size, np.bool_)
+    np.logical_or(dark, light, out=found[:count])
+    return found.view(np.uint8).reshape(grey.shape)
+
+
+def _follow(edges: NDArray[np.bool_], step: int, count: int) -> NDArray[np.bool_]:
+    """Say of each of the first `count` places whether one of the `_STROKE` places after it is an edge."""
+    two = edges[step:] | edges[:-step]
+    following = two[3 * step : 3 * step + count] | two[step : step + count]
+    following |= edges[_STROKE * step : _STROKE * step + count]
+    return following
+
+
+def _holds_lines(cells: Bytes, least: float) -> bool:
+    """Say whether cells are full of strokes, side by side, with quiet above or below: (rows, columns) uint8."""
+    enough = int(least * _CELL[0] * _CELL[1])
+    if np.count_nonzero(cells > enough) < 2 or int(cells.sum(dtype=np.int64)) < _FEWEST or min(cells.shape) < 2:
+        return False
     count = len(cells)
-    above = np.minimum.reduce([framed[shift : shift + count] for shift in range(_ROWS)])
-    below = np.minimum.reduce([framed[_ROWS + shift : _ROWS + shift + count] for shift in range(1, _ROWS + 1)])
-    writing = cells - 2 * np.maximum(above, below)
+    framed = np.zeros((count + 2 * _ROWS, cells.shape[1]), np.uint8)
+    framed[_ROWS : _ROWS + count] = cells
+    least_of_three = np.minimum(np.minimum(framed[2:], framed[1:-1]), framed[:-2])
+    loud = np.maximum(least_of_three[:count], least_of_three[_ROWS + 1 :])
+    writing = cells.astype(np.int16) - 2 * loud.astype(np.int16)
     pairs = np.minimum(writing[:, 1:], writing[:, :-1]).ravel()
-    return float(np.partition(pairs, -3)[-3:].mean()) if len(pairs) > 3 else float(pairs.max(initial=0.0))
-
-
-def _find_strokes(grey: NDArray[np.int16], width: int) -> NDArray[np.bool_]:
-    """Find thin strokes, dark or light: an edge up, and an edge down within `_STROKE` pixels, or the reverse."""
-    slopes = np.diff(grey[:, : width + _STROKE + 1], axis=1)
-    up, down = slopes > _EDGE, slopes < -_EDGE
-    up_follows, down_follows = up[:, 1 : width + 1].copy(), down[:, 1 : width + 1].copy()
-    for shift in range(2, _STROKE + 1):
-        up_follows |= up[:, shift : shift + width]
-        down_follows |= down[:, shift : shift + width]
-    return (up[:, :width] & down_follows) | (down[:, :width] & up_follows)
+    best = np.partition(pairs, -3)[-3:] if len(pairs) > 3 else pairs.max(keepdims=True)
+    return float(best.mean()) >= least * _CELL[0] * _CELL[1]
