@@ -45,7 +45,7 @@ def _count_across(grey: Bytes) -> Bytes:
 
 
 def _count_down(grey: Bytes) -> Bytes:
-    """Count the strokes of lines that run down, as `_count_across` does of the picture with rows and columns changed."""
+    """Count the strokes of lines that run down, as `_count_across` does with rows and columns changed."""
     rows, columns = _CELL
     width, height = _whole(grey.shape[1], 2 * rows) // 2, _whole(grey.shape[0] - _STROKE - 1, columns)
     if not width or not height:

@@ -45,7 +45,7 @@ def test_a_missing_model_has_three_ways_out_on_every_surface() -> None:
     error = errors.ModelUnavailable("m", "no network")
     assert "three ways out" in str(error) and "`model`" in str(error)
     assert "--model FOLDER" in command_hints.render_message(error)
-    assert "run the same command with a name of the table" in command_hints.render_message(error)
+    assert "`bucketlens models fetch NAME`" in command_hints.render_message(error)
     assert "serve this page with --model FOLDER" in page_hints.render_message(error)
     assert "run the same command" not in page_hints.render_message(error)
     assert of(error).message == error.reason and of(error).what_to_do.startswith("on the server: ")
