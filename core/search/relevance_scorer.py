@@ -41,8 +41,8 @@ class RelevanceScorer:
     avoided: the strongest of that takes its share, times its weight up to 1. Captions vote. A hit of which one caption
     holds every word that is looked for is at least SOME. A caption that people gave does so in any case: names of
     people and places are nothing that a model sees. One that a model wrote does so where the picture is no less like
-    the words than most are. Where captions' words alone are asked, the strength is the share of the words that the
-    captions hold.
+    the words than most are. Where words alone are asked, the strength is the share of them that the picture
+    holds in its captions or any list that is asked.
     """
 
     def __init__(

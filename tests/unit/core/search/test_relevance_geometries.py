@@ -15,8 +15,8 @@ from core.search.relevance import SOME, STRONG, NullMaximum, Scores, TextYardsti
 from core.search.relevance_scale import SAMPLE, Calibration
 from core.search.service import SearchService
 from tests.support.fakes import InlineDecoder, MemoryIndex
-from tests.support.geometries import DIMENSION, GEOMETRIES, KINDS, THINGS, Geometry, Tower, World
 from tests.support.made_up_images import image_id, record
+from tests.support.models.geometries import DIMENSION, GEOMETRIES, KINDS, THINGS, Geometry, Tower, World
 
 SIZES = (100, 500, 2000)
 HIDDEN = 8  # kinds of things that no picture shows
