@@ -29,6 +29,23 @@ def test_a_large_page_may_hold_text() -> None:
     assert may_hold_text(write(Image.new("RGB", (3000, 2000), "white"), 60))
 
 
+@pytest.mark.parametrize("turn", [0, 90])
+@pytest.mark.parametrize(("ink", "paper"), [("black", "white"), ("white", "black")])
+@pytest.mark.parametrize(("size", "letters"), [((1920, 1080), 12), ((1920, 1080), 16), ((1240, 1754), 16)])
+def test_a_page_full_of_small_print_may_hold_text(
+    size: tuple[int, int], letters: int, ink: str, paper: str, turn: int
+) -> None:
+    page, font = Image.new("RGB", size, paper), ImageFont.load_default(letters)
+    for top in range(letters, size[1] - letters, round(1.5 * letters)):
+        ImageDraw.Draw(page).text((40, top), "def read(self, picture) -> None:  # see page 17 " * 2, ink, font)
+    assert may_hold_text(page.rotate(turn, expand=True))
+
+
+@pytest.mark.soak
+def test_of_a_thousand_drawn_scenes_hardly_any_may_hold_text() -> None:
+    assert sum(may_hold_text(draw(library_scene(number), 512)) for number in range(1, 1001)) <= 2
+
+
 def test_drawn_scenes_hold_no_text_until_something_is_written_on_them() -> None:
     scenes = [draw(library_scene(number), 512) for number in range(12)]
     assert not any(map(may_hold_text, scenes))
