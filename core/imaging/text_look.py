@@ -43,7 +43,8 @@ def _count_across(grey: Bytes) -> Bytes:
     step = _COLUMNS // 4
     sums = sum((quads[:, first::step] for first in range(1, step)), start=quads[:, ::step])
     counts = (sums * np.uint32(0x01010101) >> np.uint32(24)).astype(np.uint8)  # the four, added up
-    return counts[:-1] + counts[1:]
+    cells: Bytes = counts[:-1] + counts[1:]
+    return cells
 
 
 def _count_down(grey: Bytes) -> Bytes:
