@@ -54,7 +54,8 @@ def _count_down(grey: Bytes) -> Bytes:
         return np.zeros((0, 0), np.uint8)
     strokes = _find_strokes(np.ascontiguousarray(grey[:, : 2 * width : 2]), width)[:height]
     counts = np.add.reduce(strokes.reshape(height // _COLUMNS, _COLUMNS, width), axis=1, dtype=np.uint8)
-    return (counts[:, :-1] + counts[:, 1:]).T
+    cells: Bytes = (counts[:, :-1] + counts[:, 1:]).T
+    return cells
 
 
 def _whole(length: int, unit: int) -> int:
