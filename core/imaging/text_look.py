@@ -10,14 +10,14 @@ from PIL import Image
 
 Bytes = NDArray[np.uint8]
 
-_SHORTEST_PX = 480  # of the longer side: what has twice as much and more is reduced
+_SHORTEST_PX = 600  # of the longer side: what has twice as much and more is reduced
 _SCALES = (1.0, 0.7, 0.7)  # weights of the picture, and of reductions to 1/2 and 1/4, where larger letters are found
 _STROKE = 5  # pixels between both edges of a stroke, at most
 _EDGE = 20  # of 255, at both edges
-_CELL = (2, 20)  # rows and columns; every second row is looked at
-_ROWS = 3  # of cells: quiet has to follow within so many
+_COLUMNS = 20  # of a cell, which has two rows; every second row is looked at, and a cell begins at each of these
+_ROWS = (2, 6)  # quiet has to follow from so many rows on, up to so many
 _FEWEST = 30  # strokes, below which nothing is written
-_LEAST = 0.21  # share of strokes in three pairs of cells
+_LEAST = 0.25  # share of strokes in three pairs of cells
 
 
 def may_hold_text(image: Image.Image) -> bool:
@@ -35,24 +35,27 @@ def may_hold_text(image: Image.Image) -> bool:
 
 def _count_across(grey: Bytes) -> Bytes:
     """Count the strokes of lines that run across in every cell: (rows, columns) uint8."""
-    rows, columns = _CELL
-    width, height = _whole(grey.shape[1] - _STROKE - 1, columns), _whole(grey.shape[0], 2 * rows) // 2
+    width, height = _whole(grey.shape[1] - _STROKE - 1, _COLUMNS), grey.shape[0] // 2
     if not width or not height:
         return np.zeros((0, 0), np.uint8)
     strokes = _find_strokes(np.ascontiguousarray(grey[: 2 * height : 2]), 1)[:, :width]
-    pairs = strokes[::2] + strokes[1::2]
-    return np.add.reduceat(pairs, np.arange(0, width, columns), axis=1, dtype=np.uint8)
+    quads = strokes.view(np.uint32)  # four counts each
+    step = _COLUMNS // 4
+    sums = sum((quads[:, first::step] for first in range(1, step)), start=quads[:, ::step])
+    counts = (sums * np.uint32(0x01010101) >> np.uint32(24)).astype(np.uint8)  # the four, added up
+    cells: Bytes = counts[:-1] + counts[1:]
+    return cells
 
 
 def _count_down(grey: Bytes) -> Bytes:
-    """Count the strokes of lines that run down, as `_count_across` does with rows and columns changed."""
-    rows, columns = _CELL
-    width, height = _whole(grey.shape[1], 2 * rows) // 2, _whole(grey.shape[0] - _STROKE - 1, columns)
+    """Count the strokes of lines that run down: as `_count_across` does, with rows and columns changed."""
+    width, height = grey.shape[1] // 2, _whole(grey.shape[0] - _STROKE - 1, _COLUMNS)
     if not width or not height:
         return np.zeros((0, 0), np.uint8)
     strokes = _find_strokes(np.ascontiguousarray(grey[:, : 2 * width : 2]), width)[:height]
-    sums = np.add.reduce(strokes.reshape(height // columns, columns, width), axis=1, dtype=np.uint8)
-    return (sums[:, ::2] + sums[:, 1::2]).T
+    counts = np.add.reduce(strokes.reshape(height // _COLUMNS, _COLUMNS, width), axis=1, dtype=np.uint8)
+    cells: Bytes = (counts[:, :-1] + counts[:, 1:]).T
+    return cells
 
 
 def _whole(length: int, unit: int) -> int:
@@ -87,15 +90,16 @@ def _follow(edges: NDArray[np.bool_], step: int, count: int) -> NDArray[np.bool_
 
 def _holds_lines(cells: Bytes, least: float) -> bool:
     """Say whether cells are full of strokes, side by side, with quiet above or below: (rows, columns) uint8."""
-    enough = int(least * _CELL[0] * _CELL[1])
-    if np.count_nonzero(cells > enough) < 2 or int(cells.sum(dtype=np.int64)) < _FEWEST or min(cells.shape) < 2:
+    enough = least * 2 * _COLUMNS
+    if np.count_nonzero(cells >= enough) < 2 or int(cells.sum(dtype=np.int64)) < 2 * _FEWEST or min(cells.shape) < 2:
         return False
-    count = len(cells)
-    framed = np.zeros((count + 2 * _ROWS, cells.shape[1]), np.uint8)
-    framed[_ROWS : _ROWS + count] = cells
-    least_of_three = np.minimum(np.minimum(framed[2:], framed[1:-1]), framed[:-2])
-    loud = np.maximum(least_of_three[:count], least_of_three[_ROWS + 1 :])
+    (near, far), count = _ROWS, len(cells)
+    framed = np.zeros((count + 2 * far, cells.shape[1]), np.uint8)
+    framed[far : far + count] = cells
+    two = np.minimum(framed[1:], framed[:-1])
+    quiet = np.minimum(np.minimum(two[:-3], two[2:-1]), framed[far - near :])  # the least of five that follow
+    loud = np.maximum(quiet[:count], quiet[far + near :])
     writing = cells.astype(np.int16) - 2 * loud.astype(np.int16)
     pairs = np.minimum(writing[:, 1:], writing[:, :-1]).ravel()
     best = np.partition(pairs, -3)[-3:] if len(pairs) > 3 else pairs.max(keepdims=True)
-    return float(best.mean()) >= least * _CELL[0] * _CELL[1]
+    return float(best.mean()) >= enough

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from core.imaging.text_look import may_hold_text
 from demo.scenes.painting import draw
-from demo.scenes.sample_library import library_scene
+from demo.scenes.sample_library import library_scene, write_pictures
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[5] / "shared/data/photos/images"
 
@@ -27,6 +27,23 @@ def test_a_written_page_may_hold_text(size: int, turn: int) -> None:
 
 def test_a_large_page_may_hold_text() -> None:
     assert may_hold_text(write(Image.new("RGB", (3000, 2000), "white"), 60))
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+@pytest.mark.parametrize(("ink", "paper"), [("black", "white"), ("white", "black")])
+@pytest.mark.parametrize(("size", "letters"), [((1920, 1080), 12), ((1920, 1080), 16), ((1240, 1754), 16)])
+def test_a_page_full_of_small_print_may_hold_text(
+    size: tuple[int, int], letters: int, ink: str, paper: str, turn: int
+) -> None:
+    page, font = Image.new("RGB", size, paper), ImageFont.load_default(letters)
+    for top in range(letters, size[1] - letters, round(1.5 * letters)):
+        ImageDraw.Draw(page).text((40, top), "def read(self, picture) -> None:  # see page 17 " * 2, ink, font)
+    assert may_hold_text(page.rotate(turn, expand=True))
+
+
+@pytest.mark.soak
+def test_of_a_thousand_drawn_scenes_one_in_a_hundred_at_most_may_hold_text(tmp_path: Path) -> None:
+    assert sum(may_hold_text(Image.open(path)) for path in write_pictures(tmp_path, 1000)) <= 10
 
 
 def test_drawn_scenes_hold_no_text_until_something_is_written_on_them() -> None:
