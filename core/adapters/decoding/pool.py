@@ -43,7 +43,7 @@ class DecodeWorkers:
 
     def __init__(self, limits: ImageLimits, *, workers: int | None = None) -> None:
         self._limits = limits
-        self._wanted = workers or _count_cores()
+        self._wanted = workers or count_cores()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
@@ -257,9 +257,3 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
     left = deadline - time.monotonic()
     if left <= 0 or not poller.poll(left * 1000):
         raise TimeoutError
-
-
-def _count_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -26,6 +26,8 @@ from core.adapters.text_reading.line_rules import LineRules, Verdict
 from core.adapters.text_reading.reading_order import order_lines
 from core.adapters.text_reading.script_probe import ScriptProbe
 
+log = logging.getLogger(__name__)
+
 _RULES = 1  # counted up when the same pictures would give other lines
 _LONGEST_PX = 2560  # letters are read from this
 _DETECTED_PX = 1600  # and found in this
@@ -181,6 +183,13 @@ def _cut_out(page: Crop, box: NDArray[np.float32], turn: int) -> Crop:
 
 
 def load_text_reader(device: str) -> RapidReader:
-    """Load the reader. It computes on the CPU whatever the device."""
+    """Load the reader. It computes on the CPU whatever the device.
+
+    Raises PackageMissing for a rapidocr that ships other models than those of which letters are judged here.
+    """
     del device
-    return RapidReader()
+    try:
+        return RapidReader()
+    except Exception as error:  # of ONNX Runtime and of rapidocr, of every kind: none may pass this line unmapped
+        log.warning("reader of text does not load error=%s: %s", type(error).__name__, error)
+        raise PackageMissing("rapidocr==3.10.*", "reading text in pictures", "ocr") from error

@@ -148,6 +148,16 @@ def test_without_the_extra_the_way_out_is_told() -> None:
     assert "takes the package rapidocr" in done.stdout and "ocr" in done.stdout
 
 
+def test_models_of_another_version_are_told_with_the_way_out() -> None:
+    code = (
+        "import core.adapters.text_reading.line_recognizer as recognizer\nrecognizer._FEATURES = 'no.such.tensor'\n"
+        "from core.bootstrap.factories import load_text_reader\nfrom core.errors import PackageMissing\n"
+        "try:\n    load_text_reader('cpu')\nexcept PackageMissing as error:\n    print(error, error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "takes the package rapidocr==3.10.*" in done.stdout and "ocr" in done.stdout
+
+
 def read_photograph(reader: TextReader, name: str) -> list[str]:
     with Image.open(PHOTOGRAPHS / f"{name:0>12}.jpg") as file:
         return [line.text for line in read_picture(reader, ImageOps.exif_transpose(file)).lines]
