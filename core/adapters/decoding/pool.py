@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.adapters.decoding import protocol
+from core.adapters.local.process import count_cores
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageError, ImageTooLarge
 from core.errors.hints import RAISE_BYTES, TryAgain
 from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits

@@ -1,4 +1,4 @@
-"""Which process this is, and whether another one of this machine still runs."""
+"""Which process this is, what it may use, and whether another one of this machine still runs."""
 
 import hashlib
 import os
@@ -23,3 +23,8 @@ def started_at(process: int) -> str:
         if fields[0] not in "ZX":
             return fields[19]
     return ""
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.adapters.local.process import count_cores
 from core.domain.text_lines import TextLine
 from core.errors import PackageMissing
 from core.ports.text_reader import TextReading
@@ -54,7 +54,7 @@ class RapidReader:
 
     def __init__(self, threads: int | None = None) -> None:
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        threads = threads or len(os.sched_getaffinity(0))
+        threads = threads or count_cores()
         params = {
             "Global.log_level": "error",
             "Global.use_preprocess_img": False,

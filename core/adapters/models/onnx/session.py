@@ -1,7 +1,6 @@
 """One tower of an ONNX model in ONNX Runtime: how it is loaded, and how batches of any size go through it."""
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
+from core.adapters.local.process import count_cores
 
 log = logging.getLogger(__name__)
 
@@ -137,14 +138,10 @@ def _explain(error: Exception) -> str:
 
 def _make_options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _count_cores()
+    options.intra_op_num_threads = threads or count_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY
     # A thread that spins for its next piece of work holds a core that decode workers want.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False  # an arena keeps the memory of the largest batch for ever
     return options
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
