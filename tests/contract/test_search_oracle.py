@@ -125,8 +125,6 @@ def libraries(draw: st.DrawFn) -> list[Point]:
         if draw(st.booleans()):
             line = TextLine(draw(st.sampled_from(LINES)), (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0), 0.9)
             made = replace(made, text_lines=(line,), text_reader="made")
-        if draw(st.booleans()):
-            made = replace(made, places=(draw(st.sampled_from(TOWNS)),))
         made = made.with_words()
         if draw(st.integers(0, 5)) == 0:
             points.append(Point(replace(made, status="failed", error="broken"), None))
