@@ -161,7 +161,7 @@ class ImageRecord:
         return {
             "words": self.searchable_texts,
             "text": tuple(line.text for line in self.text_lines),
-            "place": (*self.places, *find_other_words(self.places)),
+            "place": _spell_out(self.places),
             "name": read_name(self.key, self.uri),
         }
 
@@ -250,9 +250,14 @@ def payload_documents(payload: Mapping[str, Any]) -> dict[WordListName, tuple[st
     return {
         "words": payload_texts(payload),
         "text": tuple(line["text"] for line in payload.get("text_lines") or ()),
-        "place": tuple(payload.get("places") or ()),
+        "place": _spell_out(payload.get("places") or ()),
         "name": read_name(payload.get("key") or "", payload.get("uri") or ""),
     }
+
+
+def _spell_out(places: Sequence[str]) -> tuple[str, ...]:
+    """Return names of places, and the words that they are also typed as."""
+    return (*places, *find_other_words(places))
 
 
 def payload_words(documents: Mapping[WordListName, Sequence[str]]) -> dict[str, list[str]]:

@@ -38,6 +38,7 @@ from core.ports.vector_index import Point, VectorIndex
 from core.search.facets import FACETS, FacetField, holding
 from core.search.service import SearchService
 from core.text import analysis
+from core.text.bm25 import document_weights, page_weights, pair_id
 from core.text.word_lists import WORD_FIELDS, WordListName
 from tests.support.fakes import ColourEncoder, InlineDecoder
 from tests.support.made_up_images import START, image_id, record, vector
@@ -256,7 +257,8 @@ def _bm25(points: list[Point], asked: Mapping[str, float], name: WordListName = 
 
     Beside captions, the words that are wanted and held weigh as many eighths as they are of all that are wanted.
     """
-    told = {one.record.id: analysis.lemmatize(" ".join(_one_text(one, name))) for one in points}
+    documents = {one.record.id: _one_text(one, name) for one in points}
+    told = {i: analysis.lemmatize(" ".join(texts)) for i, texts in documents.items()}
     told = {i: terms for i, terms in told.items() if terms}
     rarity = {}
     for word, weight in asked.items():
@@ -275,13 +277,18 @@ def _bm25(points: list[Point], asked: Mapping[str, float], name: WordListName = 
         if not counts.keys() & rarity.keys():
             continue
         length = 1.2 * (0.25 + 0.75 * len(terms) / 8)
-        parts = [
-            (rarity[word], math.sqrt(counts[word] * 2.2 / (counts[word] + length)))
-            for word in rarity.keys() & counts.keys()
-        ]
+        weighed = {word: math.sqrt(counts[word] * 2.2 / (counts[word] + length)) for word in counts}
+        near = {pair: 2.2 / (1 + length) for pair in combinations(sorted(counts), 2)}
+        texts = [set(counts)]
+        if name != "words":  # of several texts: their weights are held against the formulas in tests of core.text.bm25
+            weights = (page_weights if name == "text" else document_weights)(*documents[i])
+            weighed = {word: weights[analysis.term_id(word)] for word in counts}
+            near = {pair: weights.get(pair_id(*map(analysis.term_id, pair)), 0.0) for pair in near}
+            texts = [set(analysis.query_weights(text)) for text in documents[i]]
+        parts = [(rarity[word], weighed[word]) for word in rarity.keys() & counts.keys()]
         pairs = combinations(sorted(wanted & counts.keys()), 2)
-        parts += [(0.1 * (rarity[one] + rarity[other]) / 2, 2.2 / (1 + length)) for one, other in pairs]
-        if wanted == counts.keys() and len(wanted) > 2:
+        parts += [(0.1 * (rarity[one] + rarity[other]) / 2, near[one, other]) for one, other in pairs]
+        if wanted in texts and len(wanted) > 2:
             parts.append((0.3 * sum(rarity[word] for word in wanted), 1.0))
         scores[i] = sum((round(64 * wish) - 0.5 * (wish < 0)) / 64 * round(512 * held) / 512 for wish, held in parts)
     return scores
@@ -516,6 +523,10 @@ def _counted(field: FacetField, payloads: list[dict[str, Any]]) -> dict[str, int
                 return list(held["words"])
             case "source" | "camera" | "lens" | "rating" | "country" | "region" | "city":
                 return [str(held[field])] if field in held else []
+            case "text":
+                return list(held["text_words"])
+            case "has_text":
+                return ["yes"] if held["text_words"] else []
             case "keyword" | "person":
                 return list(held["keywords" if field == "keyword" else "people"])
             case "taken" | "modified":

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.image import ImageRecord, from_payload, to_payload
+from core.domain.image import ImageRecord, from_payload, payload_documents, to_payload
 from core.domain.metadata import PRECISIONS, FileText
 from core.domain.result import Hit, SearchResult
+from core.domain.text_lines import TextLine
+from tests.support.made_up_images import record
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890000, tzinfo=UTC)
 BARE = ImageRecord(
@@ -120,3 +122,10 @@ def test_a_result_becomes_what_programs_read() -> None:
     first, second = found["hits"]
     assert (first["uri"], first["score"], first["caption"], first["words"]) == (BARE.uri, 0.25, "a dog", ["dog"])
     assert (second["id"], second["score"], second["caption"], second["words"]) == (BARE.id, None, None, [])
+
+
+def test_a_payload_tells_the_same_documents_as_its_record() -> None:
+    line = TextLine("Open daily", (0, 0, 1, 0, 1, 1, 0, 1), 0.9)
+    made = record(1, "a harbour", places=("Tromsø", "L’Aquila"), text_lines=(line,), keywords=("boat",))
+    assert payload_documents(to_payload(made)) == made.documents
+    assert "tromso" in made.with_words().place_words
