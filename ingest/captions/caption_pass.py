@@ -1,10 +1,8 @@
 """The second pass: captions images that have none, from their thumbnails, or writes captions anew from the pictures."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import chain, islice
 
 import numpy as np
 
@@ -18,7 +16,7 @@ from ingest.captions.boilerplate import CaptionCounts, count_captions, find_boil
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates, get_human_captions
 from ingest.pipeline.interrupts import Interrupted
-from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, wait_until_done
+from ingest.pipeline.picture_source import PictureReader, PixelsOrReason, read_ahead
 from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
@@ -120,18 +118,15 @@ class CaptionPass:
     ) -> Iterator[list[tuple[ImageRecord, PixelsOrReason]]]:
         """Yield batches of records with their pixels, which are decoded a few batches ahead."""
         size = self._context.options.batch_size
-        ahead: deque[tuple[ImageRecord, Future[PixelsOrReason]]] = deque()
-        records = chain.from_iterable(scroll_while_busy(self._context.index, which, after=after))
         show = self._pictures.read_small if self._checkpoint is None else self._pictures.read_whole
-        while True:
-            for record in islice(records, _BATCHES_AHEAD * size - len(ahead)):
-                ahead.append((record, readers.submit(show, record, spec)))
-            if not ahead:
-                return
-            head = [ahead.popleft() for _ in range(min(size, len(ahead)))]
-            if not wait_until_done((future for _, future in head), self._context.stop):
-                return
-            yield [(record, future.result()) for record, future in head]
+        return read_ahead(
+            self._context,
+            readers,
+            scroll_while_busy(self._context.index, which, after=after),
+            lambda record: show(record, spec),
+            size=size,
+            most=_BATCHES_AHEAD * size,
+        )
 
     def _caption(self, captioner: Captioner, batch: list[tuple[ImageRecord, PixelsOrReason]]) -> None:
         """Write the captions of a batch. An empty caption counts as one, so that its image does not stay pending."""

@@ -1,10 +1,12 @@
 """Reads the pictures of indexed images once more, from their thumbnails or from their sources."""
 
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from core.domain.image import ImageRecord
 from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, Notice, StoreError
@@ -16,6 +18,8 @@ from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
 _log = get_logger(__name__)
+
+T = TypeVar("T")
 
 _EXAMPLES = 10
 _TICK = 0.2  # seconds between two looks at whether to stop
@@ -145,3 +149,29 @@ def _pixels(decoded: Decoded | str) -> PixelsOrReason:
         return decoded
     assert decoded.pixels is not None
     return decoded.pixels
+
+
+def read_ahead(
+    context: RunContext,
+    readers: ThreadPoolExecutor,
+    pages: Iterable[Sequence[ImageRecord]],
+    read: Callable[[ImageRecord], T],
+    *,
+    size: int,
+    most: int,
+) -> Iterator[list[tuple[ImageRecord, T]]]:
+    """Yield batches of `size` records with what `read` gives of each, of which up to `most` are read ahead.
+
+    Ends early where the run is to stop.
+    """
+    ahead: deque[tuple[ImageRecord, Future[T]]] = deque()
+    records = chain.from_iterable(pages)
+    while True:
+        for record in islice(records, most - len(ahead)):
+            ahead.append((record, readers.submit(read, record)))
+        if not ahead:
+            return
+        head = [ahead.popleft() for _ in range(min(size, len(ahead)))]
+        if not wait_until_done((future for _, future in head), context.stop):
+            return
+        yield [(record, future.result()) for record, future in head]

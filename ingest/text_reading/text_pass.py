@@ -1,9 +1,7 @@
 """The third pass: reads what is written in pictures, from their sources."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from concurrent.futures import ThreadPoolExecutor
 
 from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import SEEN, UNREAD, Filter
@@ -16,7 +14,7 @@ from core.ports.text_reader import TextReader, TextReading
 from core.ports.vector_index import TextUpdate
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources
 from ingest.pipeline.interrupts import Interrupted
-from ingest.pipeline.picture_source import PictureReader, wait_until_done
+from ingest.pipeline.picture_source import PictureReader, read_ahead
 from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
@@ -114,18 +112,14 @@ class TextPass:
         self, readers: ThreadPoolExecutor, reader: TextReader, which: Filter, after: str | None
     ) -> Iterator[list[tuple[ImageRecord, _Seen]]]:
         """Yield batches of records with their pictures, of which a few are decoded ahead."""
-        most = _BATCH + self._context.options.readers
-        ahead: deque[tuple[ImageRecord, Future[_Seen]]] = deque()
-        records = chain.from_iterable(scroll_while_busy(self._context.index, which, after=after))
-        while True:
-            for record in islice(records, most - len(ahead)):
-                ahead.append((record, readers.submit(self._pictures.read_picture, record, reader.longest_px)))
-            if not ahead:
-                return
-            head = [ahead.popleft() for _ in range(min(_BATCH, len(ahead)))]
-            if not wait_until_done((future for _, future in head), self._context.stop):
-                return
-            yield [(record, future.result()) for record, future in head]
+        return read_ahead(
+            self._context,
+            readers,
+            scroll_while_busy(self._context.index, which, after=after),
+            lambda record: self._pictures.read_picture(record, reader.longest_px),
+            size=_BATCH,
+            most=_BATCH + self._context.options.readers,
+        )
 
     def _read(self, reader: TextReader, batch: list[tuple[ImageRecord, _Seen]]) -> None:
         """Read the pictures of a batch, and write what was found. One that cannot be had is left for the next time."""
