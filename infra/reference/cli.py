@@ -14,7 +14,10 @@ _SETTING_OF = {"beams": "caption_beams", "exact": "search_exact"}  # options tha
 
 def named_commands(group: click.Group = commands, path: str = "bucketlens") -> Iterator[tuple[str, click.Command]]:
     """Every command with its whole name, those of groups after the group."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         whole = f"{path} {name}"
         yield whole, command
         if isinstance(command, click.Group):
