@@ -59,7 +59,7 @@ def test_the_commands_and_options_of_hints_are_those_that_there_are(hint: Hint) 
         found: click.Command = commands
         words = split(command)
         while words and isinstance(found, click.Group):
-            found = found.commands[words.pop(0)]
+            found = _subcommands(found)[words.pop(0)]
         options = {option for parameter in found.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options
     assert set(re.findall(r"--[a-z-]+", render_hint(hint))) <= _options(commands)
@@ -80,6 +80,12 @@ def test_a_library_is_named_for_a_shell() -> None:
 
 
 def _options(command: click.Command) -> set[str]:
-    below = command.commands.values() if isinstance(command, click.Group) else ()
+    below = _subcommands(command).values() if isinstance(command, click.Group) else ()
     own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return own.union(*map(_options, below))
+
+
+def _subcommands(group: click.Group) -> dict[str, click.Command]:
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
