@@ -3,6 +3,7 @@
 A command's code is imported when it is asked for, so that `--help` costs nothing.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -181,6 +182,9 @@ def main() -> None:
     """Run the command that the arguments name, and end the process with its exit code."""
     from core.errors import BucketLensError
 
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # its search for plugins reads every package's metadata
     try:
         commands()
     except BucketLensError as error:

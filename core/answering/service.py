@@ -9,7 +9,7 @@ import numpy as np
 from core.answering.question import check_question
 from core.domain.image import ImageRecord
 from core.errors import AnswerLate, BucketLensError, ImageChanged, ImageError, ImageUnreadable
-from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
+from core.imaging.decode_request import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.decoder import Decoder
 from core.ports.encoders import Answer, Answerer
 from core.ports.image_store import ImageStore

@@ -7,10 +7,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from core.answering.service import AnswerService
-from core.availability.failover import Failover
-from core.availability.recall_monitor import RecallMeter
-from core.availability.resilient_search import ResilientSearch, Searcher
 from core.bootstrap import factories
 from core.bootstrap.data_folder import DataFolder
 from core.bootstrap.lazy import Lazy
@@ -26,7 +22,6 @@ from core.ports.place_finder import PlaceFinder
 from core.ports.text_reader import TextReader
 from core.ports.vector_index import IndexInfo, IndexVersions, SearchableIndex, VectorIndex
 from core.search.relevance_scale import Calibration
-from core.search.service import SearchService
 from core.settings import DEFAULT_MODEL, Settings
 
 if TYPE_CHECKING:
@@ -34,6 +29,10 @@ if TYPE_CHECKING:
     from core.adapters.models.prompt_cache import PromptCache
     from core.adapters.qdrant_server.client import Server
     from core.adapters.qdrant_server.lease import Lease
+    from core.answering.service import AnswerService
+    from core.availability.failover import Failover
+    from core.availability.recall_monitor import RecallMeter
+    from core.availability.resilient_search import Searcher
 
 
 _log = logging.getLogger(__name__)
@@ -180,7 +179,7 @@ class Container:
         return self._answerer.get()
 
     @cached_property
-    def answers(self) -> AnswerService:
+    def answers(self) -> "AnswerService":
         """What puts questions to pictures of the library, and to others."""
         return self.answering(self._answerer.get, self._decoder.get, self.sources.open)
 
@@ -189,8 +188,10 @@ class Container:
         answerer: Callable[[], Answerer],
         decoder: Callable[[], Decoder],
         open_store: Callable[[str], ImageStore],
-    ) -> AnswerService:
+    ) -> "AnswerService":
         """Return a service as `answers`, over adapters that are made by these functions."""
+        from core.answering.service import AnswerService
+
         return AnswerService(answerer, decoder, open_store, self.thumbnails.get, self.settings.ask.seconds)
 
     @property
@@ -209,8 +210,11 @@ class Container:
         return factories.thumbnail_files(self.files.thumbnails)
 
     @cached_property
-    def search(self) -> Searcher:
+    def search(self) -> "Searcher":
         """The search service, over the library or its mirror."""
+        from core.availability.resilient_search import ResilientSearch
+        from core.search.service import SearchService
+
         return ResilientSearch(
             self.failover,
             lambda index: SearchService(
@@ -225,19 +229,25 @@ class Container:
         )
 
     @property
-    def failover(self) -> Failover:
+    def failover(self) -> "Failover":
         """The failover from the library to its mirror; offline it asks the mirror alone."""
         return self._failover.get()
 
-    def failing_over(self, library: Callable[[], SearchableIndex]) -> Failover:
+    def failing_over(self, library: Callable[[], SearchableIndex]) -> "Failover":
         """Return a failover as `failover`, for a library that is opened by a function."""
+        from core.availability.failover import Failover
+
         given = self.settings
         return Failover(
             None if given.offline else library, lambda: self.mirror, self.mirrors.exists, given.search.deadline
         )
 
-    def recall_meter(self, library: Callable[[], SearchableIndex], mirror: Callable[[], Mirror | None]) -> RecallMeter:
+    def recall_meter(
+        self, library: Callable[[], SearchableIndex], mirror: Callable[[], Mirror | None]
+    ) -> "RecallMeter":
         """Return the meter of recall, which measures the library's answers against its mirror."""
+        from core.availability.recall_monitor import RecallMeter
+
         given = self.settings.recall
         return RecallMeter(library, mirror, self.files.recall_log, share=given.share, warning=given.warning)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.imaging.decoder import DecodeRequest, PixelSpec
+from core.imaging.decode_request import DecodeRequest, PixelSpec
 from core.ports.decoder import Decoder
 
 BATCH = 32

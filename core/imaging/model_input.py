@@ -1,55 +1,12 @@
 """An upright picture -> the square input of a model, whole or in tiles, and the thumbnail."""
 
 import io
-import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from core.imaging.decode_request import Pixels, PixelSpec, Size
 from core.imaging.tiling import is_long, tile_boxes
-
-Pixels = NDArray[np.uint8]  # (S, S, 3) RGB, or (T, S, S, 3) where tiles were asked for
-
-
-@dataclass(frozen=True, slots=True)
-class PixelSpec:
-    """The square input of a model: side in pixels, how a picture is fitted to it, and Pillow's resampling filter.
-
-    `crop` scales the shorter side to `size`, or to `shorter` where that is more, and cuts the centre. `squash` scales
-    both sides. `pad` scales the longer side, and fills the rest with the RGB colour `fill`. A picture longer than 2 : 1
-    is never cropped: it is squashed, or cut into tiles (core.imaging.tiling).
-    A centre between two pixels is rounded down, as transformers does; `rounds_to_even` is torchvision's way.
-    """
-
-    size: int
-    fit: Literal["crop", "squash", "pad"]
-    resample: int
-    fill: tuple[int, int, int] = (0, 0, 0)
-    rounds_to_even: bool = False
-    shorter: int | None = None
-
-    @property
-    def scaled(self) -> int:
-        """The shorter side of a picture that is scaled to be cropped, in pixels."""
-        return self.shorter or self.size
-
-
-Size = tuple[int, int]  # width and height, in pixels
-
-
-def draft_size(size: Size, spec: PixelSpec | None, thumbnail: int | None) -> Size:
-    """Compute the least size to decode a picture at: twice the model input across, or the whole thumbnail."""
-    width, height = size
-    share = 0.0
-    if spec is not None:
-        share = 2 * spec.scaled / min(width, height)
-    if thumbnail is not None:
-        share = max(share, thumbnail / max(width, height))
-    share = min(share, 1.0)
-    return max(1, math.ceil(width * share)), max(1, math.ceil(height * share))
 
 
 def resize_to_input(image: Image.Image, whole: Size, part: Size, spec: PixelSpec, *, tiles: bool) -> Pixels:

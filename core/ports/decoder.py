@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from core.imaging.decoder import Decoded, DecodeRequest
+from core.imaging.decode_request import Decoded, DecodeRequest
 
 
 class Decoder(Protocol):

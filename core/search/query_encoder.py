@@ -10,7 +10,7 @@ from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.query import ImageTerm, LikeTerm, Query, Term, TextTerm, Weights
 from core.domain.vectors import Matrix, Vector
 from core.errors import ImageNotIndexed, InvalidQuery, ModelMismatch
-from core.imaging.decoder import DecodeRequest
+from core.imaging.decode_request import DecodeRequest
 from core.ports.decoder import Decoder
 from core.ports.encoders import Encoder, TextEncoding
 from core.ports.rank_lists import Probe

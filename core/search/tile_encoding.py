@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from core.domain.vectors import Matrix, unit
-from core.imaging.decoder import Pixels
+from core.imaging.decode_request import Pixels
 from core.imaging.tiling import MAX_TILES
 from core.ports.encoders import Encoder
 

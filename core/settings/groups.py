@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from core.domain.query import Weights
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 
 USER_AGENT = "BucketLens/0.1 (image search; fetches each picture of a list once)"
 

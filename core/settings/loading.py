@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from core.errors import InvalidSetting
 from core.settings.model import Settings
 from core.settings.names import RENAMED, SettingName, environment_name, nest, setting_fields
-from core.settings.sources import warn_deprecated
+from core.settings.sources import merge, read_environment, read_file, warn_deprecated
 
 
 def load_settings(**given: Any) -> Settings:
@@ -20,7 +20,8 @@ def load_settings(**given: Any) -> Settings:
     """
     given = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**nest(Settings, given, _warn_renamed_keyword))
+        placed = merge(read_file(Settings), read_environment(Settings))
+        return Settings.model_validate(merge(placed, nest(Settings, given, _warn_renamed_keyword)))
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidSetting(_name_as_written(first["loc"], given), first.get("input"), first["msg"]) from error

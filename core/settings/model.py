@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.settings.groups import (
     ApiSettings,
@@ -18,16 +17,14 @@ from core.settings.groups import (
     RecallSettings,
     S3Settings,
     SearchSettings,
+    SettingsGroup,
     SourceSetting,
     UrlListSettings,
 )
-from core.settings.sources import EnvironmentSource, FileSource
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """Everything that can be set. Sizes are in bytes, times in seconds."""
-
-    model_config = SettingsConfigDict(toml_file="bucketlens.toml", extra="forbid", frozen=True, validate_default=True)
 
     sources: tuple[SourceSetting, ...] = Field(
         (), description="what `bucketlens ingest` reads when no SOURCE is given; each a string or a table"
@@ -74,15 +71,3 @@ class Settings(BaseSettings):
     def _expand_home(cls, given: object) -> object:
         """Expand "~" to the user's home folder, as a shell would."""
         return os.path.expanduser(given) if isinstance(given, str | Path) else given
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the places that settings come from; earlier ones win over later ones, and all over the defaults."""
-        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)

@@ -3,14 +3,18 @@
 import json
 import logging
 import os
+import tomllib
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource, TomlConfigSettingsSource
+from pydantic import BaseModel
 
 from core.errors import InvalidSetting
 from core.settings.names import RENAMED, SettingName, environment_name, nest, setting_fields
+
+FILE = "bucketlens.toml"
 
 _log = logging.getLogger(__name__)
 
@@ -21,34 +25,41 @@ def warn_deprecated(old: str, new: str) -> None:
     _log.warning("the setting %s is deprecated and will be removed in the next version: it is now %s", old, new)
 
 
-class EnvironmentSource(PydanticBaseSettingsSource):
-    """The variables BUCKETLENS_*. One that is no setting's is ignored: others may use the prefix too."""
+def read_environment(settings: type[BaseModel]) -> dict[str, Any]:
+    """Read the variables BUCKETLENS_*, in groups. One that is no setting's is ignored: others may use the prefix too.
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return nothing: `__call__` reads all the variables at once."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the settings in their groups. Raises InvalidSetting for a list that is not JSON."""
-        variables = {name.upper(): value for name, value in os.environ.items()}
-        keywords = [name.keyword for name in setting_fields(self.settings_cls)]
-        given: dict[str, Any] = {
-            keyword: variables[environment_name(keyword)]
-            for keyword in (*keywords, *RENAMED)
-            if environment_name(keyword) in variables
-        }
-        for keyword in ("sources", "exclude"):
-            if keyword in given:
-                given[keyword] = _parse_json(keyword, given[keyword])
-        return nest(self.settings_cls, given, _warn_renamed_variable)
+    Raises InvalidSetting for a list that is not JSON.
+    """
+    variables = {name.upper(): value for name, value in os.environ.items()}
+    keywords = [name.keyword for name in setting_fields(settings)]
+    given: dict[str, Any] = {
+        keyword: variables[environment_name(keyword)]
+        for keyword in (*keywords, *RENAMED)
+        if environment_name(keyword) in variables
+    }
+    for keyword in ("sources", "exclude"):
+        if keyword in given:
+            given[keyword] = _parse_json(keyword, given[keyword])
+    return nest(settings, given, _warn_renamed_variable)
 
 
-class FileSource(TomlConfigSettingsSource):
-    """The file bucketlens.toml in the working directory, with a table for each group."""
+def read_file(settings: type[BaseModel]) -> dict[str, Any]:
+    """Read bucketlens.toml in the working directory, with a table for each group; nothing where there is none.
 
-    def __call__(self) -> dict[str, Any]:
-        """Return the settings in their groups."""
-        return nest(self.settings_cls, super().__call__(), _warn_flat_key)
+    Raises OSError, UnicodeDecodeError and TOMLDecodeError.
+    """
+    path = Path(FILE)
+    given = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return nest(settings, given, _warn_flat_key)
+
+
+def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge settings in their groups; where both give a setting, that of `over` counts."""
+    merged = dict(under)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _parse_json(keyword: str, text: str) -> Any:

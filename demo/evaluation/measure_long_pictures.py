@@ -22,7 +22,7 @@ from PIL import Image
 
 from core.bootstrap import Container
 from core.domain.vectors import Matrix
-from core.imaging.decoder import Pixels
+from core.imaging.decode_request import Pixels
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import Encoder
 from core.search.tile_encoding import encode_pictures

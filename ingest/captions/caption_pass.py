@@ -9,7 +9,7 @@ import numpy as np
 from core.domain.filtering.filters import PEOPLE_ALONE, SEEN, UNCAPTIONED, UNTOLD, Filter
 from core.domain.image import ImageRecord
 from core.errors import ModelUnavailable, Notice, disk_fault
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 from core.ports.encoders import Captioner
 from core.text.caption_flaws import review_caption
 from ingest.captions.boilerplate import CaptionCounts, count_captions, find_boilerplate

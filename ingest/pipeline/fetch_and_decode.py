@@ -21,8 +21,7 @@ from core.errors import (
     ImageWithheld,
     LinkDead,
 )
-from core.imaging.decoder import Decoded, DecodeRequest
-from core.imaging.metadata.reader import Sidecar
+from core.imaging.decode_request import Decoded, DecodeRequest, Sidecar
 from core.ports.decoder import Decoder
 from core.ports.image_store import Accompanied, Conditional, Fetched, ImageStore
 from core.ports.local_files import ThumbnailStore

@@ -11,7 +11,7 @@ from core.domain.etag import is_same_file
 from core.domain.image import UNREAD_ETAG, ImageRecord, ImageRef
 from core.domain.vectors import Matrix
 from core.errors import StoreError
-from core.imaging.decoder import DecodeRequest
+from core.imaging.decode_request import DecodeRequest
 from core.ports.encoders import Encoder
 from core.ports.image_store import ImageStore, Remote
 from core.ports.vector_index import Point

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from core.domain.image import ImageRecord
 from core.errors import ImageChanged, ImageError, ImageGone, ImageUnavailable, ImageWithheld, Notice, StoreError
 from core.errors.hints import UpdateLibrary
-from core.imaging.decoder import Decoded, DecodeRequest, Pixels, PixelSpec
+from core.imaging.decode_request import Decoded, DecodeRequest, Pixels, PixelSpec
 from core.ports.image_store import ImageStore, Remote
 from ingest.pipeline.run_context import RunContext
 from ingest.telemetry.log_events import get_logger

@@ -11,7 +11,7 @@ from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.metadata import PictureMetadata
 from core.domain.text_lines import LOOKED, UNREADABLE
 from core.domain.vectors import Vector
-from core.imaging.decoder import Decoded
+from core.imaging.decode_request import Decoded
 from core.imaging.tiling import is_long
 from core.ports.encoders import Encoder
 from core.ports.vector_index import Point, VectorIndex

@@ -9,7 +9,7 @@ from core.domain.image import ImageRecord
 from core.domain.text_lines import LOOKED, UNREADABLE
 from core.errors import BucketLensError, ImageError, Notice
 from core.errors.hints import Hint, ReadTextAgain, UpdateLibrary
-from core.imaging.decoder import Decoded
+from core.imaging.decode_request import Decoded
 from core.ports.text_reader import TextReader, TextReading
 from core.ports.vector_index import TextUpdate
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint, renew_sources

@@ -24,7 +24,7 @@ from core.errors import (
     MirrorMissing,
     ModelUnavailable,
 )
-from core.imaging.decoder import DecodeRequest
+from core.imaging.decode_request import DecodeRequest
 from core.ports.decoder import Decoder
 from core.ports.encoders import Encoder
 from core.ports.vector_index import SearchableIndex, VectorIndex

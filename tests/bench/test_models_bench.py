@@ -23,7 +23,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.models.torch_runtime import choose_dtype
 from core.evaluation import speed
-from core.imaging.decoder import DecodeRequest, PixelSpec
+from core.imaging.decode_request import DecodeRequest, PixelSpec
 from core.settings import load_settings
 
 pytestmark = pytest.mark.bench

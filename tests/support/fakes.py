@@ -31,7 +31,7 @@ from core.domain.sort_orders import in_order
 from core.domain.text_lines import TextLine
 from core.domain.vectors import Matrix, Vector, unit
 from core.errors import ImageError, ImageUnreadable
-from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
+from core.imaging.decode_request import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import Answer, TextEncoding
 from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score

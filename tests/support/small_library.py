@@ -12,7 +12,8 @@ from core.domain.ids import point_id
 from core.domain.image import ImageRecord, ImageRef
 from core.domain.metadata import NO_METADATA, FileText, PictureMetadata, TakenTime
 from core.domain.vectors import Vector
-from core.imaging.decoder import Decoded, DecodeRequest, decode
+from core.imaging.decode_request import Decoded, DecodeRequest
+from core.imaging.decoder import decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
 from core.text import analysis

@@ -21,7 +21,7 @@ from core.adapters.decoding import protocol
 from core.adapters.local.process import count_cores
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageError, ImageTooLarge
 from core.errors.hints import RAISE_BYTES, TryAgain
-from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits
+from core.imaging.decode_request import Decoded, DecodeRequest, ImageLimits
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
 _START_SECONDS = 60.0

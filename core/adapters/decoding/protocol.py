@@ -15,8 +15,7 @@ import numpy as np
 
 from core.domain import metadata
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
-from core.imaging.decoder import Decoded, DecodeRequest, PixelSpec
-from core.imaging.metadata.reader import Sidecar
+from core.imaging.decode_request import Decoded, DecodeRequest, PixelSpec, Sidecar
 from core.imaging.tiling import MAX_TILES, tile_count
 
 LENGTHS = struct.Struct("<II")  # of header and body

@@ -17,7 +17,8 @@ from PIL import AvifImagePlugin
 
 from core.adapters.decoding import protocol
 from core.errors import ImageError, ImageTooLarge
-from core.imaging.decoder import ImageLimits, decode
+from core.imaging.decode_request import ImageLimits
+from core.imaging.decoder import decode
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _GROWTH = 256 * 2**20  # bytes of resident memory over those at the start, after which a worker retires

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -6,8 +6,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from simplejpeg import decode_jpeg
 
+from core.imaging.decode_request import Size
 from core.imaging.loading.limits import draft_scale
-from core.imaging.model_input import Size
 from core.imaging.recovery.jpeg import is_padded, strip_header
 from core.imaging.recovery.recovered import DamagedPicture
 

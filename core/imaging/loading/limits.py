@@ -1,29 +1,17 @@
 """The limits on one image, and an estimate of the memory that decoding it takes."""
 
-from dataclasses import dataclass
-
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from core.errors import ImageTooLarge
 from core.errors.hints import RAISE_MEMORY, RAISE_PIXELS
-from core.imaging.model_input import Size
+from core.imaging.decode_request import ImageLimits, Size
 from core.imaging.readers.tiff_file import TiffFile
 
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}  # bytes a pixel; of other modes 4
 _WORKING = {"WEBP": 12.0, "AVIF": 5.0, "HEIF": 3.5, "JPEG2000": 16.0, "JXL": 3.0}
 """Bytes a pixel that a codec takes besides the picture it makes: measured, Pillow 13.0 and pillow-heif 1.8."""
 _COEFFICIENT = 2  # bytes; a progressive JPEG has one a sample, whatever the scale it is decoded at
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """The limits on one image: bytes, pixels, seconds and memory. An image over them fails by itself."""
-
-    max_bytes: int = 200 * 2**20
-    max_pixels: int = 500_000_000
-    seconds: float = 60.0
-    memory_bytes: int = 1536 * 2**20
 
 
 def check_cost(file: Image.Image, data: bytes, draft: Size, limits: ImageLimits) -> None:

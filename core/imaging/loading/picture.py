@@ -10,12 +10,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageUnreadable
 from core.imaging import png
+from core.imaging.decode_request import ImageLimits, Size
 from core.imaging.loading.deep_color import find_deep_color, scale_by_content
 from core.imaging.loading.frames import find_first_picture, is_blank_animation
 from core.imaging.loading.jpeg import load_jpeg
-from core.imaging.loading.limits import ImageLimits, check_cost, estimate_memory
+from core.imaging.loading.limits import check_cost, estimate_memory
 from core.imaging.loading.reduction import reduce_huge
-from core.imaging.model_input import Size
 from core.imaging.readers.picture_file import open_picture as open_file
 from core.imaging.readers.raw_file import PREVIEW, open_raw
 from core.imaging.readers.tiff_directories import CUT, is_directory_cut

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 
-from core.imaging.model_input import Size
+from core.imaging.decode_request import Size
 
 _HUGE = 25_000_000  # pixels; smaller pictures are left as they are
 _BAND = 2_000_000  # pixels that are converted at once

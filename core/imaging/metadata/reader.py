@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from PIL import Image
 
 from core.domain.metadata import NO_METADATA, PictureMetadata
+from core.imaging.decode_request import Sidecar
 from core.imaging.metadata.blocks import Blocks, find_blocks
 from core.imaging.metadata.exif import read_exif
 from core.imaging.metadata.file_names import parse_name
@@ -16,14 +16,6 @@ from core.imaging.metadata.takeout import read_takeout
 from core.imaging.metadata.xmp import read_xmp
 
 _MOST_BLOCKS = 4  # of one kind
-
-
-@dataclass(frozen=True, slots=True)
-class Sidecar:
-    """A file that lies beside a picture and tells of it, such as IMG_1.jpg.xmp; `name` is without its folder."""
-
-    name: str
-    data: bytes
 
 
 def read_metadata(file: Image.Image, data: bytes, name: str, sidecars: tuple[Sidecar, ...]) -> PictureMetadata:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from core.imaging.model_input import Size
+from core.imaging.decode_request import Size
 from core.imaging.recovery.recovered import UNKNOWN, Recovered, differing_pixels, recover_part
 
 _SOF, _DHT, _SOI, _EOI, _SOS, _DNL = (0xC0, 0xC1, 0xC2), 0xC4, 0xD8, 0xD9, 0xDA, 0xDC

@@ -19,7 +19,8 @@ from core.domain.filtering.filters import FAILED, INDEXED
 from core.domain.image import ImageRecord
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
-from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import Decoded, DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from tests.e2e.ingest.faults.test_kill import pages
 from tests.support.processes.commands import SAMPLES, bucketlens, environment
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from core.imaging.decode_request import Sidecar
 from core.imaging.formats import FORMATS
-from core.imaging.metadata.reader import Sidecar
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 8: 2, 9: 4, 10: 8}
 FORMS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i"}

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from core.imaging.color_profile import to_srgb
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, Pixels, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.loading.picture import load_picture
-from core.imaging.model_input import Pixels
 
 TEXTS = (
     "",

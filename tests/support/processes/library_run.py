@@ -13,7 +13,7 @@ from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.stores.folder import FolderStore
 from core.domain.vectors import Matrix
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import IndexInfo
 from ingest.jobs.full_sync import run_ingest

@@ -10,7 +10,7 @@ from core.domain.filtering.filters import PEOPLE_ALONE, UNCAPTIONED, UNTOLD
 from core.domain.image import ImageRecord, ImageRef, to_payload
 from core.domain.metadata import NO_METADATA, FileText, PictureMetadata, TakenTime
 from core.domain.vectors import Vector
-from core.imaging.decoder import Decoded
+from core.imaging.decode_request import Decoded
 from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates

@@ -13,7 +13,7 @@ from core.adapters.models.files.model_files import ModelFiles, locate
 from core.adapters.models.text_generation import TextWriter, configure_generation, list_image_tokens, load_writer
 from core.domain.ids import model_fingerprint
 from core.errors import InvalidQuery, ModelError
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 from core.ports.encoders import Answer, Answerer
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.adapters.models.files.model_files import ModelFiles, locate
 from core.adapters.models.text_generation import TextWriter, configure_generation, list_image_tokens, load_writer
 from core.domain.ids import model_fingerprint
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 from core.ports.encoders import Captioner
 
 log = logging.getLogger(__name__)

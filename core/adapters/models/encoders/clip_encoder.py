@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.domain.vectors import Matrix, unit
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 from core.ports.encoders import TextEncoding
 
 TEXT_BATCH = 64

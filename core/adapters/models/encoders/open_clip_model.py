@@ -18,7 +18,7 @@ from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.adapters.models.encoders.transformers_model import TransformersImageTower, TransformersTextTower
 from core.adapters.models.files.folder_layout import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 if TYPE_CHECKING:
     import torch

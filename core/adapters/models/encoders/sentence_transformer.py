@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.adapters.models.encoders.tokenizer import Tokenizer
 from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

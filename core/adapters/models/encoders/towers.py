@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 
 class ImageTower(Protocol):

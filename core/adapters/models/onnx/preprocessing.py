@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.adapters.models.onnx.folder import read_json
-from core.imaging.model_input import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training images: OpenCLIP's default, as all values below
 STD = (0.26862954, 0.26130258, 0.27577711)

@@ -22,7 +22,8 @@ from PIL import Image
 from core.adapters.decoding import protocol
 from core.adapters.decoding.pool import DecodeWorkers
 from core.errors import BucketLensError, DecoderCrashed, DecoderTimeout, ImageTooLarge, ImageUnreadable
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 
 ROOT = Path(__file__).resolve().parents[4]
 REQUEST = DecodeRequest(PixelSpec(32, "crop", Image.Resampling.BICUBIC), 48)
@@ -350,7 +351,7 @@ PARENT = """
     sys.path.insert(0, sys.argv[1])
     from PIL import Image
     from core.adapters.decoding.pool import DecodeWorkers
-    from core.imaging.decoder import DecodeRequest, ImageLimits
+    from core.imaging.decode_request import DecodeRequest, ImageLimits
     out = io.BytesIO()
     Image.new("RGB", (9, 9)).save(out, "PNG")
     workers = DecodeWorkers(ImageLimits(seconds=600), workers=1)

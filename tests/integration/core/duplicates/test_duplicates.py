@@ -19,7 +19,8 @@ from core.domain.ids import point_id
 from core.domain.vectors import Vector
 from core.duplicates.finder import Duplicates
 from core.errors import InvalidQuery
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from core.ports.vector_index import IndexInfo, Point
 from core.settings import load_settings
 from demo.scenes.sample_library import draw, random_scene

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 
 
 @pytest.mark.parametrize("size", [(640, 480), (481, 640), (50, 100), (200, 100), (1, 1), (1, 2), (199, 100)])

@@ -16,7 +16,7 @@ from core.domain.filtering.filters import UNCAPTIONED
 from core.domain.filtering.parser import parse_filter
 from core.domain.image import ImageRef
 from core.errors import ModelUnavailable, StoreError
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.encoders import Captioner
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate

@@ -11,7 +11,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.domain.filtering.filters import FAILED, INDEXED, UNTOLD, caption_words
 from core.domain.image import ImageRecord
 from core.domain.vectors import unit
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from ingest.captions.caption_files import CaptionFile, read_captions
 from ingest.captions.human_captions import SourceCaptions
 from ingest.jobs.full_sync import run_ingest

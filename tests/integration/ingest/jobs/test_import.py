@@ -28,7 +28,7 @@ from core.adapters.vector_files.reader import find_vector_files, read_vectors
 from core.domain.filtering.filters import INDEXED, caption_words
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import Nameable
 from core.settings import load_settings
 from ingest.jobs.import_vectors import VectorImport

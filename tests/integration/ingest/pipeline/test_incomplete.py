@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.errors.hints import RAISE_PIXELS
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from ingest.scheduling.folder_watcher import FolderWatch
 from tests.integration.ingest.pipeline.test_ingest import World
 

@@ -16,7 +16,7 @@ from core.domain.filtering.filters import FAILED, INDEXED
 from core.domain.image import ImageRef
 from core.domain.vectors import Matrix
 from core.errors import ModelUnavailable, StoreError, UsageError
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate, IndexInfo

@@ -13,7 +13,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.url_list.store import ListStore
 from core.domain.filtering.filters import FAILED, INDEXED, caption_words
 from core.domain.image import ImageRecord
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import Point
 from core.settings import load_settings

@@ -17,7 +17,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.stores.s3 import S3Store
 from core.domain.filtering.filters import FAILED
 from core.domain.image import ImageRef
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import ImageStore
 from core.settings import load_settings
 from ingest.jobs.full_sync import run_ingest

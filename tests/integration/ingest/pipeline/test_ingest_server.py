@@ -17,7 +17,7 @@ from core.bootstrap import Container
 from core.domain.filtering.filters import FAILED
 from core.domain.vectors import Matrix
 from core.errors import LibraryUnreachable
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.vector_index import IndexInfo
 from core.settings import load_settings
 from ingest.jobs.full_sync import run_ingest

@@ -12,7 +12,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.shards.store import open_shards
 from core.domain.filtering.filters import FAILED
 from core.domain.image import ImageRecord
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import ImageStore
 from core.settings import load_settings
 from ingest.telemetry.report import Report

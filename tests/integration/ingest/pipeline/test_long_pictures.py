@@ -18,7 +18,8 @@ from core.adapters.models.encoders.loader import load_encoder
 from core.domain.query import ImageTerm, Query
 from core.domain.vectors import Vector
 from core.errors import ImageTooLarge
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.tiling import MAX_TILES
 from core.ports.encoders import Encoder
 from core.ports.vector_index import CaptionUpdate, Point

@@ -20,7 +20,8 @@ from PIL import Image
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.domain.image import ImageRecord
-from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import Decoded, DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from ingest.pipeline.run_context import scroll_while_busy
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.files.mutations import mutate

@@ -18,7 +18,7 @@ from core.domain.image import ImageRecord, ImageRef
 from core.domain.metadata import FileText, PictureMetadata
 from core.domain.vectors import Matrix
 from core.errors import ImageUnavailable, ImageUnreadable
-from core.imaging.decoder import Decoded, DecodeRequest
+from core.imaging.decode_request import Decoded, DecodeRequest
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import IndexInfo, Point
 from ingest.jobs.dry_run import dry_run

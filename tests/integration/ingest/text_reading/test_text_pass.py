@@ -13,7 +13,7 @@ from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.json_file import JsonFile
 from core.domain.filtering.filters import UNREAD
 from core.errors import PackageMissing
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import ImageStore
 from core.ports.text_reader import TextReader
 from ingest.captions.recaption_checkpoint import RecaptionCheckpoint

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from core.duplicates.alignment import overlap, refine, resample
 from core.duplicates.signature import Cells, Descriptors, Signatures, describe, shrink
 from core.duplicates.similarity import Measured, Thumbnail, Verdict, compare, settle
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from demo.scenes.composition import Group, Scene
 from demo.scenes.sample_library import draw, random_scene
 from tests.support.alike_pictures import KINDS, Kind, series

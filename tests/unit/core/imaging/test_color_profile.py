@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from core.errors import ImageUnreadable
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from tests.unit.core.imaging.test_decoder import colour_of, encoded, pixels_of
 
 NEAREST = Image.Resampling.NEAREST

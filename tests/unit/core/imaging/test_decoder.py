@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import ImageError, ImageTooLarge, ImageUnreadable
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 
 HOSTILE = Path(__file__).resolve().parents[5] / "shared" / "data" / "hostile"
 LIMITS = ImageLimits()

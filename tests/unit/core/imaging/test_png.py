@@ -9,7 +9,8 @@ from PIL import Image
 
 from core.errors import ImageUnreadable
 from core.imaging import png
-from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import Decoded, DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from tests.unit.core.imaging.test_decoder import chunk, encoded, gradient
 
 REQUEST = DecodeRequest(PixelSpec(32, "crop", 3))

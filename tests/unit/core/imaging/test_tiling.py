@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.vectors import unit
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.tiling import MAX_TILES, is_long, tile_boxes, tile_count
 from core.search.tile_encoding import encode_pictures
 from tests.support.fakes import ColourEncoder

@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.query import Weights
 from core.errors import InvalidSetting
-from core.imaging.decoder import ImageLimits
+from core.imaging.decode_request import ImageLimits
 from core.settings import Settings, load_settings, setting_fields
 from core.settings.names import RENAMED
 from core.settings.sources import warn_deprecated
@@ -120,9 +120,9 @@ def test_limits_are_those_of_images() -> None:
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().batch_size = 1  # type: ignore[misc]
+        load_settings().batch_size = 1  # type: ignore[misc]
     with pytest.raises(ValueError, match="frozen"):
-        Settings().qdrant.timeout = 1  # type: ignore[misc]
+        load_settings().qdrant.timeout = 1  # type: ignore[misc]
 
 
 def test_sources_are_paths_or_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

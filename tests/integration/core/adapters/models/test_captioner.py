@@ -13,7 +13,8 @@ from core.adapters.models.captioners.vision_captioner import MAX_TOKENS, VisionC
 from core.adapters.models.torch_runtime import choose_dtype
 from core.errors import ModelUnavailable
 from core.errors.hints import ChooseModel
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from demo.scenes import sample_library
 from tests.support.model_folders import (
     TINY_PIXELS,

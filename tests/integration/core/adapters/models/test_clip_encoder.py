@@ -24,7 +24,8 @@ from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.torch_runtime import choose_dtype
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ModelUnavailable
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from demo.scenes import sample_library
 from tests.support.model_folders import WORDS, make_tiny_captioner, make_tiny_clip, make_vit_b_32
 

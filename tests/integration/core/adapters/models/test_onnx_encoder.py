@@ -23,7 +23,8 @@ from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.files.model_files import locate
 from core.adapters.models.onnx.encoder import OnnxEncoder, load_onnx_encoder
 from core.errors import ModelUnavailable
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from demo.scenes import sample_library
 from tests.support.models.onnx_folders import RECIPES, Kind, OnnxFolder, make_onnx_folder, make_tokenizer
 

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from core.bootstrap.factories import load_text_reader
 from core.domain.text_lines import TextLine
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from core.ports.text_reader import TextReader
 from demo.evaluation.reading.fonts import shipped_fonts
 from demo.evaluation.reading.measure_reading import make_page, make_photograph, measure, read_picture

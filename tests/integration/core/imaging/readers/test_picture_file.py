@@ -13,7 +13,7 @@ from PIL import Image
 from core.adapters.decoding.pool import DecodeWorkers
 from core.errors import ImageError
 from core.imaging import png
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
 from core.imaging.readers.tiff_directories import read_directories
 from core.imaging.readers.tiff_layout import read_layout
 from tests.support.processes.commands import SAMPLES

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 
 pyvips = pytest.importorskip("pyvips")
 

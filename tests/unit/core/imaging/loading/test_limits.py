@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.commands.hints import render_message
 from core.errors import ImageTooLarge
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.loading.limits import check_cost, draft_scale, estimate_memory
 from core.imaging.readers.picture_file import open_picture
 from tests.support.files.tiff_writer import write_tiff

@@ -16,8 +16,9 @@ from PIL import Image
 
 from core.adapters.decoding import protocol
 from core.domain.metadata import FileText, PictureMetadata, from_json, to_json
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
-from core.imaging.metadata.reader import Sidecar, read_metadata
+from core.imaging.decode_request import DecodeRequest, ImageLimits, Sidecar
+from core.imaging.decoder import decode
+from core.imaging.metadata.reader import read_metadata
 from tests.support.metadata.blocks import (
     alternatives,
     bag,

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from core.errors import ImageTooLarge, ImageUnreadable
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.readers.jpeg_xl import JpegXLFile, read_size
 from tests.support.files.case import encode, paint, turn
 

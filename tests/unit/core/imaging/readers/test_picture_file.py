@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from core.errors import ImageError
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from tests.support.files.case import Case
 from tests.support.files.picture_cases import list_cases
 

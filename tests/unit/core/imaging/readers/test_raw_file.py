@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.imaging.decoder import DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 from core.imaging.readers.raw_file import OWN_SIZE, open_raw
 from tests.support.files.case import CORNERS, GREYS, encode, paint
 from tests.support.files.raw_writer import SIZE, TAKEN, make_cr2, make_cr3, make_raf, make_tiff_raw

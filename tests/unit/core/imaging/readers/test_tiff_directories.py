@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from core.errors import ImageUnreadable
-from core.imaging.decoder import DecodeRequest, ImageLimits, decode
+from core.imaging.decode_request import DecodeRequest, ImageLimits
+from core.imaging.decoder import decode
 from core.imaging.readers.tiff_directories import is_directory_cut
 from tests.support.files.case import encode, paint
 from tests.support.files.raw_writer import make_cr2, make_tiff_raw

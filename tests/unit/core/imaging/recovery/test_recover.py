@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.errors import ImageUnreadable
 from core.imaging.color_profile import to_srgb
-from core.imaging.decoder import Decoded, DecodeRequest, ImageLimits, PixelSpec, decode
+from core.imaging.decode_request import Decoded, DecodeRequest, ImageLimits, PixelSpec
+from core.imaging.decoder import decode
 
 REQUEST = DecodeRequest(PixelSpec(64, "squash", Image.Resampling.BICUBIC), 160)
 

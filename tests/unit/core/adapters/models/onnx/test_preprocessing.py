@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.adapters.models.onnx.preprocessing import MEAN, STD, Normalization, read_preprocessing
-from core.imaging.model_input import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 
 def _read(tmp_path: Path, values: dict[str, Any]) -> Normalization:
