@@ -1,9 +1,9 @@
 """Rank lists: orderings of images that indexes answer and a search fuses."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from core.domain.image import ListName
+from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Vector
 
 LISTS: tuple[ListName, ...] = ("image", "caption", "words", "text", "place", "name")
@@ -56,6 +56,48 @@ class Shortlist:
         return cls([entry for entry in ranked if entry[1] > last], best, last)
 
 
+def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
+    """List the images that are on any shortlist, each once."""
+    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
+
+
+def is_open(probe: Probe, shortlist: Shortlist) -> bool:
+    """Say whether images that are not on the shortlist may have a score: none holds a word of a list that is whole."""
+    return probe.vector is not None or not shortlist.whole
+
+
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What an index found for one question, with all that it takes to fuse, to fold and, in part, to judge it.
+
+    `total` is how many images pass the filter. `shortlists` are of the probes that seek. The pool are the images on any
+    of them. `scores` are those of the pool in the list of every probe, without images that a list lacks.
+    `hashes` are the content hashes of the pool, where there is one. `paired` says whether the library has any RAW
+    beside its JPEG. Where it has, `raws` are the RAWs of the pool that have one, each with the id of the JPEG.
+    `vectors` are image vectors of the pool as far as they came along, each (D,) float32, unit length.
+    """
+
+    total: int
+    shortlists: Mapping[ListName, Shortlist]
+    scores: Mapping[ListName, Mapping[str, float]]
+    hashes: Mapping[str, str]
+    paired: bool = False
+    raws: Mapping[str, str] = field(default_factory=dict)
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a page of an answer shows: records by id, copies by content hash, and image vectors by id.
+
+    Vectors are (D,) float32, unit length.
+    """
+
+    records: Mapping[str, ImageRecord]
+    copies: Mapping[str, int]
+    vectors: Mapping[str, Vector]

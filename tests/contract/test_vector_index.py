@@ -37,6 +37,7 @@ from core.domain.query import Query, Sort, TextTerm, Weights
 from core.domain.sort_orders import in_order
 from core.domain.text_lines import TextLine
 from core.ports.rank_lists import LISTS, Probe
+from core.ports.retrieval import retrieve_in_parts
 from core.ports.vector_index import CaptionUpdate, PlaceUpdate, Point, TextUpdate, VectorIndex
 from core.search.facets import facet, holding
 from core.search.ranker import Question, Ranker
@@ -587,6 +588,52 @@ def test_shortlists_and_scores_of_every_list(library: VectorIndex) -> None:
     for probe in probes:
         whole = library.ranking(probe, limit=10)
         assert library.ranking(probe, limit=2) == whole[:2]
+
+
+def test_one_pass_answers_what_its_parts_do(library: VectorIndex) -> None:
+    probes = [
+        Probe("image", vector(2)),
+        Probe("caption", vector(1002)),
+        Probe("words", terms={"red": 1.0, "night": -0.5}),
+        Probe("name", terms={"nothing": -1.0}),
+    ]
+    library.upsert(
+        [point(7, "a red boat", key="a.cr2", pair="a.jpg"), point(8, "a red boat", key="a.jpg", pair="a.cr2")]
+    )
+    filters = [INDEXED, INDEXED & caption_words(none_of=["snow"]), Filter((Match("camera", ("none",)),))]
+    for passing in filters:
+        for asked in (probes, probes[2:3], probes[:1], probes[1:]):
+            for limit in (2, 3, 100):
+                found = library.retrieve(asked, passing, limit=limit)
+                expected = retrieve_in_parts(library, asked, passing, limit=limit)
+                assert found.shortlists.keys() == expected.shortlists.keys()
+                for name, one in expected.shortlists.items():
+                    other = found.shortlists[name]
+                    assert dict(other.ranking) == pytest.approx(dict(one.ranking), abs=1e-6)
+                    assert [other.best, other.last] == pytest.approx([one.best, one.last], abs=1e-6)
+                    assert other.whole == one.whole
+                assert found.scores.keys() == {probe.list for probe in asked}
+                for name, scores in expected.scores.items():
+                    assert found.scores[name] == pytest.approx(scores, abs=1e-6)
+                assert (found.total, found.hashes, found.paired) == (expected.total, expected.hashes, True)
+                assert found.raws == expected.raws
+                for found_id, held in found.vectors.items():
+                    assert held == pytest.approx(library.vectors([found_id])[found_id], abs=1e-6)
+    raw, jpeg = (library.fetch([image_id(n)])[image_id(n)] for n in (7, 8))
+    assert dict(library.retrieve(probes, limit=100).raws) == {raw.id: raw.jpeg_id}
+    assert raw.pair_id == raw.jpeg_id and jpeg.jpeg_id is None
+
+
+def test_details_are_read_at_once(library: VectorIndex) -> None:
+    ids = [image_id(2), ABSENT, image_id(1)]
+    hashes = [found for found in library.hashes(ids).values()]
+    found = library.details(ids, INDEXED, hashes=hashes, vectors=[image_id(3), ABSENT])
+    assert found.records == library.fetch(ids)
+    assert found.copies == library.copies(hashes, INDEXED)
+    assert found.vectors.keys() == {image_id(3)}
+    assert found.vectors[image_id(3)] == pytest.approx(library.vectors([image_id(3)])[image_id(3)])
+    none = library.details([])
+    assert (none.records, none.copies, none.vectors) == ({}, {}, {})
 
 
 def test_what_failed_is_in_no_list_of_what_is_indexed_whatever_people_said_of_it(library: VectorIndex) -> None:
