@@ -8,7 +8,7 @@ from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
-from core.ports.rank_lists import Probe, Ranking, Shortlist
+from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
 from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
 
 
@@ -71,6 +71,22 @@ class DelegatingIndex(SearchableIndex):
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         with self._calling() as index:
             return index.scores(probes, ids)
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        with self._calling() as index:
+            return index.retrieve(probes, filter, limit=limit)
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+        count: bool = False,
+    ) -> Details:
+        with self._calling() as index:
+            return index.details(ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._calling() as index:

@@ -6,7 +6,8 @@ from core.availability.delegating_index import DelegatingIndex
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ListName
 from core.ports.mirror import Mirror
-from core.ports.rank_lists import Probe, Shortlist, by_score
+from core.ports.rank_lists import Probe, Retrieval, Shortlist, by_score
+from core.ports.retrieval import retrieve_in_parts
 from core.ports.vector_index import SearchableIndex
 
 OVERSAMPLING = 4  # candidates for every hit of a shortlist
@@ -42,3 +43,6 @@ class RerankedIndex(DelegatingIndex):
         exact = self._mirror.scores([probe for probe in probes if probe.vector is not None], ids)
         known = {name: {i: score for i, score in exact.get(name, {}).items() if i in own[name]} for name in own}
         return {name: own[name] | known[name] for name in own}
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return retrieve_in_parts(self, probes, filter, limit=limit)

@@ -8,7 +8,8 @@ from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import AS_TYPED, MAX_LIMIT, Query
 from core.domain.result import Hit, SearchResult
-from core.ports.rank_lists import Probe, Shortlist
+from core.ports.rank_lists import Probe, Retrieval, Shortlist
+from core.ports.retrieval import retrieve_in_parts
 from core.ports.vector_index import SearchableIndex
 
 TOP = 10
@@ -79,6 +80,9 @@ class ExactIndex(DelegatingIndex):
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:
         return {probe.list: Shortlist.cut(self._index.ranking(probe, filter, limit=limit), limit) for probe in probes}
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return retrieve_in_parts(self, probes, filter, limit=limit)
 
 
 def _find_differing(hits: Sequence[Hit], other: SearchableIndex) -> list[Hit]:

@@ -202,12 +202,24 @@ class ImageRecord:
     @property
     def is_raw_of_pair(self) -> bool:
         """Whether it is a RAW that has a JPEG of the same name."""
-        return self.pair is not None and not _DEVELOPED.search(self.key) and bool(_DEVELOPED.search(self.pair))
+        return self.jpeg_id is not None
+
+    @property
+    def jpeg_id(self) -> str | None:
+        """Return the id of its JPEG where it is a RAW that has one of the same name; None otherwise."""
+        return find_jpeg_id(self.source, self.key, self.pair)
 
     @property
     def name(self) -> str:
         """Return the last part of the key, for people."""
         return self.key.rstrip("/").rsplit("/", 1)[-1] or self.key
+
+
+def find_jpeg_id(source: str, key: str, pair: str | None) -> str | None:
+    """Return the id of the JPEG of the same name, its `pair`, where `key` is that of a RAW; None otherwise."""
+    if pair is None or _DEVELOPED.search(key) or not _DEVELOPED.search(pair):
+        return None
+    return point_id(source, pair)
 
 
 def describe_share(share: float) -> str:

@@ -1,9 +1,9 @@
 """Rank lists: orderings of images that indexes answer and a search fuses."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from core.domain.image import ListName
+from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Vector
 
 LISTS: tuple[ListName, ...] = ("image", "caption", "words", "text", "place", "name")
@@ -56,6 +56,54 @@ class Shortlist:
         return cls([entry for entry in ranked if entry[1] > last], best, last)
 
 
+def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
+    """List the images that are on any shortlist, each once."""
+    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
+
+
+def is_open(probe: Probe, shortlist: Shortlist) -> bool:
+    """Say whether images that are not on the shortlist may have a score: none holds a word of a list that is whole."""
+    return probe.vector is not None or not shortlist.whole
+
+
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What an index found for one question, with all that it takes to rank it.
+
+    `total` is how many images pass the filter. `shortlists` are of the probes that seek. The pool are the images on any
+    of them. `scores` are those of the pool in the list of every probe, without images that a list lacks.
+    `paired` says whether the library has any RAW beside its JPEG.
+
+    `hashes` and `vectors` are of the pool as far as they came along; the others can be asked for. `hashes` are content
+    hashes, None for an image without one. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.
+    `vectors` are image vectors, each (D,) float32, unit length.
+
+    `stamp` names the state of the index: while it is the same, so is every vector. None where nobody knows.
+    """
+
+    total: int
+    shortlists: Mapping[ListName, Shortlist]
+    scores: Mapping[ListName, Mapping[str, float]]
+    paired: bool
+    hashes: Mapping[str, str | None] = field(default_factory=dict)
+    raws: Mapping[str, str] = field(default_factory=dict)
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a page of an answer shows: records by id, copies by content hash, and image vectors by id.
+
+    Vectors are (D,) float32, unit length. `total` is how many images pass; None where that was not asked.
+    """
+
+    records: Mapping[str, ImageRecord]
+    copies: Mapping[str, int]
+    vectors: Mapping[str, Vector]
+    total: int | None = None

@@ -11,7 +11,7 @@ from core.domain.image import CaptionFlaw, CaptionOrigin, ImageRecord, ImageRef,
 from core.domain.query import Sort
 from core.domain.text_lines import TextLine
 from core.domain.vectors import Vector
-from core.ports.rank_lists import Probe, Ranking, Shortlist
+from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,29 @@ class SearchableIndex(Protocol):
 
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         """Return the scores of these images in every list that is probed, without images that a list lacks."""
+        ...
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        """Answer a whole question in one pass: shortlists of `limit`, and what it takes to rank what is on them.
+
+        The approximate index may answer. On a server this takes two dependent round trips at most.
+        """
+        ...
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+        count: bool = False,
+    ) -> Details:
+        """Read at once what a page needs, on a server in one round trip: its parts depend on nothing.
+
+        The records of `ids`, the copies of `hashes` that pass, the image vectors of the ids `vectors`, and how many
+        images pass if `count`.
+        """
         ...
 
     def count(self, filter: Filter = EVERYTHING) -> int:

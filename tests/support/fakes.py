@@ -34,7 +34,8 @@ from core.errors import ImageError, ImageUnreadable
 from core.imaging.decode_request import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import Answer, TextEncoding
-from core.ports.rank_lists import Probe, Ranking, Shortlist, by_score
+from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist, by_score
+from core.ports.retrieval import read_details, retrieve_in_parts
 from core.ports.text_reader import TextReading
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
 from core.text import analysis
@@ -330,6 +331,20 @@ class MemoryIndex:
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
         with self._lock:
             return {probe.list: self._scores(probe, ids) for probe in probes}
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return retrieve_in_parts(self, probes, filter, limit=limit)
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+        count: bool = False,
+    ) -> Details:
+        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def _scores(self, probe: Probe, ids: Sequence[str]) -> dict[str, float]:
         if probe.list == "image" or probe.list == "caption":

@@ -16,16 +16,25 @@ from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
-from core.ports.rank_lists import Probe, Ranking, Shortlist
+from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
+from core.ports.retrieval import read_details, retrieve_in_parts
 from core.ports.vector_index import DenseName, IndexInfo
 
 
 class IndexBase(ABC):
     """A SearchableIndex but for its name, its size and its end: all of its answers come from its reader."""
 
+    backend: str
+
     @property
     @abstractmethod
     def info(self) -> IndexInfo: ...
+
+    @abstractmethod
+    def size_bytes(self) -> int: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[IndexReader]:
@@ -87,6 +96,20 @@ class IndexBase(ABC):
         with self._reading() as reader:
             found = reader.scores(checked, scored_ids)
         return {probe.list: dict(_clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return retrieve_in_parts(self, probes, filter, limit=limit)
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+        count: bool = False,
+    ) -> Details:
+        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as reader:
