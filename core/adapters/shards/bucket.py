@@ -12,8 +12,7 @@ from core.adapters.shards.block_cache import BLOCK, BlockCache
 from core.adapters.shards.shard import CHANGED, Shard, Unusable, explain_name
 from core.adapters.stores.circuit_breaker import TransientError
 from core.adapters.stores.s3 import S3Store
-from core.adapters.stores.s3_client import ConditionRefused
-from core.adapters.stores.s3_errors import map_errors
+from core.adapters.stores.s3_errors import ConditionRefused, map_errors
 from core.adapters.stores.s3_listing import Entry, parse_size, parse_tag, parse_time
 from core.domain.etag import (
     UNKNOWN_TIME,
@@ -102,7 +101,7 @@ class BucketShards(S3Store):
             return Unusable(name, reason)
         key = self._prefix + name
         try:
-            headers = self._list_breaker.call(name, partial(self._client.head, key)).headers
+            headers = self._list_breaker.call(name, partial(self._client.head, key))
             size = parse_size(headers.get("content-length"))
             if size is None:
                 size = self._list_breaker.call(name, partial(self._ask_for_size, key))

@@ -9,6 +9,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from core.adapters.local.daemon_threads import DaemonThreads
 from core.errors import Notice, StoreError
 from core.errors.hints import TryAgain
 
@@ -49,6 +50,7 @@ class CircuitBreaker:
         self._warn_after = min(_WARN_AFTER, patience_s / 4)
         self._changed = threading.Condition()
         self._in_flight: set[Future[Any]] = set()
+        self._threads = DaemonThreads("attempt")
         self._failing: set[str] = set()
         self._failures = 0  # in a row
         self._since: float | None = None  # when the first of them began
@@ -93,7 +95,7 @@ class CircuitBreaker:
             _set_outcome(outcome, StoreError("stopped"))
 
     def _attempt(self, attempt: Callable[[], T]) -> T:
-        """Run `attempt` in a thread of its own, so that a slow service cannot delay `stop`; return what it returns."""
+        """Run `attempt` in another thread, so that a slow service cannot delay `stop`; return what it returns."""
         outcome: Future[T] = Future()
         with self._changed:
             if self._ended is not None:
@@ -108,7 +110,7 @@ class CircuitBreaker:
             else:
                 _set_outcome(outcome, None, result)
 
-        threading.Thread(target=run, name="attempt", daemon=True).start()
+        self._threads.run(run)
         try:
             return outcome.result()
         finally:

@@ -265,7 +265,7 @@ class S3Store:
         for entry in entries:
             if entry.key == key:
                 return self._make_ref(entry)
-        headers = self._client.head(key).headers
+        headers = self._client.head(key)
         size = parse_size(headers.get("content-length"))
         return self._make_ref(
             Entry(

@@ -11,8 +11,8 @@ from contextlib import closing
 
 from core.adapters.stores.body_encoding import TruncatedBody, decode_body
 from core.adapters.stores.circuit_breaker import TransientError
-from core.adapters.stores.s3_client import Answer, ConditionRefused, S3Client
-from core.adapters.stores.s3_errors import RequestContext, map_errors
+from core.adapters.stores.s3_client import Answer, S3Client
+from core.adapters.stores.s3_errors import ConditionRefused, RequestContext, map_errors
 from core.adapters.stores.s3_listing import parse_size, parse_tag, parse_time
 from core.domain.etag import (
     UNKNOWN_TIME,
@@ -118,17 +118,13 @@ class ObjectReader:
         size = parse_size(answer.headers.get("content-length"))
         if size is not None and size > limit:
             raise ImageTooLarge(f"{size:,} bytes, over the limit of {limit:,}", RAISE_BYTES)
-        data = bytearray()
-        while chunk := _read_chunk(answer):
-            data += chunk
-            if len(data) > limit:
-                raise ImageTooLarge(f"over the limit of {limit:,} bytes", RAISE_BYTES)
+        data = _read_unmeasured(answer, limit) if size is None else answer.body.read(size)
         expected = listed if size is None and _ends_with_connection(answer.headers) else size
         if (expected and len(data) != expected) or (not data and listed):
             raise TransientError(
                 f"the body was cut at {len(data):,} of {expected or listed:,} bytes", service_wide=False
             )
-        return bytes(data)
+        return data
 
     def _unpack(self, data: bytes, headers: Mapping[str, str], limit: int) -> bytes:
         try:
@@ -153,12 +149,21 @@ class ObjectReader:
         return abs((modified_at - ref.modified_at).total_seconds()) < 1
 
 
+def _read_unmeasured(answer: Answer, limit: int) -> bytes:
+    """Read a body whose length is not told. Raises ImageTooLarge."""
+    data = bytearray()
+    while chunk := _read_chunk(answer):
+        data += chunk
+        if len(data) > limit:
+            raise ImageTooLarge(f"over the limit of {limit:,} bytes", RAISE_BYTES)
+    return bytes(data)
+
+
 def _read_chunk(answer: Answer) -> bytes:
     try:
-        chunk: bytes = answer.body.read(_CHUNK)
+        return answer.body.read(_CHUNK)
     except ValueError:  # botocore compares what came with a Content-Length that is no number
         return b""
-    return chunk
 
 
 def _ends_with_connection(headers: Mapping[str, str]) -> bool:
