@@ -35,6 +35,8 @@ _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=[^,]*/(?P<region>[^/,]+)/s3/aw
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _CREDENTIALS_LAST = timedelta(minutes=10)  # obstore asks again 5 minutes before they end
 _LONGEST_REST = 300.0  # seconds
+_QUICK_S = 0.75  # seconds in which a quick read has to end
+_QUICK_PACE = 0.1  # seconds of a read, on average, up to which a store is quick
 _NO_TIMEOUT = timedelta(days=1)  # of a whole body, however large: each wait for a part of it has its own
 
 
@@ -56,10 +58,11 @@ class BucketAddress:
 class ObstoreBody:
     """The body of an answer, read as a whole when it is first asked for."""
 
-    def __init__(self, result: "GetResult", size: int, fail: Callable[[], None]) -> None:
+    def __init__(self, result: "GetResult", size: int, finish: Callable[[Exception | None], None]) -> None:
+        """`finish` is told when the body has come, or why it has not."""
         self._result: GetResult | None = result
         self._size = size
-        self._fail = fail
+        self._finish = finish
         self._rest = b""
 
     def read(self, most: int) -> bytes:
@@ -69,8 +72,9 @@ class ObstoreBody:
             try:
                 self._rest = next(iter(result.stream(self._size + 1)), b"")
             except _obstore_errors() as error:
-                self._fail()
+                self._finish(error)
                 raise TransientError("its bytes came damaged or not whole", service_wide=False) from error
+            self._finish(None)
         part, self._rest = self._rest[:most], self._rest[most:]
         return part
 
@@ -82,7 +86,8 @@ class ObstoreBody:
 class ObstoreClient:
     """Reads objects of one bucket, once boto3 has shown how it is asked for. Several threads may share it.
 
-    After a failure that was not the object's own it rests, each time in a row for longer.
+    After a failure that was not the object's own it rests, each time in a row for longer. A store that answers quickly
+    can be asked `quickly`: within less than a second, so that who waits for it can be stopped in time.
     """
 
     def __init__(
@@ -93,7 +98,9 @@ class ObstoreClient:
         self._settings = settings
         self._find_credentials = find_credentials
         self._ca_bundle = ca_bundle
-        self._store: S3Store | None = None
+        self._get: Callable[..., GetResult] | None = None
+        self._get_quickly: Callable[..., GetResult] | None = None
+        self._pace = _QUICK_S  # seconds of the last reads, on average
         self._learned = False
         self._lock = threading.Lock()
         self._failures = 0  # in a row
@@ -107,23 +114,21 @@ class ObstoreClient:
             if not self._learned:
                 self._learned = True
                 address = find_address(request, key, signed=self._find_credentials is not None)
-                self._store = None if address is None else self._make_store(address)
+                if address is not None:
+                    self._make_stores(address)
 
-    def suits(self, key: str) -> bool:
+    def suits(self, key: str, *, quickly: bool = False) -> bool:
         """Whether it can be asked for this object now."""
         resting = self._failures and time.monotonic() < self._rests_until
-        return self._store is not None and not resting and is_plain(key)
+        return self._get is not None and not resting and not (quickly and self._pace > _QUICK_PACE) and is_plain(key)
 
     def get(
-        self, key: str, version: str | None, if_match: str | None, byte_range: str | None
+        self, key: str, version: str | None, if_match: str | None, byte_range: str | None, *, quickly: bool = False
     ) -> tuple[Mapping[str, str], ObstoreBody] | None:
         """Begin to read an object; return headers, with lower-case names, and body, or None where that failed.
 
         Raises ConditionRefused for If-Match.
         """
-        import obstore
-        from obstore.exceptions import PreconditionError
-
         options: GetOptions = {}  # a value of None is refused
         if if_match is not None:
             options["if_match"] = if_match
@@ -131,21 +136,21 @@ class ObstoreClient:
             options["version"] = version
         if byte_range is not None and (wanted := _RANGE.fullmatch(byte_range)):
             options["range"] = (int(wanted[1]), int(wanted[2]) + 1)
+        get = self._get_quickly if quickly else self._get
+        assert get is not None
+        finish = partial(self._finish, time.monotonic(), quickly)
         try:
-            assert self._store is not None
-            result = obstore.get(self._store, key, options=options)
-        except PreconditionError as error:
-            if if_match is not None:
-                raise ConditionRefused from error
-            return None
+            result = get(key, options=options)
         except _obstore_errors() as error:
+            if if_match is not None and type(error).__name__ == "PreconditionError":
+                raise ConditionRefused from error
+            if quickly:
+                finish(error)
             _log.info("%s, by obstore: %s", key, str(error).partition("\n")[0])
             return None
-        self._failures = 0
         start, end = result.range
-        return _read_headers(result, (start, end), partial=byte_range is not None), ObstoreBody(
-            result, end - start, self.rest
-        )
+        headers = _read_headers(result, start, end, partial=byte_range is not None)
+        return headers, ObstoreBody(result, end - start, finish)
 
     def rest(self) -> None:
         """Leave the next seconds to boto3."""
@@ -155,37 +160,50 @@ class ObstoreClient:
                 self._failures += 1
                 self._rests_until = now + min(_LONGEST_REST, 2.0**self._failures)
 
-    def _make_store(self, address: BucketAddress) -> "S3Store | None":
+    def _finish(self, began: float, quickly: bool, error: Exception | None) -> None:
+        """Take note of a body that has come, or has not."""
+        if error is None:
+            self._failures = 0
+            self._pace += (time.monotonic() - began - self._pace) / 4
+        elif quickly:
+            self._pace = _QUICK_S
+        else:
+            self.rest()
+
+    def _make_stores(self, address: BucketAddress) -> None:
+        try:
+            self._get_quickly = self._make_store(address, timedelta(seconds=_QUICK_S)).get
+            self._get = self._make_store(address, _NO_TIMEOUT).get
+        except _obstore_errors() as error:  # such as for AWS_… variables that it alone reads
+            _log.info("obstore cannot be used: %s", str(error).partition("\n")[0])
+
+    def _make_store(self, address: BucketAddress, timeout: timedelta) -> "S3Store":
         from obstore.store import S3Store
 
         signing: dict[str, Any] = {"skip_signature": True}
         if address.region is not None and self._find_credentials is not None:
             provide = partial(_freeze_credentials, self._find_credentials())
             signing = {"skip_signature": False, "region": address.region, "credential_provider": provide}
-        try:
-            return S3Store(
-                self._bucket,
-                endpoint=address.url,
-                aws_endpoint_url_s3=address.url,  # the environment's would come first
-                virtual_hosted_style_request=True,  # which takes the address as that of the bucket
-                request_payer=self._settings.requester_pays,
-                s3_express=False,
-                client_options=self._make_client_options(address.url),
-                retry_config={"max_retries": 0},
-                **signing,
-            )
-        except _obstore_errors() as error:  # such as for AWS_… variables that it alone reads
-            _log.info("obstore cannot be used: %s", str(error).partition("\n")[0])
-            return None
+        return S3Store(
+            self._bucket,
+            endpoint=address.url,
+            aws_endpoint_url_s3=address.url,  # the environment's would come first
+            virtual_hosted_style_request=True,  # which takes the address as that of the bucket
+            request_payer=self._settings.requester_pays,
+            s3_express=False,
+            client_options=self._make_client_options(address.url, timeout),
+            retry_config={"max_retries": 0},
+            **signing,
+        )
 
-    def _make_client_options(self, url: str) -> "ClientConfig":
+    def _make_client_options(self, url: str, timeout: timedelta) -> "ClientConfig":
         parts = urlsplit(url)
         options: ClientConfig = {
             "allow_http": parts.scheme == "http",
             "allow_invalid_certificates": False,
             "connect_timeout": timedelta(seconds=self._settings.connect_timeout),
             "read_timeout": timedelta(seconds=self._settings.read_timeout),
-            "timeout": _NO_TIMEOUT,
+            "timeout": timeout,
             "default_headers": {"accept-encoding": "identity"},
         }
         if parts.scheme == "https":
@@ -202,6 +220,8 @@ class ObstoreClient:
 
 def is_plain(key: str) -> bool:
     """Whether obstore asks for this very key; others it refuses, or changes."""
+    if key.isprintable() and "//" not in key and "/." not in key and key[:1] not in "./" and key[-1] != "/":
+        return True  # nearly all: the pattern takes ten times as long
     return _ODD_KEY.search(key) is None
 
 
@@ -233,10 +253,9 @@ def _freeze_credentials(credentials: Any) -> "S3Credential":
     }
 
 
-def _read_headers(result: "GetResult", part: tuple[int, int], *, partial: bool) -> Mapping[str, str]:
+def _read_headers(result: "GetResult", start: int, end: int, *, partial: bool) -> Mapping[str, str]:
     meta = result.meta
-    start, end = part
-    modified_at: datetime = meta["last_modified"]
+    modified_at = meta["last_modified"].replace(tzinfo=None)  # which is UTC; printed with its zone it takes 14 µs
     headers = {
         "content-length": str(end - start),
         "etag": meta["e_tag"],

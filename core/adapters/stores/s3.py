@@ -123,13 +123,16 @@ class S3Store:
         """
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
-        ref = replace(ref, etag=bare_etag(ref.etag))
+        if (etag := bare_etag(ref.etag)) != ref.etag:
+            ref = replace(ref, etag=etag)
         if ref.bytes > self._settings.decode.max_bytes:
             raise ImageTooLarge(
                 f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
             )
         try:
-            return self._read_breaker.call(ref.key, partial(self._reader.read, ref))
+            return self._read_breaker.call(
+                ref.key, partial(self._reader.read, ref), partial(self._reader.read_quickly, ref)
+            )
         except TransientError as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
 
@@ -190,7 +193,7 @@ class S3Store:
 
     @cached_property
     def _reader(self) -> ObjectReader:
-        return ObjectReader(self._client, self._request, self._look_up, self._settings.decode.max_bytes)
+        return ObjectReader(self._client, self._look_up, self._settings.decode.max_bytes)
 
     def _list_page(self, following: Mapping[str, str]) -> ListingPage:
         try:

@@ -45,8 +45,8 @@ _MISUNDERSTOOD = (ResponseParserError, ValueError, LookupError, TypeError, Attri
 class Body(Protocol):
     """The bytes of an object, as they come."""
 
-    def read(self, most: int, /) -> bytes:
-        """Return up to so many bytes; none at the end."""
+    def read(self, most: int) -> bytes:
+        """Return up to so many bytes; none at the end. Raises what core.adapters.stores.s3_errors maps to."""
 
     def close(self) -> None:
         """Let go of what is left."""
@@ -58,6 +58,25 @@ class Answer:
 
     headers: Mapping[str, str]
     body: Body
+
+
+class _Boto3Body:
+    """A body that boto3 reads; its errors are mapped."""
+
+    def __init__(self, stream: Any, context: RequestContext) -> None:
+        self._stream = stream
+        self._context = context
+
+    def read(self, most: int) -> bytes:
+        with map_errors(self._context):
+            try:
+                part: bytes = self._stream.read(most)
+            except ValueError:  # botocore compares what came with a Content-Length that is no number
+                return b""
+        return part
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _LastRequest(threading.local):
@@ -136,6 +155,16 @@ class S3Client:
             self._obstore.rest()
         return answer
 
+    def get_quickly(self, key: str, version: str | None, if_match: str | None) -> Answer | None:
+        """Begin to read an object of a store that answers quickly, in less than a second. None: that failed.
+
+        Raises ConditionRefused where it is not `if_match`.
+        """
+        if not self._obstore.suits(key, quickly=True):
+            return None
+        found = self._obstore.get(key, version, if_match, None, quickly=True)
+        return None if found is None else Answer(*found)
+
     def _get_by_boto3(self, key: str, version: str | None, if_match: str | None, byte_range: str | None) -> Answer:
         wanted = {"Key": key} | ({"VersionId": version} if version else {})
         wanted |= {} if if_match is None else {"IfMatch": if_match}
@@ -149,7 +178,7 @@ class S3Client:
                 if (if_match is not None and status in (412, 501)) or (byte_range is not None and status == 416):
                     raise ConditionRefused from error
                 raise
-        return Answer(found.get("Headers", {}), found["Body"])
+        return Answer(found.get("Headers", {}), _Boto3Body(found["Body"], context))
 
     def head(self, key: str) -> Mapping[str, str]:
         """Return the headers of an object, with lower-case names. Raises ImageGone where it is not there."""
