@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from urllib.parse import quote, urlsplit
 
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
@@ -226,8 +226,8 @@ class S3Store:
         if key.endswith("/") and not entry.size:
             return False
         path = key.removeprefix(self._prefix)
-        *folders, name = path.encode().split(b"/")
-        if is_hidden(name) or is_left_out(folders, self._prefix.encode().rstrip(b"/").rpartition(b"/")[2]):
+        name = path.rpartition("/")[2]
+        if is_hidden(name.encode()) or _is_left_out(path[: len(path) - len(name)], self._prefix):
             return False
         if self._exclusion.excludes(path):
             self.ignored[EXCLUDED] += no_picture(name) is None
@@ -282,6 +282,12 @@ class S3Store:
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{quote(key)}"
+
+
+@lru_cache(maxsize=1024)
+def _is_left_out(folder: str, prefix: str) -> bool:
+    """Whether what is in this folder below the prefix is left out; a `folder` ends with "/", but for the prefix's."""
+    return is_left_out(folder.encode().split(b"/")[:-1], prefix.encode().rstrip(b"/").rpartition(b"/")[2])
 
 
 def source_name(source: str) -> str:
