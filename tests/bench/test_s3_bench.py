@@ -45,7 +45,8 @@ def open_store(endpoint: str, bucket: str = "bucket") -> S3Store:
 
 
 def make_client(endpoint: str) -> Any:
-    return boto3.client("s3", endpoint_url=endpoint, config=Config(max_pool_connections=READERS))
+    session = boto3.Session()  # not the default one, which keeps the credentials of another server
+    return session.client("s3", endpoint_url=endpoint, config=Config(max_pool_connections=READERS))
 
 
 def read_by_boto3(endpoint: str, bucket: str) -> Read:

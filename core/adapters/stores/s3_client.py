@@ -183,6 +183,8 @@ class S3Client:
     def head(self, key: str) -> Mapping[str, str]:
         """Return the headers of an object, with lower-case names. Raises ImageGone where it is not there."""
         headers: Mapping[str, str] = self._ask("head_object", self._request.of(key), Key=key).get("Headers", {})
+        if "content-length" not in headers:  # without which obstore reads nothing
+            self._obstore.rest()
         return headers
 
     def _ask(self, operation: str, context: RequestContext, **wanted: object) -> Any:
