@@ -1,6 +1,7 @@
 """What a bucket has to do, put to moto's server, and to a real store where BUCKETLENS_TEST_S3_ENDPOINT_URL names one.
 
-tests.support.servers.real_store says what else can be set. What only a real store can do is skipped on moto's.
+Objects are read once by obstore, as far as it goes, and once by boto3 alone. tests.support.servers.real_store says what
+else can be set. What only a real store can do is skipped on moto's.
 """
 
 import os
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.adapters.stores.obstore_client import ObstoreClient
 from core.adapters.stores.s3 import S3Store
+from core.adapters.stores.s3_client import S3Client
 from core.domain.etag import is_same_version
 from core.errors import (
     ImageChanged,
@@ -62,6 +65,14 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
+@pytest.fixture(params=["obstore", "boto3"], autouse=True)
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who reads the objects that both can read."""
+    if request.param == "boto3":
+        monkeypatch.setattr(ObstoreClient, "suits", lambda self, key, *, quickly=False: False)
+    return str(request.param)
+
+
 @pytest.fixture
 def endpoint(kind: str, request: pytest.FixtureRequest) -> str:
     return os.environ[real_store.URL] if kind == "real" else request.getfixturevalue("s3_endpoint")
@@ -98,6 +109,22 @@ def test_keys_of_every_kind_are_listed_and_read(kind: str, s3: Any, bucket: str,
     assert len({ref.uri for ref in refs}) == len(keys)
     assert [store.read(ref).decode() for ref in refs] == [ref.key for ref in refs]
     assert list(store.list()) == refs
+
+
+def test_odd_keys_between_ordinary_ones_cost_neither(
+    kind: str, s3: Any, bucket: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages begin and end at odd keys, and an object has the name of a folder."""
+    odd = [key for key in KEYS if kind == "real" or key not in NOT_ON_MOTO]
+    between = [f"{key[:8].strip()}-{n}.jpg" for n, key in enumerate(odd) if key[0].isalpha()]
+    keys = sorted([*odd, *between, "a", "folder", "folder/x.jpg"], key=str.encode)
+    put(s3, bucket, *keys)
+    _list_by(monkeypatch, 3)
+    for versioned in (False, True):
+        store = open_store(bucket, endpoint, s3_versioned=versioned)
+        refs = list(store.list())
+        assert sorted((ref.key for ref in refs), key=str.encode) == keys
+        assert [store.read(ref).decode() for ref in refs] == [ref.key for ref in refs]
 
 
 def test_an_object_that_was_uploaded_in_parts_is_read_whole(s3: Any, bucket: str, endpoint: str) -> None:
@@ -143,17 +170,20 @@ def test_exactly_the_listed_versions_are_read(s3: Any, bucket: str, endpoint: st
     assert not is_same_version(newer, first) and store.read(newer) == b"newer"
 
 
-def test_a_listing_of_many_pages_is_complete(
-    s3: Any, bucket: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from core.adapters.stores.s3_client import S3Client
-
+def _list_by(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Have every page hold so many entries."""
     whole = S3Client.list_page
     monkeypatch.setattr(
         S3Client,
         "list_page",
-        lambda self, prefix, following, **how: whole(self, prefix, following, **how | {"limit": 2}),
+        lambda self, prefix, following, **how: whole(self, prefix, following, **how | {"limit": size}),
     )
+
+
+def test_a_listing_of_many_pages_is_complete(
+    s3: Any, bucket: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _list_by(monkeypatch, 2)
     put(s3, bucket, *(f"{n} +%.jpg" for n in range(7)))
     for versioned in (False, True):
         keys = [ref.key for ref in open_store(bucket, endpoint, s3_versioned=versioned).list()]

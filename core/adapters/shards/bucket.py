@@ -12,8 +12,7 @@ from core.adapters.shards.block_cache import BLOCK, BlockCache
 from core.adapters.shards.shard import CHANGED, Shard, Unusable, explain_name
 from core.adapters.stores.circuit_breaker import TransientError
 from core.adapters.stores.s3 import S3Store
-from core.adapters.stores.s3_client import ConditionRefused
-from core.adapters.stores.s3_errors import map_errors
+from core.adapters.stores.s3_errors import ConditionRefused
 from core.adapters.stores.s3_listing import Entry, parse_size, parse_tag, parse_time
 from core.domain.etag import (
     UNKNOWN_TIME,
@@ -28,7 +27,6 @@ from core.domain.image import ImageRef
 from core.errors import ImageGone, ImageUnavailable, StoreError
 from core.settings import Settings
 
-_CHUNK = 2**18
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -102,7 +100,7 @@ class BucketShards(S3Store):
             return Unusable(name, reason)
         key = self._prefix + name
         try:
-            headers = self._list_breaker.call(name, partial(self._client.head, key)).headers
+            headers = self._list_breaker.call(name, partial(self._client.head, key))
             size = parse_size(headers.get("content-length"))
             if size is None:
                 size = self._list_breaker.call(name, partial(self._ask_for_size, key))
@@ -135,10 +133,10 @@ class BucketShards(S3Store):
             answer = self._client.get(key, byte_range=f"bytes={start}-{start + length - 1}")
         except ConditionRefused as error:
             raise ImageUnavailable(CHANGED) from error
-        with closing(answer.body), map_errors(self._request.of(key)):
+        with closing(answer.body):
             self._check(answer.headers, shard, start)
             data = bytearray()
-            while len(data) < length and (chunk := answer.body.read(min(_CHUNK, length - len(data)))):
+            while len(data) < length and (chunk := answer.body.read(length - len(data))):
                 data += chunk
         if len(data) != length:
             raise TransientError(f"the body was cut at {len(data):,} of {length:,} bytes", service_wide=False)

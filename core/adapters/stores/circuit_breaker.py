@@ -5,10 +5,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from core.adapters.local.daemon_threads import DaemonThreads
 from core.errors import Notice, StoreError
 from core.errors.hints import TryAgain
 
@@ -48,7 +48,8 @@ class CircuitBreaker:
         self._longest_pause = min(_LONGEST_PAUSE, patience_s / 10)
         self._warn_after = min(_WARN_AFTER, patience_s / 4)
         self._changed = threading.Condition()
-        self._in_flight: set[Future[Any]] = set()
+        self._in_flight: set[SimpleQueue[tuple[BaseException | None, Any]]] = set()
+        self._threads = DaemonThreads("attempt")
         self._failing: set[str] = set()
         self._failures = 0  # in a row
         self._since: float | None = None  # when the first of them began
@@ -58,12 +59,17 @@ class CircuitBreaker:
         self._ended: Notice | None = None
         self._warned = False
 
-    def call(self, what: str, attempt: Callable[[], T]) -> T:
+    def call(self, what: str, attempt: Callable[[], T], shortcut: Callable[[], T | None] | None = None) -> T:
         """Call `attempt` until it raises no TransientError, and return its result; other errors pass through.
 
+        A `shortcut` is called first, while the service answers: in this thread, so it has to end within a second. None
+        means that it has no result.
         Raises StoreError once the service is given up. Raises TransientError where other calls succeed meanwhile, so
         that the fault seems to lie with `what`.
         """
+        if shortcut is not None and not self._failures and self._ended is None and (found := shortcut()) is not None:
+            self._record_answer()
+            return found
         tries, blame, seen = 0, 0, self._answers
         while True:
             self._admit()
@@ -90,11 +96,11 @@ class CircuitBreaker:
         with self._changed:
             left, self._in_flight = self._in_flight, set()
         for outcome in left:
-            _set_outcome(outcome, StoreError("stopped"))
+            outcome.put((StoreError("stopped"), None))
 
     def _attempt(self, attempt: Callable[[], T]) -> T:
-        """Run `attempt` in a thread of its own, so that a slow service cannot delay `stop`; return what it returns."""
-        outcome: Future[T] = Future()
+        """Run `attempt` in another thread, so that a slow service cannot delay `stop`; return what it returns."""
+        outcome: SimpleQueue[tuple[BaseException | None, Any]] = SimpleQueue()  # what is put first counts
         with self._changed:
             if self._ended is not None:
                 raise StoreError(self._ended.reason, self._ended.hint)
@@ -104,16 +110,20 @@ class CircuitBreaker:
             try:
                 result = attempt()
             except BaseException as error:
-                _set_outcome(outcome, error)
+                outcome.put((error, None))
             else:
-                _set_outcome(outcome, None, result)
+                outcome.put((None, result))
 
-        threading.Thread(target=run, name="attempt", daemon=True).start()
+        self._threads.run(run)
         try:
-            return outcome.result()
+            error, result = outcome.get()
         finally:
             with self._changed:
                 self._in_flight.discard(outcome)
+        if error is not None:
+            raise error
+        returned: T = result
+        return returned
 
     def _admit(self) -> None:
         """Wait until this caller may try. Raises StoreError once the service is given up."""
@@ -181,12 +191,3 @@ class CircuitBreaker:
     def _draw_pause(self, step: int) -> float:
         """Draw the seconds of a pause: exponential backoff with jitter, from half to the whole of a doubling pause."""
         return random.uniform(0.5, 1.0) * min(self._longest_pause, _FIRST_PAUSE * 2.0 ** max(0, min(step, 30)))
-
-
-def _set_outcome(outcome: "Future[Any]", error: BaseException | None, result: object = None) -> None:
-    """Set the outcome unless it is set: an abandoned attempt may still end after `stop` has set it."""
-    with suppress(InvalidStateError):
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(result)

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from urllib.parse import quote, urlsplit
 
 from core.adapters.stores.circuit_breaker import CircuitBreaker, TransientError
@@ -123,13 +123,16 @@ class S3Store:
         """
         if ref.source != self.source:
             raise ImageGone(f"{ref.uri} is not of {self.source}")
-        ref = replace(ref, etag=bare_etag(ref.etag))
+        if (etag := bare_etag(ref.etag)) != ref.etag:
+            ref = replace(ref, etag=etag)
         if ref.bytes > self._settings.decode.max_bytes:
             raise ImageTooLarge(
                 f"{ref.bytes:,} bytes, over the limit of {self._settings.decode.max_bytes:,}", RAISE_BYTES
             )
         try:
-            return self._read_breaker.call(ref.key, partial(self._reader.read, ref))
+            return self._read_breaker.call(
+                ref.key, partial(self._reader.read, ref), partial(self._reader.read_quickly, ref)
+            )
         except TransientError as error:
             raise ImageUnavailable(f"the store could not deliver it, tried again and again: {error}") from error
 
@@ -190,7 +193,7 @@ class S3Store:
 
     @cached_property
     def _reader(self) -> ObjectReader:
-        return ObjectReader(self._client, self._request, self._look_up, self._settings.decode.max_bytes)
+        return ObjectReader(self._client, self._look_up, self._settings.decode.max_bytes)
 
     def _list_page(self, following: Mapping[str, str]) -> ListingPage:
         try:
@@ -223,8 +226,8 @@ class S3Store:
         if key.endswith("/") and not entry.size:
             return False
         path = key.removeprefix(self._prefix)
-        *folders, name = path.encode().split(b"/")
-        if is_hidden(name) or is_left_out(folders, self._prefix.encode().rstrip(b"/").rpartition(b"/")[2]):
+        name = path.rpartition("/")[2]
+        if is_hidden(name.encode()) or _is_left_out(path[: len(path) - len(name)], self._prefix):
             return False
         if self._exclusion.excludes(path):
             self.ignored[EXCLUDED] += no_picture(name) is None
@@ -265,7 +268,7 @@ class S3Store:
         for entry in entries:
             if entry.key == key:
                 return self._make_ref(entry)
-        headers = self._client.head(key).headers
+        headers = self._client.head(key)
         size = parse_size(headers.get("content-length"))
         return self._make_ref(
             Entry(
@@ -279,6 +282,12 @@ class S3Store:
 
     def _uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{quote(key)}"
+
+
+@lru_cache(maxsize=1024)
+def _is_left_out(folder: str, prefix: str) -> bool:
+    """Whether what is in this folder below the prefix is left out; a `folder` ends with "/", but for the prefix's."""
+    return is_left_out(folder.encode().split(b"/")[:-1], prefix.encode().rstrip(b"/").rpartition(b"/")[2])
 
 
 def source_name(source: str) -> str:

@@ -2,24 +2,37 @@
 
 botocore signs, sends and tries again. What an answer says is read here, from its headers and its body. botocore's own
 parser raises for a date or a number that is none, even in headers that we do not need.
+
+Objects are read by obstore where it can: core.adapters.stores.obstore_client says where.
 """
 
 import logging
-from collections.abc import Mapping
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpsession import where
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 from core.adapters.stores.circuit_breaker import TransientError
-from core.adapters.stores.s3_errors import RequestContext, map_errors, map_misunderstanding, read_status
+from core.adapters.stores.obstore_client import ObstoreClient
+from core.adapters.stores.s3_errors import (
+    ConditionRefused,
+    RequestContext,
+    map_errors,
+    map_misunderstanding,
+    read_status,
+)
 from core.adapters.stores.s3_listing import ListingPage, NoListing, parse_page
 from core.errors import InvalidSetting
 from core.errors.hints import Configure
@@ -29,16 +42,50 @@ _ATTEMPTS = 2  # botocore's own of one call; core.adapters.stores.circuit_breake
 _MISUNDERSTOOD = (ResponseParserError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 
 
-class ConditionRefused(Exception):
-    """The object is not the one that If-Match names, or the store does not take that header."""
+class Body(Protocol):
+    """The bytes of an object, as they come."""
+
+    def read(self, most: int) -> bytes:
+        """Return up to so many bytes; none at the end. Raises what core.adapters.stores.s3_errors maps to."""
+
+    def close(self) -> None:
+        """Let go of what is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered about one object. Names of headers are lower-case; `body` is None where none was asked for."""
+    """What was answered about one object. Names of headers are lower-case."""
 
     headers: Mapping[str, str]
-    body: Any = None
+    body: Body
+
+
+class _Boto3Body:
+    """A body that boto3 reads; its errors are mapped."""
+
+    def __init__(self, stream: Any, context: RequestContext) -> None:
+        self._stream = stream
+        self._context = context
+
+    def read(self, most: int) -> bytes:
+        with map_errors(self._context):
+            try:
+                part: bytes = self._stream.read(most)
+            except ValueError:  # botocore compares what came with a Content-Length that is no number
+                return b""
+        return part
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _LastRequest(threading.local):
+    """The request that this thread sent last."""
+
+    sent: Any = None
+
+    def take(self, request: Any, **_: object) -> None:
+        self.sent = request
 
 
 class S3Client:
@@ -51,8 +98,12 @@ class S3Client:
         self._request = request
         self._versioned = settings.s3.versioned
         self._payer = {"RequestPayer": "requester"} if settings.s3.requester_pays else {}
-        self._client = _make_client(settings)
+        vendor, session = _make_session(settings)
+        self._client = _make_client(session, settings)
+        self._obstore = _make_obstore_client(vendor, settings, request.bucket)
+        self._last = _LastRequest()
         events = self._client.meta.events
+        events.register_last("before-send.s3", self._last.take)
         for operation in ("ListObjectsV2", "ListObjectVersions"):
             # "*" is heard before "s3", whose own handler makes a status 500 of everything that is no XML
             events.register_first(f"before-parse.*.{operation}", _take_listing)
@@ -91,6 +142,30 @@ class S3Client:
 
         Raises ConditionRefused where it is not `if_match`, or has no such range.
         """
+        by_obstore = self._obstore.suits(key)
+        if by_obstore and (found := self._obstore.get(key, version, if_match, byte_range)) is not None:
+            return Answer(*found)
+        try:
+            answer = self._get_by_boto3(key, version, if_match, byte_range)
+        except TransientError:
+            if by_obstore:
+                self._obstore.rest()
+            raise
+        if by_obstore:
+            self._obstore.rest()
+        return answer
+
+    def get_quickly(self, key: str, version: str | None, if_match: str | None) -> Answer | None:
+        """Begin to read an object of a store that answers quickly, in less than a second. None: that failed.
+
+        Raises ConditionRefused where it is not `if_match`.
+        """
+        if not self._obstore.suits(key, quickly=True):
+            return None
+        found = self._obstore.get(key, version, if_match, None, quickly=True)
+        return None if found is None else Answer(*found)
+
+    def _get_by_boto3(self, key: str, version: str | None, if_match: str | None, byte_range: str | None) -> Answer:
         wanted = {"Key": key} | ({"VersionId": version} if version else {})
         wanted |= {} if if_match is None else {"IfMatch": if_match}
         wanted |= {} if byte_range is None else {"Range": byte_range}
@@ -103,11 +178,14 @@ class S3Client:
                 if (if_match is not None and status in (412, 501)) or (byte_range is not None and status == 416):
                     raise ConditionRefused from error
                 raise
-        return Answer(found.get("Headers", {}), found["Body"])
+        return Answer(found.get("Headers", {}), _Boto3Body(found["Body"], context))
 
-    def head(self, key: str) -> Answer:
-        """Ask about an object. Raises ImageGone where it is not there."""
-        return Answer(self._ask("head_object", self._request.of(key), Key=key).get("Headers", {}))
+    def head(self, key: str) -> Mapping[str, str]:
+        """Return the headers of an object, with lower-case names. Raises ImageGone where it is not there."""
+        headers: Mapping[str, str] = self._ask("head_object", self._request.of(key), Key=key).get("Headers", {})
+        if "content-length" not in headers:  # without which obstore reads nothing
+            self._obstore.rest()
+        return headers
 
     def _ask(self, operation: str, context: RequestContext, **wanted: object) -> Any:
         with map_errors(context):
@@ -115,23 +193,32 @@ class S3Client:
 
     def _call(self, operation: str, context: RequestContext, **wanted: object) -> Any:
         try:
-            return getattr(self._client, operation)(Bucket=context.bucket, **wanted, **self._payer)
+            found = getattr(self._client, operation)(Bucket=context.bucket, **wanted, **self._payer)
         except (ClientError, BotoCoreError, RecursionError):
             raise
         except _MISUNDERSTOOD as error:  # of botocore, at an answer that it does not expect
             raise map_misunderstanding(context, f"something that is not understood ({type(error).__name__})") from error
+        if self._last.sent is not None:
+            self._obstore.learn(self._last.sent, context.key)
+        return found
 
 
-def _make_client(settings: Settings) -> Any:
-    """Make the boto3 client. Raises InvalidSetting."""
+def _make_session(settings: Settings) -> tuple[Any, Any]:
+    """Make botocore's session, and boto3's around it. Raises InvalidSetting."""
     for name in ("boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)  # below, they print headers that hold credentials
-    try:
+    with _map_configuration(settings):
         vendor = get_session()
         vendor.register_component("data_loader", _shared_loader(vendor.get_config_variable("data_path")))
         session = boto3.Session(
             botocore_session=vendor, profile_name=settings.s3.profile, region_name=settings.s3.region
         )
+        return vendor, session
+
+
+def _make_client(session: Any, settings: Settings) -> Any:
+    """Make the boto3 client. Raises InvalidSetting."""
+    with _map_configuration(settings):
         return session.client(
             "s3",
             endpoint_url=settings.s3.endpoint_url,
@@ -144,6 +231,23 @@ def _make_client(settings: Settings) -> Any:
                 s3=None if settings.s3.addressing == "auto" else {"addressing_style": settings.s3.addressing},
             ),
         )
+
+
+def _make_obstore_client(vendor: Any, settings: Settings, bucket: str) -> ObstoreClient:
+    """Make the client that reads with the credentials of boto3's, and trusts whom that trusts."""
+    return ObstoreClient(
+        bucket,
+        settings.s3,
+        None if settings.s3.anonymous else vendor.get_credentials,
+        vendor.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or where(),
+    )
+
+
+@contextmanager
+def _map_configuration(settings: Settings) -> Iterator[None]:
+    """Raise InvalidSetting for what botocore does not take."""
+    try:
+        yield
     except (BotoCoreError, ValueError) as error:
         takes = f"what fits ~/.aws/config and the store ({type(error).__name__})"
         hint = Configure("see that {} is right too", ("s3_endpoint_url",))

@@ -55,6 +55,10 @@ _TRUNCATED = (vendor.IncompleteReadError, vendor.ResponseStreamingError, vendor.
 _WORDS = 300  # characters of what a store says
 
 
+class ConditionRefused(Exception):
+    """The object is not the one that If-Match names, or the store does not take that header."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """The target of a request, for messages. `key` is None for a listing, which is of versions where `versioned`."""

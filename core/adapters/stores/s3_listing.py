@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -70,7 +71,7 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
         raise NoListing(f"the error {code}", whole=False)
     if _name(root) != expected:
         raise NoListing(f"{_name(root)} instead of {expected}")
-    told = {_name(child): child.text or "" for child in root if not len(child)}
+    told = {_local_name(child.tag): child.text or "" for child in root if not len(child)}
     encoded = told.get("EncodingType", "").strip().lower() == "url"
     found = list(_entries(root, "Version" if versioned else "Contents", encoded=encoded))
     names = (
@@ -81,12 +82,12 @@ def parse_page(body: bytes, *, versioned: bool) -> ListingPage:
     following = {parameter: told[name] for parameter, name in names.items() if told.get(name)}
     if encoded and "KeyMarker" in following:
         following["KeyMarker"] = _decode_marker(root, following["KeyMarker"])
-    prefixes = [part.text or "" for child in root if _name(child) == "CommonPrefixes" for part in child]
+    prefixes = [part.text or "" for child in root if _local_name(child.tag) == "CommonPrefixes" for part in child]
     truncated = told.get("IsTruncated", "true" if following else "").strip().lower() in ("true", "1")
     return ListingPage(
         entries=tuple(entry for entry in found if entry is not None),
         keyless=found.count(None),
-        count=sum(_name(child) in ("Contents", "Version", "DeleteMarker") for child in root),
+        count=sum(_local_name(child.tag) in ("Contents", "Version", "DeleteMarker") for child in root),
         more=truncated,
         following=following if truncated else {},
         folders=tuple(unquote_plus(prefix) if encoded else prefix for prefix in prefixes),
@@ -136,11 +137,14 @@ def _entries(root: ElementTree.Element, name: str, *, encoded: bool) -> Iterator
     """Yield the current objects of a page; None for one without a key."""
     before: str | None = None
     for element in root:
-        if _name(element) != name:
+        if _local_name(element.tag) != name:
             continue
-        told = {_name(child): child.text or "" for child in element}
-        key = told.get("Key", "").translate(_SHIFT_BACK)
-        key = unquote_plus(key) if encoded else key
+        told = {_local_name(child.tag): child.text or "" for child in element}
+        key = told.get("Key", "")
+        if not key.isascii():
+            key = key.translate(_SHIFT_BACK)
+        if encoded and ("%" in key or "+" in key):
+            key = unquote_plus(key)
         if not key or "\ufffd" in key:  # a key that came as no UTF-8 cannot be asked for
             yield None
         elif key != before and told.get("IsLatest", "true").strip().lower() == "true":
@@ -150,7 +154,11 @@ def _entries(root: ElementTree.Element, name: str, *, encoded: bool) -> Iterator
 
 def _entry(element: ElementTree.Element, told: Mapping[str, str], key: str) -> Entry:
     size = parse_size(told.get("Size"))
-    restore = {_name(part): part.text or "" for child in element if _name(child) == "RestoreStatus" for part in child}
+    restore = (
+        {_local_name(part.tag): part.text or "" for status in element if len(status) for part in status}
+        if "RestoreStatus" in told
+        else {}
+    )
     restoring = restore.get("IsRestoreInProgress", "").strip().lower() == "true"
     return Entry(
         key=key,
@@ -194,4 +202,9 @@ def _escape_reference(found: "re.Match[str]") -> str:
 
 def _name(element: ElementTree.Element) -> str:
     """Return the name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]
+    return _local_name(element.tag)
+
+
+@lru_cache(maxsize=256)
+def _local_name(tag: str) -> str:
+    return tag.rpartition("}")[2]

@@ -8,11 +8,12 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from typing import NamedTuple
 
 from core.adapters.stores.body_encoding import TruncatedBody, decode_body
 from core.adapters.stores.circuit_breaker import TransientError
-from core.adapters.stores.s3_client import Answer, ConditionRefused, S3Client
-from core.adapters.stores.s3_errors import RequestContext, map_errors
+from core.adapters.stores.s3_client import Answer, S3Client
+from core.adapters.stores.s3_errors import ConditionRefused
 from core.adapters.stores.s3_listing import parse_size, parse_tag, parse_time
 from core.domain.etag import (
     UNKNOWN_TIME,
@@ -24,23 +25,29 @@ from core.domain.etag import (
     told_tag,
 )
 from core.domain.image import ImageRef
-from core.errors import ImageChanged, ImageTooLarge, ImageUnreadable
+from core.errors import ImageChanged, ImageTooLarge, ImageUnreadable, StoreError
 from core.errors.hints import RAISE_BYTES
 
 _CHUNK = 2**18
+_QUICK_BYTES = 2**20  # of which the slowest network that is worth waiting for has all within a second
 _NO_VERSION = "null"  # the version of what was stored while versions were off; it can be replaced
 _RESTLESS = 3  # objects whose ETag changes while their bytes do not, until the ETags of a store count for nothing
+
+
+class _Wanted(NamedTuple):
+    """How a listed object is asked for: the ETag that was told, where it tells anything, version and If-Match."""
+
+    tag: str | None
+    version: str | None
+    condition: str | None
 
 
 class ObjectReader:
     """Reads objects of one bucket, in several threads at once. It remembers what the store does not do as S3 does."""
 
-    def __init__(
-        self, client: S3Client, request: RequestContext, look_up: Callable[[str], ImageRef], max_bytes: int
-    ) -> None:
+    def __init__(self, client: S3Client, look_up: Callable[[str], ImageRef], max_bytes: int) -> None:
         """`look_up` returns the object of a key as the listing tells of it now, and raises ImageGone."""
         self._client = client
-        self._request = request
         self._look_up = look_up
         self._max_bytes = max_bytes
         self._takes_conditions = True
@@ -53,15 +60,27 @@ class ObjectReader:
 
         Raises ImageChanged, ImageGone, ImageTooLarge, ImageUnreadable, and what map_errors raises.
         """
-        tag, (_, version) = told_tag(ref.etag), split_etag(ref.etag)
-        condition = f'"{bare_tag(tag)}"' if tag is not None and self._takes_conditions else None
+        wanted = self._name(ref)
         try:
-            data, headers = self._get(ref, version, condition)
+            answer = self._client.get(ref.key, wanted.version, wanted.condition)
+            data = self._take(answer, ref)
         except ConditionRefused:
-            return self._settle(ref, version, None)
-        if self._is_as_listed(ref, tag, version, headers):
+            return self._settle(ref, wanted.version, None)
+        if self._is_as_listed(ref, wanted, answer.headers):
             return data
-        return self._settle(ref, version, data)
+        return self._settle(ref, wanted.version, data)
+
+    def read_quickly(self, ref: ImageRef) -> bytes | None:
+        """Read a listed object in less than a second. None: `read` it, which says what is the matter."""
+        if ref.bytes > _QUICK_BYTES:
+            return None
+        wanted = self._name(ref)
+        try:
+            answer = self._client.get_quickly(ref.key, wanted.version, wanted.condition)
+            data = None if answer is None else self._take(answer, ref)
+        except (ConditionRefused, TransientError, StoreError):
+            return None
+        return data if answer is not None and self._is_as_listed(ref, wanted, answer.headers) else None
 
     def read_sidecar(self, key: str, limit: int) -> bytes:
         """Try once to read what is there under this key now, at most `limit` bytes.
@@ -69,7 +88,7 @@ class ObjectReader:
         Raises ImageTooLarge, ImageUnreadable, and what map_errors raises.
         """
         answer = self._client.get(key, None, None)
-        with closing(answer.body), map_errors(self._request.of(key)):
+        with closing(answer.body):
             data = self._read_body(answer, 0, limit)
         return self._unpack(data, answer.headers, limit)
 
@@ -85,7 +104,7 @@ class ObjectReader:
         if is_same_version(now, ref):
             if data is None:
                 self._takes_conditions = False
-                data, _ = self._get(ref, version, None)
+                data = self._get(ref, version)
             return data
         with self._lock:
             before = self._disputed.setdefault(ref.key, "")
@@ -94,7 +113,7 @@ class ObjectReader:
                 self._disputed[ref.key] = "refused"
             raise ImageChanged(now)
         if data is None:
-            data, _ = self._get(now, split_etag(now.etag)[1], None)
+            data = self._get(now, split_etag(now.etag)[1])
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             if before != digest:
@@ -103,12 +122,19 @@ class ObjectReader:
             self._restless += 1
         return data
 
-    def _get(self, ref: ImageRef, version: str | None, condition: str | None) -> tuple[bytes, Mapping[str, str]]:
-        """Read what is there now. Raises ConditionRefused."""
-        answer = self._client.get(ref.key, version, condition)
-        with closing(answer.body), map_errors(self._request.of(ref.key)):
+    def _name(self, ref: ImageRef) -> "_Wanted":
+        tag = told_tag(ref.etag)
+        condition = f'"{bare_tag(tag)}"' if tag is not None and self._takes_conditions else None
+        return _Wanted(tag, split_etag(ref.etag)[1], condition)
+
+    def _get(self, ref: ImageRef, version: str | None) -> bytes:
+        """Read what is there now."""
+        return self._take(self._client.get(ref.key, version), ref)
+
+    def _take(self, answer: Answer, ref: ImageRef) -> bytes:
+        with closing(answer.body):
             data = self._read_body(answer, ref.bytes, self._max_bytes)
-        return self._unpack(data, answer.headers, self._max_bytes), answer.headers
+        return self._unpack(data, answer.headers, self._max_bytes)
 
     def _read_body(self, answer: Answer, listed: int, limit: int) -> bytes:
         """Read a body, whose length need not be told; `listed` is that of the listing, 0 where it is not known.
@@ -118,17 +144,13 @@ class ObjectReader:
         size = parse_size(answer.headers.get("content-length"))
         if size is not None and size > limit:
             raise ImageTooLarge(f"{size:,} bytes, over the limit of {limit:,}", RAISE_BYTES)
-        data = bytearray()
-        while chunk := _read_chunk(answer):
-            data += chunk
-            if len(data) > limit:
-                raise ImageTooLarge(f"over the limit of {limit:,} bytes", RAISE_BYTES)
+        data = _read_unmeasured(answer, limit) if size is None else answer.body.read(size)
         expected = listed if size is None and _ends_with_connection(answer.headers) else size
         if (expected and len(data) != expected) or (not data and listed):
             raise TransientError(
                 f"the body was cut at {len(data):,} of {expected or listed:,} bytes", service_wide=False
             )
-        return bytes(data)
+        return data
 
     def _unpack(self, data: bytes, headers: Mapping[str, str], limit: int) -> bytes:
         try:
@@ -138,9 +160,12 @@ class ObjectReader:
                 raise TransientError("the compressed body was cut", service_wide=False) from error
             raise ImageUnreadable("damaged: its gzip compression ends too early") from error
 
-    def _is_as_listed(self, ref: ImageRef, tag: str | None, version: str | None, headers: Mapping[str, str]) -> bool:
+    def _is_as_listed(self, ref: ImageRef, wanted: "_Wanted", headers: Mapping[str, str]) -> bool:
         """Whether what was answered is the listed object, as far as the answer tells."""
-        if version not in (None, _NO_VERSION) and headers.get("x-amz-version-id") == version:
+        tag = wanted.tag
+        if wanted.version not in (None, _NO_VERSION) and headers.get("x-amz-version-id") == wanted.version:
+            return True
+        if tag is not None and headers.get("etag") == tag:
             return True
         told = parse_tag(headers.get("etag"), None if ref.bytes else 0)
         if tag is not None and told is not None:
@@ -153,12 +178,14 @@ class ObjectReader:
         return abs((modified_at - ref.modified_at).total_seconds()) < 1
 
 
-def _read_chunk(answer: Answer) -> bytes:
-    try:
-        chunk: bytes = answer.body.read(_CHUNK)
-    except ValueError:  # botocore compares what came with a Content-Length that is no number
-        return b""
-    return chunk
+def _read_unmeasured(answer: Answer, limit: int) -> bytes:
+    """Read a body whose length is not told. Raises ImageTooLarge."""
+    data = bytearray()
+    while chunk := answer.body.read(_CHUNK):
+        data += chunk
+        if len(data) > limit:
+            raise ImageTooLarge(f"over the limit of {limit:,} bytes", RAISE_BYTES)
+    return bytes(data)
 
 
 def _ends_with_connection(headers: Mapping[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """A tiny HTTP server that answers as a test says, for what moto cannot: odd keys, refusals, other stores' habits."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +28,8 @@ class Answer:
 
 
 @contextmanager
-def s3_stub(answer: Callable[[Asked], Answer]) -> Iterator[str]:
-    """The address of a server that answers every request with what `answer` returns."""
+def s3_stub(answer: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server that answers every request with what `answer` returns, over TLS where that is given."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -50,9 +51,11 @@ def s3_stub(answer: Callable[[Asked], Answer]) -> Iterator[str]:
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
 

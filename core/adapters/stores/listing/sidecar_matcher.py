@@ -37,6 +37,11 @@ class _Group:
         self.entries.append(entry)
         self._names = None
 
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one entry, to which nothing belongs."""
+        return len(self.entries) == 1
+
     def forget_taken(self) -> None:
         """Drop what does not wait any more: a folder may hold millions of names with the same long start."""
         del self.entries[: self.taken]
@@ -51,6 +56,8 @@ class _Group:
 
     def accompany(self, ref: ImageRef) -> ImageRef:
         """Return the image with its sidecars and its pair."""
+        if self.is_single:
+            return ref
         companions = self.names.companions(ref.key.removeprefix(self.folder))
         if companions is ALONE:
             return ref
@@ -76,7 +83,7 @@ def match_companions(
         group = groups[name]
         if entry.ref is not None:
             yield group.accompany(entry.ref)
-        elif not group.names.is_sidecar(entry.key.removeprefix(group.folder)):
+        elif group.is_single or not group.names.is_sidecar(entry.key.removeprefix(group.folder)):
             pass_over(entry)
         group.taken += 1
         if group.entries[-1] is entry:
