@@ -65,7 +65,7 @@ class FolderNames:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = list(names)
         suffixes = {name[name.rfind(".") :].lower() for name in self._names}  # of most folders one or two
-        told = [name for name in self._names if may_be_sidecar(name)] if suffixes.intersection(_SIDECAR_SUFFIXES) else []
+        told = filter(may_be_sidecar, self._names) if suffixes.intersection(_SIDECAR_SUFFIXES) else ()
         self._pairs = _find_pairs(self._pictures) if suffixes & RAW_SUFFIXES else {}
         self._sidecars: dict[str, list[str]] = defaultdict(list)
         self._owned: set[str] = set()
