@@ -78,8 +78,8 @@ _CATALOG_CACHES = frozenset(
 def no_picture(name: bytes) -> str | None:
     """Say why a file of this name is plainly no picture; None where it may be one."""
     name = name.lower()
-    suffix = os.path.splitext(name)[1]
-    if suffix in _OTHER_SUFFIXES:
+    suffix = name[name.rfind(b".") :]
+    if suffix in _OTHER_SUFFIXES and os.path.splitext(name)[1]:
         return f"{suffix.decode()} files are no pictures"
     if name.endswith(b"~") or name.startswith(b"~$"):
         return "copies that an editor keeps are passed over"

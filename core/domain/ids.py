@@ -4,6 +4,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 POINT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # what `point_id` makes
@@ -35,7 +36,17 @@ _SAMPLE_BYTES = 4096
 
 def point_id(source: str, key: str) -> str:
     """Make the UUIDv5 (RFC 9562, 5.5) of source and key. The source may hold no NUL: it separates the two."""
-    return str(uuid.uuid5(_NAMESPACE, f"{source}\0{key}"))
+    digest = _begin_ids(source).copy()
+    digest.update(key.encode())
+    digits = digest.hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+@lru_cache(maxsize=64)
+def _begin_ids(source: str) -> "hashlib._Hash":
+    """Hash what all ids of a source begin with: that is a third of what uuid.uuid5 takes for each."""
+    return hashlib.sha1(_NAMESPACE.bytes + f"{source}\0".encode(), usedforsecurity=False)
 
 
 def is_id(text: str) -> bool:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from core.domain.file_rules import no_picture
 from core.domain.image import ImageRef
@@ -27,6 +28,7 @@ _PICTURE_SUFFIXES = (
         .mp4 .mov .m4v .mp .3gp""".split()
     )
 )
+_SIDECAR_SUFFIXES = (".xmp", ".json")
 _PIXEL_PAIR = re.compile(r"\.raw-0\d\.(?:(?:mp\.)?cover|original)$", re.IGNORECASE)  # of Pixel phones
 
 _TAKEOUT_TAIL = "supplemental-metadata"
@@ -61,17 +63,10 @@ class FolderNames:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        pictures: list[str] = []
-        told: list[str] = []
-        for name in names:
-            if may_be_sidecar(name):
-                told.append(name)
-            elif no_picture(os.fsencode(name)) is None:
-                pictures.append(name)
-        self._by_name = _group(pictures, str.lower)
-        self._by_stem = _group(pictures, lambda name: os.path.splitext(name.lower())[0])
-        self._long = sorted((name.lower(), name) for name in pictures if _is_cut(name))
-        self._pairs = _find_pairs(pictures)
+        self._names = list(names)
+        suffixes = {name[name.rfind(".") :].lower() for name in self._names}  # of most folders one or two
+        told = filter(may_be_sidecar, self._names) if suffixes.intersection(_SIDECAR_SUFFIXES) else ()
+        self._pairs = _find_pairs(self._pictures) if suffixes & RAW_SUFFIXES else {}
         self._sidecars: dict[str, list[str]] = defaultdict(list)
         self._owned: set[str] = set()
         for sidecar in sorted(told, key=_priority):
@@ -80,6 +75,27 @@ class FolderNames:
                 self._sidecars[owner].append(sidecar)
             if owners:
                 self._owned.add(sidecar)
+
+    @property
+    def all_alone(self) -> bool:
+        """Whether nothing goes with any picture of this folder."""
+        return not (self._sidecars or self._pairs)
+
+    @cached_property
+    def _pictures(self) -> list[str]:
+        return [name for name in self._names if not may_be_sidecar(name) and no_picture(os.fsencode(name)) is None]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[str]]:
+        return _group(self._pictures, str.lower)
+
+    @cached_property
+    def _by_stem(self) -> Mapping[str, Sequence[str]]:
+        return _group(self._pictures, lambda name: os.path.splitext(name.lower())[0])
+
+    @cached_property
+    def _long(self) -> Sequence[tuple[str, str]]:
+        return sorted((name.lower(), name) for name in self._pictures if _is_cut(name))
 
     def companions(self, picture: str) -> Companions:
         """Return what goes with a picture of this folder."""
@@ -149,7 +165,7 @@ class FolderNames:
 
 def may_be_sidecar(name: str) -> bool:
     """Tell whether a file of this name may tell of a picture beside it."""
-    return name[-5:].lower().endswith((".xmp", ".json"))
+    return name[-5:].lower().endswith(_SIDECAR_SUFFIXES)
 
 
 def common_start(name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
@@ -215,8 +215,26 @@ class VectorIndex(SearchableIndex, Protocol):
         """Delete the points of these ids, where they exist."""
         ...
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """Return these fields of the payloads of those ids that exist, in the order of `names`; None for one not there.
+
+        That takes a fraction of `fetch`. Lists are lists, and times are texts, as in the payload.
+        """
+        ...
+
+    def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        """Return one page of ids in ascending order, starting behind `after`."""
+        ...
+
     def versions(self) -> Iterator[tuple[str, int]]:
         """Yield every image's id, in any order, with its point's version, which changes with every write."""
+        ...
+
+    def stamp(self) -> str | None:
+        """Name the state of all that is written: while it is the same, nothing has been written in between.
+
+        None where the index cannot tell that.
+        """
         ...
 
     def optimize(self) -> None:

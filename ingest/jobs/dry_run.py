@@ -13,9 +13,9 @@ from core.ports.image_store import ImageStore, Remarking, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.jobs.full_sync import select_stores
-from ingest.pipeline.plan import IdSet, explain_refusal, plan
-from ingest.pipeline.removal import count_excluded, find_absent, indexed_sources
-from ingest.pipeline.run_context import retry_while_busy
+from ingest.pipeline.plan import IdSet, Step, explain_refusal, plan
+from ingest.pipeline.planner import plan_page
+from ingest.pipeline.removal import count_excluded, count_indexed, find_absent, indexed_sources, may_lack
 
 FIRST = 10
 KINDS = ("add", "update", "delete", "skip")
@@ -41,6 +41,11 @@ class SourcePlan:
         first = self.first.setdefault(kind, [])
         if len(first) < FIRST:
             first.append(key)
+
+    def add_all(self, kind: str, refs: Sequence[ImageRef]) -> None:
+        if refs:
+            self.counts[kind] += len(refs)
+            self.first[kind] += [ref.key for ref in refs[: FIRST - len(self.first[kind])]]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -97,22 +102,31 @@ def _plan_source(
     store: ImageStore, index: VectorIndex | None, *, retry_failed: bool, recheck: bool, confirm_deletes: bool
 ) -> SourcePlan:
     found = SourcePlan(store.source)
-    listed = IdSet()
+    listed, known = IdSet(), 0
     try:
         for page in _pages(store):
-            for image_id, _ in page:
-                listed.add(image_id)
+            listed.update(image_id for image_id, _ in page)
             if recheck:
                 page = [(image_id, replace(ref, again=True)) for image_id, ref in page]
-            known = {} if index is None else retry_while_busy(index.fetch, [image_id for image_id, _ in page])
-            for step in plan(page, known, retry_failed=retry_failed):
+            if index is None:
+                steps: Sequence[Step] = plan(page, {}, retry_failed=retry_failed)
+            else:
+                planned = plan_page(index, page, retry_failed=retry_failed)
+                steps = planned.steps
+                known += planned.known
+                found.add_all("skip", planned.unchanged)
+            for step in steps:
                 found.add(step.kind, step.ref.key)
     except StoreError as error:
         found.problem = Notice.quoting(error, after="; nothing would be deleted")
     if isinstance(store, Selective):
         found.excluded = count_excluded(store)
         found.ignored = sum(store.ignored.values()) - found.excluded
-    if index is not None and found.problem is None:
+    if (
+        index is not None
+        and found.problem is None
+        and may_lack(index, store.source, known, held=count_indexed(index, store.source))
+    ):
 
         def delete(record: ImageRecord) -> None:
             found.add("delete", record.key)

@@ -4,8 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import UNCAPTIONED, UNREAD, Filter
+from core.domain.filtering.filters import UNCAPTIONED, UNREAD
 from core.errors import Notice, StoreError, UsageError
 from core.errors.hints import Advice
 from core.ports.image_store import Explaining, ImageStore, Remarking, Remote, Selective
@@ -17,7 +16,15 @@ from ingest.jobs.reindex import carry_texts
 from ingest.pipeline.image_pass import ImagePass
 from ingest.pipeline.places import name_places
 from ingest.pipeline.planner import Planner
-from ingest.pipeline.removal import count_excluded, indexed_sources, is_inside, sweep_thumbnails, sync_deletions
+from ingest.pipeline.removal import (
+    count_excluded,
+    count_indexed,
+    indexed_sources,
+    is_inside,
+    may_lack,
+    sweep_thumbnails,
+    sync_deletions,
+)
 from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.pipeline.thumbnail_pass import remake_thumbnails
 from ingest.telemetry.log_events import get_logger
@@ -134,8 +141,7 @@ def select_stores(indexed: Sequence[str], stores: Sequence[ImageStore], notices:
 
 
 def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iterator[Progress]:
-    own = Filter(all=(Match("source", (store.source,)),))
-    held = retry_while_busy(context.index.count, own)
+    held = count_indexed(context.index, store.source)
     skipped = report.skipped
     options = context.options
     planner = Planner(
@@ -177,9 +183,7 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
             report.notices.append(store.explain_rereading(images.reread, planner.known, images.reread_example))
     if problem is not None:
         report.problems.append(Notice.quoting(problem, after="; nothing was deleted"))
-    elif planner.known - planner.forgotten < held or any(
-        is_inside(name, store.source) for name in indexed_sources(context.index)
-    ):
+    elif may_lack(context.index, store.source, planner.known - planner.forgotten, held=held):
         sync_deletions(context, store.source, planner.listed, report, excluded=excluded)
 
 

@@ -1,8 +1,8 @@
 """What is to be done: pure decisions from what is listed and what is indexed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,28 @@ def plan(
         Step(_kind(ref, known.get(image_id), retry_failed), image_id, ref, known.get(image_id))
         for image_id, ref in listed
     ]
+
+
+# Fields of a payload that tell whether anything may be to do; those of captions where a listing has some.
+OUTLINE = ("etag", "pair", "status", "framing", "width", "height")
+CAPTIONED_OUTLINE = (*OUTLINE, "caption_origin", "captions")
+
+
+def is_unchanged(ref: ImageRef, outline: Sequence[Any], *, retry_failed: bool = False) -> bool:
+    """Whether `plan` surely says "skip" of an image, by the fields of OUTLINE, or of CAPTIONED_OUTLINE.
+
+    Where they do not tell, the answer is no.
+    """
+    etag, pair, status, framing, width, height, *said = outline
+    if etag != ref.etag and (ref.etag != UNTOLD_ETAG or etag in ("", UNREAD_ETAG)):
+        return False
+    if ref.again or pair != ref.pair or (retry_failed and status == "failed"):
+        return False
+    if framing is None and width is not None and height is not None and is_long(width, height):
+        return False
+    if not ref.captions:
+        return True
+    return bool(said) and (said[0], tuple(said[1] or ())) == ("human", ref.captions)
 
 
 def _kind(ref: ImageRef, known: ImageRecord | None, retry_failed: bool) -> Kind:
@@ -135,7 +157,11 @@ class IdSet:
         return len(self._bytes) // 16
 
     def add(self, image_id: str) -> None:
-        self._bytes += bytes.fromhex(image_id.replace("-", ""))
+        self.update((image_id,))
+
+    def update(self, image_ids: Iterable[str]) -> None:
+        """Add ids."""
+        self._bytes += bytes.fromhex("".join(image_ids).replace("-", ""))
         self._sorted = None
 
     def remove(self, image_id: str) -> None:

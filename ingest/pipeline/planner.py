@@ -3,9 +3,9 @@
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from core.domain.ids import point_id
@@ -14,11 +14,38 @@ from core.errors import StoreError
 from core.ports.image_store import ImageStore
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
-from ingest.pipeline.plan import IdSet, Step, plan
+from ingest.pipeline.plan import CAPTIONED_OUTLINE, OUTLINE, IdSet, Step, is_unchanged, plan
 from ingest.pipeline.run_context import retry_while_busy
 from ingest.telemetry.observer import NULL_OBSERVER, Observer, time_stage
 
 _AHEAD = 20_000  # steps; about 20 MB
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlan:
+    """The plan of a page of a listing: `known` images are indexed, of which the `unchanged` have no step."""
+
+    steps: Sequence[Step]
+    known: int
+    unchanged: Sequence[ImageRef]
+
+
+def plan_page(index: VectorIndex, page: Sequence[tuple[str, ImageRef]], *, retry_failed: bool) -> PagePlan:
+    """Plan a page of (id, ref). Whole records are read only of images with which there may be something to do."""
+    ids = [image_id for image_id, _ in page]
+    names = CAPTIONED_OUTLINE if any(ref.captions for _, ref in page) else OUTLINE
+    outlines = retry_while_busy(index.fields, ids, names)
+    unchanged: list[ImageRef] = []
+    rest: list[tuple[str, ImageRef]] = []
+    for image_id, ref in page:
+        outline = outlines.get(image_id)
+        if outline is not None and is_unchanged(ref, outline, retry_failed=retry_failed):
+            unchanged.append(ref)
+        else:
+            rest.append((image_id, ref))
+    changed = [image_id for image_id, _ in rest if image_id in outlines]
+    known = retry_while_busy(index.fetch, changed) if changed else {}
+    return PagePlan(plan(rest, known, retry_failed=retry_failed), len(outlines), unchanged)
 
 
 class Planner:
@@ -118,14 +145,13 @@ class Planner:
                 problem = error
             if not page and problem is None:
                 return
-            for image_id, _ in page:
-                self.listed.add(image_id)
-            ids = [image_id for image_id, _ in page]
+            self.listed.update(image_id for image_id, _ in page)
             if self._recheck:
                 page = [(image_id, replace(ref, again=True)) for image_id, ref in page]
-            known = retry_while_busy(self._index.fetch, ids)
-            self.known += len(known)
-            for step in plan(page, known, retry_failed=self._retry_failed):
+            planned = plan_page(self._index, page, retry_failed=self._retry_failed)
+            self.known += planned.known
+            self.skipped += len(planned.unchanged)
+            for step in planned.steps:
                 if step.kind == "withheld":
                     self.archived[str(step.ref.withheld)] += 1
                 elif step.kind == "skip":

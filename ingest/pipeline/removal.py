@@ -1,6 +1,6 @@
 """Deletes from the index what is no longer in its source."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote_to_bytes
 
 from core.domain.file_rules import is_left_out
@@ -11,7 +11,7 @@ from core.ports.image_store import EXCLUDED, ImageStore, Selective
 from core.ports.scrolling import PAGE_SIZE
 from core.ports.vector_index import VectorIndex
 from ingest.pipeline.plan import Absences, IdSet, explain_refusal
-from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
+from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Report
 
@@ -39,15 +39,25 @@ def find_absent(
     """
     inside = tuple(name for name in indexed_sources(index) if name == source or is_inside(name, source))
     lost = held = gone = 0
-    for page in scroll_while_busy(index, Filter(all=(Match("source", inside),))) if inside else ():
+    for page in _scroll_ids(index, Filter(all=(Match("source", inside),))) if inside else ():
         held += len(page)
-        absent = set(listed.find_absent(record.id for record in page))
-        records = [record for record in page if record.id in absent]
+        absent = listed.find_absent(page)
+        records = list(retry_while_busy(index.fetch, absent).values()) if absent else []
         gone += len(records)
         for record in records:
             found(record)
         lost += _count_lost(index, source, listed, records)
     return Absences(source, len(listed), held, gone, lost, excluded)
+
+
+def count_indexed(index: VectorIndex, source: str) -> int:
+    """Count what is indexed of a source."""
+    return retry_while_busy(index.count, Filter(all=(Match("source", (source,)),)))
+
+
+def may_lack(index: VectorIndex, source: str, known: int, *, held: int) -> bool:
+    """Whether a complete listing of `source` may lack any of the `held` images, of which it has the `known`."""
+    return known < held or any(is_inside(name, source) for name in indexed_sources(index))
 
 
 def count_excluded(store: ImageStore) -> int:
@@ -106,6 +116,14 @@ def is_inside(source: str, other: str) -> bool:
     below = source.removeprefix(base).rstrip("/")
     decode = unquote_to_bytes if source.startswith("file:") else str.encode
     return not is_left_out(decode(below).split(b"/"), decode(base.rstrip("/").rpartition("/")[2]))
+
+
+def _scroll_ids(index: VectorIndex, filter: Filter) -> Iterator[list[str]]:
+    """Yield pages of the ids of all that passes, in ascending order."""
+    after: str | None = None
+    while page := retry_while_busy(index.ids, filter, after=after, limit=PAGE_SIZE):
+        yield page
+        after = page[-1]
 
 
 def _count_lost(index: VectorIndex, source: str, listed: IdSet, absent: list[ImageRecord]) -> int:

@@ -60,6 +60,8 @@ class Crowded:
     def change(self, images: int) -> None:
         self._versions[:: len(self._versions) // images] += 1
 
+    def stamp(self) -> None: ...
+
     def versions(self) -> Iterator[tuple[str, int]]:
         return ((image_id(n + 1), int(version)) for n, version in enumerate(self._versions))
 

@@ -377,6 +377,15 @@ class MemoryIndex:
                 counts.update([value] if isinstance(value, str) else set(value))
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        with self._lock:
+            return {i: tuple(map(self._payloads[i].get, names)) for i in ids if i in self._payloads}
+
+    def stamp(self) -> None: ...
+
+    def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        return [record.id for record in self.scroll(filter, after=after, limit=limit)]
+
     def versions(self) -> Iterator[tuple[str, int]]:
         with self._lock:
             return iter(list(self._versions.items()))

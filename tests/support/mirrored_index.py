@@ -11,6 +11,7 @@ from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.index_base.point_codec import caption_payload, dense_vectors, point_payload
 from core.availability.delegating_index import DelegatingIndex
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRef
 from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 from tests.support.fakes import MemoryIndex
@@ -51,6 +52,15 @@ class MirroredIndex(DelegatingIndex):
 
     def delete(self, ids: Sequence[str]) -> None:
         self._write("delete", ids)
+
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        return self.library.fields(ids, names)
+
+    def stamp(self) -> str | None:
+        return self.library.stamp()
+
+    def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        return self.library.ids(filter, after=after, limit=limit)
 
     def versions(self) -> Iterator[tuple[str, int]]:
         return self.library.versions()

@@ -91,12 +91,17 @@ def build(
     started = time.monotonic()
     with folder.building(wait_s) as unfinished:
         as_of = datetime.now(UTC)
-        known = LibraryState.of(index)
+        stamp = index.stamp()
         previous = None if anew else _previous(folder, index, storage)
+        if previous is not None and stamp is not None and folder.stamp_of(previous.manifest) == stamp:
+            folder.point_to(previous.manifest.name, as_of)
+            return previous.manifest
+        known = LibraryState.of(index)
         made = _Build(index, unfinished, storage, rows, known, previous, going).run()
         if made is None:
             assert previous is not None
             folder.point_to(previous.manifest.name, as_of)
+            folder.keep_stamp(previous.manifest, stamp)
             return previous.manifest
         segments, files = made
         manifest = Manifest(
@@ -110,6 +115,7 @@ def build(
             files=files,
         )
         folder.publish(unfinished, manifest, kept=1 if anew else KEPT)
+        folder.keep_stamp(manifest, stamp)
     seconds = time.monotonic() - started
     _log.info("mirror published generation=%s images=%d seconds=%.1f", manifest.name, manifest.points, seconds)
     return manifest

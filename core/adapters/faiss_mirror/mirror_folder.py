@@ -3,6 +3,7 @@
     mirror/current                  the name of the generation in use, and when it was equal to the library
     mirror/generation-00000042/     manifest.json, the segments' folders, and which of their rows live
     mirror/verified.json            which files were found whole, and their state then
+    mirror/library.json             which state of the library a generation was made of, where the library tells
 
 The last two generations are kept, and share no file. A segment that lives on is linked from the generation before the
 last, or copied where it is not there yet. So whatever is done to the files of one, the other is whole.
@@ -33,6 +34,7 @@ class MirrorFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._verified = JsonFile(folder / "verified.json")
+        self._library = JsonFile(folder / "library.json")
 
     @property
     def pointer(self) -> Path:
@@ -113,6 +115,15 @@ class MirrorFolder:
             return datetime.fromisoformat(time) if name == manifest.name else manifest.created_at
         except (OSError, ValueError):
             return manifest.created_at
+
+    def stamp_of(self, manifest: Manifest) -> str | None:
+        """Read the stamp of the library that this generation is equal to; None where that is not known."""
+        kept = self._library.read() or {}
+        return kept.get("stamp") if kept.get("generation") == manifest.name else None
+
+    def keep_stamp(self, manifest: Manifest, stamp: str | None) -> None:
+        """Put on record that this generation is equal to the library of that stamp. Raises OSError."""
+        self._library.write({"generation": manifest.name, "stamp": stamp})
 
     def verify(self) -> list[tuple[str, str | None]]:
         """Read all files of every generation; list names, latest first, with what is wrong, or None.

@@ -35,6 +35,7 @@ from core.adapters.qdrant_edge.migrations import create_indexes
 from core.adapters.qdrant_edge.points import TERMS, build_point, named_vectors, sparse_vector, to_edge_point
 from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
 from core.adapters.qdrant_edge.shard import SharedShard, shared_shard
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRef
 from core.errors import ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
@@ -138,6 +139,15 @@ class EdgeIndex(IndexBase):
                 shard.update(edge.UpdateOperation.delete_points(batch))
                 self._shard.count_written(shard, len(batch))
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        with self._reading() as reader:
+            return reader.fields(valid_ids(ids), names)
+
+    def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        with self._reading() as reader:
+            found = reader.ids(filter, limit if after is None else limit + 1, after)
+        return [image_id for image_id in found if image_id != after][:limit]
+
     def versions(self) -> Iterator[tuple[str, int]]:
         """Yield every id with its version. What is written meanwhile may be in it: the lock is free between pages."""
         offset: Any = None
@@ -147,6 +157,11 @@ class EdgeIndex(IndexBase):
             yield from ((image_id, version or 0) for image_id, version in page)
             if offset is None:
                 return
+
+    def stamp(self) -> str | None:
+        """Flushes first: it is the stamp that the next process finds."""
+        with self._open(), self._shard.quiesce(self._write_wait_s) as tally:
+            return tally.stamp
 
     def optimize(self) -> None:
         from core.adapters.qdrant_edge.optimizer import optimize

@@ -83,6 +83,13 @@ class EdgeReader(IndexReader):
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self._shard.retrieve(list(ids), True, False)}
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """Read some fields of payloads, None for one that is absent."""
+        return {
+            str(point.id): tuple(map((point.payload or {}).get, names))
+            for point in self._shard.retrieve(list(ids), list(names), False)
+        }
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         found = self._shard.retrieve(list(ids), ["content_hash"], False)
         return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
@@ -98,8 +105,8 @@ class EdgeReader(IndexReader):
         found, _ = self._scroll(filter, limit, offset=start, payload=True)
         return [self._record(point) for point in found]
 
-    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
-        return [str(point.id) for point in self._scroll(filter, limit)[0]]
+    def ids(self, filter: Filter, limit: int, start: str | None = None) -> list[str]:
+        return [str(point.id) for point in self._scroll(filter, limit, offset=start)[0]]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = edge.OrderBy(field, edge.Direction.Asc if ascending else edge.Direction.Desc)

@@ -30,7 +30,7 @@ from core.adapters.qdrant_server.points import (
 from core.adapters.qdrant_server.reader import PAGE, ServerReader
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filtering.filters import EVERYTHING
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRef
 from core.errors import (
     LibraryDamaged,
@@ -153,8 +153,19 @@ class QdrantIndex(IndexBase):
             these = models.PointIdsList(points=there[start : start + PAGE])
             self._ask(lambda client, name, these=these: client.delete(name, these, wait=True), writes=True)  # type: ignore[misc]
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        return self._reader().fields(valid_ids(ids), names)
+
+    def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        with self._reading() as reader:
+            found = reader.ids(filter, limit if after is None else limit + 1, after)
+        return [image_id for image_id in found if image_id != after][:limit]
+
     def versions(self) -> Iterator[tuple[str, int]]:
         return ((image_id, version or 0) for image_id, version in self._reader().values(EVERYTHING, VERSION))
+
+    def stamp(self) -> None:
+        """A server does not tell what was written, or by whom."""
 
     def optimize(self) -> None:
         """The server does so by itself."""

@@ -45,6 +45,11 @@ class ServerReader(IndexReader):
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         return {str(point.id): self._record(point) for point in self.retrieve(ids, payload=True)}
 
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """Read some fields of payloads, None for one that is absent."""
+        found = self.retrieve(ids, payload=list(names))
+        return {str(point.id): tuple(map((point.payload or {}).get, names)) for point in found}
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         found = self.retrieve(ids, payload=["content_hash"])
         return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
@@ -58,8 +63,8 @@ class ServerReader(IndexReader):
         found, _ = self._scroll(self._translate(filter), limit, offset=start, payload=True)
         return [self._record(point) for point in found]
 
-    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
-        return [str(point.id) for point in self._scroll(self._translate(filter), limit)[0]]
+    def ids(self, filter: Filter, limit: int, start: str | None = None) -> list[str]:
+        return [str(point.id) for point in self._scroll(self._translate(filter), limit, offset=start)[0]]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)

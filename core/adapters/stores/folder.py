@@ -119,7 +119,7 @@ class FolderStore:
         for raw, again in wanted.items():
             path = os.path.join(below, raw)
             try:
-                ref = self._to_ref(LocalFile(raw, os.path.join(folder, raw)), path, names)
+                ref = self._to_ref(LocalFile(raw, os.path.join(folder, raw)), path, names, self._make_uri(below))
             except OSError as error:
                 raise StoreError(f"{to_key(path)}: {error.strerror}") from error
             yield to_key(path), ref if ref is None else replace(ref, again=again)
@@ -143,15 +143,15 @@ class FolderStore:
             except OSError as error:
                 failures.append(f"{to_key(below) or '.'}: {error.strerror}")
                 continue
+            ordered = [entry for entry in ordered if not is_hidden(entry.name)]
             names = FolderNames(os.fsdecode(entry.name) for entry in ordered if self._counts(below, entry.name))
+            uri = self._make_uri(below)
             deeper = []
             for entry in ordered:
-                path = os.path.join(below, entry.name)
+                path = below + b"/" + entry.name if below else entry.name
                 try:
-                    if is_hidden(entry.name):
-                        continue
                     if not is_folder(entry):
-                        if (ref := self._to_ref(entry, path, names)) is not None:
+                        if (ref := self._to_ref(entry, path, names, uri)) is not None:
                             yield ref
                     elif self._should_enter(entry, path, walked):
                         deeper.append(path)
@@ -212,9 +212,15 @@ class FolderStore:
             return False
         return not (self._exclusion and self._exclusion.excludes(os.fsdecode(os.path.join(below, name))))
 
-    def _to_ref(self, entry: "os.DirEntry[bytes] | LocalFile", path: bytes, names: FolderNames) -> ImageRef | None:
+    def _make_uri(self, below: bytes) -> str:
+        """Make what the URIs of all files of a folder begin with."""
+        return f"{self.source.removesuffix('/')}/{quote(below)}{'/' if below else ''}"
+
+    def _to_ref(
+        self, entry: "os.DirEntry[bytes] | LocalFile", path: bytes, names: FolderNames, folder_uri: str
+    ) -> ImageRef | None:
         reason = no_picture(entry.name)
-        if reason is None and self._exclusion.excludes(os.fsdecode(path)):
+        if reason is None and self._exclusion and self._exclusion.excludes(os.fsdecode(path)):
             self.ignored[EXCLUDED] += 1
             return None
         if reason is None:
@@ -226,8 +232,8 @@ class FolderStore:
                 reason = "broken link, or deleted meanwhile"
             else:
                 reason = None if stat.S_ISREG(found.st_mode) else "no regular file"
-        name = os.fsdecode(entry.name)
         if reason is not None:
+            name = os.fsdecode(entry.name)
             if not (may_be_sidecar(name) and names.is_sidecar(name)):
                 self.ignored[reason] += 1
                 _log.info("ignored %s: %s", to_key(path), reason)
@@ -235,12 +241,14 @@ class FolderStore:
         ref = ImageRef(
             source=self.source,
             key=to_key(path),
-            uri=f"{self.source.removesuffix('/')}/{quote(path)}",
+            uri=folder_uri + quote(entry.name),
             etag=make_etag(found),
             bytes=found.st_size,
             modified_at=to_utc(found.st_mtime_ns),
         )
-        companions = names.companions(name)
+        if names.all_alone:
+            return ref
+        companions = names.companions(os.fsdecode(entry.name))
         return ref if companions is ALONE else self._accompany(ref, companions, os.path.dirname(path))
 
     def _accompany(self, ref: ImageRef, companions: Companions, below: bytes) -> ImageRef:

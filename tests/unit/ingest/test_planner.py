@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from core.domain.image import ImageRecord, ImageRef
 from core.ports.vector_index import IndexInfo
@@ -31,9 +32,9 @@ class Endless:
 class Knowing(MemoryIndex):
     """Knows every image, unchanged."""
 
-    def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         record = ImageRecord("", "file:///p", "a.png", "file:///p/a.png", "1", 1, NOW, NOW, "indexed", "colours-1")
-        return dict.fromkeys(ids, record)
+        return dict.fromkeys(ids, tuple(getattr(record, name) for name in names))
 
 
 def test_it_can_be_closed_while_there_is_nothing_to_do_in_a_long_listing() -> None:
