@@ -34,6 +34,7 @@ class DecodeRequest:
     `tiles`: cut a long picture into squares that show all of it undistorted (core.imaging.tiling). Others are one tile.
     `name` is the name of the file, without its folder, and `sidecars` are files beside it: metadata is read there too.
     `text_look`: look whether it may hold text. `picture`: the picture itself, with so many pixels at most a side.
+    `content_hash` is the SHA-256 of the bytes in hex, where the caller knows it: it is not computed again.
     """
 
     pixels: PixelSpec | None = None
@@ -43,6 +44,7 @@ class DecodeRequest:
     sidecars: tuple[Sidecar, ...] = ()
     text_look: bool = False
     picture: int | None = None
+    content_hash: str | None = None
 
     def draft_of(self, size: Size) -> Size:
         """Compute the least size at which a picture of this size has all that is asked for."""
@@ -154,7 +156,7 @@ def _make(picture: Picture, data: bytes, request: DecodeRequest) -> Decoded:
     return Decoded(
         width=own[0],
         height=own[1],
-        content_hash=hashlib.sha256(data).hexdigest(),
+        content_hash=request.content_hash or hashlib.sha256(data).hexdigest(),
         metadata=metadata,
         incomplete=picture.share,
         pixels=None if spec is None else resize_to_input(image, whole, part, spec, tiles=request.tiles),
