@@ -75,6 +75,7 @@ class DecodeRequest:
     `tiles`: cut a long picture into squares that show all of it undistorted (core.imaging.tiling). Others are one tile.
     `name` is the name of the file, without its folder, and `sidecars` are files beside it: metadata is read there too.
     `text_look`: look whether it may hold text. `picture`: the picture itself, with so many pixels at most a side.
+    `content_hash` is the SHA-256 of the bytes in hex, where the caller knows it: it is not computed again.
     """
 
     pixels: PixelSpec | None = None
@@ -84,6 +85,7 @@ class DecodeRequest:
     sidecars: tuple[Sidecar, ...] = ()
     text_look: bool = False
     picture: int | None = None
+    content_hash: str | None = None
 
     def draft_of(self, size: Size) -> Size:
         """Compute the least size at which a picture of this size has all that is asked for."""

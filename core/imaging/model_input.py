@@ -47,7 +47,10 @@ def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
     shorter = spec.scaled
     scaled = (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
     left, top = (_halve(length - side, to_even=spec.rounds_to_even) for length in scaled)
-    return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
+    x, y = image.width / scaled[0], image.height / scaled[1]
+    right, bottom = min((left + side) * x, image.width), min((top + side) * y, image.height)
+    box = (left * x, top * y, right, bottom)  # what is cropped away is not scaled either
+    return np.asarray(image.resize((side, side), resample, box=box))
 
 
 def _halve(pixels: int, *, to_even: bool) -> int:
@@ -66,18 +69,21 @@ def _pad_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
 
 
 def encode_thumbnail(image: Image.Image, size: Size, longer: int) -> bytes:
-    """Encode a JPEG whose longer side has at most `longer` pixels; `size` is that before any draft decoding."""
+    """Encode a JPEG whose longer side has at most `longer` pixels; `size` is that before any draft decoding.
+
+    It is scaled by Pillow's HAMMING, which is as sharp as BICUBIC here and takes half of LANCZOS's time.
+    """
     out = io.BytesIO()
-    _scale(image, size, longer).save(out, "JPEG", quality=85)
+    _scale(image, size, longer, Image.Resampling.HAMMING).save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
 def scale_down(image: Image.Image, size: Size, longer: int) -> Pixels:
     """Make the picture (H, W, 3), its longer side at most `longer` pixels; `size` as for `encode_thumbnail`."""
-    return np.asarray(_scale(image, size, longer).convert("RGB"))
+    return np.asarray(_scale(image, size, longer, Image.Resampling.LANCZOS).convert("RGB"))
 
 
-def _scale(image: Image.Image, size: Size, longer: int) -> Image.Image:
+def _scale(image: Image.Image, size: Size, longer: int, resample: Image.Resampling) -> Image.Image:
     scale = min(1.0, longer / max(size))
     wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    return image if wanted == image.size else image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image if wanted == image.size else image.resize(wanted, resample, reducing_gap=2.0)

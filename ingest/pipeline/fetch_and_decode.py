@@ -160,8 +160,8 @@ class ImageLoader:
             data = fetched.data
             sidecars, ref = self._read_sidecars(fetched.ref)
             step = replace(step, ref=ref)
-            request = replace(self._request, name=ref.name, sidecars=sidecars)
             content_hash = hashlib.sha256(data).hexdigest()
+            request = replace(self._request, name=ref.name, sidecars=sidecars, content_hash=content_hash)
             known = step.known
             same = known is not None and known.status == "indexed" and known.content_hash == content_hash
             if same and not _has_center_crop_only(step):

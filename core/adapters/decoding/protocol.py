@@ -43,6 +43,7 @@ def pack_request(request: DecodeRequest, data: bytes) -> list[bytes | memoryview
         "sidecars": [[sidecar.name, len(sidecar.data)] for sidecar in request.sidecars],
         "text_look": request.text_look,
         "picture": request.picture,
+        "content_hash": request.content_hash,
     }
     return pack_frame(header, data, *(sidecar.data for sidecar in request.sidecars))
 
@@ -64,6 +65,7 @@ def read_request(header: dict[str, Any], body: bytes) -> tuple[DecodeRequest, by
         tuple(sidecars),
         header["text_look"],
         header["picture"],
+        header["content_hash"],
     )
     return request, data
 
@@ -112,8 +114,8 @@ def read_decoded(header: dict[str, Any], body: memoryview, request: DecodeReques
         raise ValueError("a decode worker answered something else than it was asked")
     sides = _expect_sides(request, header.get("picture"))
     end = split + (3 * prod(sides) if sides else 0)
-    if not _SHA256.fullmatch(header["content_hash"]):
-        raise ValueError("a decode worker answered with no SHA-256")
+    if not _SHA256.fullmatch(header["content_hash"]) or request.content_hash not in (None, header["content_hash"]):
+        raise ValueError("a decode worker answered with another SHA-256")
     return Decoded(
         width=width,
         height=height,

@@ -230,7 +230,7 @@ class S3Store:
         if is_hidden(name.encode()) or _is_left_out(path[: len(path) - len(name)], self._prefix):
             return False
         if self._exclusion.excludes(path):
-            self.ignored[EXCLUDED] += no_picture(name) is None
+            self.ignored[EXCLUDED] += no_picture(name.encode()) is None
             return False
         return True
 
