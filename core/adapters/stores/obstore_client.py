@@ -86,8 +86,8 @@ class ObstoreBody:
 class ObstoreClient:
     """Reads objects of one bucket, once boto3 has shown how it is asked for. Several threads may share it.
 
-    After a failure that was not the object's own it rests, each time in a row for longer. A store that answers quickly
-    can be asked `quickly`: within less than a second, so that who waits for it can be stopped in time.
+    A failure among objects that are read is forgiven; after others it rests, each time in a row for longer. A store
+    that answers quickly can be asked `quickly`: within less than a second, so that who waits can be stopped in time.
     """
 
     def __init__(
@@ -103,7 +103,8 @@ class ObstoreClient:
         self._pace = _QUICK_S  # seconds of the last reads, on average
         self._learned = False
         self._lock = threading.Lock()
-        self._failures = 0  # in a row
+        self._failures = 0  # in a row, after each of which it rested
+        self._has_read = False  # since the last failure
         self._rests_until = 0.0
 
     def learn(self, request: SentRequest, key: str | None) -> None:
@@ -153,9 +154,12 @@ class ObstoreClient:
         return headers, ObstoreBody(result, end - start, finish)
 
     def rest(self) -> None:
-        """Leave the next seconds to boto3."""
+        """Take note of what boto3 could read alone: leave the next seconds to it, unless that was one odd object."""
         with self._lock:
+            forgiven, self._has_read = self._has_read, False
             now = time.monotonic()
+            if forgiven:
+                return
             if not self._failures or now >= self._rests_until:  # others that were under way fail too
                 self._failures += 1
                 self._rests_until = now + min(_LONGEST_REST, 2.0**self._failures)
@@ -164,6 +168,7 @@ class ObstoreClient:
         """Take note of a body that has come, or has not."""
         if error is None:
             self._failures = 0
+            self._has_read = True
             self._pace += (time.monotonic() - began - self._pace) / 4
         elif quickly:
             self._pace = _QUICK_S
@@ -268,7 +273,7 @@ def _read_headers(result: "GetResult", start: int, end: int, *, partial: bool) -
 
 
 def _obstore_errors() -> tuple[type[Exception], ...]:
-    """Return what obstore raises: errors of its own, and those of Python for keys, objects and settings."""
+    """Return what obstore raises: errors of its own, and those of Python for keys, objects, settings and forks."""
     from obstore.exceptions import BaseError
 
-    return (BaseError, OSError, ValueError)
+    return (BaseError, OSError, ValueError, RuntimeError)

@@ -226,8 +226,9 @@ class S3Store:
         if key.endswith("/") and not entry.size:
             return False
         path = key.removeprefix(self._prefix)
-        name = path.rpartition("/")[2]
-        if is_hidden(name.encode()) or _is_left_out(path[: len(path) - len(name)], self._prefix):
+        folder, slash, last = path.rpartition("/")
+        name = last.encode()
+        if is_hidden(name) or _is_left_out(folder + slash, self._prefix):
             return False
         if self._exclusion.excludes(path):
             self.ignored[EXCLUDED] += no_picture(name.encode()) is None

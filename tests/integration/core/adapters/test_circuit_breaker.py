@@ -127,3 +127,27 @@ def test_stopping_leaves_behind_an_attempt_that_is_kept_waiting() -> None:
     kept.set()
     with pytest.raises(StoreError, match="stopped"):
         breaker.call("late", lambda: pytest.fail("it was tried again"))
+
+
+def test_a_shortcut_saves_the_attempt_while_the_service_answers() -> None:
+    breaker, turns = CircuitBreaker("it", 5.0), count()
+    here = threading.get_ident()
+    assert breaker.call("a", lambda: pytest.fail("it was attempted"), lambda: threading.get_ident()) == here
+    assert breaker.call("a", lambda: "attempt", lambda: None) == "attempt"
+
+    def attempt() -> str:
+        if next(turns) == 0:
+            assert breaker.call("b", lambda: "attempt", lambda: "shortcut") == "shortcut"
+            raise TransientError("busy")
+        if next(turns) == 2:  # the service has failed last, and nothing has been answered since
+            assert breaker.call("b", lambda: "attempt", lambda: "shortcut") == "attempt"
+        return "answer"
+
+    assert breaker.call("a", attempt) == "answer"
+
+
+def test_a_shortcut_ends_with_the_breaker() -> None:
+    breaker = CircuitBreaker("it", 5.0)
+    breaker.stop()
+    with pytest.raises(StoreError, match="stopped"):
+        breaker.call("a", lambda: "attempt", lambda: "shortcut")

@@ -270,6 +270,21 @@ def test_what_obstore_cannot_read_is_read_by_boto3_which_goes_on_for_a_while() -
         assert fake.gets() == ["0.jpg", "0.jpg", "1.jpg", "2.jpg", "3.jpg"]
 
 
+def test_an_odd_object_among_others_costs_itself_a_request() -> None:
+    bucket = Bucket({"a.jpg": b"a", "odd.jpg": b"o", "z.jpg": b"z"})
+
+    def answer(asked: Asked) -> Answer:
+        given = bucket(asked)
+        odd = {"x-amz-meta-title": "caf\xe9"} if asked.path == "odd.jpg" else {}  # in Latin-1, as some tools write it
+        return Answer(given.status, given.body, {**given.headers, **odd})
+
+    with s3_stub(answer) as endpoint:
+        store = open_store(endpoint)
+        assert {ref.key: store.read(ref) for ref in store.list()} == bucket.keys
+    read = [(asked.path, is_of_obstore(asked)) for asked in reads(bucket)]
+    assert read == [("a.jpg", True), ("odd.jpg", True), ("odd.jpg", False), ("z.jpg", True)]
+
+
 def test_after_its_rest_obstore_reads_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Bucket({"a.jpg": b"a"})
     broken = [True]
