@@ -115,12 +115,17 @@ class SearchService:
             texts = text_terms(query.terms)
             lists = [name for name in LISTS if getattr(weights, name) and (name != "caption" or seeks_text(texts))]
             passing = findable(lists, passing, wanted_words(texts))
-        found: dict[FacetField, Facet] = {}
-        for name in fields:
-            if going is not None:
-                going()
-            found[name] = facet(self._index, name, passing, limit=limit)
-        return found
+        wanted = list(fields)
+
+        def count(name: FacetField) -> Callable[[SearchableIndex], Facet]:
+            def ask(index: SearchableIndex) -> Facet:
+                if going is not None:
+                    going()
+                return facet(index, name, passing, limit=limit)
+
+            return ask
+
+        return dict(zip(wanted, self._index.gather([count(name) for name in wanted]), strict=True))
 
     def image(self, image_id: str) -> ImageRecord:
         """Read one image by its id. Raises ImageNotIndexed."""
@@ -134,11 +139,13 @@ class SearchService:
         stopwatch.start("encode")
         passing = _passing(query)
         stopwatch.start("rank")
-        hits = [Hit(record, None) for record in list_page(self._index, query, passing)]
-        stopwatch.start("count")
+        asked = [lambda index: list_page(index, query, passing), lambda index: index.count(passing)]
+        records, total = self._index.gather(asked)
+        hits = [Hit(record, None) for record in records]
         if query.folds:
+            stopwatch.start("count")
             hits = count_copies(self._index, hits, passing)
-        return SearchResult(tuple(hits), self._index.count(passing), self._index.backend)
+        return SearchResult(tuple(hits), total, self._index.backend)
 
     def _match(self, query: Query, encoded: EncodedQuery, stopwatch: _Stopwatch) -> SearchResult:
         """Rank what can be found, and score the best and what is shown."""

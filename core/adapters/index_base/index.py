@@ -1,9 +1,9 @@
 """What every index derives from the primitives of its reader."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import numpy as np
@@ -18,7 +18,9 @@ from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
 from core.ports.retrieval import read_details, retrieve_in_parts
-from core.ports.vector_index import DenseName, IndexInfo
+from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
+
+T = TypeVar("T")
 
 
 class IndexBase(ABC):
@@ -125,6 +127,9 @@ class IndexBase(ABC):
         with self._reading() as reader:
             counts = [(value, count) for value, count in reader.value_counts(field, filter, limit) if count]
         return sorted(counts, key=lambda entry: (-entry[1], entry[0]))[:limit]
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
+        return [call(cast(SearchableIndex, self)) for call in calls]
 
     def _check(self, probe: Probe) -> Probe:
         """Have the vector as (D,) float32. Raises ValueError for one that is not a unit vector of this index."""

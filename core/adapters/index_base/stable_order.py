@@ -50,8 +50,13 @@ def _by_time(reader: IndexReader, field: Time, filter: Filter, limit: int, *, re
     if times and len(times) == limit:  # which of equal times was cut off is chance
         last = max(times.values()) if reverse else min(times.values())
         times = {image_id: time for image_id, time in times.items() if time != last}
-        since = _EPOCH + last * _US
-        at_last = filter & Filter(all=(During(field, since, since + _US),))
+        at_last = filter & at_time(field, last)
         times |= dict.fromkeys(reader.ids(at_last, limit - len(times)), last)
     sign = 1 if reverse else -1
     return sorted(times, key=lambda image_id: (sign * times[image_id], image_id))
+
+
+def at_time(field: Time, time: int) -> Filter:
+    """Let images pass whose time is this one, in microseconds since 1970."""
+    since = _EPOCH + time * _US
+    return Filter(all=(During(field, since, since + _US),))

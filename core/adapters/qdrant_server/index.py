@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient, models
@@ -30,8 +31,10 @@ from core.adapters.qdrant_server.points import (
 from core.adapters.qdrant_server.reader import PAGE, ServerReader
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
-from core.domain.filtering.filters import EVERYTHING
-from core.domain.image import ImageRef
+from core.domain.filtering.conditions import Missing
+from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.image import ImageRecord, ImageRef
+from core.domain.query import Sort
 from core.errors import (
     LibraryDamaged,
     LibraryError,
@@ -39,7 +42,8 @@ from core.errors import (
     ServerLibraryMissing,
 )
 from core.errors.hints import Advice
-from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
+from core.ports.rank_lists import Details, Probe, Retrieval
+from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
@@ -62,7 +66,7 @@ class QdrantIndex(IndexBase):
         self._info = info
         self._server = server
         self.collection = collection
-        self._frequencies = WordFrequencies(self.count)
+        self._frequencies = WordFrequencies(self._count_all)
         self._word_migration = WordMigration(server, collection)
 
     @property
@@ -124,6 +128,47 @@ class QdrantIndex(IndexBase):
             index._word_migration.start(config)
         return index
 
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        end = offset + limit
+        if limit < 1 or by not in ("modified", "taken") or end > PAGE:
+            return super().ordered(by, filter, limit=limit, offset=offset, reverse=reverse)
+        reader = self._reader()
+        if by == "modified":
+            return reader.first_by_time(filter, "modified_at", end, ascending=reverse)[offset:]
+        undated = filter & Filter(all=(Missing("taken_at"),))
+        dated, rest = self._server.gather(
+            [
+                partial(reader.first_by_time, filter, "taken_at", end, ascending=reverse),
+                partial(self.ordered, "modified", undated, limit=end, reverse=reverse),
+            ]
+        )
+        return [*dated, *rest][offset:end]
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return self._reader().retrieve_best([self._check(probe) for probe in probes], filter, limit)
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+    ) -> Details:
+        records, copies, read = self._server.gather(
+            [
+                partial(self.fetch, ids),
+                partial(self.copies, hashes, filter),
+                partial(self.vectors, vectors),
+            ]
+        )
+        return Details(records, copies, read)
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], Any]]) -> list[Any]:
+        return self._server.gather([partial(call, self) for call in calls])
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
         self._write([to_server_point(point, self.info.dimension) for point in points])
@@ -173,6 +218,9 @@ class QdrantIndex(IndexBase):
 
     def _reader(self) -> ServerReader:
         return ServerReader(self._server, self.collection, self._frequencies, self._word_migration)
+
+    def _count_all(self, filters: Sequence[Filter]) -> list[int]:
+        return self._server.gather([partial(self.count, one) for one in filters])
 
     def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
         try:

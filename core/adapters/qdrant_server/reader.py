@@ -1,25 +1,35 @@
 """The questions that a library on a Qdrant server answers, put to its collection."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 
 from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
 from core.adapters.qdrant_server.points import named_vectors
+from core.adapters.qdrant_server.retrieval import (
+    EXACT,
+    NEAR,
+    SHOWN,
+    Batch,
+    find_unscored,
+    read_hashes,
+    read_raws,
+)
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
-from core.domain.filtering.filters import Filter
+from core.domain.filtering.filters import PAIRED, Filter
 from core.domain.image import ImageRecord, ListName, from_payload
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
-from core.ports.rank_lists import Probe
+from core.ports.rank_lists import Probe, Retrieval, list_pool
 from core.ports.vector_index import DenseName
 from core.text.word_lists import WordListName
 
@@ -27,9 +37,6 @@ T = TypeVar("T")
 
 PAGE = 1000  # points in one request
 _VALUES = 1_000_000  # of cameras, people, words in pictures and the like
-
-_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
-_NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
 
 
 class ServerReader(IndexReader):
@@ -66,6 +73,26 @@ class ServerReader(IndexReader):
         found, _ = self._scroll(self._translate(filter), limit, order_by=order)
         return {str(point.id): int(point.order_value or 0) for point in found}
 
+    def first_by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> list[ImageRecord]:
+        """Read the `limit` latest, or earliest if `ascending`, equal times by id. Images without the time are left out.
+
+        One round trip, and one more where the limit cuts equal times apart, for which of them a server returns is
+        chance.
+        """
+        passing = self._translate(filter)
+        order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
+        found, _ = self._scroll(passing, limit + 1, order_by=order, payload=True)
+        times = {str(point.id): int(point.order_value or 0) for point in found}
+        records = {str(point.id): self._record(point) for point in found}
+        if len(found) > limit and found[limit - 1].order_value == found[limit].order_value:
+            last = times[str(found[limit].id)]
+            times = {image_id: time for image_id, time in times.items() if time != last}
+            at_last, _ = self._scroll(self._translate(filter & at_time(field, last)), limit - len(times), payload=True)
+            times |= {str(point.id): last for point in at_last}
+            records |= {str(point.id): self._record(point) for point in at_last}
+        sign = 1 if ascending else -1
+        return [records[i] for i in sorted(times, key=lambda image_id: (sign * times[image_id], image_id))][:limit]
+
     def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
         for image_id, payload in self._payloads(self._translate(filter), [field]):
             yield image_id, payload.get(field)
@@ -78,13 +105,47 @@ class ServerReader(IndexReader):
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         return self._query(probes, having_id(ids), len(ids), exact=True)
 
+    def retrieve_best(self, probes: Sequence[Probe], filter: Filter, limit: int) -> Retrieval:
+        """Answer SearchableIndex.retrieve, in one round trip behind what filter and words need to be asked.
+
+        Pictures that a request had no room for, as of several shards it may, are scored in a further one.
+        """
+        passing, queries = self._server.gather([partial(self._translate, filter), partial(self._queries, probes)])
+        batch = Batch(probes, queries, limit)
+        answers, total, pairs = self._server.gather(
+            [
+                partial(self._ask_batch, batch.requests(passing)),
+                partial(self._count, passing),
+                partial(self.count, PAIRED),
+            ]
+        )
+        found = batch.read(answers)
+        shortlists = found.shortlists(probes, limit)
+        pool = list_pool(shortlists.values())
+        known: dict[ListName, dict[str, float]] = {name: dict(scored) for name, scored in found.scored.items()}
+        if unscored := find_unscored(found, probes, shortlists, batch.width):
+            further = self._query(probes, having_id(unscored), len(unscored), exact=True)
+            for probe, scored in zip(probes, further, strict=True):
+                known[probe.list] = known.get(probe.list, {}) | dict(scored)
+        held = self._held(pool, found.payloads)
+        scores = {
+            probe.list: {i: known[probe.list][i] for i in pool if i in known.get(probe.list, {})} for probe in probes
+        }
+        return Retrieval(total, shortlists, scores, read_hashes(held), pairs > 0, read_raws(held) if pairs else {})
+
+    def _held(self, pool: Sequence[str], payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """The payloads of these images; those that did not come along are read."""
+        missing = [image_id for image_id in pool if image_id not in payloads]
+        read = {str(point.id): point.payload or {} for point in self.retrieve(missing, payload=SHOWN)}
+        there = {**payloads, **read}
+        return {image_id: there[image_id] for image_id in pool if image_id in there}
+
     def count(self, filter: Filter) -> int:
-        counted = self._translate(filter)
-        return self._ask(lambda client: client.count(self._collection, counted, exact=True)).count
+        return self._count(self._translate(filter))
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
         same = filter & Filter(all=(Match("content_hash", tuple(hashes)),))
-        return dict(Counter(value for _, value in self.values(same, "content_hash")))
+        return {value: count for value, count in self.value_counts("content_hash", same, len(hashes)) if count}
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
         return self._facet(field, self._translate(filter), limit)
@@ -100,6 +161,9 @@ class ServerReader(IndexReader):
                     self._collection, page, with_payload=payload, with_vectors=vectors
                 )
             )
+
+    def _count(self, passing: models.Filter | None) -> int:
+        return self._ask(lambda client: client.count(self._collection, passing, exact=True)).count
 
     def _facet(self, field: Keyword, passing: models.Filter | None, limit: int) -> list[tuple[str, int]]:
         answer = self._ask(
@@ -146,28 +210,33 @@ class ServerReader(IndexReader):
         self, probes: Sequence[Probe], filter: models.Filter | None, limit: int, *, exact: bool
     ) -> list[list[tuple[str, float]]]:
         """Ask all lists in one request, but those that hold none of the words."""
-        vectors: dict[ListName, Any] = {
-            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
-        }
-        vectors |= self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
+        vectors = self._queries(probes)
         requests = {
             probe.list: models.QueryRequest(
                 query=vectors[probe.list],
                 using="words" if probe.vector is None else probe.list,
                 filter=filter,
                 limit=limit,
-                params=None if probe.vector is None else _EXACT if exact else _NEAR,
+                params=None if probe.vector is None else EXACT if exact else NEAR,
             )
             for probe in probes
             if probe.list in vectors
         }
-        asked = list(requests.values())
-        answers = self._ask(lambda client: client.query_batch_points(self._collection, asked)) if asked else []
-        found = dict(zip(requests, answers, strict=True))
+        found = dict(zip(requests, self._ask_batch(list(requests.values())), strict=True))
         return [
             [(str(point.id), point.score) for point in found[probe.list].points] if probe.list in found else []
             for probe in probes
         ]
+
+    def _ask_batch(self, requests: Sequence[models.QueryRequest]) -> list[models.QueryResponse]:
+        return self._ask(lambda client: client.query_batch_points(self._collection, requests)) if requests else []
+
+    def _queries(self, probes: Sequence[Probe]) -> dict[ListName, Any]:
+        """The queries of the lists, but of those that hold none of the words."""
+        vectors: dict[ListName, Any] = {
+            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
+        }
+        return vectors | self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
 
     def _query_words(self, asked: Mapping[WordListName, Mapping[str, float]]) -> dict[ListName, models.SparseVector]:
         """Weigh the words of every list that holds any of them."""
