@@ -86,9 +86,10 @@ class DelegatingIndex(SearchableIndex):
         *,
         hashes: Sequence[str] = (),
         vectors: Sequence[str] = (),
+        count: bool = False,
     ) -> Details:
         with self._calling() as index:
-            return index.details(ids, filter, hashes=hashes, vectors=vectors)
+            return index.details(ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._calling() as index:

@@ -73,31 +73,37 @@ def by_score(scores: Mapping[str, float]) -> Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What an index found for one question, with all that it takes to fuse, to fold and, in part, to judge it.
+    """What an index found for one question, with all that it takes to rank it.
 
     `total` is how many images pass the filter. `shortlists` are of the probes that seek. The pool are the images on any
     of them. `scores` are those of the pool in the list of every probe, without images that a list lacks.
-    `hashes` are the content hashes of the pool, where there is one. `paired` says whether the library has any RAW
-    beside its JPEG. Where it has, `raws` are the RAWs of the pool that have one, each with the id of the JPEG.
-    `vectors` are image vectors of the pool as far as they came along, each (D,) float32, unit length.
+    `paired` says whether the library has any RAW beside its JPEG.
+
+    `hashes` and `vectors` are of the pool as far as they came along; the others can be asked for. `hashes` are content
+    hashes, None for an image without one. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.
+    `vectors` are image vectors, each (D,) float32, unit length.
+
+    `stamp` names the state of the index: while it is the same, so is every vector. None where nobody knows.
     """
 
     total: int
     shortlists: Mapping[ListName, Shortlist]
     scores: Mapping[ListName, Mapping[str, float]]
-    hashes: Mapping[str, str]
-    paired: bool = False
+    paired: bool
+    hashes: Mapping[str, str | None] = field(default_factory=dict)
     raws: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, Vector] = field(default_factory=dict)
+    stamp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """What a page of an answer shows: records by id, copies by content hash, and image vectors by id.
 
-    Vectors are (D,) float32, unit length.
+    Vectors are (D,) float32, unit length. `total` is how many images pass; None where that was not asked.
     """
 
     records: Mapping[str, ImageRecord]
     copies: Mapping[str, int]
     vectors: Mapping[str, Vector]
+    total: int | None = None

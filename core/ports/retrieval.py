@@ -17,12 +17,7 @@ def retrieve_in_parts(
     found = index.scores(open, pool)
     known = {name: dict(shortlist.ranking) for name, shortlist in shortlists.items()}
     scores = {probe.list: found.get(probe.list, {}) | known.get(probe.list, {}) for probe in probes}
-    paired = index.count(PAIRED) > 0
-    raws = {}
-    if paired:
-        records = index.fetch(pool)
-        raws = {image_id: jpeg for image_id, record in records.items() if (jpeg := record.jpeg_id) is not None}
-    return Retrieval(index.count(filter), shortlists, scores, index.hashes(pool), paired, raws)
+    return Retrieval(index.count(filter), shortlists, scores, index.count(PAIRED) > 0)
 
 
 def read_details(
@@ -32,7 +27,12 @@ def read_details(
     *,
     hashes: Sequence[str] = (),
     vectors: Sequence[str] = (),
+    count: bool = False,
 ) -> Details:
     """Answer SearchableIndex.details by one question after the other."""
-    copies = index.copies(hashes, filter) if hashes else {}
-    return Details(index.fetch(ids) if ids else {}, copies, index.vectors(vectors) if vectors else {})
+    return Details(
+        index.fetch(ids) if ids else {},
+        index.copies(hashes, filter) if hashes else {},
+        index.vectors(vectors) if vectors else {},
+        index.count(filter) if count else None,
+    )

@@ -157,10 +157,12 @@ class SearchableIndex(Protocol):
         *,
         hashes: Sequence[str] = (),
         vectors: Sequence[str] = (),
+        count: bool = False,
     ) -> Details:
-        """Read at once what a page needs, on a server in one round trip: its three parts depend on nothing.
+        """Read at once what a page needs, on a server in one round trip: its parts depend on nothing.
 
-        The records of `ids`, the copies of `hashes` that pass, and the image vectors of the ids `vectors`.
+        The records of `ids`, the copies of `hashes` that pass, the image vectors of the ids `vectors`, and how many
+        images pass if `count`.
         """
         ...
 

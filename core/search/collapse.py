@@ -1,20 +1,30 @@
 """Collapse pictures that are the same into one hit: of the same bytes, or a RAW and its JPEG."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from core.domain.filtering.conditions import Match, Missing
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, to_payload
-from core.domain.result import Hit
 from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 
 T = TypeVar("T")
 
 HIDDEN = ""  # in place of the content hash of a RAW whose JPEG is found too
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCount:
+    """How many pictures that pass one hit stands for, itself among them, and how many of them are RAWs of its JPEGs."""
+
+    copies: int = 1
+    raws: int = 0
+
+
+ALONE = CopyCount()
 
 
 def fold_copies(
@@ -42,32 +52,37 @@ def fold_copies(
 
 def fold_hashes(index: SearchableIndex, records: Sequence[ImageRecord], passing: Filter) -> list[str | None]:
     """Return the content hash of each image, and HIDDEN for a RAW whose JPEG passes. Raises LibraryError."""
-    raws = [record for record in records if record.is_raw_of_pair]
-    shown = _find_passing(index, raws, passing) if raws else {}
-    hidden = {record.id for record in raws if record.pair_id in shown}
-    return [HIDDEN if record.id in hidden else record.content_hash for record in records]
+    jpegs = {record.id: record.jpeg_id for record in records if record.jpeg_id is not None}
+    shown = find_passing(index, list(jpegs.values()), passing)
+    return [HIDDEN if jpegs.get(record.id) in shown else record.content_hash for record in records]
 
 
-def count_copies(index: SearchableIndex, hits: Sequence[Hit], passing: Filter) -> list[Hit]:
-    """Set how many pictures that pass the filter each hit stands for, and how many of them are RAWs of its JPEGs.
+def count_copies(
+    index: SearchableIndex, counts: Mapping[str, int], passing: Filter, *, paired: bool
+) -> dict[str, CopyCount]:
+    """Count by content hash what a hit stands for. Raises LibraryError.
 
-    Raises LibraryError.
+    `counts` are the images of each hash that pass (SearchableIndex.copies). `paired`: some may be one of a pair.
     """
-    hashes = [hit.record.content_hash for hit in hits if hit.record.content_hash is not None]
-    if not hashes:
-        return list(hits)
-    copies = index.copies(hashes, passing)
-    counted = [replace(hit, copies=max(1, copies.get(hit.record.content_hash or "", 1))) for hit in hits]
-    if all(hit.copies == 1 and hit.record.pair is None for hit in counted):
-        return counted
-    return _count_raws(index, counted, hashes, passing)
+    if not paired or not counts:
+        return {own: CopyCount(max(1, count)) for own, count in counts.items()}
+    raws, hidden = _count_raws(index, list(counts), passing)
+    return {own: CopyCount(max(1, max(1, count) + raws[own] - hidden[own]), raws[own]) for own, count in counts.items()}
 
 
-def _count_raws(index: SearchableIndex, hits: Sequence[Hit], hashes: Sequence[str], passing: Filter) -> list[Hit]:
-    """Add the RAWs that are hidden behind the JPEGs of each hit, and take away those of its own bytes."""
+def find_passing(index: SearchableIndex, ids: Sequence[str], passing: Filter) -> dict[str, ImageRecord]:
+    """Read those of these images that pass the filter, by id. Raises LibraryError."""
+    found = index.fetch(ids) if ids else {}
+    return {other: record for other, record in found.items() if passing.matches(to_payload(record))}
+
+
+def _count_raws(
+    index: SearchableIndex, hashes: Sequence[str], passing: Filter
+) -> tuple[Counter[str | None], Counter[str | None]]:
+    """Count by hash the RAWs that are hidden behind its JPEGs, and those of its own bytes that are hidden."""
     paired = passing & Filter(all=(Match("content_hash", tuple(hashes)),), none=(Missing("pair"),))
     same = [record for page in scroll_pages(index.scroll, paired) for record in page]
-    others = _find_passing(index, same, passing)
+    others = find_passing(index, list(_list_pairs(same)), passing)
     raws: Counter[str | None] = Counter()
     hidden: Counter[str | None] = Counter()
     for record in same:
@@ -76,14 +91,8 @@ def _count_raws(index: SearchableIndex, hits: Sequence[Hit], hashes: Sequence[st
             hidden[record.content_hash] += 1
         elif other is not None and other.is_raw_of_pair:
             raws[record.content_hash] += 1
-    return [
-        replace(hit, copies=max(1, hit.copies + raws[own] - hidden[own]), raws=raws[own])
-        for hit in hits
-        for own in [hit.record.content_hash]
-    ]
+    return raws, hidden
 
 
-def _find_passing(index: SearchableIndex, records: Iterable[ImageRecord], passing: Filter) -> dict[str, ImageRecord]:
-    """Read the pairs of these images that pass the filter, by id."""
-    found = index.fetch([other for record in records if (other := record.pair_id) is not None])
-    return {other: record for other, record in found.items() if passing.matches(to_payload(record))}
+def _list_pairs(records: Iterable[ImageRecord]) -> Iterable[str]:
+    return (other for record in records if (other := record.pair_id) is not None)

@@ -4,25 +4,22 @@ The shortlists are always as long, whichever page is asked for. So pages neither
 they go. Duplicates are collapsed in this order, from its beginning on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import PAIRED, WORDED, Condition, Filter
+from core.domain.filtering.filters import WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
 from core.ports.rank_lists import LISTS, Probe, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
-from core.search.collapse import fold_copies, fold_hashes
+from core.search.collapse import HIDDEN, find_passing, fold_copies, fold_hashes
 from core.search.fusion import fuse
-from core.search.mmr import REACH, diversify_hits
 from core.text.word_lists import WORD_FIELDS
 
 SHORTLIST = 200
-
-_Scores = Mapping[ListName, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +35,12 @@ class Question:
     words: tuple[tuple[str, ...], ...] = ()
     main: Probe = field(init=False)
     passing: Filter = field(init=False)
-    seeking: tuple[Probe, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         assert self.probes and all(getattr(self.weights, probe.list) for probe in self.probes)
         main = min(self.probes, key=lambda probe: LISTS.index(probe.list))
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "passing", findable([probe.list for probe in self.probes], self.filter, self.words))
-        object.__setattr__(self, "seeking", tuple(probe for probe in self.probes if probe.seeks))
 
 
 def findable(lists: Sequence[ListName], filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
@@ -62,128 +57,132 @@ def findable(lists: Sequence[ListName], filter: Filter, words: tuple[tuple[str, 
     return filter & Filter(any=tuple(holding)) if len(holding) > 1 else filter & Filter(all=tuple(holding))
 
 
-@dataclass(frozen=True, slots=True)
-class Ranker:
-    """Ranks the pictures of an index, by shortlists of so many pictures."""
+class RankedMatches:
+    """All that a question finds, in its order. The index is asked for the whole question once, when this is made.
 
-    index: SearchableIndex
-    shortlist: int = SHORTLIST
+    `total` is how many images it can find: those that are `passing`. `is_dense`: by more than words. `scores` are those
+    known so far, by list. `vectors` came along, and `stamp` names the state of the index that answered; see Retrieval.
+    """
 
-    def page(
-        self,
-        question: Question,
-        *,
-        limit: int,
-        offset: int = 0,
-        fold: bool = False,
-        diversity: float = 0.0,
-        total: int | None = None,
-    ) -> list[Hit]:
-        """Give ranks `offset` + 1 to `offset` + `limit`. What is on no shortlist matches by the main list alone.
+    def __init__(self, index: SearchableIndex, question: Question, shortlist: int = SHORTLIST) -> None:
+        """Ask the index for shortlists of so many images. Raises LibraryError."""
+        found = index.retrieve(question.probes, question.passing, limit=shortlist)
+        self._index = index
+        self._question = question
+        self.passing, self.is_dense = question.passing, question.main.vector is not None
+        self.total, self.vectors, self.stamp, self.paired = found.total, found.vectors, found.stamp, found.paired
+        self.scores = {probe.list: dict(found.scores[probe.list]) for probe in question.probes}
+        self._shortlists = {probe.list: found.shortlists.get(probe.list, Shortlist([])) for probe in question.probes}
+        self._hashes: dict[str, str | None] = dict(found.hashes)
+        self._raws = dict(found.raws)
+        self._matches = fuse(self._shortlists, self.scores, question.weights)
+        pool = dict.fromkeys(image_id for one in self._shortlists.values() for image_id, _ in one.ranking)
+        self._pool = {image_id: self._matches.get(image_id, 0.0) for image_id in pool}
+        self._least = min(self._matches.values(), default=1.0)
+        self._ranked = [image_id for image_id, _ in by_score(self._pool)]
 
-        `fold`: of copies, the best match alone has a rank. `diversity`: the best of what has a rank come in another
-        order. `total`: how many pictures can be found, where that is known. Raises LibraryError.
+    def page(self, *, limit: int, offset: int = 0, fold: bool = False) -> list[str]:
+        """Give the ids of ranks `offset` + 1 to `offset` + `limit`; what is on no shortlist, by the main list alone.
+
+        `fold`: of copies, the best match alone has a rank. Raises LibraryError.
         """
         end = offset + limit
-        if diversity and offset < REACH:
-            best = self.page(question, limit=max(REACH, end), fold=fold, total=total)
-            return diversify_hits(best, self.index.vectors, diversity)[offset:end]
-        shortlists, pool = self._shortlists(question)
-        scores = self._scores(question, shortlists, pool)
-        matches = fuse(shortlists, scores, question.weights)
-        ranked = [image_id for image_id, _ in by_score({i: matches.get(i, 0.0) for i in pool})]
+        return (fold_copies(self._first, self._fold, end) if fold else self._first(end))[offset:]
 
-        def first(count: int) -> list[str]:
-            if count <= len(ranked) or len(ranked) == total:
-                return ranked[:count]
-            lists = question.seeking if question.main.list != "image" else (question.main,)
-            rest = (self.index.ranking(probe, question.passing, limit=count) for probe in lists)
-            return list(dict.fromkeys([*ranked, *(i for one in rest for i, _ in one if i not in pool)]))[:count]
+    def match(self, image_id: str) -> float:
+        """Return the match of an image of which a hit was made, or that is on a shortlist."""
+        return self._matches.get(image_id, 0.0)
 
-        records = self.index.fetch(first(end)) if offset == 0 else {}
+    def is_scored(self, image_id: str) -> bool:
+        """Say whether `scores` hold all that the lists know of an image."""
+        return image_id in self._pool
 
-        def hashes(ids: Sequence[str]) -> list[str | None]:
-            unread = [image_id for image_id in ids if image_id not in records]
-            found = self.index.hashes(unread) if unread else {}
-            told = [records[i].content_hash if i in records else found.get(i) for i in ids]
-            if not unread and not any(record.pair for record in records.values()):
-                return told
-            return self._hide_raws(told, ids, records, question.passing)
+    def hash(self, image_id: str) -> str | None:
+        """Return the content hash of an image that was on a folded page; None where it has none."""
+        return self._hashes.get(image_id)
 
-        page = (fold_copies(first, hashes, end) if fold else first(end))[offset:]
-        if unread := [image_id for image_id in page if image_id not in records]:
-            records |= self.index.fetch(unread)
-        if rest := [image_id for image_id in page if image_id not in matches]:
-            found = self.index.scores(question.probes, rest)
-            alone = {name: found[name] if name == question.main.list else {} for name in found}
-            least = min(matches.values(), default=1.0)
-            later = fuse(shortlists, alone, question.weights)
-            matches |= {image_id: min(later.get(image_id, 0.0), least) for image_id in rest}
-            scores = {name: {**scores[name], **found[name]} for name in found}
-        return _make_hits(question, [records[i] for i in page if i in records], shortlists, scores, matches)
+    def hits(self, records: Iterable[ImageRecord]) -> list[Hit]:
+        """Say of images of its pages how they match. Raises LibraryError."""
+        found = list(records)
+        self._score_rest([record.id for record in found if record.id not in self._pool])
+        return self._make_hits(found, self._matches)
 
-    def _hide_raws(
-        self,
-        hashes: Sequence[str | None],
-        ids: Sequence[str],
-        records: Mapping[str, ImageRecord],
-        passing: Filter,
-    ) -> list[str | None]:
-        """Have those RAWs hidden whose JPEG passes. All images are read only where the library has any pair."""
-        if not self.index.count(PAIRED):
-            return list(hashes)
-        known = {**self.index.fetch([image_id for image_id in ids if image_id not in records]), **records}
-        there = [known[image_id] for image_id in ids if image_id in known]
-        folded = dict(zip((record.id for record in there), fold_hashes(self.index, there, passing), strict=True))
-        return [folded.get(image_id, content_hash) for image_id, content_hash in zip(ids, hashes, strict=True)]
+    def compare(self, records: Sequence[ImageRecord]) -> list[Hit]:
+        """Say of any images, in their order, how they match by all lists. Raises LibraryError."""
+        scores = self._index.scores(self._question.probes, [record.id for record in records])
+        for name, found in scores.items():
+            self.scores[name] |= found
+        return self._make_hits(records, fuse(self._shortlists, scores, self._question.weights))
 
-    def hits(self, question: Question, records: Sequence[ImageRecord]) -> list[Hit]:
-        """Give these pictures, in their order, with how they match. Raises LibraryError."""
-        shortlists, _ = self._shortlists(question)
-        scores = self.index.scores(question.probes, [record.id for record in records])
-        return _make_hits(question, records, shortlists, scores, fuse(shortlists, scores, question.weights))
+    def _first(self, count: int) -> list[str]:
+        if count <= len(self._ranked) or len(self._ranked) == self.total:
+            return self._ranked[:count]
+        question = self._question
+        lists = (
+            [probe for probe in question.probes if probe.seeks] if question.main.list != "image" else [question.main]
+        )
+        rest = (self._index.ranking(probe, question.passing, limit=count) for probe in lists)
+        behind = (image_id for one in rest for image_id, _ in one if image_id not in self._pool)
+        return list(dict.fromkeys([*self._ranked, *behind]))[:count]
 
-    def _shortlists(self, question: Question) -> tuple[dict[ListName, Shortlist], dict[str, None]]:
-        """Ask for the best of every list. Give them, and the ids that are on any, each once."""
-        found = self.index.shortlists(question.seeking, question.passing, limit=self.shortlist)
-        shortlists = {probe.list: found.get(probe.list, Shortlist([])) for probe in question.probes}
-        return shortlists, dict.fromkeys(image_id for one in shortlists.values() for image_id, _ in one.ranking)
+    def _fold(self, ids: Sequence[str]) -> list[str | None]:
+        """Give content hashes, and HIDDEN for a RAW whose JPEG passes."""
+        unread = [image_id for image_id in ids if image_id not in self._hashes]
+        if unread and self.paired:
+            records = self._index.fetch(unread)
+            there = list(records.values())
+            told = fold_hashes(self._index, there, self._question.passing)
+            self._hashes |= dict.fromkeys(unread) | {
+                record.id: content_hash for record, content_hash in zip(there, told, strict=True)
+            }
+        elif unread:
+            self._hashes |= dict.fromkeys(unread) | self._index.hashes(unread)
+        raws = {image_id: self._raws.pop(image_id) for image_id in ids if image_id in self._raws}
+        if raws:
+            jpegs = dict.fromkeys(raws.values())
+            shown = find_passing(self._index, [one for one in jpegs if one not in self._pool], self._question.passing)
+            hidden = (image_id for image_id, jpeg in raws.items() if jpeg in self._pool or jpeg in shown)
+            self._hashes |= dict.fromkeys(hidden, HIDDEN)
+        return [self._hashes[image_id] for image_id in ids]
 
-    def _scores(
-        self, question: Question, shortlists: Mapping[ListName, Shortlist], pool: Mapping[str, None]
-    ) -> dict[ListName, dict[str, float]]:
-        """Score the pool by every list. The scores of those on its shortlist are known."""
-        known = {probe.list: dict(shortlists[probe.list].ranking) for probe in question.probes}
-        open = [one for one in question.probes if one.vector is not None or not shortlists[one.list].whole]
-        others = [image_id for image_id in pool if any(image_id not in known[probe.list] for probe in open)]
-        found = self.index.scores(open, others) if others else {}  # nothing else holds a word of what is whole
-        return {name: {**found.get(name, {}), **scores} for name, scores in known.items()}
+    def _score_rest(self, ids: Sequence[str]) -> None:
+        """Match what is on no shortlist by the main list alone, no better than the last that is on any."""
+        rest = [image_id for image_id in ids if image_id not in self._matches]
+        if not rest:
+            return
+        found = self._index.scores(self._question.probes, rest)
+        main = self._question.main.list
+        later = fuse(
+            self._shortlists, {name: found[name] if name == main else {} for name in found}, self._question.weights
+        )
+        self._matches |= {image_id: min(later.get(image_id, 0.0), self._least) for image_id in rest}
+        for name, scores in found.items():
+            self.scores[name] |= scores
 
-
-def _make_hits(
-    question: Question,
-    records: Sequence[ImageRecord],
-    shortlists: Mapping[ListName, Shortlist],
-    scores: _Scores,
-    matches: Mapping[str, float],
-) -> list[Hit]:
-    """Say of every picture how it stands in the lists that have a score for it, and which words of those lists."""
-    ranks = {
-        name: {image_id: rank for rank, (image_id, _) in enumerate(shortlist.ranking, 1)}
-        for name, shortlist in shortlists.items()
-    }
-    hits = []
-    for record in records:
-        standings = {
-            name: Standing(known[record.id], ranks[name].get(record.id))
-            for name, known in scores.items()
-            if record.id in known
+    def _make_hits(self, records: Sequence[ImageRecord], matches: Mapping[str, float]) -> list[Hit]:
+        """Say of every picture how it stands in the lists that have a score for it, and which words it holds."""
+        ids = {record.id for record in records}
+        ranks = {
+            name: {image_id: rank for rank, (image_id, _) in enumerate(shortlist.ranking, 1) if image_id in ids}
+            for name, shortlist in self._shortlists.items()
         }
-        cosine = standings["image"].score if "image" in standings else None
-        asked = [field for name, field in WORD_FIELDS.items() if name == "words" or name in scores]
-        held = {word for field in asked for word in getattr(record, field)}
-        matched = (next((form for form in forms if form in held), None) for forms in question.words)
-        match = matches.get(record.id, 0.0)
-        told = tuple(form for form in matched if form)
-        hits.append(Hit(record, cosine, match, standings, told, asked=question.words))
-    return hits
+        hits = []
+        for record in records:
+            standings = {
+                name: Standing(known[record.id], ranks[name].get(record.id))
+                for name, known in self.scores.items()
+                if record.id in known
+            }
+            cosine = standings["image"].score if "image" in standings else None
+            words = self._question.words
+            told = matched_words(record, words, self.scores)
+            hits.append(Hit(record, cosine, matches.get(record.id, 0.0), standings, told, asked=words))
+        return hits
+
+
+def matched_words(record: ImageRecord, words: Sequence[Sequence[str]], lists: Iterable[ListName]) -> tuple[str, ...]:
+    """Return the words of a question that a picture holds in captions or any of these lists, in the form it does."""
+    fields = {WORD_FIELDS[name] for name in lists if name in WORD_FIELDS} | {WORD_FIELDS["words"]}
+    held = {word for field in fields for word in getattr(record, field)}
+    matched = (next((form for form in forms if form in held), None) for forms in words)
+    return tuple(form for form in matched if form)

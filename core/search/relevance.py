@@ -37,7 +37,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,7 @@ _OVER_CHANCE_ALIKE = (1.12, 1.25)  # so many times this power of chance, for the
 _ALONE = 1.24  # times as much, for the best one alone
 _WIDTH = 0.035
 _FEW = 3
+_NEAREST = 32  # prompts of a picture that its profile tells; with more twins than this leaves room for, none does
 
 
 @cache
@@ -134,6 +135,42 @@ class NullMaximum:
         return float(heights[-1] + slope * (place - places[-1]))
 
 
+@dataclass(frozen=True)
+class BankProfile:
+    """How N pictures stand to the bank: all that measuring one text by them takes, beside its cosines with them.
+
+    `usual` (N,) are the medians of their cosines with the prompts, `centre` (N,) their products with the bank's mean.
+    `nearest` (N, K) float32 are the cosines of the nearest prompts, in any order, and `prompts` (N, K) which these are.
+    """
+
+    usual: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    nearest: NDArray[np.float32]
+    prompts: NDArray[np.int16]
+
+    def take(self, rows: Sequence[int]) -> "BankProfile":
+        """Copy some rows."""
+        chosen = np.asarray(rows, np.intp)
+        return BankProfile(self.usual[chosen], self.centre[chosen], self.nearest[chosen], self.prompts[chosen])
+
+    def join(self, other: "BankProfile") -> "BankProfile":
+        """Append the rows of another profile by the same bank."""
+        return BankProfile(*(np.concatenate(parts) for parts in zip(self._arrays, other._arrays, strict=True)))
+
+    def allocate(self, count: int) -> "BankProfile":
+        """Make a profile of so many rows, which are to be written."""
+        return BankProfile(*(np.empty((count, *array.shape[1:]), array.dtype) for array in self._arrays))
+
+    def put(self, rows: slice, other: "BankProfile") -> None:
+        """Overwrite some rows."""
+        for kept, given in zip(self._arrays, other._arrays, strict=True):
+            kept[rows] = given
+
+    @property
+    def _arrays(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        return self.usual, self.centre, self.nearest, self.prompts
+
+
 class TextYardstick:
     """What a text is measured by; `bank` is (M, D), unit rows."""
 
@@ -156,6 +193,36 @@ class TextYardstick:
         for one in np.flatnonzero(~alone):
             found[:, one] /= np.maximum(_mean_best(others[:, ~twins[one]]) - usual, _TINY)
         return found
+
+    @property
+    def dimension(self) -> int:
+        return len(self._centre)
+
+    def profile(self, images: Matrix) -> BankProfile:
+        """Compare images (N, D) with the bank."""
+        others = _cosines(images, self._prompts)  # (N, M)
+        count = min(_NEAREST, others.shape[1])
+        prompts = np.argpartition(others, others.shape[1] - count, axis=1)[:, -count:]
+        nearest = np.take_along_axis(others, prompts, axis=1).astype(np.float32)
+        centre = images @ self._centre
+        return BankProfile(np.median(others, axis=1), np.asarray(centre, np.float64), nearest, prompts.astype(np.int16))
+
+    def fits_profile(self, text: Vector) -> bool:
+        """Say whether profiles hold enough prompts for a text: not all may be its twins."""
+        return len(self._find_twins(text)) <= min(_NEAREST, len(self._prompts)) - _BEST
+
+    def reach_in_profile(self, text: Vector, cosines: Scores, profile: BankProfile) -> Scores:
+        """Measure a text (D,) that fits by N pictures, as `reach` does; `cosines` (N,) are theirs with it."""
+        offset = text.astype(np.float64) - self._centre
+        found = (cosines - profile.centre) / max(float(np.linalg.norm(offset)), _TINY) - profile.usual
+        twins = self._find_twins(text)
+        nearest = profile.nearest.astype(np.float64)
+        if len(twins):
+            nearest = np.where(np.isin(profile.prompts, twins), -np.inf, nearest)
+        return np.asarray(found / np.maximum(_mean_best(nearest) - profile.usual, _TINY))
+
+    def _find_twins(self, text: Vector) -> NDArray[np.intp]:
+        return np.flatnonzero(self._prompts @ _directions(text - self._centre) >= self._twin)
 
     def random_texts(self, count: int = RANDOM) -> Matrix:
         """Draw (count, D) float32 unit rows: like this model's texts, of no meaning, and the same every time."""

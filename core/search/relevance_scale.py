@@ -8,7 +8,7 @@ keeps what it found for every later process.
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe
 from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
-from core.search.relevance import FEWEST, NullMaximum, PictureYardstick, Scores, TextYardstick
+from core.search.relevance import FEWEST, BankProfile, NullMaximum, PictureYardstick, Scores, TextYardstick
 
 CALIBRATED_ON = ("clip-ViT-B-32", "demo")  # the models that the constants of core.search.relevance were chosen on
 
@@ -35,12 +35,59 @@ _GROWN = 0.1
 _FORM = "1"  # grows whenever the formulas would make other numbers of the same library
 
 
+class ProfileCache:
+    """Profiles of pictures, kept while the index is in one state. Safe to use from several threads."""
+
+    def __init__(self, capacity: int = 65_536) -> None:
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._stamp: str | None = None
+        self._rows: dict[str, int] = {}
+        self._kept: BankProfile | None = None  # made at its full size; memory is taken as it fills
+
+    def find(self, stamp: str | None, ids: Sequence[str]) -> tuple[list[str], BankProfile | None]:
+        """Return those of the images that are kept, and their profile; None for none."""
+        with self._lock:
+            if stamp is None or stamp != self._stamp or self._kept is None:
+                return [], None
+            known = [image_id for image_id in ids if image_id in self._rows]
+            return known, self._kept.take([self._rows[image_id] for image_id in known]) if known else None
+
+    def keep(self, stamp: str | None, ids: Sequence[str], profile: BankProfile) -> None:
+        """Keep the profile of images, in place of all that was kept in another state. Starts over when it is full."""
+        if stamp is None or len(ids) > self._capacity:
+            return
+        with self._lock:
+            if self._kept is None:
+                self._kept = profile.allocate(self._capacity)
+            if stamp != self._stamp or len(self._rows) + len(ids) > self._capacity:
+                self._stamp, self._rows = stamp, {}
+            start = len(self._rows)
+            new = {image_id: start + n for n, image_id in enumerate(ids) if image_id not in self._rows}
+            self._kept.put(slice(start, start + len(ids)), profile)
+            self._rows |= new
+
+
 @dataclass(frozen=True)
 class TextScale:
     """`chance`: the best reach of random texts."""
 
     yardstick: TextYardstick
     chance: NullMaximum
+    profiles: ProfileCache = field(default_factory=ProfileCache, compare=False)
+
+    def find_profiles(
+        self, stamp: str | None, ids: Sequence[str], vectors: Mapping[str, Vector]
+    ) -> tuple[list[str], BankProfile]:
+        """Return the images whose profile is kept or made of their vectors, and the profile of all of these."""
+        known, kept = self.profiles.find(stamp, ids)
+        there = set(known)
+        new = [image_id for image_id in ids if image_id not in there and image_id in vectors]
+        if not new:
+            return known, kept or self.yardstick.profile(np.zeros((0, self.yardstick.dimension), np.float32))
+        made = self.yardstick.profile(np.stack([vectors[image_id] for image_id in new]))
+        self.profiles.keep(stamp, new, made)
+        return known + new, made if kept is None else kept.join(made)
 
     def measure(self, query: Matrix, images: Matrix) -> Scores:
         """Measure images (N, D) by a query (1, D) -> (N,)."""
@@ -62,6 +109,10 @@ class PictureScale:
     def measure(self, query: Matrix, images: Matrix) -> Scores:
         """Measure images (N, D) by a query (1, D) -> (N,)."""
         return self.yardstick.closeness(query, images)[:, 0]
+
+    def measure_cosines(self, query: Vector, cosines: Scores) -> Scores:
+        """Measure images by their cosines (N,) with a query (D,) -> (N,)."""
+        return self.yardstick.scale_cosines(query[np.newaxis], cosines[:, np.newaxis])[:, 0]
 
     def evidence(self, measured: Scores, count: int) -> float:
         """Say how surely the best are more than chance finds among so many pictures."""

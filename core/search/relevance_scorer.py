@@ -1,18 +1,21 @@
-"""Hits -> the same hits with their strength: every term of a query is measured by itself, then joined."""
+"""Matches -> their strength: every term of a query is measured by itself, then joined."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Term, TextTerm
-from core.domain.result import Hit
+from core.domain.vectors import Vector
 from core.ports.vector_index import SearchableIndex
 from core.search.query_encoder import EncodedQuery
+from core.search.ranker import RankedMatches, matched_words
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
+from core.text.word_lists import WORD_FIELDS
 
 SCORED_DEPTH = 200  # how many of the best matches are scored, whatever is shown of them
 VERDICT_DEPTH = 10  # how many of the best matches a verdict is about
@@ -29,12 +32,13 @@ class Judgement:
 
 
 UNKNOWN = Judgement(None, None, False)
+_NONE: Mapping[str, Vector] = {}
 
 
 class RelevanceScorer:
-    """Gives hits their strength for one query.
+    """Gives matches their strength for one query.
 
-    `best` are its best matches: they tell whether anything is more than chance among the `count` pictures that were
+    Its best matches, those that are measured first, tell whether anything is more than chance among all that were
     asked. A text that says nothing of a picture ("the", "show me") is not measured.
 
     A hit is as strong as what is looked for is in it, on average over the terms by their weights, less what is to be
@@ -49,12 +53,11 @@ class RelevanceScorer:
         self,
         terms: Sequence[Term],
         encoded: EncodedQuery,
-        count: int,
-        best: Sequence[Hit],
+        ranked: RankedMatches,
         index: SearchableIndex,
         calibration: Calibration,
     ) -> None:
-        self._index = index
+        self._ranked = ranked
         self._vectors = encoded.vectors
         self._words = encoded.question.words
         self._texts_alone = all(isinstance(term, TextTerm) for term in terms)
@@ -73,75 +76,134 @@ class RelevanceScorer:
             self._scales[term] = scale
         self._rows: dict[str, int] = {}  # id -> row of `_measured`
         self._measured: dict[Term, NDArray[np.float64]] = {term: np.zeros(0) for term in self._scales}
-        self._measure(best)
-        others = [row for image_id, row in self._rows.items() if image_id not in self._itself]
-        self._evidence = {
-            term: scale.evidence(self._measured[term][others], count) for term, scale in self._scales.items()
-        }
+        self._evidence: dict[Term, float] | None = None
+        # of one term alone, the scores in the list of images are its cosines
+        alone = len(encoded.vectors) == 1 and all(term.weight > 0 for term in encoded.vectors)
+        self._cosines = ranked.scores.get("image", {}) if alone else {}
 
-    def score(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Set the strength of hits, as far as it is known. Reads the vectors of those that are not among the best."""
+    def measure(self, ids: Sequence[str], vectors: Mapping[str, Vector] = _NONE) -> list[str]:
+        """Measure matches by their vectors, or by what is known of them. Return those of which vectors are needed."""
+        new = [image_id for image_id in ids if image_id not in self._rows] if self._scales else []
+        if not new:
+            return []
+        held = {**self._ranked.vectors, **vectors}
+        term, scale = next(iter(self._scales.items()))
+        vector = self._vectors[term]
+        compared = [image_id for image_id in new if image_id in self._cosines or image_id in held]
+        if self._cosines and isinstance(scale, PictureScale):
+            cosines = self._find_cosines(compared, vector, held)
+            self._add(compared, {term: scale.measure_cosines(vector, cosines)})
+        elif self._cosines and isinstance(scale, TextScale) and scale.yardstick.fits_profile(vector):
+            known, profile = scale.find_profiles(self._ranked.stamp, compared, held)
+            cosines = self._find_cosines(known, vector, held)
+            self._add(known, {term: scale.yardstick.reach_in_profile(vector, cosines, profile)})
+        elif known := [image_id for image_id in new if image_id in held]:
+            images = np.stack([held[image_id] for image_id in known])
+            self._add(
+                known,
+                {one: scale.measure(self._vectors[one][np.newaxis], images) for one, scale in self._scales.items()},
+            )
+        return [image_id for image_id in new if image_id not in self._rows]
+
+    def list_undecided(self, ids: Sequence[str], unmeasured: Sequence[str]) -> list[str]:
+        """List the matches whose strength may depend on their captions.
+
+        Those are the weak ones; where some are still `unmeasured`, nobody knows which these are.
+        """
         if not self._vectors:
-            return [replace(hit, strength=len(hit.matched) / len(self._words)) for hit in hits]
-        if not any(term.weight > 0 for term in self._scales):
-            return list(hits)
-        self._measure(hits)
-        itself = np.array([image_id in self._itself for image_id in self._rows])  # (N,), and needs no evidence
-        found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
-        usual = np.ones(len(itself), bool)  # no less like what is looked for than most pictures are
-        for term, scale in self._scales.items():
-            measured = self._measured[term]
-            one = np.minimum(scale.yardstick.strengths(measured), np.where(itself, 1.0, self._evidence[term]))
-            if term.weight > 0:
-                found, total = found + term.weight * one, total + term.weight
-                usual &= measured >= 0
-            else:
-                avoided = np.maximum(avoided, min(1.0, -term.weight) * one)
-        strengths = found / total * (1 - avoided)
-        scored = []
-        for hit in hits:
-            row = self._rows.get(hit.record.id)
-            if row is None:
-                scored.append(hit)
-                continue
-            strength = float(strengths[row])
-            holds_all = self._texts_alone and 0 < len(self._words) <= len(hit.matched)
-            if strength < SOME and holds_all and _has_telling_caption(hit, self._words, bool(usual[row])):
-                strength = SOME
-            scored.append(replace(hit, strength=strength))
-        return scored
+            return list(ids)
+        if not (self._texts_alone and self._words and any(term.weight > 0 for term in self._scales)):
+            return []
+        strengths = {} if unmeasured else self._compute(ids)
+        return [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME and self._may_hold_all(image_id)]
 
-    def judge(self, best: Sequence[Hit]) -> Judgement:
-        """Judge an answer by its best matches, scored. A picture of the library that is asked for tells nothing."""
+    def score(self, ids: Sequence[str], records: Mapping[str, ImageRecord]) -> dict[str, float]:
+        """Give the strength of matches, as far as it is known. `records` are those of all that were undecided."""
+        if not self._vectors:
+            there = (image_id for image_id in ids if image_id in records)
+            return {one: len(self._find_words(records[one])) / len(self._words) for one in there}
+        if not any(term.weight > 0 for term in self._scales):
+            return {}
+        computed = self._compute(ids)
+        strengths = {image_id: computed[image_id] for image_id in ids if image_id in computed}
+        if self._texts_alone and self._words:
+            for image_id, strength in strengths.items():
+                if strength < SOME and image_id in records and self._is_told(image_id, records[image_id]):
+                    strengths[image_id] = SOME
+        return strengths
+
+    def judge(self, best: Sequence[str], strengths: Mapping[str, float], copies: Sequence[int]) -> Judgement:
+        """Judge an answer by its best matches and how many images each stands for.
+
+        A picture of the library that is asked for tells nothing.
+        """
         if self._vectors and not self._scales:
             return UNKNOWN
-        others = [hit for hit in best[:VERDICT_DEPTH] if hit.record.id not in self._itself]
-        strengths = [hit.strength for hit in others if hit.strength is not None]
-        if others and not strengths:
+        others = [image_id for image_id in best[:VERDICT_DEPTH] if image_id not in self._itself]
+        known = [strengths[image_id] for image_id in others if image_id in strengths]
+        if others and not known:
             return UNKNOWN
-        good = [hit.strength is not None and hit.strength >= SOME for hit in best[:SCORED_DEPTH]]
-        matches = sum(hit.copies for hit, is_good in zip(best, good, strict=False) if is_good)
-        return Judgement(find_verdict(strengths), matches, len(good) == SCORED_DEPTH and any(good[-_TAIL:]))
+        good = [strengths.get(image_id, 0.0) >= SOME for image_id in best[:SCORED_DEPTH]]
+        matches = sum(count for count, is_good in zip(copies, good, strict=False) if is_good)
+        return Judgement(find_verdict(known), matches, len(good) == SCORED_DEPTH and any(good[-_TAIL:]))
 
-    def _measure(self, hits: Sequence[Hit]) -> None:
-        """Measure the hits that have not been measured."""
-        ids = list(dict.fromkeys(hit.record.id for hit in hits if hit.record.id not in self._rows))
-        vectors = self._index.vectors(ids) if ids and self._scales else {}
-        if not vectors:
-            return
-        images = np.stack(list(vectors.values()))
-        self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(vectors)}
+    def _add(self, ids: Sequence[str], measured: Mapping[Term, NDArray[np.float64]]) -> None:
+        self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(ids)}
+        for term, values in measured.items():
+            self._measured[term] = np.append(self._measured[term], values)
+
+    def _compute(self, best: Sequence[str]) -> dict[str, float]:
+        """Compute the strengths of all that was measured, captions aside.
+
+        The best tell at first whether anything is more than chance.
+        """
+        if self._evidence is None:
+            others = [one for one in best[:SCORED_DEPTH] if one not in self._itself and one in self._rows]
+            rows = [self._rows[one] for one in others]
+            self._evidence = {
+                term: scale.evidence(self._measured[term][rows], self._ranked.total)
+                for term, scale in self._scales.items()
+            }
+        itself = np.array([image_id in self._itself for image_id in self._rows], bool)  # (N,), and needs no evidence
+        found, avoided, total = np.zeros(len(itself)), np.zeros(len(itself)), 0.0
         for term, scale in self._scales.items():
-            measured = scale.measure(self._vectors[term][np.newaxis], images)
-            self._measured[term] = np.append(self._measured[term], measured)
+            strengths = scale.yardstick.strengths(self._measured[term])
+            one = np.minimum(strengths, np.where(itself, 1.0, self._evidence[term]))
+            if term.weight > 0:
+                found, total = found + term.weight * one, total + term.weight
+            else:
+                avoided = np.maximum(avoided, min(1.0, -term.weight) * one)
+        return dict(zip(self._rows, (found / total * (1 - avoided)).tolist(), strict=True))
+
+    def _find_cosines(self, ids: Sequence[str], vector: Vector, held: Mapping[str, Vector]) -> NDArray[np.float64]:
+        """Give the images' cosines with the vector, (N,): from the list of images, or from their own vectors."""
+        known = self._cosines
+        return np.array([known[one] if one in known else float(held[one] @ vector) for one in ids], np.float64)
+
+    def _may_hold_all(self, image_id: str) -> bool:
+        """Say whether a match may hold every word: of one text, no list of words may have a score for it otherwise."""
+        scores = self._ranked.scores
+        lists = [scores[name] for name in WORD_FIELDS if name in scores]
+        alone = len(self._vectors) == 1 and "words" in scores and self._ranked.is_scored(image_id)
+        return not alone or any(image_id in one for one in lists)
+
+    def _find_words(self, record: ImageRecord) -> tuple[str, ...]:
+        return matched_words(record, self._words, self._ranked.scores)
+
+    def _is_told(self, image_id: str, record: ImageRecord) -> bool:
+        """Say whether a caption that can be relied on holds all words."""
+        if len(self._find_words(record)) < len(self._words):
+            return False
+        row = self._rows[image_id]
+        usual = all(self._measured[term][row] >= 0 for term in self._scales if term.weight > 0)  # as most pictures are
+        return _has_telling_caption(record, self._words, usual)
 
 
-def _has_telling_caption(hit: Hit, words: Sequence[Sequence[str]], usual: bool) -> bool:
+def _has_telling_caption(record: ImageRecord, words: Sequence[Sequence[str]], usual: bool) -> bool:
     """Say whether a caption of the image that can be relied on holds all of these words.
 
     What is written in it, and where it was taken, adds to every caption, and counts alone.
     """
-    record = hit.record
     by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
     of_file = (*(text.text for text in record.file_texts), ", ".join(record.keywords), ", ".join(record.people))
     captions = [*by_people, *of_file, *(text for text in record.texts if usual)]

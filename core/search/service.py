@@ -1,6 +1,6 @@
 """SearchService: Query -> SearchResult, over ports only."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -16,11 +16,11 @@ from core.ports.encoders import Encoder
 from core.ports.rank_lists import LISTS
 from core.ports.vector_index import SearchableIndex
 from core.query_language.hints import write_hints
-from core.search.collapse import count_copies
+from core.search.collapse import ALONE, CopyCount, count_copies
 from core.search.facets import Facet, FacetField, facet
-from core.search.mmr import diversify_hits
+from core.search.mmr import REACH, diversify_hits
 from core.search.query_encoder import EncodedQuery, QueryEncoder, seeks_text, text_terms, wanted_words
-from core.search.ranker import Ranker, findable
+from core.search.ranker import RankedMatches, findable
 from core.search.relevance import encode_bank
 from core.search.relevance_scale import Calibration
 from core.search.relevance_scorer import SCORED_DEPTH, RelevanceScorer
@@ -75,13 +75,11 @@ class SearchService:
         self._index = index
         self._encoder = QueryEncoder(encoder, decoder, weights or Weights(), bank)
         self._calibration = calibration or Calibration()
-        self._ranker = Ranker(index)
 
     def over(self, index: SearchableIndex) -> "SearchService":
         """Give the same service over another index of the same model; what was encoded is shared."""
         other = copy(self)
         other._index = index
-        other._ranker = Ranker(index)
         return other
 
     def search(self, query: Query, going: Callable[[], object] | None = None) -> SearchResult:
@@ -139,39 +137,35 @@ class SearchService:
         stopwatch.start("encode")
         passing = _passing(query)
         stopwatch.start("rank")
-        asked = [lambda index: list_page(index, query, passing), lambda index: index.count(passing)]
-        records, total = self._index.gather(asked)
-        hits = [Hit(record, None) for record in records]
-        if query.folds:
-            stopwatch.start("count")
-            hits = count_copies(self._index, hits, passing)
-        return SearchResult(tuple(hits), total, self._index.backend)
+        records = list_page(self._index, query, passing)
+        stopwatch.start("count")
+        hashes = _list_hashes([record.content_hash for record in records] if query.folds else ())
+        found = self._index.details((), passing, hashes=hashes, count=True)
+        paired = any(count > 1 for count in found.copies.values()) or any(record.pair for record in records)
+        copies = count_copies(self._index, found.copies, passing, paired=paired)
+        hits = _Answer({}, {}, copies).complete([Hit(record, None) for record in records])
+        assert found.total is not None
+        return SearchResult(tuple(hits), found.total, self._index.backend)
 
     def _match(self, query: Query, encoded: EncodedQuery, stopwatch: _Stopwatch) -> SearchResult:
         """Rank what can be found, and score the best and what is shown."""
-        question = encoded.question
-        stopwatch.start("count")
-        count = self._index.count(question.passing)
         stopwatch.start("rank")
+        ranked = RankedMatches(self._index, encoded.question)
         depth = STRONG_DEPTH if query.min_strength and query.by == "match" else max(SCORED_DEPTH, query.within or 0)
-        best = self._ranker.page(question, limit=depth, fold=query.folds, total=count)
-        if query.folds:
-            stopwatch.start("count")
-            best = count_copies(self._index, best, question.passing)
-        stopwatch.start("judge")
-        scorer = RelevanceScorer(query.terms, encoded, count, best[:SCORED_DEPTH], self._index, self._calibration)
-        best = scorer.score(best)
-        judgement = scorer.judge(best)
-        if query.min_strength:
-            hits, total = self._select_strong(query, best)
-        elif (
-            query.by == "match"
-            and not query.diversity
-            and (query.offset + query.limit <= len(best) or len(best) < SCORED_DEPTH)
-        ):
-            hits, total = best[query.offset : query.offset + query.limit], count
+        best = ranked.page(limit=depth, fold=query.folds)
+        scorer = RelevanceScorer(query.terms, encoded, ranked, self._index, self._calibration)
+        page = _cut_page(query, best)
+        of_best = bool(query.min_strength) or (query.by != "match" and not _lists_words(query, ranked))
+        answer = self._read(query, ranked, scorer, best, best if of_best else page or (), stopwatch)
+        counts = [answer.count(ranked.hash(image_id)).copies for image_id in best]
+        judgement = scorer.judge(best, answer.strengths, counts)
+        total = ranked.total
+        if page is not None:
+            hits = answer.make_hits(ranked, page)
+        elif of_best:
+            hits, total = self._select(query, answer.make_hits(ranked, best))
         else:
-            hits, total = self._select_page(query, encoded, best, count, scorer, stopwatch)
+            hits = self._read_page(query, ranked, scorer, stopwatch)
         return SearchResult(
             tuple(hits),
             total,
@@ -182,48 +176,102 @@ class SearchService:
             more_matches=judgement.more_matches,
         )
 
-    def _select_strong(self, query: Query, best: Sequence[Hit]) -> tuple[list[Hit], int]:
-        """Keep what is strong enough, or of no known strength, and cut the page; give how many there are, too."""
-        strong = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
-        if query.by != "match":
-            strong = sort_hits(strong, query)
-        strong = diversify_hits(strong, self._index.vectors, query.diversity)
-        return strong[query.offset : query.offset + query.limit], sum(hit.copies for hit in strong)
-
-    def _select_page(
+    def _read(
         self,
         query: Query,
-        encoded: EncodedQuery,
-        best: Sequence[Hit],
-        count: int,
+        ranked: RankedMatches,
         scorer: RelevanceScorer,
+        ids: Sequence[str],
+        shown: Sequence[str],
         stopwatch: _Stopwatch,
-    ) -> tuple[list[Hit], int]:
-        """Give a page that is no part of the best as they are ranked, and how many pictures all pages hold."""
-        question = encoded.question
-        words_alone = question.main.vector is None and query.within is None  # whatever holds a word is a match
-        if query.by != "match" and not words_alone:
-            chosen = best[: query.within or SCORED_DEPTH]
-            return sort_hits(chosen, query)[query.offset : query.offset + query.limit], sum(
-                hit.copies for hit in chosen
-            )
-        stopwatch.start("rank")
-        if query.by == "match":
-            hits = self._ranker.page(
-                question,
-                limit=query.limit,
-                offset=query.offset,
-                fold=query.folds,
-                diversity=query.diversity,
-                total=count,
-            )
-        else:
-            hits = self._ranker.hits(question, list_page(self._index, query, question.passing))
-        if query.folds:
-            stopwatch.start("count")
-            hits = count_copies(self._index, hits, question.passing)
+    ) -> "_Answer":
+        """Score matches, and read all that it takes, and that is shown of some, at once."""
         stopwatch.start("judge")
-        return scorer.score(hits), count
+        unmeasured = scorer.measure(ids)
+        needed = dict.fromkeys([*shown, *scorer.list_undecided(ids, unmeasured)])
+        hashes = _list_hashes([ranked.hash(image_id) for image_id in ids] if query.folds else ())
+        passing = ranked.passing
+        stopwatch.start("count")
+        found = self._index.details(list(needed), passing, hashes=hashes, vectors=unmeasured)
+        copies = count_copies(self._index, found.copies, passing, paired=ranked.paired)
+        stopwatch.start("judge")
+        scorer.measure(unmeasured, found.vectors)
+        return _Answer(found.records, scorer.score(ids, found.records), copies)
+
+    def _select(self, query: Query, best: Sequence[Hit]) -> tuple[list[Hit], int]:
+        """Take a page of the best that are strong enough, or of them in another order, and count all pages' images."""
+        if query.min_strength:
+            best = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
+        else:
+            best = best[: query.within or SCORED_DEPTH]
+        if query.by != "match":
+            best = sort_hits(best, query)
+        if query.min_strength:
+            best = diversify_hits(best, self._index.vectors, query.diversity)
+        return list(best[query.offset : query.offset + query.limit]), sum(hit.copies for hit in best)
+
+    def _read_page(
+        self, query: Query, ranked: RankedMatches, scorer: RelevanceScorer, stopwatch: _Stopwatch
+    ) -> list[Hit]:
+        """Read a page that is no part of the best as they are ranked."""
+        stopwatch.start("rank")
+        end = query.offset + query.limit
+        if query.by != "match":
+            records = list_page(self._index, query, ranked.passing)
+            hits = ranked.compare(records)
+            stopwatch.start("count")
+            hashes = _list_hashes([record.content_hash for record in records] if query.folds else ())
+            counted = self._index.details((), ranked.passing, hashes=hashes).copies
+            copies = count_copies(self._index, counted, ranked.passing, paired=ranked.paired)
+            known = {record.id: record for record in records}
+            return _Answer(known, scorer.score(list(known), known), copies).complete(hits)
+        varied = query.diversity and query.offset < REACH
+        start = 0 if varied else query.offset
+        ids = ranked.page(limit=(max(REACH, end) if varied else end) - start, offset=start, fold=query.folds)
+        hits = self._read(query, ranked, scorer, ids, ids, stopwatch).make_hits(ranked, ids)
+        if varied:
+            hits = diversify_hits(hits, self._index.vectors, query.diversity)[query.offset : end]
+        return hits
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is known of some matches: records and strengths by id, copies by content hash."""
+
+    records: Mapping[str, ImageRecord]
+    strengths: Mapping[str, float]
+    copies: Mapping[str, CopyCount]
+
+    def count(self, content_hash: str | None) -> CopyCount:
+        return self.copies.get(content_hash or "", ALONE)
+
+    def make_hits(self, ranked: RankedMatches, ids: Sequence[str]) -> list[Hit]:
+        return self.complete(ranked.hits(self.records[image_id] for image_id in ids if image_id in self.records))
+
+    def complete(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Set strengths and copies."""
+        return [
+            replace(hit, strength=self.strengths.get(hit.record.id), copies=count.copies, raws=count.raws)
+            for hit in hits
+            for count in [self.count(hit.record.content_hash)]
+        ]
+
+
+def _cut_page(query: Query, best: Sequence[str]) -> Sequence[str] | None:
+    """Cut the page from the best; None where it is not among them as they are ranked."""
+    if query.by != "match" or query.diversity or query.min_strength:
+        return None
+    end = query.offset + query.limit
+    return best[query.offset : end] if end <= len(best) or len(best) < SCORED_DEPTH else None
+
+
+def _lists_words(query: Query, ranked: RankedMatches) -> bool:
+    """Say whether whatever holds a word is a match, so that all of it is listed in another order."""
+    return not ranked.is_dense and query.within is None
+
+
+def _list_hashes(hashes: Iterable[str | None]) -> list[str]:
+    return [content_hash for content_hash in dict.fromkeys(hashes) if content_hash]
 
 
 def _passing(query: Query) -> Filter:

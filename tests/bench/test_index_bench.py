@@ -21,7 +21,7 @@ from core.domain.query import Weights
 from core.domain.vectors import Matrix, unit
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point
-from core.search.ranker import Question, Ranker
+from core.search.ranker import Question, RankedMatches
 from core.text.analysis import query_weights
 from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import record
@@ -114,7 +114,6 @@ def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
     rows["top 10, one word"] = f"{ask(CARS):.1f} ms"
     rows["top 10, three words"] = f"{ask(RED_CARS):.1f} ms"
     rows["top 10, no words, exact"] = f"{ask(INDEXED, exact=True):.1f} ms"
-    ranker = Ranker(index)
 
     def fuse(filter: Filter, offset: int = 0) -> "Callable[[int], object]":
         def search(n: int) -> object:
@@ -122,7 +121,7 @@ def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
             spoken = Probe("words", terms=query_weights("a red car in the snow"))
             probes = Probe("image", vector), Probe("caption", vector), spoken
             question = Question(probes, filter, Weights(), ("red", "car", "snow"))
-            return ranker.page(question, limit=10, offset=offset), index.count(filter)
+            return RankedMatches(index, question).page(limit=10, offset=offset), index.count(filter)
 
         return search
 

@@ -344,8 +344,9 @@ class MemoryIndex:
         *,
         hashes: Sequence[str] = (),
         vectors: Sequence[str] = (),
+        count: bool = False,
     ) -> Details:
-        return read_details(self, ids, filter, hashes=hashes, vectors=vectors)
+        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def _scores(self, probe: Probe, ids: Sequence[str]) -> dict[str, float]:
         if probe.list == "image" or probe.list == "caption":

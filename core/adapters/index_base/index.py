@@ -109,8 +109,9 @@ class IndexBase(ABC):
         *,
         hashes: Sequence[str] = (),
         vectors: Sequence[str] = (),
+        count: bool = False,
     ) -> Details:
-        return read_details(self, ids, filter, hashes=hashes, vectors=vectors)
+        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as reader:

@@ -6,12 +6,13 @@ import pytest
 
 from core.domain.filtering.filters import FAILED, caption_words
 from core.domain.query import LikeTerm, Query, TextTerm, Weights
+from core.domain.result import Hit
 from core.errors import InvalidQuery
 from core.ports.rank_lists import Shortlist
 from core.ports.vector_index import IndexInfo, Point
 from core.search.fusion import fuse
 from core.search.query_encoder import QueryEncoder
-from core.search.ranker import Question, Ranker
+from core.search.ranker import Question, RankedMatches
 from core.search.relevance import encode_bank
 from core.search.service import SearchService
 from tests.support.fakes import ColourEncoder, InlineDecoder, MemoryIndex
@@ -146,15 +147,21 @@ def test_pages_of_any_size_join_to_the_same_ranking(shortlist: int, weights: Wei
     index.upsert([*points, failed_point(61)])
     encoder = QueryEncoder(ColourEncoder, InlineDecoder, Weights(), encode_bank)
     asked = encoder.encode(Query((TextTerm("red car"),), weights=weights), index).question
-    ranker = Ranker(index, shortlist=shortlist)
     question = Question(asked.probes, caption_words(none_of=["blue"]), weights, asked.words)
     total = index.count(question.passing) - (1 if weights.image else 0)  # the failed one
-    whole = ranker.page(question, limit=1000)
+
+    def read(limit: int, offset: int = 0) -> list[Hit]:
+        ranked = RankedMatches(index, question, shortlist)
+        ids = ranked.page(limit=limit, offset=offset)
+        records = index.fetch(ids)
+        return ranked.hits(records[image_id] for image_id in ids)
+
+    whole = read(1000)
     assert len(whole) == total == len({hit.record.id for hit in whole})
     matches = [hit.match for hit in whole]
     assert matches == sorted(matches, reverse=True)
     for size in (1, 7, 30):
-        pages = [ranker.page(question, limit=size, offset=start) for start in range(0, total + size, size)]
+        pages = [read(size, start) for start in range(0, total + size, size)]
         assert [hit for page in pages for hit in page] == whole
     assert Counter(len(page) for page in pages)[0] <= 1
 
