@@ -67,7 +67,7 @@ class IndexBase(ABC):
         if limit < 1:
             return []
         with self._reading() as reader:
-            page = stable_order.ordered_ids(reader, by, filter, offset + limit, reverse=reverse)[offset:]
+            page = reader.ordered_ids(by, filter, limit, offset, reverse=reverse)
             records = reader.records(page)
         return [records[image_id] for image_id in page if image_id in records]
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import qdrant_edge as edge
 
+from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
@@ -18,6 +19,7 @@ from core.adapters.qdrant_edge.points import TERMS
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
@@ -100,6 +102,9 @@ class EdgeReader(IndexReader):
 
     def ids(self, filter: Filter, limit: int) -> Iterable[str]:
         return [str(point.id) for point in self._scroll(filter, limit)[0]]
+
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = edge.OrderBy(field, edge.Direction.Asc if ascending else edge.Direction.Desc)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from qdrant_client import QdrantClient, models
 
+from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
@@ -26,6 +27,7 @@ from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import PAIRED, Filter
 from core.domain.image import ImageRecord, ListName, from_payload
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
@@ -67,6 +69,9 @@ class ServerReader(IndexReader):
 
     def ids(self, filter: Filter, limit: int) -> Iterable[str]:
         return [str(point.id) for point in self._scroll(self._translate(filter), limit)[0]]
+
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
