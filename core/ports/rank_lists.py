@@ -56,16 +56,6 @@ class Shortlist:
         return cls([entry for entry in ranked if entry[1] > last], best, last)
 
 
-def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
-    """List the images that are on any shortlist, each once."""
-    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
-
-
-def is_open(probe: Probe, shortlist: Shortlist) -> bool:
-    """Say whether images that are not on the shortlist may have a score: none holds a word of a list that is whole."""
-    return probe.vector is not None or not shortlist.whole
-
-
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))

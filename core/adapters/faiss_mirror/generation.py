@@ -51,6 +51,10 @@ class Generation(IndexReader):
         )
         self._worded: dict[WordListName, int] = {}
 
+    @property
+    def stamp(self) -> str:
+        return self.manifest.name
+
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         found: dict[str, ImageRecord] = {}
         for segment, rows in self._locate(ids):

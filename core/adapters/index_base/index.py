@@ -11,13 +11,13 @@ import numpy as np
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword
-from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
-from core.ports.retrieval import read_details, retrieve_in_parts
+from core.ports.retrieval import complete_scores, read_details
 from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
 
 T = TypeVar("T")
@@ -100,7 +100,18 @@ class IndexBase(ABC):
         return {probe.list: dict(_clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
 
     def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
-        return retrieve_in_parts(self, probes, filter, limit=limit)
+        checked = [self._check(probe) for probe in probes]
+        with self._reading() as reader:
+            seeking = [probe for probe in checked if probe.seeks]
+            found = zip(seeking, reader.search(seeking, filter, limit, exact=False), strict=True)
+            shortlists = {probe.list: Shortlist.cut(_clamp(probe, scored), limit) for probe, scored in found}
+
+            def score(open: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+                scored = zip(open, reader.scores(open, ids), strict=True)
+                return {probe.list: dict(_clamp(probe, one)) for probe, one in scored}
+
+            scores = complete_scores(checked, shortlists, score)
+            return Retrieval(reader.count(filter), shortlists, scores, reader.count(PAIRED) > 0, stamp=reader.stamp)
 
     def details(
         self,

@@ -18,6 +18,11 @@ class IndexReader(ABC):
     Ids that it is given are valid, and given once. The vectors of its probes are (D,) float32 unit vectors.
     """
 
+    @property
+    def stamp(self) -> str | None:
+        """Name the state of the index: another after every write. None where nobody knows."""
+        return None
+
     @abstractmethod
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """Read the records of those ids that are there."""
