@@ -74,6 +74,7 @@ class Retrieval:
     `vectors` are image vectors, each (D,) float32, unit length.
 
     `stamp` names the state of the index: while it is the same, so is every vector. None where nobody knows.
+    `indexed` is how many images the library holds in all, where that came along.
     """
 
     total: int
@@ -84,16 +85,19 @@ class Retrieval:
     raws: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, Vector] = field(default_factory=dict)
     stamp: str | None = None
+    indexed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """What a page of an answer shows: records by id, copies by content hash, and image vectors by id.
 
-    Vectors are (D,) float32, unit length. `total` is how many images pass; None where that was not asked.
+    Vectors are (D,) float32, unit length. `total` is how many images pass, and `paired` whether the library has any RAW
+    beside its JPEG; both None where it was not asked to count.
     """
 
     records: Mapping[str, ImageRecord]
     copies: Mapping[str, int]
     vectors: Mapping[str, Vector]
     total: int | None = None
+    paired: bool | None = None

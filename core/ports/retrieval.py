@@ -46,4 +46,5 @@ def read_details(
         index.copies(hashes, filter) if hashes else {},
         index.vectors(vectors) if vectors else {},
         index.count(filter) if count else None,
+        index.count(PAIRED) > 0 if count else None,
     )

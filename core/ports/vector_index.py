@@ -162,7 +162,7 @@ class SearchableIndex(Protocol):
         """Read at once what a page needs, on a server in one round trip: its parts depend on nothing.
 
         The records of `ids`, the copies of `hashes` that pass, the image vectors of the ids `vectors`, and how many
-        images pass if `count`.
+        images pass if `count`, and whether any are paired.
         """
         ...
 

@@ -78,7 +78,7 @@ class IndexBase(ABC):
         with self._reading() as reader:
             found = reader.search(checked, filter, limit, exact=False)
         pairs = zip(checked, found, strict=True)
-        return {probe.list: Shortlist.cut(_clamp(probe, scored), limit) for probe, scored in pairs}
+        return {probe.list: Shortlist.cut(clamp(probe, scored), limit) for probe, scored in pairs}
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
         checked = self._check(probe)
@@ -87,7 +87,7 @@ class IndexBase(ABC):
 
             def best(count: int) -> Iterable[tuple[str, float]]:
                 (found,) = reader.search([checked], filter, count, exact=True)
-                return _clamp(checked, found)
+                return clamp(checked, found)
 
             return stable_order.stable_ranking(best, limit)
 
@@ -97,18 +97,18 @@ class IndexBase(ABC):
             return {probe.list: {} for probe in checked}
         with self._reading() as reader:
             found = reader.scores(checked, scored_ids)
-        return {probe.list: dict(_clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
+        return {probe.list: dict(clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
 
     def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
         checked = [self._check(probe) for probe in probes]
         with self._reading() as reader:
             seeking = [probe for probe in checked if probe.seeks]
             found = zip(seeking, reader.search(seeking, filter, limit, exact=False), strict=True)
-            shortlists = {probe.list: Shortlist.cut(_clamp(probe, scored), limit) for probe, scored in found}
+            shortlists = {probe.list: Shortlist.cut(clamp(probe, scored), limit) for probe, scored in found}
 
             def score(open: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
                 scored = zip(open, reader.scores(open, ids), strict=True)
-                return {probe.list: dict(_clamp(probe, one)) for probe, one in scored}
+                return {probe.list: dict(clamp(probe, one)) for probe, one in scored}
 
             scores = complete_scores(checked, shortlists, score)
             return Retrieval(reader.count(filter), shortlists, scores, reader.count(PAIRED) > 0, stamp=reader.stamp)
@@ -163,7 +163,7 @@ def valid_ids(ids: Sequence[str]) -> list[Any]:
     return list(dict.fromkeys(image_id for image_id in ids if POINT_ID.fullmatch(image_id)))
 
 
-def _clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
+def clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
     """Keep cosines within [-1, 1], which rounding may leave by a little; BM25 scores stay as they are."""
     if probe.vector is None:
         return list(found)

@@ -7,48 +7,61 @@ from typing import Any, TypeVar
 import numpy as np
 from qdrant_client import QdrantClient, models
 
+from core.adapters.columns.column_set import ColumnSet
 from core.adapters.index_base import stable_order
+from core.adapters.index_base.index import clamp
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
+from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.retrieval import (
     EXACT,
     NEAR,
-    SHOWN,
     Batch,
     find_unscored,
+    list_pool,
     read_hashes,
     read_raws,
 )
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
-from core.domain.filtering.filters import PAIRED, Filter
+from core.domain.filtering.filters import INDEXED, PAIRED, Filter
 from core.domain.image import ImageRecord, ListName, from_payload
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
-from core.ports.rank_lists import Probe, Retrieval, list_pool
+from core.ports.rank_lists import Probe, Retrieval
 from core.ports.vector_index import DenseName
 from core.text.word_lists import WordListName
 
 T = TypeVar("T")
 
 PAGE = 1000  # points in one request
+_TIES = 16  # points that are read behind the last, for those among them that are equal to it
 _VALUES = 1_000_000  # of cameras, people, words in pictures and the like
 
 
 class ServerReader(IndexReader):
     """A collection of a server. What one of its filters had to read serves the whole question."""
 
-    def __init__(self, server: Server, collection: str, frequencies: WordFrequencies, renewal: WordMigration) -> None:
+    def __init__(
+        self,
+        server: Server,
+        collection: str,
+        frequencies: WordFrequencies,
+        renewal: WordMigration,
+        columns: ServerColumns,
+    ) -> None:
         self._server = server
         self._collection = collection
         self._frequencies = frequencies
         self._word_migration = renewal
+        self._columns = columns
+        self._snapshot: ColumnSet | None = None  # of a list, of which the counts are to be too
         self._translate = FilterTranslator(self._payloads, self._list_values)
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -71,7 +84,15 @@ class ServerReader(IndexReader):
         return [str(point.id) for point in self._scroll(self._translate(filter), limit)[0]]
 
     def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        """List ids `offset` to `offset` + `limit` in the order of core.domain.sort_orders.in_order."""
+        columns = self._columns.current()
+        if columns is not None:
+            self._snapshot = columns.with_reader(self._read_fields)
+            return self._snapshot.ordered(by, filter, limit, offset, reverse=reverse)
         return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
+
+    def _read_fields(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return {str(point.id): point.payload or {} for point in self.retrieve(ids, payload=list(fields))}
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
@@ -81,22 +102,23 @@ class ServerReader(IndexReader):
     def first_by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> list[ImageRecord]:
         """Read the `limit` latest, or earliest if `ascending`, equal times by id. Images without the time are left out.
 
-        One round trip, and one more where the limit cuts equal times apart, for which of them a server returns is
+        One round trip, and one more where the limit cuts many equal times apart: which of them a server returns is
         chance.
         """
-        passing = self._translate(filter)
         order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
-        found, _ = self._scroll(passing, limit + 1, order_by=order, payload=True)
+        asked = limit + _TIES
+        found, _ = self._scroll(self._translate(filter), asked, order_by=order, payload=True)
         times = {str(point.id): int(point.order_value or 0) for point in found}
-        records = {str(point.id): self._record(point) for point in found}
-        if len(found) > limit and found[limit - 1].order_value == found[limit].order_value:
-            last = times[str(found[limit].id)]
+        if len(found) == asked and found[limit - 1].order_value == found[-1].order_value:
+            last = int(found[-1].order_value or 0)
             times = {image_id: time for image_id, time in times.items() if time != last}
             at_last, _ = self._scroll(self._translate(filter & at_time(field, last)), limit - len(times), payload=True)
             times |= {str(point.id): last for point in at_last}
-            records |= {str(point.id): self._record(point) for point in at_last}
+            found = [*found, *at_last]
+        points = {str(point.id): point for point in found}
         sign = 1 if ascending else -1
-        return [records[i] for i in sorted(times, key=lambda image_id: (sign * times[image_id], image_id))][:limit]
+        first = sorted(times, key=lambda image_id: (sign * times[image_id], image_id))[:limit]
+        return [self._record(points[image_id]) for image_id in first]
 
     def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
         for image_id, payload in self._payloads(self._translate(filter), [field]):
@@ -117,11 +139,12 @@ class ServerReader(IndexReader):
         """
         passing, queries = self._server.gather([partial(self._translate, filter), partial(self._queries, probes)])
         batch = Batch(probes, queries, limit)
-        answers, total, pairs = self._server.gather(
+        answers, total, indexed, paired = self._server.gather(
             [
                 partial(self._ask_batch, batch.requests(passing)),
                 partial(self._count, passing),
-                partial(self.count, PAIRED),
+                partial(self.count, INDEXED),
+                self.has_pairs,
             ]
         )
         found = batch.read(answers)
@@ -131,24 +154,24 @@ class ServerReader(IndexReader):
         if unscored := find_unscored(found, probes, shortlists, batch.width):
             further = self._query(probes, having_id(unscored), len(unscored), exact=True)
             for probe, scored in zip(probes, further, strict=True):
-                known[probe.list] = known.get(probe.list, {}) | dict(scored)
-        held = self._held(pool, found.payloads)
+                known[probe.list] = known.get(probe.list, {}) | dict(clamp(probe, scored))
         scores = {
             probe.list: {i: known[probe.list][i] for i in pool if i in known.get(probe.list, {})} for probe in probes
         }
-        return Retrieval(total, shortlists, scores, read_hashes(held), pairs > 0, read_raws(held) if pairs else {})
-
-    def _held(self, pool: Sequence[str], payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-        """The payloads of these images; those that did not come along are read."""
-        missing = [image_id for image_id in pool if image_id not in payloads]
-        read = {str(point.id): point.payload or {} for point in self.retrieve(missing, payload=SHOWN)}
-        there = {**payloads, **read}
-        return {image_id: there[image_id] for image_id in pool if image_id in there}
+        payloads = {image_id: found.payloads[image_id] for image_id in pool if image_id in found.payloads}
+        raws = read_raws(payloads) if paired else {}
+        return Retrieval(total, shortlists, scores, paired, read_hashes(payloads), raws, indexed=indexed)
 
     def count(self, filter: Filter) -> int:
-        return self._count(self._translate(filter))
+        return self._count(self._translate(filter)) if self._snapshot is None else self._snapshot.count(filter)
+
+    def has_pairs(self) -> bool:
+        """Tell whether the library has any RAW beside its JPEG."""
+        return self.count(PAIRED) > 0
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
+        if self._snapshot is not None:
+            return self._snapshot.copies(hashes, filter)
         same = filter & Filter(all=(Match("content_hash", tuple(hashes)),))
         return {value: count for value, count in self.value_counts("content_hash", same, len(hashes)) if count}
 
@@ -158,14 +181,16 @@ class ServerReader(IndexReader):
     def retrieve(
         self, ids: Sequence[str], *, payload: bool | list[str], vectors: bool | list[str] = False
     ) -> Iterator[models.Record]:
-        """Yield the points of those valid ids that are there, page by page."""
-        for start in range(0, len(ids), PAGE):
-            page = list(ids[start : start + PAGE])
-            yield from self._ask(
-                lambda client, page=page: client.retrieve(  # type: ignore[misc]
-                    self._collection, page, with_payload=payload, with_vectors=vectors
-                )
+        """Yield the points of those valid ids that are there, page by page; all pages are asked for at once."""
+
+        def read(page: list[str]) -> list[models.Record]:
+            return self._ask(
+                lambda client: client.retrieve(self._collection, page, with_payload=payload, with_vectors=vectors)
             )
+
+        pages = [partial(read, list(ids[start : start + PAGE])) for start in range(0, len(ids), PAGE)]
+        for found in self._server.gather(pages):
+            yield from found
 
     def _count(self, passing: models.Filter | None) -> int:
         return self._ask(lambda client: client.count(self._collection, passing, exact=True)).count

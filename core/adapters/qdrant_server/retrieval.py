@@ -5,14 +5,15 @@ its best are its shortlist, and the rest are those of the other lists. The serve
 prefetches. Several shards come to more candidates than a request returns; what is cut off can be scored afterwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from qdrant_client import models
 
+from core.adapters.index_base.index import clamp
 from core.domain.image import ListName, find_jpeg_id
-from core.ports.rank_lists import Probe, Ranking, Shortlist, list_pool
+from core.ports.rank_lists import Probe, Ranking, Shortlist
 
 SHOWN = ["content_hash", "source", "key", "pair"]  # payload fields that folding asks for
 
@@ -66,10 +67,9 @@ class Batch:
 
     def read(self, answers: Sequence[models.QueryResponse]) -> "Found":
         """Take the shortlists and the scores out of the answers to `requests`."""
-        asked = [probe.list for probe in self._asked]
         scored: dict[ListName, Ranking] = {
-            name: [(str(point.id), point.score) for point in answer.points]
-            for name, answer in zip(asked, answers, strict=True)
+            probe.list: clamp(probe, [(str(point.id), point.score) for point in answer.points])
+            for probe, answer in zip(self._asked, answers, strict=True)
         }
         payloads = {str(point.id): point.payload for answer in answers for point in answer.points if point.payload}
         return Found(scored, payloads)
@@ -89,15 +89,20 @@ class Found:
         }
 
 
-def read_hashes(payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return the content hashes of those images that have one."""
-    return {image_id: held["content_hash"] for image_id, held in payloads.items() if held.get("content_hash")}
+def read_hashes(payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """Return the content hashes of images, None for one that has none."""
+    return {image_id: held.get("content_hash") for image_id, held in payloads.items()}
 
 
 def read_raws(payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return those images that are RAWs and have a JPEG, each with its id."""
     found = {i: find_jpeg_id(held["source"], held["key"], held.get("pair")) for i, held in payloads.items()}
     return {image_id: jpeg for image_id, jpeg in found.items() if jpeg is not None}
+
+
+def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
+    """The images that are on any shortlist, each once."""
+    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
 
 
 def find_unscored(
