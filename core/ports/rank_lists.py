@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Vector
@@ -58,7 +59,7 @@ class Shortlist:
 
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
-    return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+    return sorted(sorted(scores.items()), key=itemgetter(1), reverse=True)  # equals stay in the order of their ids
 
 
 @dataclass(frozen=True, slots=True)

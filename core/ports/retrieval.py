@@ -26,7 +26,8 @@ def complete_scores(
     known = {name: dict(shortlist.ranking) for name, shortlist in shortlists.items()}
     open = [one for one in probes if one.list not in known or one.vector is not None or not shortlists[one.list].whole]
     pool = dict.fromkeys(image_id for scores in known.values() for image_id in scores)
-    others = [one for one in pool if any(one not in known.get(probe.list, {}) for probe in open)]
+    in_all = set(pool).intersection(*(known.get(probe.list, ()) for probe in open))
+    others = [image_id for image_id in pool if image_id not in in_all]
     found = ask(open, others) if others else {}  # nothing else holds a word of what is whole
     return {probe.list: {**found.get(probe.list, {}), **known.get(probe.list, {})} for probe in probes}
 

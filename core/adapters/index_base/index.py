@@ -167,4 +167,4 @@ def clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
     """Keep cosines within [-1, 1], which rounding may leave by a little; BM25 scores stay as they are."""
     if probe.vector is None:
         return list(found)
-    return [(image_id, min(1.0, max(-1.0, score))) for image_id, score in found]
+    return [(image_id, score if -1.0 <= score <= 1.0 else min(1.0, max(-1.0, score))) for image_id, score in found]

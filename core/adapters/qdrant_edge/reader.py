@@ -90,14 +90,17 @@ class EdgeReader(IndexReader):
         return self._stamp
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        return {str(point.id): self._record(point) for point in self._shard.retrieve(list(ids), True, False)}
+        found = _name_points(ids, self._shard.retrieve(list(ids), True, False))
+        return {image_id: self._record(image_id, point) for image_id, point in found}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
-        found = self._shard.retrieve(list(ids), ["content_hash"], False)
-        return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
+        found = _name_points(ids, self._shard.retrieve(list(ids), ["content_hash"], False))
+        held = ((image_id, point.payload) for image_id, point in found)
+        return {image_id: payload["content_hash"] for image_id, payload in held if payload}
 
     def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
-        held = ((str(point.id), point.vector) for point in self._shard.retrieve(list(ids), False, [name]))
+        found = _name_points(ids, self._shard.retrieve(list(ids), False, [name]))
+        held = ((image_id, point.vector) for image_id, point in found)
         return {
             image_id: _read_vector(vector[name])
             for image_id, vector in held
@@ -106,7 +109,7 @@ class EdgeReader(IndexReader):
 
     def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
         found, _ = self._scroll(filter, limit, offset=start, payload=True)
-        return [self._record(point) for point in found]
+        return [self._record(str(point.id), point) for point in found]
 
     def ids(self, filter: Filter, limit: int) -> Iterable[str]:
         return [str(point.id) for point in self._scroll(filter, limit)[0]]
@@ -245,11 +248,18 @@ class EdgeReader(IndexReader):
             [] if request is None else [(_read_id(point), point.score) for point in next(found)] for request in requests
         ]
 
-    def _record(self, point: edge.Record) -> ImageRecord:
+    def _record(self, image_id: str, point: edge.Record) -> ImageRecord:
         try:
-            return from_payload(str(point.id), point.payload or {})
+            return from_payload(image_id, point.payload or {})
         except (TypeError, ValueError) as error:
-            raise damaged(self._folder, f"what is known of image {point.id} is incomplete ({error})") from error
+            raise damaged(self._folder, f"what is known of image {image_id} is incomplete ({error})") from error
+
+
+def _name_points(ids: Sequence[str], found: Sequence[edge.Record]) -> Iterable[tuple[str, edge.Record]]:
+    """Pair points with their ids: they come in the order in which they were asked for, unless some are not there."""
+    if len(found) == len(ids) and (not ids or str(found[-1].id) == ids[-1]):
+        return zip(ids, found, strict=True)
+    return ((str(point.id), point) for point in found)
 
 
 def _read_id(point: edge.ScoredPoint) -> str:
