@@ -1,7 +1,8 @@
 """An index that answers with another index: the base of those that change one of its answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
@@ -10,6 +11,8 @@ from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
 from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
+
+T = TypeVar("T")
 
 
 class DelegatingIndex(SearchableIndex):
@@ -107,3 +110,7 @@ class DelegatingIndex(SearchableIndex):
     def close(self) -> None:
         with self._calling() as index:
             index.close()
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
+        with self._calling() as index:
+            return index.gather([lambda _, call=call: call(self) for call in calls])  # type: ignore[misc]

@@ -4,7 +4,7 @@ import concurrent.futures
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -270,6 +270,10 @@ class _TimedIndex(DelegatingIndex):
         """Seconds that are left for calls; 0 or less where the present call is late."""
         spent, since = self._spent_s, self._since  # in this order, so that no call is counted twice
         return self._deadline_s - spent - (0.0 if since is None else time.monotonic() - since)
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
+        with self._calling() as index:  # which is asked directly: the clock runs for all of them together
+            return index.gather(calls)
 
     @contextmanager
     def _calling(self) -> Iterator[SearchableIndex]:

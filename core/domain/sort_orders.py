@@ -16,6 +16,21 @@ def name_key(key: str) -> tuple[Any, ...]:
     return [(int(part), "") if n % 2 else (-1, part) for n, part in enumerate(_NUMBER.split(name))], key
 
 
+def encode_name_key(key: str) -> bytes:
+    """Encode `name_key` as bytes that compare as it does."""
+    name = key.rstrip("/").rsplit("/", 1)[-1].casefold()
+    parts = [
+        b"\0\1" + int(part).to_bytes(8, "big") if n % 2 else _encode_text(part)
+        for n, part in enumerate(_NUMBER.split(name))
+    ]
+    return b"".join((*parts, b"\0\0", key.encode("utf-8", "surrogatepass")))
+
+
+def _encode_text(text: str) -> bytes:
+    """Text that ends before whatever is not text: NUL within it is escaped."""
+    return text.encode("utf-8", "surrogatepass").replace(b"\0", b"\0\xff")
+
+
 def in_order(records: Iterable[ImageRecord], by: Sort, *, reverse: bool = False) -> list[ImageRecord]:
     """`modified` and `taken` from the latest on, `name` from A; `reverse` the other way round; equals by id.
 

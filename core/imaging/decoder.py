@@ -22,58 +22,6 @@ from core.imaging.readers.raw_file import OWN_SIZE
 from core.imaging.text_look import may_hold_text
 from core.imaging.tiling import tile_count
 
-<<<<<<< HEAD
-=======
-__all__ = ["DecodeRequest", "Decoded", "ImageLimits", "PixelSpec", "Pixels", "decode"]
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeRequest:
-    """What to make of an image: model input, a thumbnail whose longer side is `thumbnail` pixels, and more.
-
-    `tiles`: cut a long picture into squares that show all of it undistorted (core.imaging.tiling). Others are one tile.
-    `name` is the name of the file, without its folder, and `sidecars` are files beside it: metadata is read there too.
-    `text_look`: look whether it may hold text. `picture`: the picture itself, with so many pixels at most a side.
-    `content_hash` is the SHA-256 of the bytes in hex, where the caller knows it: it is not computed again.
-    """
-
-    pixels: PixelSpec | None = None
-    thumbnail: int | None = None
-    tiles: bool = False
-    name: str = ""
-    sidecars: tuple[Sidecar, ...] = ()
-    text_look: bool = False
-    picture: int | None = None
-    content_hash: str | None = None
-
-    def draft_of(self, size: Size) -> Size:
-        """Compute the least size at which a picture of this size has all that is asked for."""
-        return draft_size(size, self.pixels, max(self.thumbnail or 0, self.picture or 0) or None)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A decoded image. Width and height are those of the upright picture, in pixels.
-
-    `pixels` is (S, S, 3) uint8 RGB. Where tiles were asked for, it is (T, S, S, 3), T being
-    core.imaging.tiling.tile_count of the upright picture. `thumbnail` is a JPEG. `picture` is (H, W, 3) uint8 RGB, as
-    much of it as is there. `may_hold_text` is what a look at it said (core.imaging.text_look), where one was asked for.
-    `content_hash` is the SHA-256 of the bytes in hex. `incomplete` is the share of the picture that could be read, over
-    0 and under 1; None where it is whole.
-    """
-
-    width: int
-    height: int
-    content_hash: str
-    metadata: PictureMetadata = NO_METADATA
-    incomplete: float | None = None
-    pixels: Pixels | None = None
-    thumbnail: bytes | None = None
-    picture: Pixels | None = None
-    may_hold_text: bool | None = None
-
-
->>>>>>> heads/ingest
 _pillow = threading.Lock()
 
 

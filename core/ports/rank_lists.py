@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from core.domain.image import ImageRecord, ListName
 from core.domain.vectors import Vector
@@ -56,19 +57,9 @@ class Shortlist:
         return cls([entry for entry in ranked if entry[1] > last], best, last)
 
 
-def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
-    """List the images that are on any shortlist, each once."""
-    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
-
-
-def is_open(probe: Probe, shortlist: Shortlist) -> bool:
-    """Say whether images that are not on the shortlist may have a score: none holds a word of a list that is whole."""
-    return probe.vector is not None or not shortlist.whole
-
-
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
-    return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+    return sorted(sorted(scores.items()), key=itemgetter(1), reverse=True)  # equals stay in the order of their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +75,7 @@ class Retrieval:
     `vectors` are image vectors, each (D,) float32, unit length.
 
     `stamp` names the state of the index: while it is the same, so is every vector. None where nobody knows.
+    `indexed` is how many images the library holds in all, where that came along.
     """
 
     total: int
@@ -94,16 +86,19 @@ class Retrieval:
     raws: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, Vector] = field(default_factory=dict)
     stamp: str | None = None
+    indexed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
     """What a page of an answer shows: records by id, copies by content hash, and image vectors by id.
 
-    Vectors are (D,) float32, unit length. `total` is how many images pass; None where that was not asked.
+    Vectors are (D,) float32, unit length. `total` is how many images pass, and `paired` whether the library has any RAW
+    beside its JPEG; both None where it was not asked to count.
     """
 
     records: Mapping[str, ImageRecord]
     copies: Mapping[str, int]
     vectors: Mapping[str, Vector]
     total: int | None = None
+    paired: bool | None = None

@@ -1,9 +1,9 @@
 """Indexes of a library, as Protocols: one to search, one to write, and the collection of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
@@ -12,6 +12,8 @@ from core.domain.query import Sort
 from core.domain.text_lines import TextLine
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class SearchableIndex(Protocol):
         """Read at once what a page needs, on a server in one round trip: its parts depend on nothing.
 
         The records of `ids`, the copies of `hashes` that pass, the image vectors of the ids `vectors`, and how many
-        images pass if `count`.
+        images pass if `count`, and whether any are paired.
         """
         ...
 
@@ -174,6 +176,13 @@ class SearchableIndex(Protocol):
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
         """Count the values of a keyword field over what passes the filter; most frequent first, then by value."""
+        ...
+
+    def gather(self, calls: Sequence[Callable[["SearchableIndex"], T]]) -> list[T]:
+        """Ask questions that do not depend on one another; return their answers in this order.
+
+        A server is asked all of them side by side, so that they take one round trip together.
+        """
         ...
 
     def size_bytes(self) -> int:

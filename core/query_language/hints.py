@@ -1,8 +1,9 @@
 """Sentences for the person who searches: how the question was understood, and what else may have been meant."""
 
-from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
-from core.domain.filtering.filters import INDEXED
+from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.query import Guess, Operator, OperatorKind, Query
 from core.ports.vector_index import SearchableIndex
 from core.query_language.operators import quote, require_named
@@ -34,9 +35,8 @@ def write_hints(query: Query, index: SearchableIndex, total: int) -> list[str]:
     sentences += understood.remarks
     if understood.operators and not total and not index.count(INDEXED & query.filter):
         sentences += _explain_no_match(understood.operators, index)
-    for guess in understood.guesses:
-        sentences += _describe_guess(guess, query, index)
-    return sentences
+    described = index.gather([partial(_describe_guess, guess, query) for guess in understood.guesses])
+    return [*sentences, *chain.from_iterable(described)]
 
 
 def _describe_operators(operators: tuple[Operator, ...]) -> str:
@@ -61,12 +61,13 @@ def _describe_operator(operator: Operator) -> str:
             return f"{'not' if without else 'only pictures'} {_describe_picture(operator)}"
 
 
-def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> Iterator[str]:
-    alone = [operator for operator in operators if not index.count(INDEXED & operator.filter)]
-    for operator in alone:
-        yield _explain_operator(operator) + _offer_pattern(operator, index)
+def _explain_no_match(operators: tuple[Operator, ...], index: SearchableIndex) -> list[str]:
+    counts = index.gather([partial(_count, operator.filter) for operator in operators])
+    alone = [operator for operator, count in zip(operators, counts, strict=True) if not count]
     if not alone:
-        yield "no picture passes all of that together"
+        return ["no picture passes all of that together"]
+    offers = index.gather([partial(_offer_pattern, operator) for operator in alone])
+    return [_explain_operator(operator) + offer for operator, offer in zip(alone, offers, strict=True)]
 
 
 def _explain_operator(operator: Operator) -> str:
@@ -86,6 +87,10 @@ def _explain_operator(operator: Operator) -> str:
             return f"no picture is known to be {_describe_picture(operator)}"
 
 
+def _count(filter: Filter, index: SearchableIndex) -> int:
+    return index.count(INDEXED & filter)
+
+
 def _offer_pattern(operator: Operator, index: SearchableIndex) -> str:
     """Tell of names that hold the value as a part of a word, such as 50mm in RF50mm; "" where there are none."""
     if operator.kind not in _NAMED or operator.leaves_out:
@@ -99,21 +104,23 @@ def _describe_picture(operator: Operator) -> str:
     return _PARTICIPLES[operator.kind].format(quote(operator.value) if operator.kind in _NAMED else operator.value)
 
 
-def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> Iterator[str]:
+def _describe_guess(guess: Guess, query: Query, index: SearchableIndex) -> list[str]:
     searched = f"{quote(guess.typed)} is searched as words"
     asks = guess.operator.typed
+    alone = guess.operator.filter
     if guess.operator.kind == "file" and index.count(INDEXED) > MAX_COUNTED:
-        if guess.sure:
-            yield f"{searched}; {asks} finds files that are called so"
-        return
-    if count := index.count(INDEXED & query.filter & guess.operator.filter):
-        yield f"{searched}; {asks} finds {_format_count(count)}"
-    elif query.filter and (count := index.count(INDEXED & guess.operator.filter)):
-        yield f"{searched}; {asks} finds {_format_count(count)}, none of which passes the filters"
-    elif guess.sure and guess.operator.kind == "file":
-        yield f"{searched}, and no file is called so"
-    elif guess.sure:
-        yield f"{searched}; {asks} finds nothing: no picture is known to be taken then"
+        return [f"{searched}; {asks} finds files that are called so"] if guess.sure else []
+    narrowed = (query.filter & alone, alone) if query.filter else (alone,)
+    here, *anywhere = index.gather([partial(_count, filter) for filter in narrowed])
+    if here:
+        return [f"{searched}; {asks} finds {_format_count(here)}"]
+    if any(anywhere):
+        return [f"{searched}; {asks} finds {_format_count(anywhere[0])}, none of which passes the filters"]
+    if guess.sure and guess.operator.kind == "file":
+        return [f"{searched}, and no file is called so"]
+    if guess.sure:
+        return [f"{searched}; {asks} finds nothing: no picture is known to be taken then"]
+    return []
 
 
 def _format_count(count: int) -> str:

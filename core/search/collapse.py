@@ -28,14 +28,20 @@ ALONE = CopyCount()
 
 
 def fold_copies(
-    first: Callable[[int], Sequence[T]], hashes: Callable[[Sequence[T]], Sequence[str | None]], count: int
+    first: Callable[[int], Sequence[T]],
+    hashes: Callable[[Sequence[T]], Sequence[str | None]],
+    count: int,
+    *,
+    asked: int = 0,
+    at_hand: int = 0,
 ) -> list[T]:
     """Take the first `count` of an order, without what has a copy before it, and without what is HIDDEN.
 
     `first` gives so many of the order from its beginning, and `hashes` their content hashes. What has no hash has no
-    copies. The order is always read from its beginning, so that pages join: a page costs its depth.
+    copies. The order is always read from its beginning, so that pages join: a page costs its depth. `asked`: how many
+    are asked for at first. `at_hand`: so many of the order are known already.
     """
-    asked = count
+    asked = max(asked, count)
     while True:
         found = first(asked)
         seen = {HIDDEN}
@@ -47,7 +53,7 @@ def fold_copies(
                 seen.add(content_hash)
         if len(kept) >= count or len(found) < asked:
             return kept[:count]
-        asked *= 2
+        asked = at_hand if asked < at_hand else 2 * asked
 
 
 def fold_hashes(index: SearchableIndex, records: Sequence[ImageRecord], passing: Filter) -> list[str | None]:

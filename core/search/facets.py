@@ -1,7 +1,8 @@
 """What the pictures that pass a filter have in common: words, years, cameras and the like, with exact counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, get_args
 
 from core.domain.filtering.conditions import Between, During, Field, Match, Missing, Time
@@ -33,6 +34,7 @@ FACETS: tuple[FacetField, ...] = get_args(FacetField)
 MAX_VALUES = 1000
 STARS = range(6)
 _YES = "yes"
+_YEARS_AT_ONCE = 32
 _YEARS = range(datetime.min.year, datetime.max.year + 1)
 _SORTS: dict[Time, Sort] = {"taken_at": "taken", "modified_at": "modified"}
 
@@ -61,15 +63,15 @@ def facet(index: SearchableIndex, field: FacetField, passing: Filter, *, limit: 
         case "text":
             return index.facet("text_words", passing, limit=limit)
         case "rating":
-            stars = ((str(n), index.count(passing & Filter(all=(_rated(n),)))) for n in reversed(STARS))
-            return [one for one in stars if one[1]][:limit]
+            stars = [str(n) for n in reversed(STARS)]
+            return _count_values(index, passing, {n: _rated(int(n)) for n in stars})[:limit]
         case "taken":
             return _years(index, "taken_at", passing, limit)
         case "modified":
             return _years(index, "modified_at", passing, limit)
         case "orientation":
-            counts = [(name, index.count(passing & oriented(name))) for name in get_args(Orientation)]
-            return sorted((one for one in counts if one[1]), key=lambda one: (-one[1], one[0]))[:limit]
+            counts = _count_values(index, passing, {name: oriented(name) for name in get_args(Orientation)})
+            return sorted(counts, key=lambda one: (-one[1], one[0]))[:limit]
         case "incomplete" | "has_text":
             count = index.count(passing & Filter(all=(holding(field, _YES),)))
             return [(_YES, count)] if count else []
@@ -94,37 +96,57 @@ def _words(index: SearchableIndex, passing: Filter, limit: int) -> Facet:
     found = index.facet("words", passing, limit=limit + inflections.count_hidden_lemmas())
     counts = dict(found)
     shown: Facet = []
-    for word, count in found:
-        if len(shown) == limit:
-            break
-        instead = inflections.find_displayed_lemmas(word)
-        alone = count - sum(counts.get(other, 0) for other in instead)
-        if 2 * alone < count:
-            holding = Filter(all=(Match("words", (word,)),), none=(Match("words", instead),))
-            alone = index.count(passing & holding)
-        if 2 * alone >= count:
-            shown.append((word, count))
-    return shown
+    while found and len(shown) < limit:
+        some, found = found[: 2 * limit], found[2 * limit :]
+        alone = {word: count - _count_together(word, counts) for word, count in some}
+        unsure = [word for word, count in some if 2 * alone[word] < count]
+        alone |= zip(unsure, index.gather([partial(_count, passing & _only(word)) for word in unsure]), strict=True)
+        shown += [(word, count) for word, count in some if 2 * alone[word] >= count]
+    return shown[:limit]
+
+
+def _count_together(word: str, counts: Mapping[str, int]) -> int:
+    """How often the words are held that are displayed instead of this one: with it, at most so often."""
+    return sum(counts.get(other, 0) for other in inflections.find_displayed_lemmas(word))
+
+
+def _only(word: str) -> Filter:
+    """What holds the word, and none of those that are displayed instead of it."""
+    instead = inflections.find_displayed_lemmas(word)
+    return Filter(all=(Match("words", (word,)),), none=(Match("words", instead),))
+
+
+def _count_values(index: SearchableIndex, passing: Filter, conditions: Mapping[str, Condition]) -> Facet:
+    """Count what passes each condition, in their order, without those that nothing passes."""
+    counts = index.gather([partial(_count, passing & Filter(all=(one,))) for one in conditions.values()])
+    return [(value, count) for value, count in zip(conditions, counts, strict=True) if count]
+
+
+def _count(filter: Filter, index: SearchableIndex) -> int:
+    return index.count(filter)
 
 
 def _years(index: SearchableIndex, field: Time, passing: Filter, limit: int) -> Facet:
-    """Count year by year from the latest picture's on, and leap over what lies between two pictures far apart."""
+    """Count years from the latest picture's on, several at once, and leap over what lies between two far apart."""
+    dated = passing & Filter(none=(Missing(field),))
+    year, first = index.gather([partial(_outermost, field, dated, reverse) for reverse in (False, True)])
     found: Facet = []
-    year = _latest(index, field, passing & Filter(none=(Missing(field),)))
-    while year is not None and len(found) < limit:
-        count = index.count(passing & Filter(all=(_year(field, year),)))
-        if count:
-            found.append((f"{year:04}", count))
-            year = year - 1 if year > _YEARS[0] else None
-        else:
-            before = During(field, before=datetime(year, 1, 1, tzinfo=UTC))
-            year = _latest(index, field, passing & Filter(all=(before,)))
+    while year is not None and first is not None and len(found) < limit:
+        last = max(first, year - min(limit - len(found), _YEARS_AT_ONCE) + 1)
+        years = {f"{one:04}": _year(field, one) for one in range(year, last - 1, -1)}
+        counted = _count_values(index, passing, years)
+        found += counted
+        year = last - 1 if last > first else None
+        if year is not None and not counted:
+            before = During(field, before=datetime(last, 1, 1, tzinfo=UTC))
+            year = _outermost(field, passing & Filter(all=(before,)), False, index)
     return found
 
 
-def _latest(index: SearchableIndex, field: Time, passing: Filter) -> int | None:
-    latest = index.ordered(_SORTS[field], passing, limit=1)
-    time: datetime | None = getattr(latest[0], field) if latest else None
+def _outermost(field: Time, passing: Filter, reverse: bool, index: SearchableIndex) -> int | None:
+    """The year of the latest picture, or of the earliest if `reverse`; None where there is none."""
+    found = index.ordered(_SORTS[field], passing, limit=1, reverse=reverse)
+    time: datetime | None = getattr(found[0], field) if found else None
     return None if time is None else time.astimezone(UTC).year
 
 

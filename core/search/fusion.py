@@ -54,10 +54,9 @@ def fuse(
             best = max(best, FULL) if name != "words" else best if best > _FAINT else 1.0
         else:
             lowest = 0.0
+        even, width = best - last < _EVEN, best - last
         for image_id, score in scores[name].items():
-            if best - last < _EVEN:
-                scaled = float(score > last - _EVEN)
-            else:
-                scaled = min(1.0, max(lowest, (score - last) / (best - last)))
+            scaled = float(score > last - _EVEN) if even else (score - last) / width
+            scaled = 1.0 if scaled > 1.0 else lowest if scaled < lowest else scaled
             matches[image_id] = matches.get(image_id, 0.0) + share * scaled
     return {image_id: round(match, DIGITS) for image_id, match in matches.items()}

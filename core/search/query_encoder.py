@@ -78,7 +78,11 @@ class QueryEncoder:
         remark = encoder.remark if encoder is not None else _find_remark(index.info.model)
         if remark and dense:
             notices.append(remark)
-        encoded = {term: self._encode_term(term, encoder, index, notices) for term in dense}
+        found = _read_vectors([term for term in dense if isinstance(term, LikeTerm)], index)
+        encoded = {
+            term: found[term] if isinstance(term, LikeTerm) else self._encode_term(term, encoder, notices)
+            for term in dense
+        }
         return self._assemble(query.terms, encoded, query.filter, weights, encoder, notices)
 
     def _encode_texts(self, model: str | None, terms: Sequence[Term], filter: Filter, weights: Weights) -> EncodedQuery:
@@ -86,20 +90,12 @@ class QueryEncoder:
         encoder = None if model is None else self._encoder()
         notices = [encoder.remark] if encoder is not None and encoder.remark else []
         dense = terms if weights.image else _caption_terms(terms, weights)
-        encoded = {term: self._encode_term(term, encoder, None, notices) for term in dense}
+        encoded = {term: self._encode_term(term, encoder, notices) for term in dense}
         return self._assemble(terms, encoded, filter, weights, encoder, notices)
 
-    def _encode_term(
-        self, term: Term, encoder: Encoder | None, index: SearchableIndex | None, notices: list[str]
-    ) -> Vector:
-        """Give the term's vector, (D,) float32 unit, and add to the notices."""
-        if isinstance(term, LikeTerm):
-            assert index is not None
-            found = index.vectors([term.id])
-            if term.id not in found:
-                raise ImageNotIndexed(term.id)
-            return found[term.id]
-        assert encoder is not None
+    def _encode_term(self, term: Term, encoder: Encoder | None, notices: list[str]) -> Vector:
+        """Give the vector of a text or a picture, (D,) float32 unit, and add to the notices."""
+        assert encoder is not None and not isinstance(term, LikeTerm)
         if isinstance(term, ImageTerm):
             decoded = self._decoder().submit(term.data, DecodeRequest(encoder.pixels, tiles=True)).result()
             assert decoded.pixels is not None
@@ -149,6 +145,15 @@ class QueryEncoder:
         measured = encoder is not None and any(isinstance(term, TextTerm) for term in telling)
         bank = self._bank(encoder) if encoder is not None and measured else None
         return EncodedQuery(question, encoded, telling, bank, (*notices, *_explain_empty_texts(terms)))
+
+
+def _read_vectors(terms: Sequence[LikeTerm], index: SearchableIndex) -> dict[Term, Vector]:
+    """Read the vectors of images of the library, all at once. Raises ImageNotIndexed."""
+    found = index.vectors([term.id for term in terms]) if terms else {}
+    for term in terms:
+        if term.id not in found:
+            raise ImageNotIndexed(term.id)
+    return {term: found[term.id] for term in terms}
 
 
 def text_terms(terms: Sequence[Term]) -> list[TextTerm]:

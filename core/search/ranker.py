@@ -4,22 +4,23 @@ The shortlists are always as long, whichever page is asked for. So pages neither
 they go. Duplicates are collapsed in this order, from its beginning on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
-from core.ports.rank_lists import LISTS, Probe, Shortlist, by_score
+from core.ports.rank_lists import LISTS, Probe, Ranking, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
 from core.search.collapse import HIDDEN, find_passing, fold_copies, fold_hashes
 from core.search.fusion import fuse
 from core.text.word_lists import WORD_FIELDS
 
-SHORTLIST = 200
+SHORTLIST = 256  # more than are scored, so that equals at its end and copies leave enough of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Question:
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "passing", findable([probe.list for probe in self.probes], self.filter, self.words))
 
+    @property
+    def ordering(self) -> Sequence[Probe]:
+        """Return the probes of the lists that order what is on no shortlist, one after the other."""
+        return [self.main] if self.main.list == "image" else [probe for probe in self.probes if probe.seeks]
+
 
 def findable(lists: Sequence[ListName], filter: Filter, words: tuple[tuple[str, ...], ...]) -> Filter:
     """Narrow a filter down to what can be found by these lists.
@@ -61,16 +67,27 @@ class RankedMatches:
     """All that a question finds, in its order. The index is asked for the whole question once, when this is made.
 
     `total` is how many images it can find: those that are `passing`. `is_dense`: by more than words. `scores` are those
-    known so far, by list. `vectors` came along, and `stamp` names the state of the index that answered; see Retrieval.
+    known so far, by list. `vectors` came along, as did `indexed`, and `stamp` names the state of the index that
+    answered; see Retrieval.
     """
 
-    def __init__(self, index: SearchableIndex, question: Question, shortlist: int = SHORTLIST) -> None:
-        """Ask the index for shortlists of so many images. Raises LibraryError."""
-        found = index.retrieve(question.probes, question.passing, limit=shortlist)
+    def __init__(
+        self, index: SearchableIndex, question: Question, shortlist: int = SHORTLIST, *, depth: int = 0
+    ) -> None:
+        """Ask the index for shortlists of so many images. `depth` is how far pages go. Raises LibraryError."""
+        self._deep = depth + depth // 4 if depth > shortlist else 0  # more, for copies among them
+        found, *rankings = index.gather(
+            [
+                lambda index: index.retrieve(question.probes, question.passing, limit=shortlist),
+                *(_rank(probe, question.passing, self._deep) for probe in question.ordering if self._deep),
+            ]
+        )
+        self._rankings: list[Ranking] = rankings
         self._index = index
         self._question = question
         self.passing, self.is_dense = question.passing, question.main.vector is not None
         self.total, self.vectors, self.stamp, self.paired = found.total, found.vectors, found.stamp, found.paired
+        self.indexed = found.indexed
         self.scores = {probe.list: dict(found.scores[probe.list]) for probe in question.probes}
         self._shortlists = {probe.list: found.shortlists.get(probe.list, Shortlist([])) for probe in question.probes}
         self._hashes: dict[str, str | None] = dict(found.hashes)
@@ -87,7 +104,10 @@ class RankedMatches:
         `fold`: of copies, the best match alone has a rank. Raises LibraryError.
         """
         end = offset + limit
-        return (fold_copies(self._first, self._fold, end) if fold else self._first(end))[offset:]
+        if not fold:
+            return self._first(end)[offset:]
+        at_hand = max(len(self._ranked), self._deep)
+        return fold_copies(self._first, self._fold, end, at_hand=at_hand)[offset:]
 
     def match(self, image_id: str) -> float:
         """Return the match of an image of which a hit was made, or that is on a shortlist."""
@@ -104,7 +124,7 @@ class RankedMatches:
     def hits(self, records: Iterable[ImageRecord]) -> list[Hit]:
         """Say of images of its pages how they match. Raises LibraryError."""
         found = list(records)
-        self._score_rest([record.id for record in found if record.id not in self._pool])
+        self.match_rest([record.id for record in found], self._index)
         return self._make_hits(found, self._matches)
 
     def compare(self, records: Sequence[ImageRecord]) -> list[Hit]:
@@ -117,12 +137,10 @@ class RankedMatches:
     def _first(self, count: int) -> list[str]:
         if count <= len(self._ranked) or len(self._ranked) == self.total:
             return self._ranked[:count]
-        question = self._question
-        lists = (
-            [probe for probe in question.probes if probe.seeks] if question.main.list != "image" else [question.main]
-        )
-        rest = (self._index.ranking(probe, question.passing, limit=count) for probe in lists)
-        behind = (image_id for one in rest for image_id, _ in one if image_id not in self._pool)
+        if count > self._deep:
+            asked = [_rank(probe, self._question.passing, count) for probe in self._question.ordering]
+            self._rankings, self._deep = self._index.gather(asked), count
+        behind = (image_id for one in self._rankings for image_id, _ in one if image_id not in self._pool)
         return list(dict.fromkeys([*self._ranked, *behind]))[:count]
 
     def _fold(self, ids: Sequence[str]) -> list[str | None]:
@@ -145,12 +163,12 @@ class RankedMatches:
             self._hashes |= dict.fromkeys(hidden, HIDDEN)
         return [self._hashes[image_id] for image_id in ids]
 
-    def _score_rest(self, ids: Sequence[str]) -> None:
+    def match_rest(self, ids: Sequence[str], index: SearchableIndex) -> None:
         """Match what is on no shortlist by the main list alone, no better than the last that is on any."""
-        rest = [image_id for image_id in ids if image_id not in self._matches]
+        rest = [image_id for image_id in ids if image_id not in self._pool and image_id not in self._matches]
         if not rest:
             return
-        found = self._index.scores(self._question.probes, rest)
+        found = index.scores(self._question.probes, rest)
         main = self._question.main.list
         later = fuse(
             self._shortlists, {name: found[name] if name == main else {} for name in found}, self._question.weights
@@ -178,6 +196,10 @@ class RankedMatches:
             told = matched_words(record, words, self.scores)
             hits.append(Hit(record, cosine, matches.get(record.id, 0.0), standings, told, asked=words))
         return hits
+
+
+def _rank(probe: Probe, passing: Filter, limit: int) -> Callable[[SearchableIndex], Any]:
+    return lambda index: index.ranking(probe, passing, limit=limit)
 
 
 def matched_words(record: ImageRecord, words: Sequence[Sequence[str]], lists: Iterable[ListName]) -> tuple[str, ...]:

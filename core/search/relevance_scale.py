@@ -169,20 +169,23 @@ class Calibration:
         self._lock = threading.Lock()
         self._scales: dict[str, _Measured] = {}  # by kind
 
-    def texts(self, index: SearchableIndex, bank: Matrix) -> TextScale | None:
+    def texts(self, index: SearchableIndex, bank: Matrix, count: int | None = None) -> TextScale | None:
         """Give the scale of texts; None where the bank (M, D) is too small, or the library is empty.
 
-        Raises LibraryError.
+        `count`: how many images the library holds, where that is known. Raises LibraryError.
         """
         if len(bank) < FEWEST:
             return None
         return self._scale(
-            "texts", index, bank, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
+            "texts", index, count, bank, lambda arrays: _read_texts(bank, arrays), lambda: _texts(_sample(index), bank)
         )
 
-    def pictures(self, index: SearchableIndex) -> PictureScale | None:
-        """Give the scale of pictures; None where the library is too small. Raises LibraryError."""
-        return self._scale("pictures", index, None, _read_pictures, lambda: _pictures(_sample(index)))
+    def pictures(self, index: SearchableIndex, count: int | None = None) -> PictureScale | None:
+        """Give the scale of pictures; None where the library is too small. `count` as of `texts`.
+
+        Raises LibraryError.
+        """
+        return self._scale("pictures", index, count, None, _read_pictures, lambda: _pictures(_sample(index)))
 
     def renew(self, index: SearchableIndex, encoded_bank: Callable[[], Matrix]) -> None:
         """Measure a large library whole, unless that was done at about its size, and keep it. Raises LibraryError."""
@@ -205,12 +208,15 @@ class Calibration:
         self,
         kind: str,
         index: SearchableIndex,
+        count: int | None,
         bank: Matrix | None,
         read: Callable[[Arrays], T],
         make: Callable[[], T | None],
     ) -> T | None:
         """Give the scale that is in memory, or read it, or make it of a sample."""
-        fingerprint, count = index.info.fingerprint, index.count(INDEXED)
+        fingerprint = index.info.fingerprint
+        if count is None:
+            count = index.count(INDEXED)
         with self._lock:
             known = self._scales.get(kind)
             if known is not None and known.fingerprint == fingerprint:

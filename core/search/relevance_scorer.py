@@ -66,10 +66,10 @@ class RelevanceScorer:
         for term in encoded.telling:
             scale: TextScale | PictureScale | None
             if not isinstance(term, TextTerm):
-                scale = calibration.pictures(index)
+                scale = calibration.pictures(index, ranked.indexed)
             else:
                 assert encoded.bank is not None
-                scale = calibration.texts(index, encoded.bank)
+                scale = calibration.texts(index, encoded.bank, ranked.indexed)
             if scale is None:
                 self._scales = {}
                 break

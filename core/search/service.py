@@ -9,7 +9,7 @@ from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import AS_TYPED, Query, Weights
 from core.domain.result import Hit, SearchResult
-from core.domain.vectors import Matrix
+from core.domain.vectors import Matrix, Vector
 from core.errors import ImageNotIndexed
 from core.ports.decoder import Decoder
 from core.ports.encoders import Encoder
@@ -113,12 +113,17 @@ class SearchService:
             texts = text_terms(query.terms)
             lists = [name for name in LISTS if getattr(weights, name) and (name != "caption" or seeks_text(texts))]
             passing = findable(lists, passing, wanted_words(texts))
-        found: dict[FacetField, Facet] = {}
-        for name in fields:
-            if going is not None:
-                going()
-            found[name] = facet(self._index, name, passing, limit=limit)
-        return found
+        wanted = list(fields)
+
+        def count(name: FacetField) -> Callable[[SearchableIndex], Facet]:
+            def ask(index: SearchableIndex) -> Facet:
+                if going is not None:
+                    going()
+                return facet(index, name, passing, limit=limit)
+
+            return ask
+
+        return dict(zip(wanted, self._index.gather([count(name) for name in wanted]), strict=True))
 
     def image(self, image_id: str) -> ImageRecord:
         """Read one image by its id. Raises ImageNotIndexed."""
@@ -136,8 +141,8 @@ class SearchService:
         stopwatch.start("count")
         hashes = _list_hashes([record.content_hash for record in records] if query.folds else ())
         found = self._index.details((), passing, hashes=hashes, count=True)
-        paired = any(count > 1 for count in found.copies.values()) or any(record.pair for record in records)
-        copies = count_copies(self._index, found.copies, passing, paired=paired)
+        some = any(count > 1 for count in found.copies.values()) or any(record.pair for record in records)
+        copies = count_copies(self._index, found.copies, passing, paired=bool(found.paired) and some)
         hits = _Answer({}, {}, copies).complete([Hit(record, None) for record in records])
         assert found.total is not None
         return SearchResult(tuple(hits), found.total, self._index.backend)
@@ -145,22 +150,25 @@ class SearchService:
     def _match(self, query: Query, encoded: EncodedQuery, stopwatch: _Stopwatch) -> SearchResult:
         """Rank what can be found, and score the best and what is shown."""
         stopwatch.start("rank")
-        ranked = RankedMatches(self._index, encoded.question)
-        depth = STRONG_DEPTH if query.min_strength and query.by == "match" else max(SCORED_DEPTH, query.within or 0)
+        by_match, end = query.by == "match", query.offset + query.limit
+        depth = STRONG_DEPTH if query.min_strength and by_match else max(SCORED_DEPTH, query.within or 0)
+        ranked = RankedMatches(self._index, encoded.question, depth=max(depth, end) if by_match else depth)
         best = ranked.page(limit=depth, fold=query.folds)
         scorer = RelevanceScorer(query.terms, encoded, ranked, self._index, self._calibration)
-        page = _cut_page(query, best)
-        of_best = bool(query.min_strength) or (query.by != "match" and not _lists_words(query, ranked))
-        answer = self._read(query, ranked, scorer, best, best if of_best else page or (), stopwatch)
+        of_best = bool(query.min_strength) or not (by_match or _lists_words(query, ranked))
+        page = best if of_best else _find_page(query, ranked, best) if by_match else None
+        answer = self._read(query, ranked, scorer, best, page or (), stopwatch)
         counts = [answer.count(ranked.hash(image_id)).copies for image_id in best]
         judgement = scorer.judge(best, answer.strengths, counts)
         total = ranked.total
-        if page is not None:
-            hits = answer.make_hits(ranked, page)
+        if page is None:
+            hits = self._list_words(query, ranked, scorer, stopwatch)
         elif of_best:
-            hits, total = self._select(query, answer.make_hits(ranked, best))
+            hits, total = _select(query, answer.make_hits(ranked, page), answer.vectors)
         else:
-            hits = self._read_page(query, ranked, scorer, stopwatch)
+            hits = answer.make_hits(ranked, page)
+            if _is_varied(query):
+                hits = _diversify(hits, answer.vectors, query)[query.offset : end]
         return SearchResult(
             tuple(hits),
             total,
@@ -176,66 +184,54 @@ class SearchService:
         query: Query,
         ranked: RankedMatches,
         scorer: RelevanceScorer,
-        ids: Sequence[str],
+        best: Sequence[str],
         shown: Sequence[str],
         stopwatch: _Stopwatch,
     ) -> "_Answer":
-        """Score matches, and read all that it takes, and that is shown of some, at once."""
+        """Score the best matches and what is shown, and read all that it takes, at once."""
         stopwatch.start("judge")
+        ids = list(dict.fromkeys([*best, *shown]))
         unmeasured = scorer.measure(ids)
         needed = dict.fromkeys([*shown, *scorer.list_undecided(ids, unmeasured)])
         hashes = _list_hashes([ranked.hash(image_id) for image_id in ids] if query.folds else ())
+        compared = (shown if query.min_strength else shown[:REACH]) if query.diversity else ()
+        vectors = list(dict.fromkeys([*unmeasured, *compared]))
         passing = ranked.passing
         stopwatch.start("count")
-        found = self._index.details(list(needed), passing, hashes=hashes, vectors=unmeasured)
+        found, _ = self._index.gather(
+            [
+                lambda index: index.details(list(needed), passing, hashes=hashes, vectors=vectors),
+                lambda index: ranked.match_rest(shown, index),
+            ]
+        )
         copies = count_copies(self._index, found.copies, passing, paired=ranked.paired)
         stopwatch.start("judge")
         scorer.measure(unmeasured, found.vectors)
-        return _Answer(found.records, scorer.score(ids, found.records), copies)
+        return _Answer(found.records, scorer.score(ids, found.records), copies, found.vectors)
 
-    def _select(self, query: Query, best: Sequence[Hit]) -> tuple[list[Hit], int]:
-        """Take a page of the best that are strong enough, or of them in another order, and count all pages' images."""
-        if query.min_strength:
-            best = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
-        else:
-            best = best[: query.within or SCORED_DEPTH]
-        if query.by != "match":
-            best = sort_hits(best, query)
-        if query.min_strength:
-            best = diversify_hits(best, self._index.vectors, query.diversity)
-        return list(best[query.offset : query.offset + query.limit]), sum(hit.copies for hit in best)
-
-    def _read_page(
+    def _list_words(
         self, query: Query, ranked: RankedMatches, scorer: RelevanceScorer, stopwatch: _Stopwatch
     ) -> list[Hit]:
-        """Read a page that is no part of the best as they are ranked."""
+        """Read a page of all that holds a word, in another order than that of the match."""
         stopwatch.start("rank")
-        end = query.offset + query.limit
-        if query.by != "match":
-            records = list_page(self._index, query, ranked.passing)
-            hits = ranked.compare(records)
-            stopwatch.start("count")
-            hashes = _list_hashes([record.content_hash for record in records] if query.folds else ())
-            counted = self._index.details((), ranked.passing, hashes=hashes).copies
-            copies = count_copies(self._index, counted, ranked.passing, paired=ranked.paired)
-            known = {record.id: record for record in records}
-            return _Answer(known, scorer.score(list(known), known), copies).complete(hits)
-        varied = query.diversity and query.offset < REACH
-        start = 0 if varied else query.offset
-        ids = ranked.page(limit=(max(REACH, end) if varied else end) - start, offset=start, fold=query.folds)
-        hits = self._read(query, ranked, scorer, ids, ids, stopwatch).make_hits(ranked, ids)
-        if varied:
-            hits = diversify_hits(hits, self._index.vectors, query.diversity)[query.offset : end]
-        return hits
+        records = list_page(self._index, query, ranked.passing)
+        hits = ranked.compare(records)
+        stopwatch.start("count")
+        hashes = _list_hashes([record.content_hash for record in records] if query.folds else ())
+        counted = self._index.details((), ranked.passing, hashes=hashes).copies
+        copies = count_copies(self._index, counted, ranked.passing, paired=ranked.paired)
+        known = {record.id: record for record in records}
+        return _Answer(known, scorer.score(list(known), known), copies).complete(hits)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What is known of some matches: records and strengths by id, copies by content hash."""
+    """What is known of some matches: records, strengths and image vectors by id, copies by content hash."""
 
     records: Mapping[str, ImageRecord]
     strengths: Mapping[str, float]
     copies: Mapping[str, CopyCount]
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
 
     def count(self, content_hash: str | None) -> CopyCount:
         return self.copies.get(content_hash or "", ALONE)
@@ -252,12 +248,35 @@ class _Answer:
         ]
 
 
-def _cut_page(query: Query, best: Sequence[str]) -> Sequence[str] | None:
-    """Cut the page from the best; None where it is not among them as they are ranked."""
-    if query.by != "match" or query.diversity or query.min_strength:
-        return None
+def _find_page(query: Query, ranked: RankedMatches, best: Sequence[str]) -> Sequence[str]:
+    """Take the page from the best, or from behind them. Of an answer that is varied, all that it is made of."""
     end = query.offset + query.limit
-    return best[query.offset : end] if end <= len(best) or len(best) < SCORED_DEPTH else None
+    if _is_varied(query):
+        return ranked.page(limit=max(REACH, end), fold=query.folds)
+    if end <= len(best) or len(best) < SCORED_DEPTH:
+        return best[query.offset : end]
+    return ranked.page(limit=query.limit, offset=query.offset, fold=query.folds)
+
+
+def _is_varied(query: Query) -> bool:
+    return bool(query.diversity) and query.offset < REACH and query.by == "match"
+
+
+def _select(query: Query, best: Sequence[Hit], vectors: Mapping[str, Vector]) -> tuple[list[Hit], int]:
+    """Take a page of the best that are strong enough, or of them in another order, and count all pages' images."""
+    if query.min_strength:
+        best = [hit for hit in best if hit.strength is None or hit.strength >= query.min_strength]
+    else:
+        best = best[: query.within or SCORED_DEPTH]
+    if query.by != "match":
+        best = sort_hits(best, query)
+    if query.min_strength:
+        best = _diversify(best, vectors, query)
+    return list(best[query.offset : query.offset + query.limit]), sum(hit.copies for hit in best)
+
+
+def _diversify(hits: Sequence[Hit], vectors: Mapping[str, Vector], query: Query) -> list[Hit]:
+    return diversify_hits(hits, lambda _: vectors, query.diversity)
 
 
 def _lists_words(query: Query, ranked: RankedMatches) -> bool:

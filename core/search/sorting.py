@@ -10,6 +10,8 @@ from core.domain.sort_orders import in_order
 from core.ports.vector_index import SearchableIndex
 from core.search.collapse import fold_copies, fold_hashes
 
+_COPIES = 4  # of a page, one in so many is expected to be a copy at most
+
 
 def sort_hits(hits: Sequence[Hit], query: Query) -> list[Hit]:
     """Put hits in the query's order, which is not that of the match."""
@@ -21,9 +23,11 @@ def list_page(index: SearchableIndex, query: Query, passing: Filter) -> list[Ima
     """Read one page of what passes, in the query's order, which is not that of the match. Raises LibraryError."""
     if not query.folds:
         return index.ordered(query.by, passing, limit=query.limit, offset=query.offset, reverse=query.reverse)
+    end = query.offset + query.limit
     records = fold_copies(
         lambda count: index.ordered(query.by, passing, limit=count, reverse=query.reverse),
         lambda found: fold_hashes(index, found, passing),
-        query.offset + query.limit,
+        end,
+        asked=end + end // _COPIES + 1,  # so that a few copies among them need no second look
     )
     return records[query.offset :]

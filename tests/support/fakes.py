@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,12 @@ from core.ports.encoders import Answer, TextEncoding
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist, by_score
 from core.ports.retrieval import read_details, retrieve_in_parts
 from core.ports.text_reader import TextReading
-from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, TextUpdate
+from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 from core.text import analysis
 from core.text.bm25 import query_vector, record_weights
 from core.text.word_lists import WORD_FIELDS
+
+T = TypeVar("T")
 
 COLOURS = {
     "red": (220, 30, 30),
@@ -385,6 +387,9 @@ class MemoryIndex:
 
     def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
         return [record.id for record in self.scroll(filter, after=after, limit=limit)]
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
+        return [call(self) for call in calls]
 
     def versions(self) -> Iterator[tuple[str, int]]:
         with self._lock:

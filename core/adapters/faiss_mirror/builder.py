@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Ids, Mask, Rows, pack_ids
+from core.adapters.columns.table import Ids, Mask, Rows, pack_ids
 from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, reuse_segment

@@ -1,8 +1,6 @@
 """A generation of the mirror, opened: the questions that it answers, put to all of its segments."""
 
-import threading
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from heapq import merge
@@ -10,16 +8,17 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Mask, Rows
+from core.adapters.columns.column_set import ColumnSet
+from core.adapters.columns.table import Mask, Rows
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.segment import Segment
 from core.adapters.index_base.index_reader import IndexReader
-from core.domain.filtering.conditions import Keyword, Match, Missing, Time
+from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import WORDED, Filter
 from core.domain.image import ImageRecord
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
@@ -27,23 +26,34 @@ from core.text import analysis
 from core.text.bm25 import list_dimension, query_vector
 from core.text.word_lists import WordListName
 
-_MASKS = 8  # filters whose rows are kept
-
 
 class Generation(IndexReader):
     """A generation opened, with what is worth keeping of the answers to one query for the next.
 
-    `pool` searches its segments side by side. Safe to use from several threads.
+    `pool` searches its segments side by side. `names` is the order of its rows by name.
+    Safe to use from several threads.
     """
 
-    def __init__(self, manifest: Manifest, segments: Sequence[Segment], as_of: datetime, pool: Executor) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        segments: Sequence[Segment],
+        as_of: datetime,
+        pool: Executor,
+        names: NDArray[np.int32] | None = None,
+    ) -> None:
         self.manifest = manifest
         self.segments = segments
         self.as_of = as_of
         self._pool = pool
-        self._masks: OrderedDict[Filter, list[Mask]] = OrderedDict()
-        self._guard = threading.Lock()
+        self._columns = ColumnSet(
+            [segment.columns for segment in segments], [segment.live for segment in segments], names=names
+        )
         self._worded: dict[WordListName, int] = {}
+
+    @property
+    def stamp(self) -> str:
+        return self.manifest.name
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         found: dict[str, ImageRecord] = {}
@@ -52,12 +62,7 @@ class Generation(IndexReader):
         return found
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for segment, rows in self._locate(ids):
-            values = segment.columns["content_hash"].take(rows).to_pylist()
-            pairs = zip(segment.columns.names(rows), values, strict=True)
-            found |= {image_id: content_hash for image_id, content_hash in pairs if content_hash is not None}
-        return found
+        return self._columns.hashes(ids)
 
     def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
         found: dict[str, Vector] = {}
@@ -75,20 +80,10 @@ class Generation(IndexReader):
         return list(islice(merge(*pages, key=lambda record: record.id), limit))
 
     def ids(self, filter: Filter, limit: int) -> Iterable[str]:
-        return islice(merge(*(segment.columns.names(rows[:limit]) for segment, rows in self._rows(filter))), limit)
+        return self._columns.ids(filter, limit)
 
-    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
-        sign = 1 if ascending else -1
-        found: list[tuple[str, int]] = []
-        for segment, rows in self._rows(filter & Filter(none=(Missing(field),))):
-            times = segment.columns[field].take(rows).to_numpy()
-            first = np.argsort(sign * times, kind="stable")[:limit]
-            found += zip(segment.columns.names(rows[first]), times[first].tolist(), strict=True)
-        return dict(sorted(found, key=lambda entry: sign * entry[1])[:limit])
-
-    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
-        for segment, rows in self._rows(filter):
-            yield from zip(segment.columns.names(rows), segment.columns[field].take(rows).to_pylist(), strict=True)
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        return self._columns.ordered(by, filter, limit, offset, reverse=reverse)
 
     def search(
         self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
@@ -108,39 +103,17 @@ class Generation(IndexReader):
         return found
 
     def count(self, filter: Filter) -> int:
-        return sum(int(np.count_nonzero(mask)) for mask in self.masks(filter))
+        return self._columns.count(filter)
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        same = Filter(all=(Match("content_hash", tuple(hashes)),))
-        for segment, mask in zip(self.segments, self.masks(filter), strict=True):
-            rows = np.flatnonzero(segment.passing(same) & mask)
-            counts.update(segment.columns["content_hash"].take(rows).to_pylist())
-        return dict(counts)
+        return self._columns.copies(hashes, filter)
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
-        counts: Counter[str] = Counter()
-        for segment, mask in zip(self.segments, self.masks(filter), strict=True):
-            values = segment.columns[field].filter(mask)
-            if pa.types.is_list(values.type):
-                values = values.flatten()
-            counted = pc.value_counts(values)
-            pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-            counts.update({value: count for value, count in pairs if value is not None})
-        return counts.items()
+        return self._columns.value_counts(field, filter, limit)
 
     def masks(self, filter: Filter) -> list[Mask]:
         """Find the live rows that pass, for every segment."""
-        with self._guard:
-            if filter in self._masks:
-                self._masks.move_to_end(filter)
-                return self._masks[filter]
-        masks = [segment.passing(filter) for segment in self.segments]
-        with self._guard:
-            self._masks[filter] = masks
-            while len(self._masks) > _MASKS:
-                self._masks.popitem(last=False)
-        return masks
+        return self._columns.masks(filter)
 
     def _locate(self, ids: Sequence[str]) -> list[tuple[Segment, Rows]]:
         """Find the live rows of these ids, ascending, in the segments that have any."""
@@ -151,11 +124,6 @@ class Generation(IndexReader):
             if len(rows):
                 found.append((segment, rows))
         return found
-
-    def _rows(self, filter: Filter) -> Iterator[tuple[Segment, Rows]]:
-        return (
-            (segment, np.flatnonzero(mask)) for segment, mask in zip(self.segments, self.masks(filter), strict=True)
-        )
 
     def _best(self, probe: Probe, filter: Filter, limit: int, *, exact: bool) -> list[tuple[str, float]]:
         terms = self._terms(probe)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Mask, Rows
+from core.adapters.columns.table import Mask, Rows
 from core.text.bm25 import SCORING_VERSION, record_weights
 from core.text.word_lists import WordListName
 

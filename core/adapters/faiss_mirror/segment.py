@@ -8,12 +8,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Columns, Mask, Rows, write_columns
-from core.adapters.faiss_mirror.filters import passing
+from core.adapters.columns.builder import tabulate_records
+from core.adapters.columns.table import Columns, Mask, Rows
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
-from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
 from core.domain.vectors import Matrix, Vector
 from core.ports.rank_lists import Probe
@@ -36,7 +35,8 @@ class Row:
 def write_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> None:
     """At most ROWS of them, in ascending order of id, into a new folder. Raises OSError."""
     folder.mkdir()
-    write_columns(folder / "columns.arrow", [row.record for row in rows], [row.version for row in rows])
+    columns = tabulate_records([row.record for row in rows], [row.version for row in rows])
+    columns.write(folder / "columns.arrow")
     write_words(folder, [row.record.documents for row in rows])
     for name in DENSE:
         held = [n for n, row in enumerate(rows) if name in row.vectors]
@@ -54,7 +54,7 @@ class Segment:
 
     def __init__(self, folder: Path, live: Mask | None, scoring: int = SCORING_VERSION) -> None:
         """Raises OSError, ValueError and pyarrow's errors where the files are none of a segment."""
-        self.columns = Columns(folder / "columns.arrow")
+        self.columns = Columns.open(folder / "columns.arrow")
         self.words = Words(folder, scoring)
         self.live: Mask = np.ones(self.columns.rows, bool) if live is None else live
         if len(self.live) != self.columns.rows:
@@ -64,10 +64,6 @@ class Segment:
             rows = np.load(folder / f"{name}_rows.npy", mmap_mode="r")
             if len(rows):
                 self._dense[name] = SegmentVectors(folder / f"{name}.faiss", rows)
-
-    def passing(self, filter: Filter) -> Mask:
-        """The rows that live and pass."""
-        return passing(filter, self.columns) & self.live
 
     def best(
         self, probe: Probe, terms: Mapping[int, float], passing: Mask, limit: int, *, exact: bool

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from core.adapters.faiss_mirror.columns import Mask
+from core.adapters.columns.table import Mask
 from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.segment import ROWS, Row, Segment, open_segments, write_segment
 from core.adapters.faiss_mirror.vectors import Storage

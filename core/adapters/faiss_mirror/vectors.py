@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Mask, Rows
+from core.adapters.columns.table import Mask, Rows
 from core.domain.vectors import Matrix, Vector
 
 Storage = Literal["float32", "float16", "ivf"]

@@ -1,9 +1,9 @@
 """What every index derives from the primitives of its reader."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import numpy as np
@@ -11,14 +11,16 @@ import numpy as np
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword
-from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
-from core.ports.retrieval import read_details, retrieve_in_parts
-from core.ports.vector_index import DenseName, IndexInfo
+from core.ports.retrieval import complete_scores, read_details
+from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
+
+T = TypeVar("T")
 
 
 class IndexBase(ABC):
@@ -65,7 +67,7 @@ class IndexBase(ABC):
         if limit < 1:
             return []
         with self._reading() as reader:
-            page = stable_order.ordered_ids(reader, by, filter, offset + limit, reverse=reverse)[offset:]
+            page = reader.ordered_ids(by, filter, limit, offset, reverse=reverse)
             records = reader.records(page)
         return [records[image_id] for image_id in page if image_id in records]
 
@@ -76,7 +78,7 @@ class IndexBase(ABC):
         with self._reading() as reader:
             found = reader.search(checked, filter, limit, exact=False)
         pairs = zip(checked, found, strict=True)
-        return {probe.list: Shortlist.cut(_clamp(probe, scored), limit) for probe, scored in pairs}
+        return {probe.list: Shortlist.cut(clamp(probe, scored), limit) for probe, scored in pairs}
 
     def ranking(self, probe: Probe, filter: Filter = EVERYTHING, *, limit: int) -> Ranking:
         checked = self._check(probe)
@@ -85,7 +87,7 @@ class IndexBase(ABC):
 
             def best(count: int) -> Iterable[tuple[str, float]]:
                 (found,) = reader.search([checked], filter, count, exact=True)
-                return _clamp(checked, found)
+                return clamp(checked, found)
 
             return stable_order.stable_ranking(best, limit)
 
@@ -95,10 +97,21 @@ class IndexBase(ABC):
             return {probe.list: {} for probe in checked}
         with self._reading() as reader:
             found = reader.scores(checked, scored_ids)
-        return {probe.list: dict(_clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
+        return {probe.list: dict(clamp(probe, scored)) for probe, scored in zip(checked, found, strict=True)}
 
     def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
-        return retrieve_in_parts(self, probes, filter, limit=limit)
+        checked = [self._check(probe) for probe in probes]
+        with self._reading() as reader:
+            seeking = [probe for probe in checked if probe.seeks]
+            found = zip(seeking, reader.search(seeking, filter, limit, exact=False), strict=True)
+            shortlists = {probe.list: Shortlist.cut(clamp(probe, scored), limit) for probe, scored in found}
+
+            def score(open: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
+                scored = zip(open, reader.scores(open, ids), strict=True)
+                return {probe.list: dict(clamp(probe, one)) for probe, one in scored}
+
+            scores = complete_scores(checked, shortlists, score)
+            return Retrieval(reader.count(filter), shortlists, scores, reader.count(PAIRED) > 0, stamp=reader.stamp)
 
     def details(
         self,
@@ -127,6 +140,9 @@ class IndexBase(ABC):
             counts = [(value, count) for value, count in reader.value_counts(field, filter, limit) if count]
         return sorted(counts, key=lambda entry: (-entry[1], entry[0]))[:limit]
 
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
+        return [call(cast(SearchableIndex, self)) for call in calls]
+
     def _check(self, probe: Probe) -> Probe:
         """Have the vector as (D,) float32. Raises ValueError for one that is not a unit vector of this index."""
         return probe if probe.vector is None else Probe(probe.list, check_vector(probe.vector, self.info.dimension))
@@ -147,8 +163,8 @@ def valid_ids(ids: Sequence[str]) -> list[Any]:
     return list(dict.fromkeys(image_id for image_id in ids if POINT_ID.fullmatch(image_id)))
 
 
-def _clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
+def clamp(probe: Probe, found: Iterable[tuple[str, float]]) -> Ranking:
     """Keep cosines within [-1, 1], which rounding may leave by a little; BM25 scores stay as they are."""
     if probe.vector is None:
         return list(found)
-    return [(image_id, min(1.0, max(-1.0, score))) for image_id, score in found]
+    return [(image_id, score if -1.0 <= score <= 1.0 else min(1.0, max(-1.0, score))) for image_id, score in found]

@@ -1,12 +1,12 @@
 """The primitives that an index answers itself, as one question sees it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from core.domain.filtering.conditions import Keyword, Time
+from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
@@ -17,6 +17,11 @@ class IndexReader(ABC):
 
     Ids that it is given are valid, and given once. The vectors of its probes are (D,) float32 unit vectors.
     """
+
+    @property
+    def stamp(self) -> str | None:
+        """Name the state of the index: another after every write. None where nobody knows."""
+        return None
 
     @abstractmethod
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -39,15 +44,8 @@ class IndexReader(ABC):
         """List the first `limit` ids in ascending order."""
 
     @abstractmethod
-    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
-        """Read ids with their times, in microseconds since 1970, of the `limit` latest, or earliest if `ascending`.
-
-        Images without the time are left out. Which of equal times come last is left to the engine.
-        """
-
-    @abstractmethod
-    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
-        """Read every id with the value of its payload field, or None where it lacks the field."""
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        """List ids `offset` to `offset` + `limit` in the order of core.domain.sort_orders.in_order."""
 
     @abstractmethod
     def search(

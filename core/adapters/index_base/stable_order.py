@@ -1,9 +1,9 @@
 """Lists in the order of the core, whatever order an engine leaves equals in."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
-from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import During, Missing, Time
 from core.domain.filtering.filters import Filter
 from core.domain.query import Sort
@@ -26,7 +26,26 @@ def stable_ranking(search: Callable[[int], Iterable[tuple[str, float]]], limit: 
         count *= 4
 
 
-def ordered_ids(reader: IndexReader, by: Sort, filter: Filter, limit: int, *, reverse: bool) -> list[str]:
+class OrderingEngine(Protocol):
+    """What an engine that orders by times alone is asked for the orders of the core."""
+
+    def ids(self, filter: Filter, limit: int) -> Iterable[str]:
+        """List the first `limit` ids in ascending order."""
+        ...
+
+    def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
+        """Read ids with their times, in microseconds since 1970, of the `limit` latest, or earliest if `ascending`.
+
+        Images without the time are left out. Which of equal times come last is left to the engine.
+        """
+        ...
+
+    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
+        """Read every id with the value of its payload field, or None where it lacks the field."""
+        ...
+
+
+def ordered_ids(reader: OrderingEngine, by: Sort, filter: Filter, limit: int, *, reverse: bool) -> list[str]:
     """List the first `limit` ids in the order of core.domain.sort_orders.in_order."""
     match by:
         case "modified":
@@ -44,14 +63,19 @@ def ordered_ids(reader: IndexReader, by: Sort, filter: Filter, limit: int, *, re
             raise ValueError("a match is no order of records")
 
 
-def _by_time(reader: IndexReader, field: Time, filter: Filter, limit: int, *, reverse: bool) -> list[str]:
+def _by_time(reader: OrderingEngine, field: Time, filter: Filter, limit: int, *, reverse: bool) -> list[str]:
     """List the latest `limit`, or the earliest if `reverse`; equal times by id, and none without the time."""
     times = dict(reader.by_time(filter, field, limit, ascending=reverse))
     if times and len(times) == limit:  # which of equal times was cut off is chance
         last = max(times.values()) if reverse else min(times.values())
         times = {image_id: time for image_id, time in times.items() if time != last}
-        since = _EPOCH + last * _US
-        at_last = filter & Filter(all=(During(field, since, since + _US),))
+        at_last = filter & at_time(field, last)
         times |= dict.fromkeys(reader.ids(at_last, limit - len(times)), last)
     sign = 1 if reverse else -1
     return sorted(times, key=lambda image_id: (sign * times[image_id], image_id))
+
+
+def at_time(field: Time, time: int) -> Filter:
+    """Let images pass whose time is this one, in microseconds since 1970."""
+    since = _EPOCH + time * _US
+    return Filter(all=(During(field, since, since + _US),))

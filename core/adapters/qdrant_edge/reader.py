@@ -1,5 +1,6 @@
 """The questions that an embedded library answers, put to its loaded shard."""
 
+import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import qdrant_edge as edge
 
+from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
@@ -18,6 +20,7 @@ from core.adapters.qdrant_edge.points import TERMS
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import DenseName
@@ -31,6 +34,8 @@ V = TypeVar("V")
 _PAGE = 10_000  # points of which one payload field is read
 _WORDS = 4096  # of which the frequencies are kept
 _EXACT = edge.SearchParams(exact=True)
+_WRITTEN = 'ScoredPoint(id="'
+_WRITTEN_END = len(_WRITTEN) + 36
 
 
 class StampedCache(Generic[K, V]):
@@ -80,8 +85,13 @@ class EdgeReader(IndexReader):
     _folder: Path
     _caches: ReadCaches
 
+    @property
+    def stamp(self) -> str | None:
+        return self._stamp
+
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
-        return {str(point.id): self._record(point) for point in self._shard.retrieve(list(ids), True, False)}
+        found = _name_points(ids, self._shard.retrieve(list(ids), True, False))
+        return {image_id: self._record(image_id, point) for image_id, point in found}
 
     def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         """Read some fields of payloads, None for one that is absent."""
@@ -91,22 +101,28 @@ class EdgeReader(IndexReader):
         }
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
-        found = self._shard.retrieve(list(ids), ["content_hash"], False)
-        return {str(point.id): point.payload["content_hash"] for point in found if point.payload}
+        found = _name_points(ids, self._shard.retrieve(list(ids), ["content_hash"], False))
+        held = ((image_id, point.payload) for image_id, point in found)
+        return {image_id: payload["content_hash"] for image_id, payload in held if payload}
 
     def vectors(self, ids: Sequence[str], name: DenseName) -> dict[str, Vector]:
+        found = _name_points(ids, self._shard.retrieve(list(ids), False, [name]))
+        held = ((image_id, point.vector) for image_id, point in found)
         return {
-            str(point.id): np.array(point.vector[name], np.float32)
-            for point in self._shard.retrieve(list(ids), False, [name])
-            if isinstance(point.vector, dict) and name in point.vector
+            image_id: _read_vector(vector[name])
+            for image_id, vector in held
+            if isinstance(vector, dict) and name in vector
         }
 
     def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
         found, _ = self._scroll(filter, limit, offset=start, payload=True)
-        return [self._record(point) for point in found]
+        return [self._record(str(point.id), point) for point in found]
 
     def ids(self, filter: Filter, limit: int, start: str | None = None) -> list[str]:
         return [str(point.id) for point in self._scroll(filter, limit, offset=start)[0]]
+
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = edge.OrderBy(field, edge.Direction.Asc if ascending else edge.Direction.Desc)
@@ -236,11 +252,31 @@ class EdgeReader(IndexReader):
         asked = [request for request in requests if request is not None]
         found = iter(self._shard.query_batch(edge.QueryBatchRequest(asked)) if asked else ())
         return [
-            [] if request is None else [(str(point.id), point.score) for point in next(found)] for request in requests
+            [] if request is None else [(_read_id(point), point.score) for point in next(found)] for request in requests
         ]
 
-    def _record(self, point: edge.Record) -> ImageRecord:
+    def _record(self, image_id: str, point: edge.Record) -> ImageRecord:
         try:
-            return from_payload(str(point.id), point.payload or {})
+            return from_payload(image_id, point.payload or {})
         except (TypeError, ValueError) as error:
-            raise damaged(self._folder, f"what is known of image {point.id} is incomplete ({error})") from error
+            raise damaged(self._folder, f"what is known of image {image_id} is incomplete ({error})") from error
+
+
+def _name_points(ids: Sequence[str], found: Sequence[edge.Record]) -> Iterable[tuple[str, edge.Record]]:
+    """Pair points with their ids: they come in the order in which they were asked for, unless some are not there."""
+    if len(found) == len(ids) and (not ids or str(found[-1].id) == ids[-1]):
+        return zip(ids, found, strict=True)
+    return ((str(point.id), point) for point in found)
+
+
+def _read_id(point: edge.ScoredPoint) -> str:
+    """Read the id from how the engine writes the point: five times as fast as to have it make a UUID of it."""
+    told = repr(point)
+    if told.startswith(_WRITTEN) and told[_WRITTEN_END] == '"':
+        return told[len(_WRITTEN) : _WRITTEN_END]
+    return str(point.id)
+
+
+def _read_vector(values: Sequence[float]) -> Vector:
+    """Make an array of the engine's list, (D,) float32, in half the time that numpy takes."""
+    return np.frombuffer(struct.pack(f"={len(values)}f", *values), np.float32)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from qdrant_client import models
 
+from core.adapters.index_base.point_codec import VERSION
 from core.domain.filtering.conditions import (
     TOLD,
     Between,
@@ -46,6 +47,7 @@ FIELDS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
     "width": models.PayloadSchemaType.INTEGER,
     "height": models.PayloadSchemaType.INTEGER,
     "rating": models.PayloadSchemaType.INTEGER,
+    VERSION: models.PayloadSchemaType.INTEGER,  # asked for what was written last
     **dict.fromkeys(("aspect", "incomplete", "latitude", "longitude"), models.PayloadSchemaType.FLOAT),
 }
 
@@ -88,6 +90,12 @@ class FilterTranslator:
         if not condition.phrase:
             return narrow
         return _check_points(condition, self._read, narrow, ["text_words", "text_lines"])
+
+
+def is_decided(filter: Filter) -> bool:
+    """Say whether the server can decide all conditions of a filter by itself."""
+    conditions = (*filter.all, *filter.any, *filter.none)
+    return all(is_decided(one) if isinstance(one, Filter) else not isinstance(one, PostFilter) for one in conditions)
 
 
 def having_id(ids: Iterable[str]) -> models.Filter:

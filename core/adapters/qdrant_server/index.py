@@ -1,8 +1,10 @@
 """The library on a Qdrant server, of one node or of a cluster, from 1.19 on. A VectorIndex."""
 
 import logging
+import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from qdrant_client import QdrantClient, models
@@ -18,7 +20,8 @@ from core.adapters.index_base.point_codec import (
 )
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
-from core.adapters.qdrant_server.filters import FIELDS
+from core.adapters.qdrant_server.filters import FIELDS, is_decided
+from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import (
     BATCH,
     batches,
@@ -30,8 +33,10 @@ from core.adapters.qdrant_server.points import (
 from core.adapters.qdrant_server.reader import PAGE, ServerReader
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
+from core.domain.filtering.conditions import Missing
 from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.image import ImageRef
+from core.domain.image import ImageRecord, ImageRef
+from core.domain.query import Sort
 from core.errors import (
     LibraryDamaged,
     LibraryError,
@@ -39,11 +44,14 @@ from core.errors import (
     ServerLibraryMissing,
 )
 from core.errors.hints import Advice
-from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
+from core.ports.rank_lists import Details, Probe, Retrieval
+from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 
 _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vectors to replace; None removes one
 
 T = TypeVar("T")
+
+_QUESTION_S = 2.0  # how long after what it found the details of a question are asked for at most
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +70,10 @@ class QdrantIndex(IndexBase):
         self._info = info
         self._server = server
         self.collection = collection
-        self._frequencies = WordFrequencies(self.count)
+        self._frequencies = WordFrequencies(self._count_all)
         self._word_migration = WordMigration(server, collection)
+        self._columns = ServerColumns(server, collection)
+        self._latest: tuple[Filter, ServerReader, float] | None = None
 
     @property
     def info(self) -> IndexInfo:
@@ -124,6 +134,55 @@ class QdrantIndex(IndexBase):
             index._word_migration.start(config)
         return index
 
+    def ordered(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[ImageRecord]:
+        end, reader = offset + limit, self._reader(filter)
+        if limit < 1:
+            return []
+        if by not in ("modified", "taken") or end > PAGE or (self._columns.is_there and not is_decided(filter)):
+            ids = reader.ordered_ids(by, filter, limit, offset, reverse=reverse)
+            records = reader.records(ids)
+            return [records[image_id] for image_id in ids if image_id in records]
+        if by == "modified":
+            return reader.first_by_time(filter, "modified_at", end, ascending=reverse)[offset:]
+        undated = filter & Filter(all=(Missing("taken_at"),))
+        dated, rest = self._server.gather(
+            [
+                partial(reader.first_by_time, filter, "taken_at", end, ascending=reverse),
+                partial(reader.first_by_time, undated, "modified_at", end, ascending=reverse),
+            ]
+        )
+        return [*dated, *rest][offset:end]
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        return self._reader(filter).retrieve_best([self._check(probe) for probe in probes], filter, limit)
+
+    def details(
+        self,
+        ids: Sequence[str],
+        filter: Filter = EVERYTHING,
+        *,
+        hashes: Sequence[str] = (),
+        vectors: Sequence[str] = (),
+        count: bool = False,
+    ) -> Details:
+        reader = self._latest_reader(filter)
+        parts: dict[str, Callable[[], Any]] = {
+            "records": partial(self.fetch, ids),
+            "copies": partial(reader.copies, list(dict.fromkeys(hashes)), filter),
+            "vectors": partial(self.vectors, vectors),
+            "total": partial(reader.count, filter),
+            "paired": partial(reader.has_pairs),
+        }
+        asked = {"records": ids, "copies": hashes, "vectors": vectors, "total": count, "paired": count}
+        wanted = [name for name in parts if asked[name]]
+        found = dict(zip(wanted, self._server.gather([parts[name] for name in wanted]), strict=True))
+        return Details(**({"records": {}, "copies": {}, "vectors": {}} | found))
+
+    def gather(self, calls: Sequence[Callable[[SearchableIndex], Any]]) -> list[Any]:
+        return self._server.gather([partial(call, self) for call in calls])
+
     def upsert(self, points: Sequence[Point]) -> None:
         """Raises ValueError for a vector that is no finite unit vector of this index and for text that is not UTF-8."""
         self._write([to_server_point(point, self.info.dimension) for point in points])
@@ -176,14 +235,32 @@ class QdrantIndex(IndexBase):
 
     def close(self) -> None:
         self._word_migration.close()
+        self._columns.close()
         self._server.close()
 
     @contextmanager
     def _reading(self) -> Iterator[ServerReader]:
         yield self._reader()
 
-    def _reader(self) -> ServerReader:
-        return ServerReader(self._server, self.collection, self._frequencies, self._word_migration)
+    def _latest_reader(self, filter: Filter) -> ServerReader:
+        """The reader that just found what passes a filter: what it had to read for that serves the details too."""
+        latest = self._latest
+        if latest is not None and latest[0] == filter and time.monotonic() - latest[2] < _QUESTION_S:
+            return latest[1]
+        return self._reader()
+
+    def _reader(self, filter: Filter | None = None) -> ServerReader:
+        """A reader for one question. `filter`: what passes is to be shown in detail next."""
+        reader = self._make_reader()
+        if filter is not None:
+            self._latest = filter, reader, time.monotonic()
+        return reader
+
+    def _make_reader(self) -> ServerReader:
+        return ServerReader(self._server, self.collection, self._frequencies, self._word_migration, self._columns)
+
+    def _count_all(self, filters: Sequence[Filter]) -> list[int]:
+        return self._server.gather([partial(self.count, one) for one in filters])
 
     def _ask(self, call: Callable[[QdrantClient, str], T], *, writes: bool = False) -> T:
         try:
@@ -191,6 +268,7 @@ class QdrantIndex(IndexBase):
         finally:
             if writes:
                 self._frequencies.clear()
+                self._latest = None
 
     def _write(self, points: Sequence[models.PointStruct]) -> None:
         for batch in batches(points, self.info.dimension):

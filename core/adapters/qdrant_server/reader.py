@@ -1,45 +1,67 @@
 """The questions that a library on a Qdrant server answers, put to its collection."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 
+from core.adapters.columns.column_set import ColumnSet
+from core.adapters.index_base import stable_order
+from core.adapters.index_base.index import clamp
 from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
+from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import named_vectors
+from core.adapters.qdrant_server.retrieval import (
+    EXACT,
+    NEAR,
+    Batch,
+    find_unscored,
+    list_pool,
+    read_hashes,
+    read_raws,
+)
 from core.adapters.qdrant_server.word_frequencies import WordFrequencies
 from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
-from core.domain.filtering.filters import Filter
+from core.domain.filtering.filters import INDEXED, PAIRED, Filter
 from core.domain.image import ImageRecord, ListName, from_payload
+from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
-from core.ports.rank_lists import Probe
+from core.ports.rank_lists import Probe, Retrieval
 from core.ports.vector_index import DenseName
 from core.text.word_lists import WordListName
 
 T = TypeVar("T")
 
 PAGE = 1000  # points in one request
+_TIES = 16  # points that are read behind the last, for those among them that are equal to it
 _VALUES = 1_000_000  # of cameras, people, words in pictures and the like
-
-_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
-_NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0))
 
 
 class ServerReader(IndexReader):
     """A collection of a server. What one of its filters had to read serves the whole question."""
 
-    def __init__(self, server: Server, collection: str, frequencies: WordFrequencies, renewal: WordMigration) -> None:
+    def __init__(
+        self,
+        server: Server,
+        collection: str,
+        frequencies: WordFrequencies,
+        renewal: WordMigration,
+        columns: ServerColumns,
+    ) -> None:
         self._server = server
         self._collection = collection
         self._frequencies = frequencies
         self._word_migration = renewal
+        self._columns = columns
+        self._snapshot: ColumnSet | None = None  # of a list, of which the counts are to be too
         self._translate = FilterTranslator(self._payloads, self._list_values)
 
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
@@ -66,10 +88,42 @@ class ServerReader(IndexReader):
     def ids(self, filter: Filter, limit: int, start: str | None = None) -> list[str]:
         return [str(point.id) for point in self._scroll(self._translate(filter), limit, offset=start)[0]]
 
+    def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        """List ids `offset` to `offset` + `limit` in the order of core.domain.sort_orders.in_order."""
+        columns = self._columns.current()
+        if columns is not None:
+            self._snapshot = columns.with_reader(self._read_fields)
+            return self._snapshot.ordered(by, filter, limit, offset, reverse=reverse)
+        return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
+
+    def _read_fields(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return {str(point.id): point.payload or {} for point in self.retrieve(ids, payload=list(fields))}
+
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
         order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
         found, _ = self._scroll(self._translate(filter), limit, order_by=order)
         return {str(point.id): int(point.order_value or 0) for point in found}
+
+    def first_by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> list[ImageRecord]:
+        """Read the `limit` latest, or earliest if `ascending`, equal times by id. Images without the time are left out.
+
+        One round trip, and one more where the limit cuts many equal times apart: which of them a server returns is
+        chance.
+        """
+        order = models.OrderBy(key=field, direction=models.Direction.ASC if ascending else models.Direction.DESC)
+        asked = limit + _TIES
+        found, _ = self._scroll(self._translate(filter), asked, order_by=order, payload=True)
+        times = {str(point.id): int(point.order_value or 0) for point in found}
+        if len(found) == asked and found[limit - 1].order_value == found[-1].order_value:
+            last = int(found[-1].order_value or 0)
+            times = {image_id: time for image_id, time in times.items() if time != last}
+            at_last, _ = self._scroll(self._translate(filter & at_time(field, last)), limit - len(times), payload=True)
+            times |= {str(point.id): last for point in at_last}
+            found = [*found, *at_last]
+        points = {str(point.id): point for point in found}
+        sign = 1 if ascending else -1
+        first = sorted(times, key=lambda image_id: (sign * times[image_id], image_id))[:limit]
+        return [self._record(points[image_id]) for image_id in first]
 
     def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
         for image_id, payload in self._payloads(self._translate(filter), [field]):
@@ -83,13 +137,48 @@ class ServerReader(IndexReader):
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         return self._query(probes, having_id(ids), len(ids), exact=True)
 
+    def retrieve_best(self, probes: Sequence[Probe], filter: Filter, limit: int) -> Retrieval:
+        """Answer SearchableIndex.retrieve, in one round trip behind what filter and words need to be asked.
+
+        Pictures that a request had no room for, as of several shards it may, are scored in a further one.
+        """
+        passing, queries = self._server.gather([partial(self._translate, filter), partial(self._queries, probes)])
+        batch = Batch(probes, queries, limit)
+        answers, total, indexed, paired = self._server.gather(
+            [
+                partial(self._ask_batch, batch.requests(passing)),
+                partial(self._count, passing),
+                partial(self.count, INDEXED),
+                self.has_pairs,
+            ]
+        )
+        found = batch.read(answers)
+        shortlists = found.shortlists(probes, limit)
+        pool = list_pool(shortlists.values())
+        known: dict[ListName, dict[str, float]] = {name: dict(scored) for name, scored in found.scored.items()}
+        if unscored := find_unscored(found, probes, shortlists, batch.width):
+            further = self._query(probes, having_id(unscored), len(unscored), exact=True)
+            for probe, scored in zip(probes, further, strict=True):
+                known[probe.list] = known.get(probe.list, {}) | dict(clamp(probe, scored))
+        scores = {
+            probe.list: {i: known[probe.list][i] for i in pool if i in known.get(probe.list, {})} for probe in probes
+        }
+        payloads = {image_id: found.payloads[image_id] for image_id in pool if image_id in found.payloads}
+        raws = read_raws(payloads) if paired else {}
+        return Retrieval(total, shortlists, scores, paired, read_hashes(payloads), raws, indexed=indexed)
+
     def count(self, filter: Filter) -> int:
-        counted = self._translate(filter)
-        return self._ask(lambda client: client.count(self._collection, counted, exact=True)).count
+        return self._count(self._translate(filter)) if self._snapshot is None else self._snapshot.count(filter)
+
+    def has_pairs(self) -> bool:
+        """Tell whether the library has any RAW beside its JPEG."""
+        return self.count(PAIRED) > 0
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
+        if self._snapshot is not None:
+            return self._snapshot.copies(hashes, filter)
         same = filter & Filter(all=(Match("content_hash", tuple(hashes)),))
-        return dict(Counter(value for _, value in self.values(same, "content_hash")))
+        return {value: count for value, count in self.value_counts("content_hash", same, len(hashes)) if count}
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
         return self._facet(field, self._translate(filter), limit)
@@ -97,14 +186,19 @@ class ServerReader(IndexReader):
     def retrieve(
         self, ids: Sequence[str], *, payload: bool | list[str], vectors: bool | list[str] = False
     ) -> Iterator[models.Record]:
-        """Yield the points of those valid ids that are there, page by page."""
-        for start in range(0, len(ids), PAGE):
-            page = list(ids[start : start + PAGE])
-            yield from self._ask(
-                lambda client, page=page: client.retrieve(  # type: ignore[misc]
-                    self._collection, page, with_payload=payload, with_vectors=vectors
-                )
+        """Yield the points of those valid ids that are there, page by page; all pages are asked for at once."""
+
+        def read(page: list[str]) -> list[models.Record]:
+            return self._ask(
+                lambda client: client.retrieve(self._collection, page, with_payload=payload, with_vectors=vectors)
             )
+
+        pages = [partial(read, list(ids[start : start + PAGE])) for start in range(0, len(ids), PAGE)]
+        for found in self._server.gather(pages):
+            yield from found
+
+    def _count(self, passing: models.Filter | None) -> int:
+        return self._ask(lambda client: client.count(self._collection, passing, exact=True)).count
 
     def _facet(self, field: Keyword, passing: models.Filter | None, limit: int) -> list[tuple[str, int]]:
         answer = self._ask(
@@ -151,28 +245,33 @@ class ServerReader(IndexReader):
         self, probes: Sequence[Probe], filter: models.Filter | None, limit: int, *, exact: bool
     ) -> list[list[tuple[str, float]]]:
         """Ask all lists in one request, but those that hold none of the words."""
-        vectors: dict[ListName, Any] = {
-            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
-        }
-        vectors |= self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
+        vectors = self._queries(probes)
         requests = {
             probe.list: models.QueryRequest(
                 query=vectors[probe.list],
                 using="words" if probe.vector is None else probe.list,
                 filter=filter,
                 limit=limit,
-                params=None if probe.vector is None else _EXACT if exact else _NEAR,
+                params=None if probe.vector is None else EXACT if exact else NEAR,
             )
             for probe in probes
             if probe.list in vectors
         }
-        asked = list(requests.values())
-        answers = self._ask(lambda client: client.query_batch_points(self._collection, asked)) if asked else []
-        found = dict(zip(requests, answers, strict=True))
+        found = dict(zip(requests, self._ask_batch(list(requests.values())), strict=True))
         return [
             [(str(point.id), point.score) for point in found[probe.list].points] if probe.list in found else []
             for probe in probes
         ]
+
+    def _ask_batch(self, requests: Sequence[models.QueryRequest]) -> list[models.QueryResponse]:
+        return self._ask(lambda client: client.query_batch_points(self._collection, requests)) if requests else []
+
+    def _queries(self, probes: Sequence[Probe]) -> dict[ListName, Any]:
+        """The queries of the lists, but of those that hold none of the words."""
+        vectors: dict[ListName, Any] = {
+            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
+        }
+        return vectors | self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
 
     def _query_words(self, asked: Mapping[WordListName, Mapping[str, float]]) -> dict[ListName, models.SparseVector]:
         """Weigh the words of every list that holds any of them."""

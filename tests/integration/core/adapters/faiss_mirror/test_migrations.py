@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.adapters.faiss_mirror import columns
+from core.adapters.columns import builder as tables
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
@@ -112,7 +112,7 @@ def test_a_mirror_of_before_files_spoke_holds_nothing_of_what_they_say(tmp_path:
     source = MemoryIndex(INFO)
     source.upsert([point(n, "a red car", camera="Canon", rating=3) for n in range(1, 4)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "_FIELDS", {name: kind for name, kind in columns._FIELDS.items() if name not in SINCE})
+        patch.setattr(tables, "RECORD", {name: kind for name, kind in tables.RECORD.items() if name not in SINCE})
         build(source, MirrorFolder(tmp_path), "float32")
     mirror = FaissMirror(tmp_path, threads=1)
     lacking = [Named("camera", "canon"), Match("keywords", ("a",)), Between("rating", 0), Near(0, 0, 1000)]
@@ -131,7 +131,7 @@ def test_a_mirror_of_before_names_had_words_answers_by_captions_till_it_is_made_
     source.upsert([point(n, "a red car", key=f"beach/{n}.jpg") for n in range(1, 4)])
     since = {*list(WORD_FIELDS.values())[1:], "text_lines", "text_reader", "places", "city", "country"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "_FIELDS", {name: kind for name, kind in columns._FIELDS.items() if name not in since})
+        patch.setattr(tables, "RECORD", {name: kind for name, kind in tables.RECORD.items() if name not in since})
         patch.setattr(
             "core.adapters.faiss_mirror.postings.record_weights", lambda said: document_weights(*said["words"])
         )

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from core.adapters.columns import builder as tables
 from core.adapters.faiss_mirror import builder as mirror_build
-from core.adapters.faiss_mirror import columns
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.index import FaissMirror
@@ -158,7 +159,10 @@ def test_a_copy_that_an_earlier_version_wrote_can_be_read_and_built_upon(
     library: MemoryIndex, folder: MirrorFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.delitem(columns._FIELDS, "framing")
+        earlier.setattr(tables, "RECORD", {name: kind for name, kind in tables.RECORD.items() if name != "framing"})
+        earlier.setattr(
+            tables, "_with_orders", lambda arrays: pa.RecordBatch.from_arrays([*arrays.values()], [*arrays])
+        )
         _build(library, folder)
     assert _equal(library, folder)
     long = point(31, "a red car", width=4000, framing="tiles")

@@ -1,52 +1,117 @@
-"""How often a search asks a server."""
+"""How many round trips to a server a question takes: requests that wait for one another."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from qdrant_client import QdrantClient
+import numpy as np
+import pytest
+from PIL import Image
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
-from core.domain.query import Query, TextTerm, Weights
+from core.domain.filtering.conditions import Match, Named
+from core.domain.filtering.filters import Filter
+from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
 from core.domain.text_lines import TextLine
 from core.ports.vector_index import IndexInfo, Point
+from core.search.facets import FACETS
+from core.search.request import build_query
 from core.search.service import SearchService
 from tests.support.fakes import ColourEncoder, InlineDecoder
-from tests.support.made_up_images import DIMENSION, record, vector
+from tests.support.made_up_images import DIMENSION, image_id, record, vector
+from tests.support.servers.counting_client import CountingClient, RoundTrips
 
-FEWER = Weights(1, 0.05, 0.5, 0, 0, 0)
+SEARCH, LIST = 3, 2  # round trips at most
+PICTURES = 300  # more than a shortlist holds
 
-
-class CountingServer(Server):
-    asked = 0
-
-    def ask(self, call: Callable[[QdrantClient], Any], *, writes: bool = False) -> Any:
-        self.asked += 1
-        return super().ask(call, writes=writes)
+Ask = Callable[[SearchService], Any]
 
 
-def test_further_lists_of_words_take_no_further_round_trips() -> None:
+def picture() -> bytes:
+    kept = io.BytesIO()
+    Image.new("RGB", (16, 16), (220, 30, 30)).save(kept, "PNG")
+    return kept.getvalue()
+
+
+def made_up(n: int) -> Point:
     line = TextLine("RED DOG", (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0), 0.9)
-    made = [
-        record(
-            n, "a red dog" if n % 2 else None, text_lines=(line,) * (n % 3 == 0), places=("Red Hill",) * (n % 5 == 0)
-        )
-        for n in range(1, 41)
-    ]
-    with closing(QdrantClient(":memory:")) as client:
-        server = CountingServer(client, "in memory")
-        index = QdrantIndex.create(server, "library", IndexInfo("colours", "colours-1", DIMENSION))
-        index.upsert([Point(one.with_words(), vector(n), vector(n)) for n, one in enumerate(made)])
-        service = SearchService(index, ColourEncoder, InlineDecoder)  # type: ignore[arg-type]
+    made = record(
+        n,
+        "a red dog" if n % 2 else None,
+        text_lines=(line,) * (n % 3 == 0),
+        places=("Red Hill",) * (n % 5 == 0),
+        camera=("Nikon D5", "Canon R6")[n % 2],
+        content_hash=f"{n - (n % 7 == 0):064x}",
+    )
+    return Point(made.with_words(), vector(n), vector(1000 + n) if made.caption else None)
 
-        def count(weights: Weights, text: str) -> int:
-            before = server.asked
-            assert service.search(Query((TextTerm(text),), weights=weights)).hits
-            return server.asked - before
 
-        for weights in (FEWER, Weights()):
-            count(weights, "red dog")  # what words are worth is known from here on
-        assert count(Weights(), "red dog") == count(FEWER, "red dog") <= 9
-        # a new word is counted once for every list that has words at all
-        assert count(Weights(), "hill") <= count(FEWER, "mouse") + 3
+@pytest.fixture(scope="module")
+def client() -> Iterator[CountingClient]:
+    with closing(CountingClient()) as client:
+        index = QdrantIndex.create(Server(client, "in memory"), "library", IndexInfo("colours", "colours-1", DIMENSION))
+        index.upsert([made_up(n) for n in range(1, PICTURES + 1)])
+        yield client
+
+
+@pytest.fixture(scope="module")
+def service(client: CountingClient) -> SearchService:
+    index = QdrantIndex.open(Server(client, "in memory"), "library")
+    bank = np.stack([vector(5000 + n) for n in range(40)])
+    service = SearchService(index, ColourEncoder, InlineDecoder, bank=lambda _: bank)  # type: ignore[arg-type]
+    service.search(Query(sort="name"))
+    index._columns.wait()
+    return service
+
+
+def trips(client: CountingClient, service: SearchService, ask: Ask, *, warm: bool) -> RoundTrips:
+    if warm:
+        ask(service)
+    with client.counting() as counted:
+        assert ask(service)
+    return counted
+
+
+NIKON = Filter(all=(Match("camera", ("Nikon D5",)),))
+WORDS = (TextTerm("red dog"),)
+SEARCHES: dict[str, Query] = {
+    "words": Query(WORDS),
+    "words, unfolded": Query(WORDS, fold=False),
+    "words, filtered": Query(WORDS, NIKON),
+    "words, camera named": Query(WORDS, Filter(all=(Named("camera", "*D5"),))),
+    "words, later page": Query(WORDS, offset=40),
+    "words, strong": Query(WORDS, min_strength=0.5),
+    "words, newest": Query(WORDS, sort="modified"),
+    "words alone": Query(WORDS, weights=Weights.only(words=1)),
+    "picture": Query((ImageTerm(picture()),)),
+    "like": Query((LikeTerm(image_id(3)),)),
+    "like, with words": Query((LikeTerm(image_id(3)), TextTerm("red dog"))),
+    "diverse": Query(WORDS, diversity=0.5),
+    "read as operators": build_query((TextTerm("red dog camera:Nikon*"),)),
+}
+LISTS: dict[str, Ask] = {
+    "newest": lambda service: service.search(Query()).hits,
+    "newest, unfolded": lambda service: service.search(Query(fold=False)).hits,
+    "oldest": lambda service: service.search(Query(sort="modified", reverse=True)).hits,
+    "taken": lambda service: service.search(Query(sort="taken")).hits,
+    "by name": lambda service: service.search(Query(sort="name")).hits,
+    "filtered": lambda service: service.search(Query((), NIKON)).hits,
+    "camera named": lambda service: service.search(Query((), Filter(all=(Named("camera", "*D5"),)))).hits,
+    "deep": lambda service: service.search(Query(offset=60)).hits,
+    "facets": lambda service: service.facets(Query(), FACETS),
+    "facets of a search": lambda service: service.facets(Query(WORDS, NIKON), FACETS),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_takes_three_round_trips_at_most(client: CountingClient, service: SearchService, name: str) -> None:
+    asked = trips(client, service, lambda service: service.search(SEARCHES[name]).hits, warm=True)
+    assert asked.depth <= SEARCH, asked.describe()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_takes_two_round_trips_at_most(client: CountingClient, service: SearchService, name: str) -> None:
+    asked = trips(client, service, LISTS[name], warm=True)
+    assert asked.depth <= LIST, asked.describe()

@@ -1,13 +1,15 @@
-"""Filter -> the rows of a segment that pass it, with the meaning of `Filter.matches`."""
+"""Filter -> the rows of a table that pass it, with the meaning of `Filter.matches`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.adapters.faiss_mirror.columns import Columns, Mask, microseconds
+from core.adapters.columns.table import NO_TIME, Columns, Mask, microseconds
 from core.domain.filtering.conditions import (
     TOLD,
     Between,
@@ -20,6 +22,7 @@ from core.domain.filtering.conditions import (
     Near,
     Phrase,
     Simple,
+    Time,
     WithinBox,
     box_longitudes,
     holds,
@@ -31,24 +34,42 @@ from core.domain.filtering.written_text import Written
 from core.text import analysis
 from core.text.analysis import is_unicode
 
+# Reads fields that a table lacks, as payloads by id, for these ids.
+ReadFields = Callable[[Sequence[str], Sequence[str]], Mapping[str, Mapping[str, Any]]]
 
-def passing(filter: Filter, columns: Columns) -> Mask:
-    """(N,), one for every row."""
+
+def passing(filter: Filter, columns: Columns, read: ReadFields | None = None) -> Mask:
+    """(N,), one for every row. `read` gives what the table does not hold of texts."""
+    return columns.mask(filter, partial(_pass, filter, columns, read))
+
+
+def asks_for_texts(filter: Filter) -> bool:
+    """Tell whether a filter asks for texts, which not every table holds."""
+    return any(
+        asks_for_texts(condition)
+        if isinstance(condition, Filter)
+        else isinstance(condition, Phrase) or (isinstance(condition, Written) and condition.phrase)
+        for condition in (*filter.all, *filter.any, *filter.none)
+    )
+
+
+def _pass(filter: Filter, columns: Columns, read: ReadFields | None) -> Mask:
+    def passes(condition: Condition) -> Mask:
+        if isinstance(condition, Filter):
+            return passing(condition, columns, read)
+        return _holds(condition, columns, read)
+
     mask = np.ones(columns.rows, bool)
     for condition in filter.all:
-        mask &= _passes(condition, columns)
+        mask &= passes(condition)
     if filter.any:
-        mask &= np.logical_or.reduce([_passes(condition, columns) for condition in filter.any])
+        mask &= np.logical_or.reduce([passes(condition) for condition in filter.any])
     for condition in filter.none:
-        mask &= ~_passes(condition, columns)
+        mask &= ~passes(condition)
     return mask
 
 
-def _passes(condition: Condition, columns: Columns) -> Mask:
-    return passing(condition, columns) if isinstance(condition, Filter) else _holds(condition, columns)
-
-
-def _holds(condition: Simple, columns: Columns) -> Mask:
+def _holds(condition: Simple, columns: Columns, read: ReadFields | None) -> Mask:
     match condition:
         case Match(field, values) if pa.types.is_list(columns[field].type):
             return _any_of_list(columns[field], values)
@@ -61,7 +82,7 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
         case During(field, since, before):
             begin = None if since is None else microseconds(since)
             end = None if before is None else microseconds(before) - 1
-            return _within(columns[field], begin, end)
+            return _within_times(columns, field, begin, end)
         case KeyPrefix(prefix):
             return _begins(columns, prefix)
         case KeyGlob(pattern):
@@ -71,23 +92,23 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
                 mask &= np.logical_or.reduce([_begins(columns, one) for one in begins])
             for part in held:
                 mask &= np.logical_or.reduce([_mask(pc.match_substring(columns["key"], one)) for one in part])
-            return _checked(condition, columns, mask, ["key"])
+            return _checked(condition, columns, mask, ["key"], read)
         case Phrase(text):
             mask = np.ones(columns.rows, bool)
             for form in analysis.analyse(text):
                 mask &= _any_of_list(columns["words"], (form,))
-            return _checked(condition, columns, mask, TOLD)
+            return _checked(condition, columns, mask, TOLD, read)
         case Named(field, _):
             held = columns[field]
             known = held.dictionary if isinstance(held, pa.DictionaryArray) else held.values.dictionary
             meant = [value for value in known.to_pylist() if condition.names(value)]
-            return _holds(Match(field, tuple(meant)), columns) if meant else np.zeros(columns.rows, bool)
+            return _holds(Match(field, tuple(meant)), columns, read) if meant else np.zeros(columns.rows, bool)
         case Written():
             held = columns["text_words"]
             mask = np.ones(columns.rows, bool)
             for words in condition.find_words(held.values.dictionary.to_pylist()):
                 mask &= _any_of_list(held, words)
-            return _checked(condition, columns, mask, ["text_words", "text_lines"]) if condition.phrase else mask
+            return _checked(condition, columns, mask, ["text_words", "text_lines"], read) if condition.phrase else mask
         case WithinBox():
             among = [_within(columns["longitude"], *one) for one in box_longitudes(condition)]
             among += [_within(columns["latitude"], pole, pole) for pole in condition.poles]
@@ -97,28 +118,30 @@ def _holds(condition: Simple, columns: Columns) -> Mask:
             ranges = find_ranges(latitude, longitude, meters)
             mask = _within(columns["latitude"], *ranges.latitudes)
             mask &= np.logical_or.reduce([_within(columns["longitude"], *one) for one in ranges.longitudes])
-            return _checked(condition, columns, mask, ("latitude", "longitude"))
+            return _checked(condition, columns, mask, ("latitude", "longitude"), read)
 
 
 def _one_of(column: pa.Array, values: Iterable[str]) -> Mask:
     storable = [value for value in values if is_unicode(value)]
     if not isinstance(column, pa.DictionaryArray):
         return _mask(pc.is_in(column, pa.array(storable, pa.string())))
-    codes = _codes(column.dictionary, storable)
-    return np.isin(column.indices.fill_null(-1).to_numpy(), codes)
+    meant = _mark_codes(column.dictionary, storable)
+    mask = meant[column.indices.fill_null(0).to_numpy()] if len(meant) else np.zeros(len(column), bool)
+    return mask & _mask(column.is_valid()) if column.null_count else mask
 
 
 def _any_of_list(held: pa.Array, values: Iterable[str]) -> Mask:
-    codes = _codes(held.values.dictionary, [value for value in values if is_unicode(value)])
+    meant = _mark_codes(held.values.dictionary, [value for value in values if is_unicode(value)])
     mask = np.zeros(len(held), bool)
-    if len(codes):
-        places = np.flatnonzero(np.isin(held.values.indices.to_numpy(), codes))
+    if meant.any():
+        places = np.flatnonzero(meant[held.values.indices.to_numpy()])
         mask[np.searchsorted(held.offsets.to_numpy(), places, side="right") - 1] = True
     return mask
 
 
-def _codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.int64]:
-    return np.flatnonzero(_mask(pc.is_in(dictionary, pa.array(values, pa.string()))))
+def _mark_codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.bool_]:
+    """Which values of a dictionary are among these: (K,), by code."""
+    return _mask(pc.is_in(dictionary, pa.array(values, pa.string())))
 
 
 def _missing(columns: Columns, field: str) -> Mask:
@@ -138,16 +161,29 @@ def _within(column: pa.Array, low: float | None, high: float | None) -> Mask:
     return mask
 
 
+def _within_times(columns: Columns, field: Time, begin: int | None, end: int | None) -> Mask:
+    times = columns.times(field)
+    mask = times != NO_TIME if begin is None else times >= begin
+    if end is not None:
+        mask &= times <= end
+    return mask
+
+
 def _begins(columns: Columns, prefix: str) -> Mask:
     if not is_unicode(prefix):
         return np.zeros(columns.rows, bool)
     return _mask(pc.starts_with(columns["key"], prefix))
 
 
-def _checked(condition: Simple, columns: Columns, mask: Mask, fields: Sequence[str]) -> Mask:
+def _checked(condition: Simple, columns: Columns, mask: Mask, fields: Sequence[str], read: ReadFields | None) -> Mask:
     """Reads what fits so far, and keeps what fits indeed."""
     rows = np.flatnonzero(mask)
-    fit = [holds(condition, payload) for payload in columns.payloads(rows, fields)]
+    if read is None or all(map(columns.holds_field, fields)):
+        fit = [holds(condition, payload) for payload in columns.payloads(rows, fields)]
+    else:
+        ids = columns.names(rows)
+        found = read(ids, fields)
+        fit = [image_id in found and holds(condition, found[image_id]) for image_id in ids]
     checked = np.zeros(columns.rows, bool)
     checked[rows[np.array(fit, bool)]] = True
     return checked

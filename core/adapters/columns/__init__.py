@@ -1,0 +1,1 @@
+"""Records as columns: filters, counts, facets and orders are answered by scanning them."""
