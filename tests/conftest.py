@@ -3,6 +3,10 @@
 Properties are checked on the same examples everywhere, however slow or busy the machine is.
 """
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from core.adapters.models.files.model_files import set_environment
 from tests.support.servers.s3_server import s3_server
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # one cache of exported models for a run, and none of earlier runs
+    os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="bucketlens-tests-")
+    atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 set_environment()  # before any test imports torch: tests run on as many processes as there are cores
 

@@ -14,7 +14,7 @@ from core.bootstrap.sources import Sources
 from core.domain.vectors import Matrix
 from core.errors import LibraryError, LibraryMissing, ModelMismatch
 from core.ports.decoder import Decoder
-from core.ports.encoders import Answerer, Captioner, Encoder
+from core.ports.encoders import Answerer, Captioner, Encoder, Tunable
 from core.ports.image_store import ImageStore
 from core.ports.local_files import ThumbnailStore
 from core.ports.mirror import Mirror
@@ -149,7 +149,10 @@ class Container:
     @property
     def encoder(self) -> Encoder:
         """The library's encoder, or for a new library that of the settings. Raises ModelUnavailable, ModelMismatch."""
-        return self._encoder.get()
+        encoder = self._encoder.get()
+        if self._writes and isinstance(encoder, Tunable):
+            encoder.allow_measuring(self.announce)
+        return encoder
 
     @cached_property
     def captioner(self) -> Captioner:
@@ -273,9 +276,11 @@ class Container:
     def calibrate(self) -> None:
         """Measure the scales of a large library anew where it has grown, if its model is loaded.
 
-        Raises LibraryError.
+        The model's text tower is kept for later searches too. Raises LibraryError.
         """
         if self._encoder.is_made:
+            if isinstance(self.encoder, Tunable):
+                self.encoder.keep_text_tower()
             self.calibration.renew(self.index, lambda: self.bank(self.encoder))
 
     def let_go(self) -> None:

@@ -88,7 +88,7 @@ def load_encoder(name: str, settings: Settings) -> Encoder:
     """Load an encoder by name or folder. Raises ModelUnavailable."""
     from core.adapters.models.encoders.loader import load_encoder as load
 
-    return load(name, device=settings.device)
+    return load(name, device=settings.device, precision=settings.precision, runtime=settings.runtime)
 
 
 def load_captioner(settings: Settings, encoder: str) -> Captioner:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,23 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> TextEncoding:
         """Encode N texts, as data that is never opened or fetched."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """An encoder that can become faster on this machine by measuring, and keep what makes later starts quick."""
+
+    def allow_measuring(self, announce: Callable[[str], None]) -> None:
+        """Let this process measure the runtimes once it has encoded many pictures; `announce` is told before."""
+        ...
+
+    def measure(self, pixels: NDArray[np.uint8]) -> object:
+        """Measure the runtimes with pictures, (N, S, S, 3) uint8, and use the fastest from now on."""
+        ...
+
+    def keep_text_tower(self) -> None:
+        """Keep what the next search by words needs, so that it loads no model library."""
         ...
 
 

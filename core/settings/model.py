@@ -52,6 +52,21 @@ class Settings(SettingsGroup):
     )
     ocr: bool = Field(False, description="read the text in pictures after an ingest, which takes the extra ocr")
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that models run on")
+    runtime: Literal[
+        "auto",
+        "torch-float32",
+        "torch-bfloat16",
+        "torch-float16",
+        "onnxruntime-float32",
+        "onnxruntime-int8",
+        "openvino-float32",
+        "openvino-bfloat16",
+    ] = Field("auto", description="what encodes pictures; auto: what was measured to be the fastest on this machine")
+    precision: Literal["full", "int8"] = Field(
+        "full",
+        description="full: pictures are encoded with the same answers as in float32. int8: also in int8 where that is "
+        "faster, with vectors that are a little off",
+    )
     batch_size: int = Field(32, ge=1, le=1024, description="images encoded at once")
 
     decode: DecodeSettings = DecodeSettings()

@@ -24,16 +24,24 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """Choose bfloat16 where the hardware computes in it, float16 on other GPUs, float32 on other CPUs.
+    """Choose what is computed in before anything was measured; the dtype of the checkpoint does not matter.
 
-    The dtype of the checkpoint does not matter. float16 is slow on a CPU, and float32 takes twice the time of bfloat16.
+    On GPUs that is bfloat16 or float16. A processor computes in bfloat16 where it has AMX. Without AMX that takes up to
+    half as long again as float32, although its flags promise bfloat16.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "mps":
         return torch.float16
-    capable = torch.cpu.get_capabilities()
-    return torch.bfloat16 if capable.get("avx512_bf16") or capable.get("amx_bf16") else torch.float32
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("amx_bf16") else torch.float32
+
+
+def read_dtype(name: str | None, device: torch.device) -> torch.dtype:
+    """Return the dtype of this name, or where there is none that of `choose_dtype`."""
+    if name is None:
+        return choose_dtype(device)
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

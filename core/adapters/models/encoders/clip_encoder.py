@@ -14,10 +14,17 @@ TEXT_BATCH = 64
 
 
 class ClipEncoder:
-    """An Encoder of an image tower and a text tower. Raises ValueError where they do not share a space."""
+    """An Encoder of an image tower and a text tower, whose vectors have `dimension` numbers."""
 
     def __init__(
-        self, name: str, fingerprint: str, image: ImageTower, text: TextTower, *, remark: str | None = None
+        self,
+        name: str,
+        fingerprint: str,
+        image: ImageTower,
+        text: TextTower,
+        *,
+        dimension: int,
+        remark: str | None = None,
     ) -> None:
         self.name = name
         self.remark = remark
@@ -25,17 +32,7 @@ class ClipEncoder:
         self.pixels: PixelSpec = image.spec
         self._image = image
         self._text = text
-        self.dimension = int(self._encode_batch(["a"]).shape[1])
-
-    def check_shared_space(self) -> None:
-        """Check that both towers give vectors of one length. Raises ValueError."""
-        side = self.pixels.size
-        length = self._image.encode(np.zeros((1, side, side, 3), np.uint8)).shape[1]
-        if length != self.dimension:
-            raise ValueError(
-                f"its image tower gives vectors of {length} numbers, its text tower of {self.dimension}; "
-                "take two towers of one space"
-            )
+        self.dimension = dimension
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:
         """Encode images: (N, S, S, 3) uint8 RGB, sized by `self.pixels` -> (N, D) float32, unit rows."""

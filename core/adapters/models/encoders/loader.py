@@ -5,8 +5,9 @@ import logging
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 from core.adapters.models.encoders import open_clip_model, sentence_transformer, transformers_model
-from core.adapters.models.encoders.clip_encoder import ClipEncoder
 from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.adapters.models.files.folder_layout import (
     IMAGE_TOWER,
@@ -17,61 +18,98 @@ from core.adapters.models.files.folder_layout import (
 )
 from core.adapters.models.files.model_files import ModelFiles, locate, set_environment
 from core.adapters.models.onnx.folder import is_onnx_folder
+from core.adapters.models.runtimes.encoder import RuntimeEncoder
+from core.adapters.models.runtimes.lazy_towers import LazyTowers, Precision, RuntimeOptions, TorchTowers
 from core.domain.ids import combine_fingerprints, model_fingerprint
+from core.errors import ModelUnavailable
 from core.ports.encoders import Encoder
 
 log = logging.getLogger(__name__)
 
 
-def load_encoder(name_or_path: str, *, device: str) -> Encoder:
+def load_encoder(name_or_path: str, *, device: str, precision: Precision = "full", runtime: str = "auto") -> Encoder:
     """Load an encoder by name or folder. Raises ModelUnavailable.
 
-    `device` is "auto", "cuda", "mps" or "cpu"; "auto" takes the first that is available.
+    `device` is "auto", "cuda", "mps" or "cpu"; "auto" takes the first that is available. `precision` "int8" allows
+    vectors that are a little off. `runtime` is one of RUNTIMES, or "auto" for what was measured to be the fastest.
+    A model that was loaded on this machine before is loaded tower by tower, when each is needed.
     """
     started = perf_counter()
     files = locate(name_or_path, "encoder")
     try:
-        encoder = _load(files, device)
+        encoder = _load(files, RuntimeOptions(device, precision, runtime))
     except Exception as error:  # several vendors' exceptions, of every kind: none may pass this line unmapped
-        raise files.map_error(error) from error
+        raise _map_error(files, error) from error
     seconds = perf_counter() - started
     log.info("loaded encoder=%s dimension=%d seconds=%.1f", encoder.name, encoder.dimension, seconds)
     return encoder
 
 
-def _load(files: ModelFiles, device: str) -> Encoder:
+def find_fingerprint(files: ModelFiles) -> str:
+    """Find the fingerprint of an encoder, for which no model library is needed. Raises OSError and ValueError."""
+    prints = [_fingerprint(folder) for folder in _folders(files)]
+    return prints[0] if len(prints) == 1 else combine_fingerprints(*prints)
+
+
+def _load(files: ModelFiles, options: RuntimeOptions) -> Encoder:
     if is_onnx_folder(files.folder):
         from core.adapters.models.onnx.encoder import load_onnx_encoder
 
-        return load_onnx_encoder(files, device=device)
+        return load_onnx_encoder(files, device=options.device)
     set_environment()
+
+    def load(device: str, dtype: str | None) -> TorchTowers:
+        try:
+            return _load_towers(_folders(files), device, dtype)
+        except Exception as error:  # as above: a tower may be loaded long after its encoder
+            raise _map_error(files, error) from error
+
+    fingerprint = find_fingerprint(files)
+    return RuntimeEncoder(files, fingerprint, LazyTowers(fingerprint, load, options))
+
+
+def _map_error(files: ModelFiles, error: Exception) -> ModelUnavailable:
+    return error if isinstance(error, ModelUnavailable) else files.map_error(error)
+
+
+def _folders(files: ModelFiles) -> list[Path]:
+    """List the folders of a model: one of both towers, or that of the pictures' and that of the texts'."""
     if files.card is not None and files.card.image_tower is not None:
-        image_folder = locate(files.card.image_tower, "encoder").folder
-        return _combine(files, image_folder, files.folder, device)
+        return [locate(files.card.image_tower, "encoder").folder, files.folder]
     if find_layout(files.folder) == "two-towers":
-        return _combine(files, files.folder / IMAGE_TOWER, files.folder / TEXT_TOWER, device)
-    image, text = _load_towers(files.folder, device)
-    return ClipEncoder(files.name, _fingerprint(files.folder), image, text, remark=files.remark)
+        return [files.folder / IMAGE_TOWER, files.folder / TEXT_TOWER]
+    return [files.folder]
 
 
-def _combine(files: ModelFiles, image_folder: Path, text_folder: Path, device: str) -> Encoder:
-    """Combine the image tower of one folder with the text tower of another, which was trained into its space."""
-    image, _ = _load_towers(image_folder, device)
-    text = sentence_transformer.load_text_tower(text_folder, device)
-    fingerprint = combine_fingerprints(_fingerprint(image_folder), _fingerprint(text_folder))
-    encoder = ClipEncoder(files.name, fingerprint, image, text, remark=files.remark)
-    encoder.check_shared_space()
-    return encoder
+def _load_towers(folders: list[Path], device: str, dtype: str | None) -> TorchTowers:
+    image, text = _load_folder(folders[0], device, dtype)
+    if len(folders) == 1:
+        return image, text
+    other = sentence_transformer.load_text_tower(folders[1], device, dtype)
+    _check_shared_space(image, other)
+    return image, other
 
 
-def _load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
+def _check_shared_space(image: ImageTower, text: TextTower) -> None:
+    """Check that both towers give vectors of one length. Raises ValueError."""
+    side = image.spec.size
+    pictures = image.encode(np.zeros((1, side, side, 3), np.uint8)).shape[1]
+    texts = text.encode(["a"]).shape[1]
+    if pictures != texts:
+        raise ValueError(
+            f"its image tower gives vectors of {pictures} numbers, its text tower of {texts}; take two towers of one "
+            "space"
+        )
+
+
+def _load_folder(folder: Path, device: str, dtype: str | None) -> TorchTowers:
     match find_layout(folder):
         case "open-clip":
-            return open_clip_model.load_towers(folder, device)
+            return open_clip_model.load_towers(folder, device, dtype)
         case "transformers":
-            return transformers_model.load_towers(find_model_folder(folder), device)
+            return transformers_model.load_towers(find_model_folder(folder), device, dtype)
         case _:
-            return sentence_transformer.load_towers(folder, device)
+            return sentence_transformer.load_towers(folder, device, dtype)
 
 
 def _fingerprint(folder: Path) -> str:

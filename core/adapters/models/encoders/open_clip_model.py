@@ -1,24 +1,21 @@
 """The towers of a folder of OpenCLIP: plain vision transformers as CLIPModel, others through open_clip itself."""
 
-import html
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ftfy
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from core.adapters.models.encoders import transformers_model
 from core.adapters.models.encoders.tokenizer import Tokenizer
-from core.adapters.models.encoders.towers import ImageTower, TextTower
+from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 from core.adapters.models.encoders.transformers_model import TransformersImageTower, TransformersTextTower
 from core.adapters.models.files.folder_layout import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
 from core.domain.vectors import Matrix
 from core.imaging.decode_request import PixelSpec
+from core.adapters.models.text_cleaning import OPEN_CLIP
+from core.imaging.decoder import PixelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -29,10 +26,10 @@ _FITS = {"shortest": "crop", "squash": "squash", "longest": "pad"}
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
-    """Load both towers of a model. Raises ValueError, and what its vendors raise."""
+def load_towers(folder: Path, device: str, dtype: str | None = None) -> tuple[TorchImageTower, TorchTextTower]:
+    """Load both towers of a model. `dtype` is by default what suits the device. Raises ValueError and others."""
     from core.adapters.models.encoders.open_clip_weights import find_unlike
-    from core.adapters.models.torch_runtime import choose_device, choose_dtype
+    from core.adapters.models.torch_runtime import choose_device, read_dtype
 
     config = json.loads((folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))
     model_cfg = config["model_cfg"]
@@ -40,7 +37,7 @@ def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
     pixels = read_pixel_input(model_cfg["vision_cfg"], config.get("preprocess_cfg") or {})
     unlike = find_unlike(model_cfg)
     if unlike is None:
-        model = _load_plain(folder, model_cfg, choose_dtype(chosen)).to(chosen).eval()
+        model = _load_plain(folder, model_cfg, read_dtype(dtype, chosen)).to(chosen).eval()
         tokenizer = _load_tokenizer(folder, model_cfg["text_cfg"])
         return TransformersImageTower(model, pixels), TransformersTextTower(model, tokenizer)
     return _load_other(folder, unlike, model_cfg["text_cfg"], pixels, chosen)
@@ -107,35 +104,14 @@ def _load_tokenizer(folder: Path, text_cfg: dict[str, Any]) -> Tokenizer:
         vendor.pad_token = vendor.eos_token
     usual = "whitespace" if text_cfg.get("hf_tokenizer_name") else "lower"
     wanted = (text_cfg.get("tokenizer_kwargs") or {}).get("clean", usual)
-    return Tokenizer(vendor, text_cfg.get("context_length", 77), clean=_choose_cleaning(wanted), padding="max_length")
-
-
-def _choose_cleaning(name: str) -> Callable[[str], str]:
-    """Choose how OpenCLIP cleans texts. Raises ValueError."""
-    if name not in _CLEANING:
-        raise ValueError(f"its texts are cleaned by {name!r}, which is unknown here")
-    after = _CLEANING[name]
-    return lambda text: after(_clean_basic(text))
-
-
-def _clean_basic(text: str) -> str:
-    return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
-
-
-def _clean_whitespace(text: str) -> str:
-    return " ".join(text.split())
-
-
-_CLEANING: dict[str, Callable[[str], str]] = {
-    "whitespace": _clean_whitespace,
-    "lower": lambda text: _clean_whitespace(text).lower(),
-    "canonicalize": lambda text: transformers_model.canonicalize(text.replace("_", " ")),
-}
+    if wanted not in OPEN_CLIP:
+        raise ValueError(f"its texts are cleaned by {wanted!r}, which is unknown here")
+    return Tokenizer(vendor, text_cfg.get("context_length", 77), clean=wanted, padding="max_length")
 
 
 def _load_other(
     folder: Path, unlike: str, text_cfg: dict[str, Any], pixels: "PixelInput", device: "torch.device"
-) -> tuple[ImageTower, TextTower]:
+) -> tuple[TorchImageTower, TorchTextTower]:
     """Load a model of another architecture through open_clip, where that can be imported. Raises ValueError."""
     try:
         open_clip = import_module("open_clip")
@@ -150,39 +126,17 @@ def _load_other(
     return OpenClipImageTower(model, pixels, device), OpenClipTextTower(model, tokenizer, device)
 
 
-class OpenClipImageTower:
+class OpenClipImageTower(TorchImageTower):
     """An ImageTower over a model of open_clip."""
 
     def __init__(self, model: Any, pixels: "PixelInput", device: "torch.device") -> None:
-        self.spec: PixelSpec = pixels.spec
-        self._model, self._input, self._device = model, pixels, device
-
-    def encode(self, pixels: NDArray[np.uint8]) -> Matrix:
         import torch
 
-        with torch.inference_mode():
-            features = self._model.encode_image(self._input.to_tensor(pixels, self._device, torch.float32))
-        vectors: Matrix = features.float().cpu().numpy()
-        return vectors
+        super().__init__(model, model.encode_image, pixels, device, torch.float32)
 
 
-class OpenClipTextTower:
+class OpenClipTextTower(TorchTextTower):
     """A TextTower over a model of open_clip."""
 
     def __init__(self, model: Any, tokenizer: Tokenizer, device: "torch.device") -> None:
-        self._model, self._tokenizer, self._device = model, tokenizer, device
-
-    def encode(self, texts: Sequence[str]) -> Matrix:
-        import torch
-
-        ids = self._tokenizer.encode(texts)["input_ids"].to(self._device)
-        with torch.inference_mode():
-            features = self._model.encode_text(ids)
-        vectors: Matrix = features.float().cpu().numpy()
-        return vectors
-
-    def find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
-        return self._tokenizer.find_truncated(texts)
-
-    def find_unknown(self, text: str) -> tuple[str, ...]:
-        return self._tokenizer.find_unknown(text)
+        super().__init__(model, lambda given: model.encode_text(given["input_ids"]), tokenizer, device)

@@ -1,32 +1,25 @@
 """The towers of a plain folder of transformers: CLIP, MetaCLIP 2, SigLIP, and SigLIP 2 of fixed size."""
 
 import json
-import re
-import string
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.adapters.models.encoders.tokenizer import Tokenizer
 from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.domain.vectors import Matrix
 from core.imaging.decode_request import PixelSpec
+from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 
 if TYPE_CHECKING:
     from core.adapters.models.torch_runtime import PixelInput
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-
-def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
-    """Load both towers of a model. Raises ValueError, and what its vendors raise."""
+def load_towers(folder: Path, device: str, dtype: str | None = None) -> tuple[TorchImageTower, TorchTextTower]:
+    """Load both towers of a model. `dtype` is by default what suits the device. Raises ValueError and others."""
     from core.adapters.models.torch_runtime import (
         check_complete,
         choose_device,
-        choose_dtype,
+        read_dtype,
         read_pixel_input,
         silence_loading,
     )
@@ -37,7 +30,11 @@ def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
 
         vendor: Any = transformers  # its typing is partial
         model = vendor.AutoModel.from_pretrained(
-            folder, dtype=choose_dtype(chosen), local_files_only=True, trust_remote_code=False, use_safetensors=True
+            folder,
+            dtype=read_dtype(dtype, chosen),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
         )
         images = vendor.AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
         tokenizer = _load_tokenizer(folder, model.config)
@@ -46,48 +43,27 @@ def load_towers(folder: Path, device: str) -> tuple[ImageTower, TextTower]:
     return TransformersImageTower(model, read_pixel_input(images)), TransformersTextTower(model, tokenizer)
 
 
-class TransformersImageTower:
+class TransformersImageTower(TorchImageTower):
     """An ImageTower over a loaded model of transformers."""
 
     def __init__(self, model: Any, pixels: "PixelInput") -> None:
-        self.spec: PixelSpec = pixels.spec
-        self._model = model
-        self._input = pixels
         side = model.config.vision_config.image_size
         if side != pixels.spec.size:
             raise ValueError(f"its image processor makes {pixels.spec.size} px, and its image tower reads {side} px")
-
-    def encode(self, pixels: NDArray[np.uint8]) -> Matrix:
-        import torch
-
-        values = self._input.to_tensor(pixels, self._model.device, self._model.dtype)
-        with torch.inference_mode():
-            features = self._model.get_image_features(pixel_values=values).pooler_output
-        vectors: Matrix = features.float().cpu().numpy()
-        return vectors
+        super().__init__(
+            model,
+            lambda values: model.get_image_features(pixel_values=values).pooler_output,
+            pixels,
+            model.device,
+            model.dtype,
+        )
 
 
-class TransformersTextTower:
+class TransformersTextTower(TorchTextTower):
     """A TextTower over a loaded model of transformers."""
 
     def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
-        self._model = model
-        self._tokenizer = tokenizer
-
-    def encode(self, texts: Sequence[str]) -> Matrix:
-        import torch
-
-        there = {name: tensor.to(self._model.device) for name, tensor in self._tokenizer.encode(texts).items()}
-        with torch.inference_mode():
-            features = self._model.get_text_features(**there).pooler_output
-        vectors: Matrix = features.float().cpu().numpy()
-        return vectors
-
-    def find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
-        return self._tokenizer.find_truncated(texts)
-
-    def find_unknown(self, text: str) -> tuple[str, ...]:
-        return self._tokenizer.find_unknown(text)
+        super().__init__(model, lambda given: model.get_text_features(**given).pooler_output, tokenizer, model.device)
 
 
 def _load_tokenizer(folder: Path, config: Any) -> Tokenizer:
@@ -108,7 +84,7 @@ def _load_tokenizer(folder: Path, config: Any) -> Tokenizer:
         _check_sentencepiece()
         vendor = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     vendor.padding_side = "right"  # the vector is that of the last place, which padding reaches
-    clean = str if _is_byte_pair(folder) else canonicalize
+    clean = "none" if _is_byte_pair(folder) else "siglip"
     return Tokenizer(vendor, context, clean=clean, padding="max_length")
 
 
@@ -136,8 +112,3 @@ def _check_sentencepiece() -> None:
             "it holds no tokenizer.json, and its spiece.model is read by a package that is not here: "
             "pip install sentencepiece"
         )
-
-
-def canonicalize(text: str) -> str:
-    """Make the canonical form of SigLIP: lower case, no ASCII punctuation, single blanks."""
-    return re.sub(r"\s+", " ", text.lower().translate(_PUNCTUATION)).strip()

@@ -1,51 +1,19 @@
 """Texts to token ids, with the `tokenizer.json` of the folder and OpenCLIP's cleaning of texts."""
 
-import html
-import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ftfy
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from core.adapters.models.onnx.folder import CONFIG, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, read_json
+from core.adapters.models.text_cleaning import CLEANERS, OPEN_CLIP
 from core.text import analysis
 
 DEFAULT_CONTEXT = 77  # tokens
-
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def clean(text: str) -> str:
-    """Repair a text's encoding and entities, and make every run of white space one blank, as OpenCLIP does."""
-    return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
-
-
-def canonicalize(text: str) -> str:
-    """Bring a text into SigLIP's canonical form: cleaned, in lower case, without ASCII punctuation."""
-    return " ".join(clean(text).replace("_", " ").translate(_PUNCTUATION).lower().split())
-
-
-def clean_lower(text: str) -> str:
-    """Clean a text, and put it into lower case."""
-    return clean(text).lower()
-
-
-def keep(text: str) -> str:
-    """Leave a text as it is, as M-CLIP does; half a character becomes a question mark, since no tokenizer takes it."""
-    return text.encode("utf-8", "replace").decode()
-
-
-_CLEANERS: dict[str, Callable[[str], str]] = {
-    "whitespace": clean,
-    "lower": clean_lower,
-    "canonicalize": canonicalize,
-    "none": keep,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +88,9 @@ def _choose_cleaner(options: dict[str, Any], default: str) -> Callable[[str], st
     if options.get("tokenizer_mode"):
         raise ValueError(f"its tokenizer mode {options['tokenizer_mode']!r} is not supported")
     name = options.get("clean", default)
-    if name not in _CLEANERS:
-        raise ValueError(f"its texts are cleaned by {name!r}; that can be {', '.join(_CLEANERS)}")
-    return _CLEANERS[name]
+    if name not in OPEN_CLIP:
+        raise ValueError(f"its texts are cleaned by {name!r}; that can be {', '.join(OPEN_CLIP)}")
+    return CLEANERS[name]
 
 
 def _find_padding(tokenizer: Tokenizer, config: dict[str, Any], text_config: dict[str, Any]) -> tuple[str, int]:

@@ -21,6 +21,8 @@ from sentence_transformers import SentenceTransformer
 
 from core.adapters.models.encoders.clip_encoder import ClipEncoder
 from core.adapters.models.encoders.loader import load_encoder
+from core.adapters.models.encoders.torch_towers import TorchTextTower
+from core.adapters.models.runtimes.encoder import RuntimeEncoder
 from core.adapters.models.torch_runtime import choose_dtype
 from core.domain.model_catalog import DEMO_WEIGHTS
 from core.errors import ModelUnavailable
@@ -210,7 +212,10 @@ def test_a_local_folder_is_named_by_its_absolute_path(tiny: Path, monkeypatch: p
 
 def test_half_precision_checkpoints_do_not_run_in_half_precision_on_a_cpu(tmp_path: Path) -> None:
     encoder = _load(make_tiny_clip(tmp_path / "half", dtype=torch.float16))
-    assert encoder._text._model.dtype is choose_dtype(torch.device("cpu")) is not torch.float16
+    assert isinstance(encoder, RuntimeEncoder)
+    tower = encoder.towers.get_text()
+    assert isinstance(tower, TorchTextTower)
+    assert next(tower.model.parameters()).dtype is choose_dtype(torch.device("cpu")) is not torch.float16
 
 
 def test_the_fingerprint_belongs_to_the_weights(tiny: Path, encoder: ClipEncoder, tmp_path: Path) -> None:

@@ -1,0 +1,292 @@
+"""The towers of one encoder, each loaded when it is first needed, in the runtime that is kept for it."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.adapters.models.encoders.towers import ImageTower, TextTower
+from core.adapters.models.onnx.session import Tower
+from core.adapters.models.runtimes import openvino_session
+from core.adapters.models.runtimes.choices import Choice, keep_choice, make_choice, read_choice
+from core.adapters.models.runtimes.graph_cache import Graph, Kind, find_graph, keep_graph
+from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower, Session
+from core.adapters.models.runtimes.trials import NEAR, Candidate, try_candidates
+from core.domain.vectors import Matrix, unit
+from core.imaging.decoder import PixelSpec
+
+if TYPE_CHECKING:
+    from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
+
+log = logging.getLogger(__name__)
+
+Precision = Literal["full", "int8"]
+_TEXT_DEVICES = ("auto", "cpu")  # with which texts are encoded by the CPU: one text takes it 15 ms
+TorchTowers = tuple["TorchImageTower", "TorchTextTower"]
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """What the user wants: a device, a precision, and "auto" or the name of a runtime."""
+
+    device: str = "auto"
+    precision: Precision = "full"
+    runtime: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a model before any tower of it is loaded."""
+
+    dimension: int
+    spec: PixelSpec
+
+
+class LazyTowers:
+    """The towers of one model. Safe to call from several threads.
+
+    `load` loads both in torch, on a device and in a number type by their names; None is what suits the device.
+    """
+
+    def __init__(
+        self, fingerprint: str, load: Callable[[str, str | None], TorchTowers], options: RuntimeOptions
+    ) -> None:
+        self._fingerprint, self._load, self._options = fingerprint, load, options
+        self._lock = threading.RLock()
+        self._torch: TorchTowers | None = None
+        self._image: ImageTower | None = None
+        self._text: TextTower | None = None
+
+    def read_profile(self) -> Profile:
+        """Read the kept profile, or load the model in torch to make it. Raises what loading raises."""
+        if self._options.device not in _TEXT_DEVICES:
+            from core.adapters.models.torch_runtime import choose_device
+
+            choose_device(self._options.device)
+        kept = find_graph(self._fingerprint, "profile")
+        if kept is not None:
+            given = kept.facts["pixels"]
+            return Profile(int(kept.facts["dimension"]), PixelSpec(**{**given, "fill": tuple(given["fill"])}))
+        image, text = self._load_torch()
+        profile = Profile(int(unit(text.encode(["a"])).shape[1]), image.spec)  # `unit` refuses what is no number
+        facts = {"dimension": profile.dimension, "pixels": asdict(profile.spec)}
+        self._try_keep("profile", lambda _: facts)
+        return profile
+
+    @property
+    def choice(self) -> Choice | None:
+        """What was measured on this machine, perhaps with other versions."""
+        return read_choice(self._fingerprint, self._options.device, self._options.precision)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether nothing is left to be measured, or to be exported for the runtime that the user names."""
+        if self._options.runtime != "auto":
+            kind = _kind_of(self._options.runtime)
+            return kind is None or self._find(kind) is not None
+        choice = self.choice
+        return choice is not None and choice.is_current
+
+    def get_image(self) -> ImageTower:
+        """Return the tower of pictures, loaded in its runtime."""
+        if self._image is None:
+            with self._lock:
+                self._image = self._image or self._open_image()
+        return self._image
+
+    def get_text(self) -> TextTower:
+        """Return the tower of texts, loaded from its graph where there is one and no GPU computes already."""
+        if self._text is None:
+            with self._lock:
+                self._text = self._text or self._open_text()
+        return self._text
+
+    def keep_text(self) -> None:
+        """Export the tower of texts where that was not done yet, so that the next process needs no torch for it."""
+        with self._lock:
+            if find_graph(self._fingerprint, "text-float32") is None:
+                self._export_text(self._load_reference("cpu")[1])
+
+    def measure(self, pixels: NDArray[np.uint8]) -> Choice:
+        """Try the runtimes on a batch of pictures, (N, S, S, 3) uint8, keep what won, and use it from now on."""
+        with self._lock:
+            device = self._options.device
+            reference = self._load_reference(device)
+            on_cpu = reference[0].device.type == "cpu"
+            candidates = self._list_candidates(device, on_cpu, reference)
+            if self._options.runtime == "auto":
+                choice, tower = try_candidates(reference[0], candidates, pixels, on_cpu=on_cpu)
+                self._try_keep_choice(choice)
+            else:
+                named = next((one for one in candidates if one.name == self._options.runtime), None)
+                tower = reference[0] if named is None else named.load()
+                choice = make_choice(self._options.runtime, {}, {}, {})
+            if on_cpu and find_graph(self._fingerprint, "text-float32") is None:
+                self._export_text(reference[1])
+            self._image = tower
+            if isinstance(tower, GraphImageTower):
+                self._torch = None
+            log.info("runtime chosen runtime=%s milliseconds=%s", choice.runtime, choice.milliseconds)
+            return choice
+
+    def _list_candidates(self, device: str, on_cpu: bool, reference: TorchTowers) -> Iterator[Candidate]:
+        image = reference[0]
+        yield Candidate("torch-bfloat16", lambda: self._load(device, "bfloat16")[0])
+        if on_cpu:
+            yield Candidate("onnxruntime-float32", lambda: _open_graph(self._make_image(image), image.spec))
+            if self._options.precision == "int8":
+                yield Candidate("onnxruntime-int8", lambda: _open_graph(self._make_int8(image), image.spec), NEAR)
+            if openvino_session.is_installed():
+                for dtype in ("float32", "bfloat16"):
+                    yield self._make_openvino(image, dtype)
+                yield Candidate(
+                    "openvino-bfloat16", lambda: _open_graph(self._make_image(image), image.spec, "bfloat16")
+                )
+        yield Candidate("torch-float16", lambda: self._load(device, "float16")[0])
+
+    def _make_openvino(self, image: "TorchImageTower", dtype: str) -> Candidate:
+        return Candidate(f"openvino-{dtype}", lambda: _open_graph(self._make_image(image), image.spec, dtype))
+
+    def _open_image(self) -> ImageTower:
+        runtime = self._options.runtime
+        if runtime == "auto":
+            runtime = choice.runtime if (choice := self.choice) else ""
+        kind = _kind_of(runtime)
+        if kind is not None and (graph := self._find(kind)) is not None:
+            spec = self.read_profile().spec
+            vendor, _, dtype = runtime.partition("-")
+            try:
+                return _open_graph(graph, spec, dtype if vendor == "openvino" else None)
+            except (ValueError, ImportError) as error:
+                log.warning("runtime not usable, so torch computes: runtime=%s error=%s", runtime, error)
+        return self._load_torch(runtime.removeprefix("torch-") if runtime.startswith("torch-") else None)[0]
+
+    def _open_text(self) -> TextTower:
+        computes_elsewhere = self._torch is not None and self._torch[0].device.type != "cpu"
+        graph = self._find("text-float32") if self._options.device in _TEXT_DEVICES else None
+        if graph is not None and not computes_elsewhere:
+            try:
+                return GraphTextTower(Tower(graph.model, device="cpu"), graph)
+            except (ValueError, LookupError, TypeError) as error:
+                log.warning("the kept text tower cannot be loaded, so torch computes: %s", error)
+        return self._load_torch()[1]
+
+    def _load_torch(self, dtype: str | None = None) -> TorchTowers:
+        if self._torch is None:
+            self._torch = self._load(self._options.device, dtype)
+        return self._torch
+
+    def _load_reference(self, device: str) -> TorchTowers:
+        """Load the model in torch's float32, or take what is loaded already."""
+        if self._torch is not None and device in (self._options.device, self._torch[0].device.type):
+            import torch
+
+            if self._torch[0].dtype is torch.float32:
+                return self._torch
+        return self._load(device, "float32")
+
+    def _find(self, kind: Kind) -> Graph | None:
+        """Find a kept graph that was not refused."""
+        graph = find_graph(self._fingerprint, kind)
+        return None if graph is None or "refused" in graph.facts else graph
+
+    def _make_image(self, tower: "TorchImageTower") -> Graph:
+        """Find the graph of the image tower, or export it. Raises ValueError where that is refused, and OSError."""
+        from core.adapters.models.runtimes.export import export_image_tower
+
+        found = find_graph(self._fingerprint, "image-float32")
+        found = found or self._export("image-float32", lambda folder: export_image_tower(tower, folder))
+        if "refused" in found.facts:
+            raise ValueError(str(found.facts["refused"]))
+        return found
+
+    def _make_int8(self, tower: "TorchImageTower") -> Graph:
+        from core.adapters.models.runtimes.quantization import quantize_graph
+
+        found = find_graph(self._fingerprint, "image-int8")
+        if found is None:
+            whole = self._make_image(tower)
+            found = self._export("image-int8", lambda folder: quantize_graph(whole, folder))
+        if "refused" in found.facts:
+            raise ValueError(str(found.facts["refused"]))
+        return found
+
+    def _export_text(self, tower: "TorchTextTower") -> None:
+        from core.adapters.models.runtimes.export import export_text_tower
+
+        try:
+            self._export("text-float32", lambda folder: export_text_tower(tower, folder))
+        except OSError as error:
+            log.warning("the text tower cannot be kept, so the next search loads torch again: %s", error)
+
+    def _export(self, kind: Kind, make: Callable[[Path], dict[str, Any]]) -> Graph:
+        """Keep a graph, or why there is none. Raises OSError."""
+        try:
+            return keep_graph(self._fingerprint, kind, make)
+        except OSError:
+            raise
+        except Exception as error:  # the exporter's, of every kind: what cannot be exported runs in torch
+            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            log.warning("a tower cannot be exported, so torch computes: tower=%s error=%s", kind, reason)
+            return keep_graph(self._fingerprint, kind, lambda _: {"refused": reason})
+
+    def _try_keep(self, kind: Kind, make: Callable[[Path], dict[str, Any]]) -> None:
+        try:
+            keep_graph(self._fingerprint, kind, make)
+        except OSError as error:
+            log.info("nothing can be kept of this model, so each process loads torch: %s", error)
+
+    def _try_keep_choice(self, choice: Choice) -> None:
+        try:
+            keep_choice(self._fingerprint, self._options.device, self._options.precision, choice)
+        except OSError as error:
+            log.warning("the choice of a runtime cannot be kept: %s", error)
+
+
+class LazyImageTower:
+    """An ImageTower that is loaded at its first picture."""
+
+    def __init__(self, towers: LazyTowers, spec: PixelSpec) -> None:
+        self.spec = spec
+        self._towers = towers
+
+    def encode(self, pixels: NDArray[np.uint8]) -> Matrix:
+        return self._towers.get_image().encode(pixels)
+
+
+class LazyTextTower:
+    """A TextTower that is loaded at its first text."""
+
+    def __init__(self, towers: LazyTowers) -> None:
+        self._towers = towers
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        return self._towers.get_text().encode(texts)
+
+    def find_truncated(self, texts: Sequence[str]) -> tuple[bool, ...]:
+        return self._towers.get_text().find_truncated(texts)
+
+    def find_unknown(self, text: str) -> tuple[str, ...]:
+        return self._towers.get_text().find_unknown(text)
+
+
+def _kind_of(runtime: str) -> Kind | None:
+    """Return which graph a runtime computes; None for torch, and where nothing was chosen."""
+    if not runtime.startswith(("onnxruntime-", "openvino-")):
+        return None
+    return "image-int8" if runtime.endswith("int8") else "image-float32"
+
+
+def _open_graph(graph: Graph, spec: PixelSpec, openvino: str | None = None) -> GraphImageTower:
+    """Load a graph of pictures in ONNX Runtime, or in OpenVINO to compute in the given number type."""
+    session: Session
+    if openvino is None:
+        session = Tower(graph.model, device="cpu")
+    else:
+        session = openvino_session.OpenVinoTower(graph.model, openvino)
+    return GraphImageTower(session, spec)

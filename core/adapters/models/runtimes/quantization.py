@@ -1,0 +1,14 @@
+"""The image tower in int8: weights are quantised once, activations as they come."""
+
+from pathlib import Path
+from typing import Any
+
+from core.adapters.models.runtimes.graph_cache import MODEL, Graph
+
+
+def quantize_graph(graph: Graph, folder: Path) -> dict[str, Any]:
+    """Write an int8 graph of one in float32. Returns its facts."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(graph.model, folder / MODEL, weight_type=QuantType.QInt8)
+    return dict(graph.facts)
