@@ -48,6 +48,7 @@ class LibraryColumns:
     _kept: "KeptColumns | None"
     _base: StoredFile | None  # the file of what is kept; None where it is in memory alone
     _boot: bytes | None
+    _scanned: int
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

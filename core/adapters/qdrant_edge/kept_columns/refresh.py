@@ -40,9 +40,8 @@ def refresh(shared: "SharedShard", wait_s: float, going: Callable[[], object] = 
         points = tally.points
     if points < SMALL:
         return
-    if (columns.needs_seeding or columns.count_pending() > _LATE * points) and not columns.seed(
-        reading, shared.get_writes
-    ):
+    late = columns.needs_seeding or columns.count_pending() > _LATE * points
+    if late and not columns.seed(reading, shared.get_writes):
         return
     while True:
         with reading() as (shard, _):
