@@ -61,6 +61,12 @@ class DelegatingIndex(SearchableIndex):
         with self._calling() as index:
             return index.ordered(by, filter, limit=limit, offset=offset, reverse=reverse)
 
+    def ordered_ids(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[str]:
+        with self._calling() as index:
+            return index.ordered_ids(by, filter, limit=limit, offset=offset, reverse=reverse)
+
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:

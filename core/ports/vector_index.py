@@ -125,6 +125,12 @@ class SearchableIndex(Protocol):
         """Return records in the order of core.domain.sort_orders.in_order."""
         ...
 
+    def ordered_ids(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[str]:
+        """Return the ids of `ordered`: for pages far from the beginning, of which no record is read."""
+        ...
+
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:

@@ -320,6 +320,11 @@ class MemoryIndex:
             records = [self._record(i) for i in self._passing(filter)]
         return in_order(records, by, reverse=reverse)[offset : offset + limit]
 
+    def ordered_ids(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[str]:
+        return [record.id for record in self.ordered(by, filter, limit=limit, offset=offset, reverse=reverse)]
+
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:

@@ -71,6 +71,14 @@ class IndexBase(ABC):
             records = reader.records(page)
         return [records[image_id] for image_id in page if image_id in records]
 
+    def ordered_ids(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[str]:
+        if limit < 1:
+            return []
+        with self._reading() as reader:
+            return reader.ordered_ids(by, filter, limit, offset, reverse=reverse)
+
     def shortlists(
         self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int
     ) -> dict[ListName, Shortlist]:

@@ -12,9 +12,8 @@ from core.adapters.models.encoders.tokenizer import Tokenizer
 from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 from core.adapters.models.encoders.transformers_model import TransformersImageTower, TransformersTextTower
 from core.adapters.models.files.folder_layout import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
-from core.domain.vectors import Matrix
-from core.imaging.decode_request import PixelSpec
 from core.adapters.models.text_cleaning import OPEN_CLIP
+from core.imaging.decode_request import PixelSpec
 from core.imaging.decoder import PixelSpec
 
 if TYPE_CHECKING:

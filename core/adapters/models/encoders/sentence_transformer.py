@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.adapters.models.encoders.tokenizer import Tokenizer
-from core.adapters.models.encoders.towers import ImageTower, TextTower
-from core.domain.vectors import Matrix
-from core.imaging.decode_request import PixelSpec
 from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 
 if TYPE_CHECKING:
