@@ -30,7 +30,7 @@ def read_speed(role: str, name: str) -> MeasuredSpeed | None:
     file = JsonFile(_path())
     machines = file.read() or {}
     try:
-        kept = machines[_machine()][f"{role} {name}"]
+        kept = machines[describe_machine()][f"{role} {name}"]
         speed = Speed(float(kept["model"]), float(kept["whole"]), int(kept["batch"]))
         return MeasuredSpeed(
             speed, str(kept["fingerprint"]), str(kept["device"]), str(kept["measured"]), float(kept["load"])
@@ -47,7 +47,7 @@ def keep_speed(role: str, name: str, speed: Speed, fingerprint: str, device: str
     measured = MeasuredSpeed(speed, fingerprint, device, datetime.now(UTC).date().isoformat(), load)
     file = JsonFile(_path(), indent=1)
     machines = file.read() or {}
-    own = machines.get(_machine())
+    own = machines.get(describe_machine())
     kept = {
         "model": round(speed.model, 2),
         "whole": round(speed.whole, 2),
@@ -57,7 +57,7 @@ def keep_speed(role: str, name: str, speed: Speed, fingerprint: str, device: str
         "measured": measured.measured,
         "load": round(load, 2),
     }
-    machines[_machine()] = (own if isinstance(own, dict) else {}) | {f"{role} {name}": kept}
+    machines[describe_machine()] = (own if isinstance(own, dict) else {}) | {f"{role} {name}": kept}
     file.path.parent.mkdir(parents=True, exist_ok=True)
     file.write(machines)
     return measured
@@ -69,7 +69,7 @@ def _path() -> Path:
     return Path(constants.HF_HOME) / _NAME
 
 
-def _machine() -> str:
+def describe_machine() -> str:
     """Tell this machine from others that share the folder: by its own number or name, its processor and cores."""
     number = ""
     with suppress(OSError):
