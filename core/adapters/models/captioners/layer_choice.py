@@ -38,12 +38,12 @@ def choose_layers(folder: Path, fingerprint: str, precision: Precision) -> Layer
     "int8" is taken as told where torch has it; "full" never means int8.
     """
     if precision == "int8":
-        if _try("int8", torch.eye(8), torch.zeros(8)) is not None:
+        if is_available("int8"):
             return "int8"
         log.warning("this build of torch has no layers in int8, so captions are written in full precision")
     width = _read_width(folder)
     if width < _SMALLEST:
-        return "float32" if _try("packed-float32", torch.eye(8), torch.zeros(8)) is None else "packed-float32"
+        return "packed-float32" if is_available("packed-float32") else "float32"
     key = f"{fingerprint} torch {torch.__version__} threads {torch.get_num_threads()}"
     if kept := _read(key):
         return kept
@@ -52,6 +52,12 @@ def choose_layers(folder: Path, fingerprint: str, precision: Precision) -> Layer
     log.info("measured layers=%s of captions, chosen=%s", {name: round(s, 5) for name, s in seconds.items()}, chosen)
     _keep(key, chosen)
     return chosen
+
+
+def is_available(layers: Layers) -> bool:
+    """Tell whether this build of torch has these layers, and the processor computes them."""
+    dtype = get_dtype(layers)
+    return _try(layers, torch.eye(8, dtype=dtype), torch.zeros(8, dtype=dtype)) is not None
 
 
 def measure_layers(width: int) -> dict[Layers, float]:

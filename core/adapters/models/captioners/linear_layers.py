@@ -53,8 +53,9 @@ class Int8Linear(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(..., inputs) -> (..., outputs), both float32."""
-        product: torch.Tensor = torch.ops.quantized.linear_dynamic(values, self._packed, self._narrow)
-        return product
+        rows = values.reshape(-1, values.shape[-1])  # it takes no single row without a dimension of rows
+        product: torch.Tensor = torch.ops.quantized.linear_dynamic(rows, self._packed, self._narrow)
+        return product.view(*values.shape[:-1], -1)
 
 
 def get_dtype(layers: Layers) -> torch.dtype:
