@@ -96,7 +96,12 @@ def load_captioner(settings: Settings, encoder: str) -> Captioner:
     from core.adapters.models.captioners.vision_captioner import load_captioner as load
 
     default = DEMO if encoder == DEMO else DEFAULT_CAPTIONER
-    return load(settings.captioner or default, device=settings.device, beams=settings.caption_beams)
+    return load(
+        settings.captioner or default,
+        device=settings.device,
+        beams=settings.caption_beams,
+        precision=settings.caption_precision,
+    )
 
 
 def load_answerer(settings: Settings) -> Answerer:

@@ -47,6 +47,11 @@ class Settings(SettingsGroup):
     caption_beams: int = Field(
         1, ge=1, le=16, description="beams of the search for the best caption; 1: greedy, the fastest"
     )
+    caption_precision: Literal["full", "int8"] = Field(
+        "full",
+        description="full: captions as in float32, but for near ties of two words; int8: faster on a CPU, and now and "
+        "then another word",
+    )
     answerer: str | None = Field(
         None, description="model that answers questions about pictures: a name of `bucketlens models`, or a folder"
     )

@@ -32,8 +32,11 @@ class TextWriter:
         return texts
 
 
-def load_writer(files: ModelFiles, device: str, choose_class: Callable[[Any], Any]) -> TextWriter:
-    """Load a model with the class that is chosen among those of transformers. Raises what its libraries raise."""
+def load_writer(files: ModelFiles, device: str, choose_class: Callable[[Any], Any], *, dtype: Any = None) -> TextWriter:
+    """Load a model with the class that is chosen among those of transformers. Raises what its libraries raise.
+
+    `dtype` is torch's, by default that of the device.
+    """
     set_environment()
     from core.adapters.models.torch_runtime import (
         check_complete,
@@ -51,7 +54,7 @@ def load_writer(files: ModelFiles, device: str, choose_class: Callable[[Any], An
         vendor: Any = transformers  # its typing is partial
         model = choose_class(vendor).from_pretrained(
             folder,
-            dtype=choose_dtype(chosen),
+            dtype=dtype or choose_dtype(chosen),
             local_files_only=True,
             use_safetensors=files.safetensors,
             weights_only=True,
