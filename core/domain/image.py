@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -300,11 +301,12 @@ TIMES = ("modified_at", "indexed_at", "taken_at", "taken_instant")
 LISTS = ("words", "captions", "keywords", "people", "places", "text_words", "place_words", "name_words")
 _INTERNAL = ("text_words", "place_words", "name_words")  # of no use beside what they are the words of
 _FIELDS = tuple(name for name in ImageRecord.__dataclass_fields__ if name != "id")
+_get_fields = attrgetter(*_FIELDS)
 
 
 def to_payload(record: ImageRecord) -> dict[str, Any]:
     """Make the JSON-ready payload of a point: times as RFC 3339, absent values left out, without the id."""
-    payload = {name: value for name in _FIELDS if (value := getattr(record, name)) is not None}
+    payload = {name: value for name, value in zip(_FIELDS, _get_fields(record), strict=True) if value is not None}
     for name in TIMES:
         if name in payload:
             payload[name] = payload[name].isoformat()

@@ -8,7 +8,7 @@ A query's word asks for any that it may mean.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from core.text import inflections
@@ -72,6 +72,8 @@ def is_unicode(text: str) -> bool:
 
     Text with lone surrogates cannot. Bytes that are not UTF-8 decode to such text, and models and indexes refuse it.
     """
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -94,7 +96,7 @@ def lemmatize(text: str) -> list[str]:
     "it's" and "doing" count as stopwords. A token that may be a form of several words gives all of them:
     "leaves" gives "leaf" and "leave".
     """
-    return [form for _, forms in _content_words(text) for form in forms]
+    return list(analyse_text(text)[0])
 
 
 def analyse(*texts: str) -> tuple[str, ...]:
@@ -102,7 +104,18 @@ def analyse(*texts: str) -> tuple[str, ...]:
 
     This is what the payload's `words` holds.
     """
-    return tuple(dict.fromkeys(form for text in texts for form in lemmatize(text)))
+    return tuple(dict.fromkeys(form for text in texts for form in analyse_text(text)[0]))
+
+
+@lru_cache(maxsize=4096)
+def analyse_text(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what `lemmatize` gives for a text, and the words of `query_weights`.
+
+    Those of the last texts are kept: payload and vector are made of the same ones.
+    """
+    content = tuple(_content_words(text))
+    terms = tuple(form for _, forms in content for form in forms)
+    return terms, tuple(dict.fromkeys(form for forms in _alternatives(content) for form in forms))
 
 
 def expand_query(text: str) -> tuple[tuple[str, ...], ...]:
@@ -111,9 +124,13 @@ def expand_query(text: str) -> tuple[tuple[str, ...], ...]:
     A caption matches a word when it holds one of its forms. A token that is its own first form means that alone
     ("left" is not "leave"). Any other token means all that it may stand for.
     """
+    return _alternatives(_content_words(text))
+
+
+def _alternatives(content: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
     alternatives: dict[tuple[str, ...], None] = {}
     last = ""
-    for token, forms in _content_words(text):
+    for token, forms in content:
         if last != _T:  # "t-shirt" asks for no other shirt
             alternatives[forms[:1] if forms[0] == token else forms] = None
         last = token
@@ -145,6 +162,7 @@ def _strip_clitic(token: str) -> str:
     return "" if _NEGATED.search(token) else _CLITIC.sub("", token)
 
 
+@lru_cache(maxsize=65536)
 def term_hash(word: str) -> int:
     """Hash a word to the first 32 bits of its BLAKE2b digest.
 
@@ -160,4 +178,4 @@ def term_id(word: str) -> int:
 
 def query_weights(text: str) -> dict[str, float]:
     """Map each dictionary form that a question asks for to weight 1."""
-    return {word: 1.0 for forms in expand_query(text) for word in forms}
+    return dict.fromkeys(analyse_text(text)[1], 1.0)

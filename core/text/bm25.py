@@ -31,10 +31,10 @@ pictures are asked alone, and among made-up ones to make 1,500 and 8,000. Those 
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
-from core.text.analysis import lemmatize, query_weights, term_id
+from core.text.analysis import analyse_text, term_id
 from core.text.word_lists import WordListName
 
 # Has to grow whenever the same captions get another vector: libraries keep them, and are brought up to it.
@@ -68,23 +68,24 @@ def document_weights(*texts: str) -> dict[int, float]:
 
     Captions in which no word is left after analysis do not count.
     """
-    captions = [(text, terms) for text in texts if (terms := lemmatize(text))]
+    captions = [(terms, asked) for terms, asked in map(analyse_text, texts) if terms]
     words: dict[int, float] = defaultdict(float)
     extras: dict[int, float] = {}
-    for text, terms in captions:
+    for terms, asked in captions:
         length = 1 - _B + _B * len(terms) / _TYPICAL_LENGTH
-        ids = {term: term_id(term) for term in terms}
-        for term, count in Counter(terms).items():
-            words[ids[term]] += count * (_K1 + 1) / (count + _K1 * length)
-        weight = (_K1 + 1) / (1 + _K1 * length)
-        for one, other in _neighbour_pairs(terms):
-            pair = pair_id(ids[one], ids[other])
-            extras[pair] = max(extras.get(pair, 0.0), weight)
-        query = query_weights(text)
-        if len(query) >= _WHOLE_FROM:
-            extras[_caption_id(map(term_id, query))] = 1.0
-    root = {dimension: math.sqrt(total / len(captions)) for dimension, total in words.items()}
-    return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in (root | extras).items()}
+        ids = [term_id(term) for term in terms]
+        for dimension, count in Counter(ids).items():
+            words[dimension] += count * (_K1 + 1) / (count + _K1 * length)
+        weight = _quantise((_K1 + 1) / (1 + _K1 * length), _DOCUMENT_STEP)
+        for pair in _neighbour_pairs(ids, _NEAR):
+            if extras.get(pair, 0.0) < weight:
+                extras[pair] = weight
+        if len(asked) >= _WHOLE_FROM:
+            extras[_caption_id(map(term_id, asked))] = 1.0
+    root = {
+        dimension: _quantise(math.sqrt(total / len(captions)), _DOCUMENT_STEP) for dimension, total in words.items()
+    }
+    return root | extras
 
 
 def page_weights(*lines: str) -> dict[int, float]:
@@ -94,17 +95,17 @@ def page_weights(*lines: str) -> dict[int, float]:
     there are. Length counts for less than among captions, since a sign and a page differ a hundredfold. Pairs are of
     words that are near each other in a line.
     """
-    terms = [lemmatize(line) for line in lines]
-    length = sum(map(len, terms))
+    told = [analyse_text(line) for line in lines]
+    ids = [[term_id(term) for term in terms] for terms, _ in told]
+    length = sum(map(len, ids))
     factor = _K1 * (1 - _PAGE_B + _PAGE_B * length / _TYPICAL_PAGE)
-    counts = Counter(term_id(term) for line in terms for term in line)
+    counts = Counter(dimension for line in ids for dimension in line)
     weights = {dimension: count * (_K1 + 1) / (count + factor) for dimension, count in counts.items()}
     single = (_K1 + 1) / (1 + factor)
-    for line, told in zip(lines, terms, strict=True):
-        for one, other in _neighbour_pairs(told, _NEAR_ON_PAGE):
-            weights[pair_id(term_id(one), term_id(other))] = single
-        if len(query := query_weights(line)) >= _WHOLE_FROM:
-            weights[_caption_id(map(term_id, query))] = 1.0
+    for line, (_, asked) in zip(ids, told, strict=True):
+        weights |= dict.fromkeys(_neighbour_pairs(line, _NEAR_ON_PAGE), single)
+        if len(asked) >= _WHOLE_FROM:
+            weights[_caption_id(map(term_id, asked))] = 1.0
     return {dimension: _quantise(weight, _DOCUMENT_STEP) for dimension, weight in weights.items()}
 
 
@@ -114,11 +115,16 @@ def record_weights(documents: Mapping[WordListName, Sequence[str]]) -> dict[int,
     Every list has dimensions of its own (`list_dimension`), so a question asks one of them alone. `documents`: the
     texts of every list.
     """
-    return {
-        list_dimension(dimension, name): weight
-        for name, texts in documents.items()
-        for dimension, weight in (page_weights if name == "text" else document_weights)(*texts).items()
-    }
+    vector: dict[int, float] = {}
+    for name, texts in documents.items():
+        if texts:
+            weights = (page_weights if name == "text" else document_weights)(*texts)
+            vector |= (
+                weights
+                if name == "words"
+                else {list_dimension(dimension, name): weight for dimension, weight in weights.items()}
+            )
+    return vector
 
 
 def list_dimension(dimension: int, name: WordListName) -> int:
@@ -175,7 +181,7 @@ def inverse_document_frequency(total: int, holding: int) -> float:
 
 def pair_id(one: int, other: int) -> int:
     """Hash the dimensions of two words to that of their pair, in either order (Fibonacci hashing)."""
-    low, high = sorted((one, other))
+    low, high = (one, other) if one < other else (other, one)
     return _PAIRS | ((low << 31 | high) * 0x9E3779B97F4A7C15 % 2**64) >> 33
 
 
@@ -185,12 +191,14 @@ def _caption_id(terms: Iterable[int]) -> int:
     return _PAIRS | int.from_bytes(hashlib.blake2b(encoded, digest_size=4).digest(), "big")
 
 
-def _neighbour_pairs(terms: Sequence[str], near: int = _NEAR) -> Iterator[tuple[str, str]]:
-    """Yield pairs of different words that are at most so many apart."""
-    for place, one in enumerate(terms):
-        for other in terms[place + 1 : place + 1 + near]:
-            if other != one:
-                yield one, other
+def _neighbour_pairs(ids: Sequence[int], near: int) -> set[int]:
+    """Collect the dimensions of pairs of different words that are at most so many apart."""
+    return {
+        pair_id(one, other)
+        for place, one in enumerate(ids)
+        for other in ids[place + 1 : place + 1 + near]
+        if other != one
+    }
 
 
 def _quantise(weight: float, step: float) -> float:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import unquote
 
 _WEB_PATH = re.compile(r"https?://[^/?#]*([^?#]*)", re.IGNORECASE)
@@ -27,6 +28,7 @@ _PREFIX = re.compile(r"[0-9a-f]{2}")  # of a hash, as in "ab/cd/abcd….jpg"
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def read_name(key: str, uri: str = "") -> tuple[str, ...]:
     """Return the words in a picture's key (its path within the source), as one text; nothing where it has none.
 

@@ -92,10 +92,18 @@ def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:
     for value in payload.values():
-        for held in value if isinstance(value, list) else (value,):
-            for text in held.values() if isinstance(held, dict) else (held,):
-                if isinstance(text, str) and not analysis.is_unicode(text):
-                    raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+        if isinstance(value, str):
+            _check_unicode(image_id, value)
+        elif isinstance(value, list):
+            for held in value:
+                for text in held.values() if isinstance(held, dict) else (held,):
+                    if isinstance(text, str):
+                        _check_unicode(image_id, text)
+
+
+def _check_unicode(image_id: str, text: str) -> None:
+    if not analysis.is_unicode(text):
+        raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
 
 
 def new_version() -> int:

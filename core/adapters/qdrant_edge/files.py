@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,16 +101,22 @@ def damaged(folder: Path, what: str) -> LibraryDamaged:
     return LibraryDamaged(f"the library {folder} is damaged: {what}", RebuildLibrary())
 
 
-def size_on_disk(folder: Path) -> int:
-    """Bytes allocated on disk; files with holes count for what is in them."""
-    total = 0
+def size_on_disk(folder: Path, counts: Callable[[Path], bool] = lambda path: True) -> int:
+    """Bytes allocated on disk; files with holes count for what is in them, and linked ones once.
+
+    `counts`: which of the files do.
+    """
+    found: dict[int, int] = {}
     for directory, _, names in os.walk(folder):
         for name in names:
+            path = os.path.join(directory, name)
             try:
-                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+                status = os.lstat(path)
             except FileNotFoundError:
                 continue
-    return total
+            if counts(Path(path)):
+                found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
 
 
 def sync_folder(folder: Path, *, deep: bool = False) -> None:

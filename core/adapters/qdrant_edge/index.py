@@ -20,6 +20,7 @@ from core.adapters.index_base.point_codec import (
 )
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
+from core.adapters.qdrant_edge.approximate.parameters import collection
 from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     Manifest,
@@ -255,10 +256,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
     for unfinished in folder.glob("shard-*"):
         shutil.rmtree(unfinished)
     name = f"shard-{uuid.uuid4().hex[:8]}"
-    dense = edge.EdgeVectorParams(size=info.dimension, distance=edge.Distance.Dot)
-    terms = edge.EdgeSparseVectorParams()
-    config = edge.EdgeConfig(vectors={"image": dense, "caption": dense}, sparse_vectors={TERMS: terms})
-    shard = edge.EdgeShard.create(str(folder / name), config)
+    shard = edge.EdgeShard.create(str(folder / name), collection(info.dimension))
     create_indexes(shard)
     shard.flush()
     shard.close()

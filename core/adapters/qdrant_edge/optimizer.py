@@ -1,8 +1,10 @@
 """Building the approximate index of an embedded library beside it, while the library goes on answering.
 
 The engine builds in place, for minutes, and lets no thread of its process run meanwhile. So the shard is copied file by
-file, and a process of its own builds in the copy. The manifest is turned to the copy when nothing was written since.
-Killed at any step, the manifest names one whole shard; what else lies there is removed by the next `optimize`.
+file, and a process of its own builds in the copy. Segments that are built already are linked, not copied: what is
+written and kept in memory depends on what came since. The manifest is turned to the copy when nothing was written
+meanwhile. Killed at any step, the manifest names one whole shard; what else lies there is removed by the next
+`optimize`.
 """
 
 import fcntl
@@ -21,6 +23,8 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.local.free_space import RESERVE
+from core.adapters.qdrant_edge.approximate.parameters import collection
+from core.adapters.qdrant_edge.approximate.segment_files import copy_file, count_unindexed, dig_holes, is_final
 from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     damaged,
@@ -30,13 +34,15 @@ from core.adapters.qdrant_edge.files import (
     sync_folder,
     write_manifest,
 )
+from core.adapters.qdrant_edge.migrations import replace_heavy_indexes
 from core.adapters.qdrant_edge.shard import SharedShard, find_fault
 
-WORTHWHILE = 100_000  # vectors outside the approximate index: comparing 50,000 images one by one costs some 10 ms
+WORTHWHILE = 50_000  # images outside the approximate index: comparing them one by one costs some 10 ms
+_SHARE = 1 / 8  # of a library, where that is more, up to
+_MOST = 200_000
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
-_SPACE = 2.5  # the copy, the index in it and the segments it is merged from
-_PIECE = 8 * 2**20
+_SPACE = 2.5  # of what is not linked: the copy, the index in it and the segments it is merged from
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +53,11 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
         if builder is None:
             return
         _remove_leftovers(folder, read_manifest(folder).shard)
-        with shared.reading(wait_s) as shard:
-            if _count_unindexed(shard) < WORTHWHILE:
+        with shared.quiesce(wait_s) as tally:
+            shard = folder / read_manifest(folder).shard
+            if count_unindexed(shard) < max(WORTHWHILE, min(int(tally.points * _SHARE), _MOST)):
                 return
-        needed = int(size_on_disk(folder) * _SPACE) + RESERVE
+            needed = int(size_on_disk(shard, lambda path: not is_final(path.relative_to(shard), shard)) * _SPACE) + RESERVE
         if shutil.disk_usage(folder).free < needed:
             _log.warning("library not optimized, disk space is short folder=%s needed=%d", folder, needed)
             return
@@ -69,15 +76,6 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
         _log.info("library optimized folder=%s kept=%s seconds=%.1f", folder, kept, time.monotonic() - started)
 
 
-def _count_unindexed(shard: edge.EdgeShard) -> int:
-    """Vectors, of both names, that a search compares one by one."""
-    vectors = sum(
-        shard.count(edge.CountRequest(exact=True, filter=edge.Filter(must=[edge.HasVectorCondition(name)])))
-        for name in ("image", "caption")
-    )
-    return vectors - shard.info().indexed_vectors_count
-
-
 def _copy(folder: Path, copy: Path, shared: SharedShard, wait_s: float) -> str | None:
     """The stamp of what was copied, or None where somebody wrote meanwhile.
 
@@ -92,26 +90,8 @@ def _copy(folder: Path, copy: Path, shared: SharedShard, wait_s: float) -> str |
         with shared.quiesce(wait_s) as now:
             if now.stamp != tally.stamp:
                 return None
-            _copy_sparse(path, target)
+            copy_file(path, target, source)
     return tally.stamp
-
-
-def _copy_sparse(source: Path, target: Path) -> None:
-    """Holes stay holes: the engine's files reserve far more than they hold."""
-    with source.open("rb") as reading, target.open("wb") as writing:
-        size = os.fstat(reading.fileno()).st_size
-        writing.truncate(size)
-        start = end = 0
-        while end < size:
-            try:
-                start = os.lseek(reading.fileno(), end, os.SEEK_DATA)
-            except OSError:  # ENXIO: nothing but a hole behind `end`
-                break
-            end = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
-            for offset in range(start, end, _PIECE):
-                piece = os.pread(reading.fileno(), min(_PIECE, end - offset), offset)
-                os.pwrite(writing.fileno(), piece, offset)
-        os.fsync(writing.fileno())
 
 
 def _build(folder: Path, copy: Path, builder: int) -> bool:
@@ -163,11 +143,14 @@ def build(folder: Path, copy: Path) -> None:
     """Raises LibraryDamaged where the built shard is not whole."""
     os.nice(10)
     with translate_errors(folder):
-        shard = edge.EdgeShard.load(str(copy))
+        manifest = read_manifest(folder)
+        shard = edge.EdgeShard.load(str(copy), collection(manifest.info.dimension))
+        replace_heavy_indexes(shard)
         shard.optimize()
         shard.flush()
-        fault = find_fault(shard, read_tally(folder), read_manifest(folder))
+        fault = find_fault(shard, read_tally(folder), manifest)
         shard.close()
+        dig_holes(copy)
         sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:
         raise damaged(copy, fault)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
 
 from core.adapters.index_base.point_codec import dense_vectors, point_payload
@@ -20,10 +21,14 @@ def to_edge_point(point: Point, dimension: int) -> edge.Point:
 
 
 def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
-    """Without what is None."""
+    """Without what is None. Lists of floats are what the engine reads fastest: an array costs twice as much."""
     return edge.Point(
         image_id,
-        {name: vector for name, vector in vectors.items() if vector is not None},
+        {
+            name: vector.tolist() if isinstance(vector, np.ndarray) else vector
+            for name, vector in vectors.items()
+            if vector is not None
+        },
         {name: value for name, value in payload.items() if value is not None},
     )
 

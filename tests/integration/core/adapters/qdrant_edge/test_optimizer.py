@@ -104,7 +104,7 @@ def test_what_the_disk_refuses_meanwhile_has_our_name(
     assert _answers(index) == before
 
 
-@pytest.mark.parametrize("step", ["_copy_sparse", "_build", "_switch_shard", "write_manifest"])
+@pytest.mark.parametrize("step", ["copy_file", "_build", "_switch_shard", "write_manifest"])
 def test_killed_at_any_step_one_whole_shard_remains(
     index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -134,6 +134,6 @@ def test_it_is_left_alone_when_the_disk_is_short_or_it_does_not_pay(
     with monkeypatch.context() as patch:
         patch.setattr(optimizer.shutil, "disk_usage", lambda _: _Usage(2**30, 2**30 - 2**26, 2**26))
         index.optimize()
-    monkeypatch.setattr(optimizer, "WORTHWHILE", 81)
+    monkeypatch.setattr(optimizer, "WORTHWHILE", 41)
     index.optimize()
     assert _shards(tmp_path / "index") == [shard]

@@ -1,0 +1,113 @@
+"""The files of a shard's segments: which of them never change, and what is not in the approximate index yet.
+
+A segment that is indexed is never written to again, but for a few small files that mark what was deleted from it. What
+is written later is put into the one segment that still grows. So a shard is copied by linking what never changes.
+"""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+_VERSION_BYTES = 8  # of a point, in the file that lists them for a segment that grows
+_GROWING = "mutable_id_tracker.versions"
+_INDEXED = "id_tracker.mappings"
+_PIECE = 8 * 2**20
+_PAGE = 4096
+_PAGE_WORDS = _PAGE // 8
+_PUNCH_HOLE = 3  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+
+
+def count_unindexed(shard: Path) -> int:
+    """Count the points that were written to segments that still grow. What is deleted there counts until it is built.
+
+    The engine's own count of indexed vectors has the sparse ones in it, and those that were deleted since. What was not
+    flushed yet is not counted.
+    """
+    return sum(_size(path) // _VERSION_BYTES for path in shard.glob(f"segments/*/{_GROWING}"))
+
+
+def copy_file(source: Path, target: Path, shard: Path) -> None:
+    """Have a file of the shard in a copy of it: linked where it never changes, and where the disk can do so."""
+    if is_final(source.relative_to(shard), shard):
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    copy_sparse(source, target)
+
+
+def is_final(path: Path, shard: Path) -> bool:
+    """Tell whether the engine never writes to this file of the shard again."""
+    match path.parts:
+        case ("segments", segment, folder, *rest):
+            return (shard / "segments" / segment / _INDEXED).is_file() and _is_final_part(folder, rest)
+    return False
+
+
+def _is_final_part(folder: str, rest: list[str]) -> bool:
+    """Of an indexed segment. Everything else is small, or marks what was deleted."""
+    if not rest:
+        return False
+    if folder.startswith("vector_storage-"):
+        return rest == ["matrix.dat"]
+    if folder.startswith("vector_index-"):
+        return rest[-1] in ("links_compressed.bin", "links.bin", "inverted_index.dat")
+    return folder == "payload_storage" and rest[-1].startswith("page_")
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Holes stay holes: the engine's files reserve far more than they hold."""
+    with source.open("rb") as reading, target.open("wb") as writing:
+        size = os.fstat(reading.fileno()).st_size
+        writing.truncate(size)
+        start = end = 0
+        while end < size:
+            try:
+                start = os.lseek(reading.fileno(), end, os.SEEK_DATA)
+            except OSError:  # ENXIO: nothing but a hole behind `end`
+                break
+            end = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
+            for offset in range(start, end, _PIECE):
+                piece = os.pread(reading.fileno(), min(_PIECE, end - offset), offset)
+                os.pwrite(writing.fileno(), piece, offset)
+        os.fsync(writing.fileno())
+
+
+def dig_holes(shard: Path) -> None:
+    """Free the room of vectors that nobody wrote: the engine keeps zeros for every image without a caption.
+
+    Files that another shard shares were seen to before. What they hold stays the same, on any kind of disk.
+    """
+    for path in shard.glob("segments/*/vector_storage-*/matrix.dat"):
+        if path.stat().st_nlink == 1:
+            with path.open("r+b") as file, suppress(OSError):
+                for start, stop in _find_zeros(file.fileno()):
+                    _free(file.fileno(), start, stop - start)
+                os.fsync(file.fileno())
+
+
+def _find_zeros(descriptor: int) -> Iterator[tuple[int, int]]:
+    """Yield where whole pages of the disk are zeros, from and to."""
+    for offset in range(0, os.fstat(descriptor).st_size - _PAGE + 1, _PIECE):
+        piece = np.frombuffer(os.pread(descriptor, _PIECE, offset), np.uint64)
+        pages = piece[: len(piece) // _PAGE_WORDS * _PAGE_WORDS].reshape(-1, _PAGE_WORDS)
+        empty = np.concatenate([[False], ~pages.any(axis=1), [False]])
+        bounds = offset + _PAGE * np.flatnonzero(empty[1:] != empty[:-1]).reshape(-1, 2)
+        yield from ((int(start), int(stop)) for start, stop in bounds)
+
+
+def _free(descriptor: int, offset: int, length: int) -> None:
+    """Raises OSError where the disk knows no holes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(descriptor, _PUNCH_HOLE, ctypes.c_int64(offset), ctypes.c_int64(length)):
+        raise OSError(ctypes.get_errno(), "no hole could be made")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
