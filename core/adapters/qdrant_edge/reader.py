@@ -127,9 +127,9 @@ class EdgeReader(IndexReader):
         found = _name_points(ids, self._shard.retrieve(list(ids), False, [name]))
         held = ((image_id, point.vector) for image_id, point in found)
         return {
-            image_id: _read_vector(vector[name])
+            image_id: _read_vector(values)
             for image_id, vector in held
-            if isinstance(vector, dict) and name in vector
+            if isinstance(vector, dict) and isinstance(values := vector.get(name), list)
         }
 
     def page(self, filter: Filter, start: str | None, limit: int) -> list[ImageRecord]:
@@ -331,6 +331,6 @@ def _read_id(point: edge.ScoredPoint) -> str:
     return str(point.id)
 
 
-def _read_vector(values: Sequence[float]) -> Vector:
+def _read_vector(values: Sequence[Any]) -> Vector:
     """Make an array of the engine's list, (D,) float32, in half the time that numpy takes."""
     return np.frombuffer(struct.pack(f"={len(values)}f", *values), np.float32)

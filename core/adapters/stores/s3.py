@@ -231,7 +231,7 @@ class S3Store:
         if is_hidden(name) or _is_left_out(folder + slash, self._prefix):
             return False
         if self._exclusion.excludes(path):
-            self.ignored[EXCLUDED] += no_picture(name.encode()) is None
+            self.ignored[EXCLUDED] += no_picture(name) is None
             return False
         return True
 

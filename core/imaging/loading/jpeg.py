@@ -39,8 +39,9 @@ def _decode_strictly(data: bytes, space: str, least: Size) -> NDArray[np.uint8] 
     Raises DamagedPicture and MemoryError.
     """
     complaint = ""
-    for strip in (lambda: data, lambda: strip_header(data)):  # a warning of the header may hide one of the pixels
-        if (attempt := strip()) is None:
+    for stripped in (False, True):  # a warning of the header may hide one of the pixels
+        attempt = strip_header(data) if stripped else data
+        if attempt is None:
             break
         try:
             pixels: NDArray[np.uint8] = decode_jpeg(attempt, space, min_width=least[0], min_height=least[1])

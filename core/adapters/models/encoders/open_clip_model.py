@@ -14,7 +14,6 @@ from core.adapters.models.encoders.transformers_model import TransformersImageTo
 from core.adapters.models.files.folder_layout import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
 from core.adapters.models.text_cleaning import OPEN_CLIP
 from core.imaging.decode_request import PixelSpec
-from core.imaging.decoder import PixelSpec
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.adapters.models.encoders.tokenizer import Tokenizer
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.adapters.models.runtimes.graph_cache import TOKENIZER, Graph
 from core.adapters.models.runtimes.kept_tokenizer import KeptTokenizer, TokenizerSettings
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 PIXELS, VECTORS = "pixels", "vectors"  # input and output of a graph of pictures
 

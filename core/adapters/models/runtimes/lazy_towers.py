@@ -18,7 +18,7 @@ from core.adapters.models.runtimes.graph_cache import Graph, Kind, find_graph, k
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower, Session
 from core.adapters.models.runtimes.trials import NEAR, Candidate, try_candidates
 from core.domain.vectors import Matrix, unit
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 
 if TYPE_CHECKING:
     from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
