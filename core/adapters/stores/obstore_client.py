@@ -106,6 +106,7 @@ class ObstoreClient:
         self._failures = 0  # in a row, after each of which it rested
         self._has_read = False  # since the last failure
         self._rests_until = 0.0
+        self._in_vain: set[str] = set()  # keys that were asked for quickly, and are now boto3's
 
     def learn(self, request: SentRequest, key: str | None) -> None:
         """Take the bucket's address from a request that was answered: for an object or, without a key, a listing."""
@@ -119,9 +120,15 @@ class ObstoreClient:
                     self._make_stores(address)
 
     def suits(self, key: str, *, quickly: bool = False) -> bool:
-        """Whether it can be asked for this object now."""
-        resting = self._failures and time.monotonic() < self._rests_until
-        return self._get is not None and not resting and not (quickly and self._pace > _QUICK_PACE) and is_plain(key)
+        """Whether it can be asked for this object now, and has not just been in vain."""
+        if self._get is None or (self._failures and time.monotonic() < self._rests_until):
+            return False
+        if quickly:
+            return self._pace <= _QUICK_PACE and is_plain(key)
+        if key in self._in_vain:
+            self._in_vain.discard(key)
+            return False
+        return is_plain(key)
 
     def get(
         self, key: str, version: str | None, if_match: str | None, byte_range: str | None, *, quickly: bool = False
@@ -146,6 +153,7 @@ class ObstoreClient:
             if if_match is not None and type(error).__name__ == "PreconditionError":
                 raise ConditionRefused from error
             if quickly:
+                self._in_vain.add(key)
                 finish(error)
             _log.info("%s, by obstore: %s", key, str(error).partition("\n")[0])
             return None

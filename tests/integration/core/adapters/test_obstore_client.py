@@ -137,8 +137,10 @@ def test_both_answer_alike_for_what_changes_goes_or_is_refused(client: str, aske
         assert store.read(caught.value.ref) == b"longer"
         with pytest.raises(ImageGone):
             store.read(refs["gone.jpg"])
+        before = len(bucket.asked)
         with pytest.raises(ImageUnavailable, match="it takes the right s3:GetObject"):
             store.read(refs["denied.jpg"])
+        assert len(bucket.asked) - before == (2 if client == "obstore" else 1)
         with pytest.raises(ImageTooLarge):
             open_store(endpoint, decode_max_bytes=2).read(ImageRef(*_without_size(refs["changed.jpg"])))
         before = len(bucket.asked)
