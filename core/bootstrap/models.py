@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.domain.model_catalog import ModelCard, Role
-from core.errors import UsageError
+from core.errors import ModelUnavailable, UsageError
+from core.evaluation.speed import BATCH, measure_speed
 from core.evaluation.speed import make_pictures as make_pictures
-from core.evaluation.speed import measure_speed
+from core.imaging.decoder import DecodeRequest, PixelSpec
+from core.ports.decoder import Decoder
+from core.settings import Settings
 
 Progress = Callable[[int, int], None]  # bytes that are here, and bytes in all
 
 if TYPE_CHECKING:
     from core.adapters.models.files.speed_cache import MeasuredSpeed as MeasuredSpeed
     from core.adapters.models.files.verification import Verification as Verification
+    from core.adapters.models.runtimes.choices import Choice as Choice
     from core.bootstrap.container import Container
 
 
@@ -87,17 +94,34 @@ def read_model_speed(card: ModelCard) -> "MeasuredSpeed | None":
     return read_speed(card.role, card.name)
 
 
+def read_runtime(card: ModelCard, settings: Settings) -> "Choice | None":
+    """Read which runtime was the fastest for an encoder on this machine; None where that was never measured."""
+    from core.adapters.models.encoders.loader import find_fingerprint
+    from core.adapters.models.files.model_files import locate
+    from core.adapters.models.runtimes.choices import read_choice
+
+    if card.role != "encoder" or card.onnx or find_model(card) is None:
+        return None
+    try:
+        return read_choice(find_fingerprint(locate(card.name, "encoder")), settings.device, settings.precision)
+    except (OSError, ValueError, ModelUnavailable):
+        return None
+
+
 def measure_model(
     name: str, role: Role, container: "Container", pictures: list[bytes], seconds: float
-) -> "tuple[MeasuredSpeed, str | None]":
-    """Measure a model on this machine, and keep that. Returns it with why it could not be kept, if so.
+) -> "tuple[MeasuredSpeed, Choice | None, str | None]":
+    """Measure a model on this machine, an encoder in every runtime first, and keep that.
+
+    Returns it with the choice of a runtime, and with why it could not be kept, if so.
 
     Raises ModelUnavailable, and ImageError where a picture cannot be decoded.
     """
     from core.adapters.models.files.speed_cache import MeasuredSpeed, keep_speed
+    from core.adapters.models.runtimes.encoder import RuntimeEncoder
     from core.bootstrap.factories import load_captioner, load_encoder
 
-    settings = container.settings
+    settings, choice = container.settings, None
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if role == "captioner":
         captioner = load_captioner(settings.model_copy(update={"captioner": name}), name)
@@ -105,9 +129,17 @@ def measure_model(
         speed = measure_speed(run, spec, container.decoder, pictures, seconds=seconds)
     else:
         encoder = load_encoder(name, settings)
+        if isinstance(encoder, RuntimeEncoder):
+            choice = encoder.measure(_decode(pictures, encoder.pixels, container.decoder))
         known, fingerprint = encoder.name, encoder.fingerprint
         speed = measure_speed(encoder.encode_images, encoder.pixels, container.decoder, pictures, seconds=seconds)
     try:
-        return keep_speed(role, known, speed, fingerprint, settings.device, load), None
+        return keep_speed(role, known, speed, fingerprint, settings.device, load), choice, None
     except OSError as error:
-        return MeasuredSpeed(speed, fingerprint, settings.device, "", load), str(error)
+        return MeasuredSpeed(speed, fingerprint, settings.device, "", load), choice, str(error)
+
+
+def _decode(pictures: list[bytes], spec: PixelSpec, decoder: Decoder) -> NDArray[np.uint8]:
+    """Decode pictures for a model: (N, S, S, 3), up to a batch of them. Raises ImageError."""
+    waiting = [decoder.submit(data, DecodeRequest(pixels=spec)) for data in pictures[:BATCH]]
+    return np.stack([pixels for future in waiting if (pixels := future.result().pixels) is not None])

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.bootstrap.models import find_model, read_model_speed
+from core.bootstrap.models import find_model, read_model_speed, read_runtime
 from core.domain.model_catalog import MODELS, ModelCard, Role
-from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL
+from core.settings import DEFAULT_CAPTIONER, DEFAULT_MODEL, Settings
 from core.text.sanitize import printable
 
 if TYPE_CHECKING:
-    from core.bootstrap.models import MeasuredSpeed
+    from core.bootstrap.models import Choice, MeasuredSpeed
 
 _DEFAULTS: dict[Role, str] = {"encoder": DEFAULT_MODEL, "captioner": DEFAULT_CAPTIONER}
 _HEADINGS: dict[Role, str] = {
@@ -20,7 +20,7 @@ _HEADINGS: dict[Role, str] = {
 _UNPINNED = "revision not pinned: recorded at fetch"
 
 
-def to_row(card: ModelCard) -> dict[str, Any]:
+def to_row(card: ModelCard, settings: Settings) -> dict[str, Any]:
     """Tell all that is known of a model: what the table says, where it is here, and how fast it was here."""
     place, speed = find_model(card), read_model_speed(card)
     here = "shipped" if card.folder else "cached"
@@ -45,6 +45,7 @@ def to_row(card: ModelCard) -> dict[str, Any]:
         "image_tower": card.image_tower,
         "recall": {"figures": card.recall.figures, "source": card.recall.source} if card.recall else None,
         "speed": to_speed(speed) if speed else None,
+        "runtimes": to_runtimes(read_runtime(card, settings)),
         "remark": card.remark,
     }
 
@@ -59,6 +60,32 @@ def to_speed(measured: "MeasuredSpeed") -> dict[str, Any]:
         "load": round(measured.load, 2),
         "measured": measured.measured or None,
     }
+
+
+def to_runtimes(choice: "Choice | None") -> dict[str, Any] | None:
+    """Tell which runtime won on this machine, and what each that was tried took of the CPU for a picture."""
+    if choice is None:
+        return None
+    return {
+        "chosen": choice.runtime,
+        "milliseconds": choice.milliseconds,
+        "cosines": choice.cosines,
+        "refused": choice.refused,
+        "versions": choice.versions,
+        "measured": choice.measured,
+    }
+
+
+def describe_runtimes(runtimes: dict[str, Any] | None) -> Iterator[str]:
+    """Describe the runtimes that were tried: what won, then a line for each."""
+    if runtimes is None:
+        return
+    yield f"  pictures are encoded by {runtimes['chosen']} on this machine"
+    for name, taken in sorted(runtimes["milliseconds"].items(), key=lambda item: item[1]):
+        cosine = runtimes["cosines"].get(name, 0.0)
+        yield f"  {taken:>8.1f} ms a picture  {name:<20}  cosine {cosine:.5f}"
+    for name, reason in runtimes["refused"].items():
+        yield printable(f"  {'not taken':>21}  {name:<20}  {reason}")
 
 
 def describe_models(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -101,6 +128,8 @@ def _describe(row: dict[str, Any]) -> Iterator[str]:
     recall = row["recall"]
     yield f"      {row['languages']}" + (f"; {recall['figures']} ({recall['source']})" if recall else "")
     facts = [f"measured here: {describe_speed(row['speed'])}"] if row["speed"] else []
+    if row["runtimes"]:
+        facts.append(f"pictures by {row['runtimes']['chosen']}")
     if row["folder"]:
         facts.append(f"in {row['folder']}")
     if row["repository"] and row["revision"] is None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from core.bootstrap import models as model_files
-from core.commands.model_lines import describe_models, describe_speed, describe_verification, to_row, to_speed
+from core.commands.model_lines import (
+    describe_models,
+    describe_runtimes,
+    describe_speed,
+    describe_verification,
+    to_row,
+    to_runtimes,
+    to_speed,
+)
 from core.commands.options import json_option, open_container
 from core.commands.output import finish, print_note
 from core.domain import model_catalog
@@ -33,9 +41,9 @@ def models(context: click.Context, search: str | None, as_json: bool) -> None:
     """List the models that can be used, and which of them are here. Its own commands fetch, verify and measure them."""
     if context.invoked_subcommand is not None:
         return
-    with open_container():
+    with open_container() as container:
         found = list(model_catalog.MODELS) if search is None else model_catalog.search(search)
-        rows = [to_row(card) for card in found]
+        rows = [to_row(card, container.settings) for card in found]
         remarks = [] if rows else [f"no model of the table has all these words: {search}"]
         finish({"models": rows}, describe_models(rows), remarks, as_json=as_json)
 
@@ -112,8 +120,9 @@ def verify(targets: tuple[str, ...], record: bool, as_json: bool) -> None:
 def measure(target: str, role: str | None, seconds: float, pictures: Path | None, as_json: bool) -> None:
     """Measure how many pictures a second a model takes on this machine, and keep that for `bucketlens models`.
 
-    The model alone in batches of 32, then with decoding before it. Other work on the machine makes it slower: the load
-    average is kept too.
+    An encoder is tried in every runtime that is installed, and the fastest with the same answers encodes pictures from
+    then on. Then the model alone in batches of 32, and with decoding before it. Other work on the machine makes it
+    slower: the load average is kept too.
     """
     with open_container() as container:
         chosen: Role = cast(Role, role) if role else _choose_role(target)
@@ -123,11 +132,11 @@ def measure(target: str, role: str | None, seconds: float, pictures: Path | None
         if card is not None:
             _place(card)
         given = _read_pictures(pictures)
-        measured, trouble = model_files.measure_model(target, chosen, container, given, seconds)
+        measured, choice, trouble = model_files.measure_model(target, chosen, container, given, seconds)
         if trouble:
             print_note(f"the figures could not be kept: {trouble}")
-        row = {"name": target, "role": chosen, **to_speed(measured)}
-        finish(row, [f"{target}: {describe_speed(row)}"], as_json=as_json)
+        row = {"name": target, "role": chosen, **to_speed(measured), "runtimes": to_runtimes(choice)}
+        finish(row, [f"{target}: {describe_speed(row)}", *describe_runtimes(row["runtimes"])], as_json=as_json)
 
 
 def _find(name: str) -> list[ModelCard]:

@@ -151,7 +151,7 @@ def test_a_run_that_is_stopped_while_its_server_is_away_has_been_interrupted(
     tmp_path: Path, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder, signals = _Trigger(), Signals()
-    monkeypatch.setattr(loader, "load_encoder", lambda name, device: encoder)
+    monkeypatch.setattr(loader, "load_encoder", lambda name, **_: encoder)
     encoder.first = lambda: (proxy.set(refuse=True), threading.Timer(0.5, signals.stop.set).start())
     (tmp_path / "red.png").write_bytes(picture("red", 40))
     settings = load_settings(data=tmp_path / "data", qdrant_url=proxy.endpoint, qdrant_grpc=False)
