@@ -11,7 +11,9 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 from core.adapters.models.captioners import layer_choice
 from core.adapters.models.captioners.linear_layers import Int8Linear, Layers
 from core.adapters.models.captioners.vision_captioner import MAX_TOKENS, VisionCaptioner, load_captioner
+from core.bootstrap import factories
 from core.domain.model_catalog.card import DEMO_WEIGHTS
+from core.settings import DEMO, load_settings
 from demo.scenes import sample_library
 from tests.support.model_folders import TINY_PIXELS, make_tiny_captioner
 
@@ -105,8 +107,11 @@ def test_all_layers_say_the_same_of_nearly_all_drawn_scenes(
         assert same == 1
 
 
-def test_int8_is_asked_for_and_keeps_the_fingerprint() -> None:
-    full, coarse = _load("demo"), _load("demo", precision="int8")
+def test_int8_is_asked_for_by_a_setting_and_keeps_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = factories.load_captioner(load_settings(), DEMO)
+    monkeypatch.setenv("BUCKETLENS_CAPTION_PRECISION", "int8")
+    coarse = factories.load_captioner(load_settings(), DEMO)
+    assert isinstance(full, VisionCaptioner) and isinstance(coarse, VisionCaptioner)
     kinds = {type(module) for module in coarse._model.modules()}
     assert Int8Linear in kinds and Int8Linear not in {type(module) for module in full._model.modules()}
     assert torch.nn.Linear not in kinds and full.fingerprint == coarse.fingerprint
