@@ -47,6 +47,8 @@ def _fit_square(image: Image.Image, size: Size, spec: PixelSpec) -> Pixels:
     shorter = spec.scaled
     scaled = (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
     left, top = (_halve(length - side, to_even=spec.rounds_to_even) for length in scaled)
+    if image.size == size:  # to the bit as the model's own processor does it
+        return np.asarray(image.resize(scaled, resample).crop((left, top, left + side, top + side)))
     x, y = image.width / scaled[0], image.height / scaled[1]
     right, bottom = min((left + side) * x, image.width), min((top + side) * y, image.height)
     box = (left * x, top * y, right, bottom)  # what is cropped away is not scaled either

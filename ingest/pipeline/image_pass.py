@@ -8,15 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from core.domain.etag import is_same_file
-from core.domain.image import UNREAD_ETAG, ImageRecord, ImageRef
+from core.domain.image import UNREAD_ETAG, ImageRef
 from core.domain.vectors import Matrix
 from core.errors import StoreError
 from core.imaging.decode_request import DecodeRequest
 from core.ports.encoders import Encoder
 from core.ports.image_store import ImageStore, Remote
-from core.ports.vector_index import Point
 from core.search.tile_encoding import encode_pictures
-from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
 from ingest.pipeline.fetch_and_decode import (
     Archived,
     CaptionsChanged,
@@ -28,28 +26,23 @@ from ingest.pipeline.fetch_and_decode import (
     Unchanged,
 )
 from ingest.pipeline.places import PlaceNamer
-from ingest.pipeline.plan import Step, has_center_crop_only, has_other_captions
+from ingest.pipeline.plan import Step
 from ingest.pipeline.planner import Planner
+from ingest.pipeline.point_writer import WRITE_SECONDS, PointWriter
 from ingest.pipeline.points import (
     Donors,
     build_failed_point,
     build_imported_point,
     build_indexed_point,
-    build_kept_point,
-    build_refreshed_point,
-    has_other_metadata,
 )
 from ingest.pipeline.run_context import RunContext, retry_while_busy
 from ingest.telemetry.log_events import get_logger
-from ingest.telemetry.observer import time_stage
 from ingest.telemetry.report import Progress, Report
 
 _log = get_logger(__name__)
 
 _TICK = 0.2  # seconds between two looks at the clock
 _ENCODINGS = 2  # batches given to the device at once: one at work, one waiting
-_WRITE_POINTS = 256
-_WRITE_SECONDS = 2.0
 
 
 class ImagePass:
@@ -57,7 +50,7 @@ class ImagePass:
 
     Images are loaded in threads, over the processes of the decode workers, and encoded in a thread of its own.
     The object itself is used by one thread, which plans ahead, gathers batches and writes.
-    `archived` counts, by reason, what could not be read. `skipped` counts what was read again and is as before.
+    `archived` counts, by reason, what could not be read.
     `reread` counts what was read again for another etag, and has the bytes on record; `reread_example` is one of those.
     """
 
@@ -65,7 +58,6 @@ class ImagePass:
         self.archived: Counter[str] = Counter()
         self.reread = 0
         self.reread_example: ImageRef | None = None
-        self.skipped = 0
         self._context = context
         self._store = store
         self._namer = PlaceNamer(context, report)
@@ -77,13 +69,9 @@ class ImagePass:
         self._batch: list[Ready] = []
         self._batched_at = 0.0
         self._encodings: deque[tuple[list[Ready], Future[tuple[Matrix, float]]]] = deque()
-        self._points: list[tuple[Step, Point]] = []
-        self._unchanged: list[Unchanged] = []
-        self._captions_changed: list[Step] = []
-        self._written_at = time.monotonic()
+        self._writer = PointWriter(context, report)
         self._readers = max(context.options.readers, store.readers if isinstance(store, Remote) else 0)
         self._store_error: StoreError | None = None
-        self._reencoded = 0
 
     def run(self) -> Iterator[Progress]:
         """Work until everything that is planned has been written, or `stop`. Yields often.
@@ -116,7 +104,7 @@ class ImagePass:
                 self._gather()
                 self._encode(device, encoder)
                 self._collect(encoder, _ENCODINGS if self._under_way else 0)
-                self._write()
+                self._done += self._writer.write()
                 yield self._progress()
         finally:
             if self._context.stop.is_set():
@@ -130,16 +118,21 @@ class ImagePass:
                 "first_pass_ended", seconds=self._report.image_seconds, encode_seconds=self._report.encode_seconds
             )
         self._collect(encoder, 0)
-        self._write(whole=True)
+        self._done += self._writer.write(whole=True)
         self._report_sidecars(loader.unread_sidecars)
-        if self._reencoded:
+        if anew := self._writer.reencoded:
             self._report.notices.append(
-                f"{self._reencoded:,} pictures that are longer than 2 : 1 were encoded anew: until now searches knew "
-                "only the middle of them"
+                f"{anew:,} pictures that are longer than 2 : 1 were encoded anew: until now searches knew only the "
+                "middle of them"
             )
         yield self._progress()
         if self._store_error is not None:
             raise self._store_error
+
+    @property
+    def skipped(self) -> int:
+        """How many images were read again and are as before."""
+        return self._writer.skipped
 
     def _first_step(self) -> Step | None:
         while not self._context.stop.is_set():
@@ -188,13 +181,10 @@ class ImagePass:
                     self._batch.append(outcome)
                 case Unchanged(step, metadata):
                     told = None if metadata is None else self._namer.name(metadata)
-                    self._unchanged.append(Unchanged(step, told))
+                    self._writer.add_unchanged(Unchanged(step, told))
                     self._count_reread(step)
-                    if step.known is not None and has_other_captions(step.ref, step.known):
-                        self._captions_changed.append(step)
-                        self._done -= 1  # it is counted once, although it is written twice
                 case CaptionsChanged(step):
-                    self._captions_changed.append(step)
+                    self._writer.add_captions(step)
                 case Failed():
                     self._record_failure(outcome)
                 case Archived(step, reason):
@@ -227,14 +217,14 @@ class ImagePass:
                 )  # there is no use in reading it again
             self._report.notices.append(f"{step.ref.uri} stays as it was indexed: {failure.reason}")
         else:
-            self._points.append((step, build_failed_point(failure, self._context.index.info.fingerprint)))
+            self._writer.add_point(step, build_failed_point(failure, self._context.index.info.fingerprint))
 
     def _encode(self, device: ThreadPoolExecutor, encoder: Encoder) -> None:
         """Give a batch to the device when it is full, when nothing more comes, or when it has waited for long."""
         if not self._batch:
             return
         full = len(self._batch) >= self._context.options.batch_size
-        waited = time.monotonic() - self._batched_at > _WRITE_SECONDS
+        waited = time.monotonic() - self._batched_at > WRITE_SECONDS
         if not (full or waited or (self._planner.ended and not self._under_way)):
             return
         batch, self._batch = self._batch, []
@@ -246,7 +236,7 @@ class ImagePass:
             if point is None:
                 new.append(ready)
             else:
-                self._points.append((ready.step, point))
+                self._writer.add_point(ready.step, point)
                 self._report.reused += 1
         if new:
             self._encodings.append((new, device.submit(_encode_timed, encoder, new)))
@@ -262,80 +252,12 @@ class ImagePass:
             self._context.observer.observe_duration("encode", seconds)
             for ready, vector in zip(batch, vectors, strict=True):
                 point = build_indexed_point(ready.step, ready.decoded, vector, self._context.index, encoder)
-                self._points.append((ready.step, point))
-
-    def _write(self, *, whole: bool = False) -> None:
-        """Write when there is much to write, or some of it has waited. Count what has been acknowledged."""
-        now = time.monotonic()
-        waiting = len(self._points) + len(self._unchanged) + len(self._captions_changed)
-        if waiting and (whole or waiting >= _WRITE_POINTS or now - self._written_at > _WRITE_SECONDS):
-            self._write_points()
-            self._write_unchanged()
-            self._write_captions()
-            self._done += waiting
-        elif waiting:
-            return
-        self._written_at = time.monotonic()
-
-    def _write_points(self) -> None:
-        written, self._points = self._points, []
-        if not written:
-            return
-        with time_stage(self._context.observer, "upsert"):
-            retry_while_busy(self._context.index.upsert, [point for _, point in written])
-        self._reencoded += sum(
-            point.record.framing == "tiles" and step.known is not None and has_center_crop_only(step.known)
-            for step, point in written
-        )
-        counts = Counter(step.kind if point.record.status == "indexed" else "failed" for step, point in written)
-        self._report.added += counts["add"]
-        self._report.updated += counts["update"] + counts["recheck"]
-        self._report.failed += counts["failed"]
-        self._context.thumbnails.delete(step.id for step, point in written if point.record.status == "failed")
-
-    def _write_unchanged(self) -> None:
-        """Write what is known beside the bytes, where it has changed: metadata, pair, and the reference."""
-        unchanged, self._unchanged = self._unchanged, []
-        points: list[Point] = []
-        refs: list[tuple[str, ImageRef]] = []
-        index = self._context.index
-        for outcome in unchanged:
-            ref, known = outcome.step.ref, outcome.step.known
-            assert known is not None
-            record = replace(known, etag=ref.etag, bytes=ref.bytes, modified_at=ref.modified_at, pair=ref.pair)
-            if outcome.metadata is not None and has_other_metadata(known, outcome.metadata):
-                points.append(build_refreshed_point(record, outcome.metadata, index, self._context.encoder()))
-            elif ref.pair != known.pair:
-                points.append(build_kept_point(record, index))
-            elif record != known:
-                refs.append((known.id, ref))
-            else:
-                self.skipped += 1
-        if points:
-            retry_while_busy(index.upsert, points)
-        if refs:
-            retry_while_busy(index.set_refs, refs)
-        self._report.updated += len(points) + len(refs)
+                self._writer.add_point(ready.step, point)
 
     def _report_sidecars(self, unread: list[str]) -> None:
         if unread:
             more = f" … and {len(unread) - 1:,} more" if len(unread) > 1 else ""
             self._report.notices.append(f"sidecars could not be read, their pictures were: {unread[0]}{more}")
-
-    def _write_captions(self) -> None:
-        changed, self._captions_changed = self._captions_changed, []
-        words = [_merge_captions(step.known, step.ref.captions) for step in changed if step.known is not None]
-        if words:
-            updates = caption_updates(self._context.index, self._context.encoder, words)
-            retry_while_busy(self._context.index.set_captions, updates)
-            self._report.human_captions += len(words)
-
-
-def _merge_captions(known: ImageRecord, human: tuple[str, ...]) -> CaptionTexts:
-    """Put the captions of people in place of a captioner's, or beside them where both were asked for."""
-    if known.caption_origin != "generated":
-        return replace(CaptionTexts.of(known), human=human)
-    return CaptionTexts(known, human)
 
 
 def _encode_timed(encoder: Encoder, batch: list[Ready]) -> tuple[Matrix, float]:

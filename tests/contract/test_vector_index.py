@@ -770,3 +770,28 @@ def test_lists_of_words_narrow_facets_and_pages_of_words_alone(index: VectorInde
             ranked = RankedMatches(index, question, shortlist)
             pages = [ranked.page(limit=1, offset=n) for n in range(len(found) + 1)]
             assert sorted(one for page in pages for one in page) == [image_id(n) for n in found]
+
+
+def test_some_fields_are_those_of_the_payload(library: VectorIndex) -> None:
+    held = library.fetch([image_id(1), image_id(3)])
+    names = ("etag", "status", "width", "pair", "captions")
+    wanted = {one: (of.etag, of.status, of.width, of.pair, list(of.captions)) for one, of in held.items()}
+    assert library.fields([image_id(3), ABSENT, image_id(1)], names) == wanted
+    assert library.fields([], names) == {}
+
+
+def test_ids_come_page_by_page_in_ascending_order(library: VectorIndex) -> None:
+    whole = [one.id for one in library.scroll()]
+    first = library.ids(limit=3)
+    assert first + library.ids(after=first[-1]) == whole == sorted(whole)
+    passing = [one.id for one in library.scroll(INDEXED)]
+    assert library.ids(INDEXED, limit=len(passing)) == passing
+    assert library.ids(after=ABSENT) == []
+
+
+def test_the_stamp_is_the_same_until_something_is_written(library: VectorIndex) -> None:
+    stamp = library.stamp()
+    library.scroll()
+    assert library.stamp() == stamp
+    library.delete([image_id(4)])
+    assert stamp is None or library.stamp() != stamp

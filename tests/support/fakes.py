@@ -388,7 +388,8 @@ class MemoryIndex:
         with self._lock:
             return {i: tuple(map(self._payloads[i].get, names)) for i in ids if i in self._payloads}
 
-    def stamp(self) -> None: ...
+    def stamp(self) -> str | None:
+        return None
 
     def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
         return [record.id for record in self.scroll(filter, after=after, limit=limit)]

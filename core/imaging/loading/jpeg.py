@@ -1,5 +1,7 @@
 """Decodes JPEGs so that a damaged one is noticed: Pillow keeps libjpeg's warnings to itself."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -33,16 +35,20 @@ def load_jpeg(file: JpegImageFile, data: bytes, draft: Size) -> Image.Image:
     return file
 
 
+def _vary_header(data: bytes) -> Iterator[bytes]:
+    """Yield the file, and once more without its header: a warning of the header may hide one of the pixels."""
+    yield data
+    if (stripped := strip_header(data)) is not None:
+        yield stripped
+
+
 def _decode_strictly(data: bytes, space: str, least: Size) -> NDArray[np.uint8] | None:
     """Decode to (H, W, bands). None where the decoder does not know the kind of file, which is left to Pillow.
 
     Raises DamagedPicture and MemoryError.
     """
     complaint = ""
-    for stripped in (False, True):  # a warning of the header may hide one of the pixels
-        attempt = strip_header(data) if stripped else data
-        if attempt is None:
-            break
+    for attempt in _vary_header(data):
         try:
             pixels: NDArray[np.uint8] = decode_jpeg(attempt, space, min_width=least[0], min_height=least[1])
             return pixels

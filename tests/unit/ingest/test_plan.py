@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.image import ImageRecord, ImageRef
-from ingest.pipeline.plan import Absences, IdSet, explain_refusal, plan
+from ingest.pipeline.plan import CAPTIONED_OUTLINE, Absences, IdSet, explain_refusal, is_unchanged, plan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = ImageRef("file:///p", "a.png", "file:///p/a.png", "1", 10, NOW)
@@ -41,11 +41,25 @@ FAILED = replace(RECORD, status="failed", error="damaged")
         (replace(REF, pair="a.cr2"), RECORD, False, "relink"),
         (REF, replace(RECORD, pair="a.cr2"), False, "relink"),
         (replace(REF, captions=("a harbour",)), RECORD, False, "reword"),
+        (
+            replace(REF, captions=("a", "b")),
+            replace(RECORD, captions=("a", "b"), caption_origin="human"),
+            False,
+            "skip",
+        ),
+        (replace(REF, etag="*"), RECORD, False, "skip"),
+        (replace(REF, etag="*"), replace(RECORD, etag=""), False, "update"),
+        (REF, replace(RECORD, width=300, height=100, content_hash="0"), False, "update"),
+        (REF, replace(RECORD, width=300, height=100, content_hash="0", framing="tiles"), False, "skip"),
+        (REF, replace(RECORD, width=300, height=200, content_hash="0"), False, "skip"),
     ],
 )
 def test_one_image(ref: ImageRef, known: ImageRecord | None, retry_failed: bool, kind: str) -> None:
     (step,) = plan([("id", ref)], {"id": known} if known else {}, retry_failed=retry_failed)
     assert (step.kind, step.id, step.ref, step.known) == (kind, "id", ref, known)
+    if known is not None:
+        outline = [getattr(known, name) for name in CAPTIONED_OUTLINE]
+        assert is_unchanged(ref, outline, retry_failed=retry_failed) == (kind == "skip" and not ref.again)
 
 
 def test_a_page_keeps_its_order() -> None:

@@ -261,3 +261,24 @@ def test_a_picture_to_read_is_upright_whole_and_no_larger_than_asked_for(orienta
     assert np.abs(large[::64, ::96].astype(int) - small.picture[::20, ::30][:10, :10]).mean() < 12
     line = decode(encoded(Image.new("L", (5000, 3))), DecodeRequest(picture=100), LIMITS).picture
     assert line is not None and line.shape == (1, 100, 3)
+
+
+def test_a_crop_of_a_reduced_picture_is_that_of_all_of_it() -> None:
+    """Of a picture decoded at a smaller scale only what is kept is resized: within a rounding of resizing it whole."""
+    dice = np.random.default_rng(0)
+    coarse = Image.fromarray(dice.integers(0, 256, (60, 90, 3), np.uint8)).resize((900, 600), Image.Resampling.BICUBIC)
+    spec, buffer = PixelSpec(64, "crop", Image.Resampling.BICUBIC), io.BytesIO()
+    coarse.save(buffer, "JPEG", quality=95)
+    got = decode(buffer.getvalue(), DecodeRequest(spec), LIMITS).pixels
+    reduced = Image.open(buffer)
+    reduced.draft("RGB", (192, 128))
+    whole = reduced.resize((96, 64), Image.Resampling.BICUBIC).crop((16, 0, 80, 64))
+    assert reduced.size == (225, 150) and got is not None
+    assert int(np.abs(got.astype(int) - np.asarray(whole)).max()) <= 1
+
+
+def test_bytes_whose_hash_is_known_are_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    monkeypatch.setattr("core.imaging.decoder.hashlib", None)
+    assert decode(buffer.getvalue(), DecodeRequest(content_hash="ab" * 32), LIMITS).content_hash == "ab" * 32

@@ -348,3 +348,29 @@ def test_a_filter_of_content_hashes_reaches_every_segment(library: MemoryIndex, 
     assert mirror.copies(hashes) == library.copies(hashes) == {hashes[0]: 1, hashes[1]: 1}
     some = Filter(all=(Match("content_hash", tuple(hashes)),))
     assert mirror.count(some) == 2 and mirror.count(EVERYTHING) == 30
+
+
+class Stamped(MemoryIndex):
+    """Tells whether it was written to, and counts how often all of its versions are read."""
+
+    written = 0
+    listed = 0
+
+    def stamp(self) -> str | None:
+        return str(self.written)
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        self.listed += 1
+        return super().versions()
+
+
+def test_the_mirror_of_a_library_that_nobody_wrote_to_reads_nothing_of_it(folder: MirrorFolder) -> None:
+    library = Stamped(IndexInfo("colours", "colours-1", DIMENSION))
+    library.upsert([point(1, "a red car"), point(2, "a boat")])
+    first, before = _build(library, folder), folder.as_of(build(library, folder, "float32"))
+    assert library.listed == 1 and _build(library, folder) == first
+    assert library.listed == 1 and folder.as_of(build(library, folder, "float32")) > before
+    library.upsert([point(3, "a harbour")])
+    library.written += 1
+    assert _build(library, folder) != first and library.listed == 2 and _equal(library, folder)
+    assert build(library, folder, "float32", anew=True) and library.listed == 3
