@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Term, TextTerm
 from core.domain.vectors import Vector
 from core.ports.vector_index import SearchableIndex
 from core.search.query_encoder import EncodedQuery
-from core.search.ranker import RankedMatches, matched_words
+from core.search.ranker import RankedMatches, list_word_fields, matched_words
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
@@ -105,6 +107,14 @@ class RelevanceScorer:
             )
         return [image_id for image_id in new if image_id not in self._rows]
 
+    @property
+    def deciding(self) -> Filter:
+        """Let those of the undecided pass whose captions may decide: without vectors all, else what holds all words."""
+        if not self._vectors:
+            return EVERYTHING
+        fields = list_word_fields(self._ranked.scores)
+        return Filter(tuple(Filter(any=tuple(Match(field, forms) for field in fields)) for forms in self._words))
+
     def list_undecided(self, ids: Sequence[str], unmeasured: Sequence[str]) -> list[str]:
         """List the matches whose strength may depend on their captions.
 
@@ -118,7 +128,10 @@ class RelevanceScorer:
         return [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME and self._may_hold_all(image_id)]
 
     def score(self, ids: Sequence[str], records: Mapping[str, ImageRecord]) -> dict[str, float]:
-        """Give the strength of matches, as far as it is known. `records` are those of all that were undecided."""
+        """Give the strength of matches, as far as it is known.
+
+        `records` are, of those that were undecided, what `deciding` lets pass.
+        """
         if not self._vectors:
             there = (image_id for image_id in ids if image_id in records)
             return {one: len(self._find_words(records[one])) / len(self._words) for one in there}

@@ -56,9 +56,10 @@ def tabulate_payloads(points: Mapping[str, Payload]) -> Columns:
     return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, ASKED)
 
 
-def merge_tables(parts: Sequence[tuple[Columns, Mask]]) -> Columns:
-    """Make one table of these rows of tables of the same columns. An id is in one of them alone."""
-    tables = [pa.Table.from_batches([columns.batch]).filter(pa.array(mask)) for columns, mask in parts]
+def merge_tables(parts: Sequence[tuple[Columns, Mask | None]]) -> Columns:
+    """Make one table of these rows, or of all, of tables of the same columns. An id is in one of them alone."""
+    wholes = [(pa.Table.from_batches([columns.batch]), mask) for columns, mask in parts]
+    tables = [whole if mask is None else whole.filter(pa.array(mask)) for whole, mask in wholes]
     whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
     ids = np.frombuffer(whole[ID].chunk(0).buffers()[1], "S16")[: whole.num_rows] if whole.num_rows else pack_ids([])
     batch = _as_batch(whole.take(pa.array(np.argsort(ids, kind="stable"))))

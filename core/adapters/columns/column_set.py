@@ -237,7 +237,8 @@ def _expand(begins: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.in
     """All numbers of these ranges, one behind the other."""
     sizes = (ends - begins).astype(np.int64)
     starts = np.cumsum(sizes) - sizes
-    return np.arange(int(sizes.sum())) + np.repeat(begins - starts, sizes)
+    numbers: NDArray[np.int64] = np.arange(int(sizes.sum())) + np.repeat(begins - starts, sizes)
+    return numbers
 
 
 def _is_coded(type_: Any) -> bool:

@@ -39,7 +39,7 @@ class KeptColumns:
         if not changed and not gone:
             return
         touched = np.unique(pack_ids([*changed, *gone]))
-        parts: list[tuple[Columns, Mask]] = []
+        parts: list[tuple[Columns, Mask | None]] = []
         if self.base is not None:
             self.live = np.ones(self.base.rows, bool) if self.live is None else self.live.copy()
             self.live[self.base.find_rows(touched)] = False
@@ -48,7 +48,7 @@ class KeptColumns:
             still[self.changes.find_rows(touched)] = False
             parts.append((self.changes, still))
         new = tabulate_payloads(changed)
-        parts.append((new, np.ones(new.rows, bool)))
+        parts.append((new, None))
         self.changes = merge_tables(parts) if len(parts) > 1 else new
         self.columns = self._snapshot()
 
@@ -61,10 +61,7 @@ class KeptColumns:
 
     def merge(self) -> None:
         """Make one table of both."""
-        parts = [
-            (table, np.ones(table.rows, bool) if live is None else live)
-            for table, live in zip(self.columns.tables, self.columns.lives, strict=True)
-        ]
+        parts = list(zip(self.columns.tables, self.columns.lives, strict=True))
         self.base, self.changes, self.live = (merge_tables(parts) if parts else None), None, None
         self.columns = self._snapshot()
 

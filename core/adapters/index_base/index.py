@@ -46,6 +46,13 @@ class IndexBase(ABC):
         with self._reading() as reader:
             return reader.records(valid_ids(ids))
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        there = valid_ids(ids)
+        if not there:
+            return {}
+        with self._reading() as reader:
+            return reader.passing(there, filter)
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._reading() as reader:
             return reader.hashes(valid_ids(ids))

@@ -31,10 +31,14 @@ from core.adapters.qdrant_edge.files import (
     write_manifest,
     write_tally,
 )
+from core.adapters.qdrant_edge.kept_columns import summary
+from core.adapters.qdrant_edge.kept_columns.library_columns import LibraryColumns
 from core.adapters.qdrant_edge.migrations import create_indexes
 from core.adapters.qdrant_edge.points import TERMS, build_point, named_vectors, sparse_vector, to_edge_point
 from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
 from core.adapters.qdrant_edge.shard import SharedShard, shared_shard
+from core.domain.filtering.conditions import Keyword
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRef
 from core.errors import ModelMismatch
 from core.ports.vector_index import CaptionUpdate, IndexInfo, PlaceUpdate, Point, TextUpdate
@@ -135,6 +139,7 @@ class EdgeIndex(IndexBase):
             self._shard.expect_deletions(len(there))
             for start in range(0, len(there), _BATCH):
                 batch = there[start : start + _BATCH]
+                self._shard.columns.note(batch)
                 shard.update(edge.UpdateOperation.delete_points(batch))
                 self._shard.count_written(shard, len(batch))
 
@@ -149,10 +154,22 @@ class EdgeIndex(IndexBase):
                 return
 
     def optimize(self) -> None:
+        from core.adapters.qdrant_edge.kept_columns.refresh import refresh
         from core.adapters.qdrant_edge.optimizer import optimize
 
         with self._open():
             optimize(self._folder, self._shard, self._write_wait_s)
+            refresh(self._shard, self._write_wait_s)
+
+    def count(self, filter: Filter = EVERYTHING) -> int:
+        told = None if self._closed or self._shard.is_loaded else summary.read_count(self._folder, filter)
+        return super().count(filter) if told is None else told
+
+    def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        if field == "source" and not self._closed and not self._shard.is_loaded:
+            if (told := summary.read_sources(self._folder, filter)) is not None:
+                return sorted(told.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
+        return super().facet(field, filter, limit=limit)
 
     def size_bytes(self) -> int:
         return size_on_disk(self._folder)
@@ -160,6 +177,7 @@ class EdgeIndex(IndexBase):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._shard.refreshing.stop()
             self._shard.let_go()
 
     @contextmanager
@@ -173,7 +191,7 @@ class EdgeIndex(IndexBase):
         if self._closed:
             raise RuntimeError(_CLOSED)
         with self._shard.reading(self._wait_s, self._info) as shard:
-            yield EdgeReader(shard, self._shard.stamp, self._folder, self._caches)
+            yield EdgeReader(shard, self._shard.stamp, self._folder, self._caches, self._shard)
 
     @contextmanager
     def _writing(self) -> Iterator[edge.EdgeShard]:
@@ -185,6 +203,7 @@ class EdgeIndex(IndexBase):
             batch = list(points[start : start + _BATCH])
             check_free_space(self._folder, len(batch) * self._point_bytes)
             with self._writing() as shard:
+                self._shard.columns.note([str(point.id) for point in batch])
                 shard.update(edge.UpdateOperation.upsert_points(batch))
                 self._shard.count_written(shard, len(batch))
 
@@ -207,6 +226,7 @@ class EdgeIndex(IndexBase):
                         held[TERMS] = sparse_vector(said)
                     changed.append(build_point(str(point.id), whole, held))
                 if changed:
+                    self._shard.columns.note([str(point.id) for point in changed])
                     shard.update(edge.UpdateOperation.upsert_points(changed))
                     self._shard.count_written(shard, len(changed))
 
@@ -230,5 +250,7 @@ def _create(folder: Path, info: IndexInfo) -> None:
     shard.close()
     sync_folder(folder / name, deep=True)
     sync_folder(folder)
-    write_tally(folder, Tally.of(0, exact=True))
+    tally = Tally.of(0, exact=True)
+    LibraryColumns(folder).begin(tally, seeded=True)
+    write_tally(folder, tally)
     write_manifest(folder, Manifest(info, name, library=uuid.uuid4().hex))

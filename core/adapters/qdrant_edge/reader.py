@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import qdrant_edge as edge
@@ -17,6 +17,7 @@ from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
+from core.adapters.qdrant_edge.shard import SharedShard
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
@@ -27,11 +28,18 @@ from core.ports.vector_index import DenseName
 from core.text.bm25 import query_vector
 from core.text.word_lists import WordListName
 
+if TYPE_CHECKING:
+    from core.adapters.columns.column_set import ColumnSet
+
 _WordQuery = tuple[WordListName, tuple[tuple[str, float], ...]]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _PAGE = 10_000  # points of which one payload field is read
+_OFTEN = 20  # questions that one command does not ask
+_DEEP = 500  # hits: more than that are not read for one page
+_FEW = 512  # points that are read anew sooner than the engine answers otherwise
+_MANY = 8192
 _WORDS = 4096  # of which the frequencies are kept
 _EXACT = edge.SearchParams(exact=True)
 _WRITTEN = 'ScoredPoint(id="'
@@ -70,10 +78,16 @@ class ReadCaches:
 
     def __init__(self) -> None:
         self.translate = FilterTranslator()
+        self._asked = 0
         self.filters: StampedCache[tuple[Filter, bool], edge.Filter | None] = StampedCache()
         self.counts: StampedCache[Filter, int] = StampedCache()
         self.word_counts: StampedCache[Filter, int] = StampedCache(_WORDS)
         self.word_queries: StampedCache[_WordQuery, edge.SparseVector | None] = StampedCache()
+
+    def is_much_asked(self) -> bool:
+        """Count a question; whether there were many."""
+        self._asked += 1
+        return self._asked > _OFTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,7 @@ class EdgeReader(IndexReader):
     _stamp: str | None
     _folder: Path
     _caches: ReadCaches
+    _shared: SharedShard
 
     @property
     def stamp(self) -> str | None:
@@ -93,7 +108,19 @@ class EdgeReader(IndexReader):
         found = _name_points(ids, self._shard.retrieve(list(ids), True, False))
         return {image_id: self._record(image_id, point) for image_id, point in found}
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        must: list[Any] = [edge.HasIdCondition(set(ids))]
+        if (passing := self._translate(filter)) is not None:
+            must.append(passing)
+        found, _ = self._shard.scroll(
+            edge.ScrollRequest(limit=len(ids), filter=edge.Filter(must=must), with_payload=True, with_vector=False)
+        )
+        return {image_id: self._record(image_id, point) for point in found for image_id in [str(point.id)]}
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
+        columns = self._columns(_MANY) if len(ids) > _DEEP else self._warm_columns()
+        if columns is not None:
+            return columns.hashes(ids)
         found = _name_points(ids, self._shard.retrieve(list(ids), ["content_hash"], False))
         held = ((image_id, point.payload) for image_id, point in found)
         return {image_id: payload["content_hash"] for image_id, payload in held if payload}
@@ -115,6 +142,12 @@ class EdgeReader(IndexReader):
         return [str(point.id) for point in self._scroll(filter, limit)[0]]
 
     def ordered_ids(self, by: Sort, filter: Filter, limit: int, offset: int, *, reverse: bool) -> list[str]:
+        if by == "name":
+            columns = self._columns(max(_MANY, self._shared.tally.points // 2))
+        else:
+            columns = self._columns(_MANY) if offset + limit > _DEEP else self._warm_columns()
+        if columns is not None:
+            return self._with_texts(columns, filter).ordered(by, filter, limit, offset, reverse=reverse)
         return stable_order.ordered_ids(self, by, filter, offset + limit, reverse=reverse)[offset:]
 
     def by_time(self, filter: Filter, field: Time, limit: int, *, ascending: bool) -> Mapping[str, int]:
@@ -165,10 +198,12 @@ class EdgeReader(IndexReader):
         return self._query_batch(requests)
 
     def count(self, filter: Filter) -> int:
-        return self._caches.counts.get(filter, self._stamp, lambda: self._count(filter))
+        return self._caches.counts.get(filter, self._stamp, lambda: self._count_anew(filter))
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
         """Read the hashes of all that passes, or count each where that are many. A facet takes 70 times as long."""
+        if (columns := self._warm_columns()) is not None:
+            return self._with_texts(columns, filter).copies(hashes, filter)
         most = 1000 + 4 * len(hashes)
         must: list[Any] = [edge.FieldCondition("content_hash", match=edge.MatchAny(list(hashes)))]
         if (passing := self._translate(filter)) is not None:
@@ -184,9 +219,35 @@ class EdgeReader(IndexReader):
         return {one: count for one, count in counts.items() if count}
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> Iterable[tuple[str, int]]:
+        if (columns := self._columns(_MANY)) is not None:
+            return self._with_texts(columns, filter).value_counts(field, filter, limit)
         passing = self._translate(filter)
         hits = self._shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         return [(str(hit.value), hit.count) for hit in hits]
+
+    def _columns(self, most: int) -> "ColumnSet | None":
+        """Columns equal to the shard, where that takes at most so many points to be read."""
+        kept = self._shared.columns
+        columns = kept.current(self._shard, self._shared.get_writes, most)
+        if columns is None:
+            self._shared.refresh_later()
+        return columns
+
+    def _warm_columns(self) -> "ColumnSet | None":
+        """Columns for what the engine answers fast too: opening them takes longer than a few of such answers."""
+        return self._columns(_FEW) if self._shared.columns.is_open or self._caches.is_much_asked() else None
+
+    def _with_texts(self, columns: "ColumnSet", filter: Filter) -> "ColumnSet":
+        from core.adapters.columns.filters import asks_for_texts
+
+        return columns.with_reader(self._read_fields) if asks_for_texts(filter) else columns
+
+    def _read_fields(self, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        for start in range(0, len(ids), _PAGE):
+            points = self._shard.retrieve(list(ids[start : start + _PAGE]), list(fields), False)
+            found |= {str(point.id): point.payload or {} for point in points}
+        return found
 
     def _translate(self, filter: Filter, *, all_indexed: bool = False) -> edge.Filter | None:
         """Translate a filter. Where all that is asked are indexed, that is not asked: it takes time."""
@@ -215,6 +276,10 @@ class EdgeReader(IndexReader):
                 with_vector=False,
             )
         )
+
+    def _count_anew(self, filter: Filter) -> int:
+        columns = self._warm_columns()
+        return self._count(filter) if columns is None else self._with_texts(columns, filter).count(filter)
 
     def _count(self, filter: Filter) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=self._translate(filter)))

@@ -28,6 +28,8 @@ from core.adapters.qdrant_edge.files import (
     read_tally,
     write_tally,
 )
+from core.adapters.qdrant_edge.kept_columns.library_columns import SMALL, LibraryColumns
+from core.adapters.qdrant_edge.kept_columns.refresh import BackgroundRefresh
 from core.adapters.qdrant_edge.migrations import find_lost_indexes, upgrade
 from core.adapters.qdrant_edge.word_migration import read_progress
 from core.errors import LibraryBusy, LibraryError
@@ -37,6 +39,8 @@ from core.ports.vector_index import IndexInfo
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
 _IDLE_S = 30.0
+_REFRESH_WAIT_S = 30.0
+_SAVE_POINTS = 50_000  # at most so many are read for the kept columns when the library is let go: two seconds
 _FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
 
 _log = logging.getLogger(__name__)
@@ -69,6 +73,8 @@ class SharedShard:
         self._library = ""
         self._unflushed = 0
         self._writes = 0  # begun and ended: odd while one goes on
+        self.columns = LibraryColumns(folder)
+        self.refreshing = BackgroundRefresh()
 
     @contextmanager
     def reading(self, wait_s: float, info: IndexInfo | None = None) -> Iterator[edge.EdgeShard]:
@@ -131,6 +137,19 @@ class SharedShard:
         writes = self._writes
         return None if writes % 2 else f"{self._tally.stamp} {writes}"
 
+    def get_writes(self) -> int:
+        """How many writes began and ended: odd while one goes on."""
+        return self._writes
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._shard is not None
+
+    def refresh_later(self) -> None:
+        """Have the kept columns brought up to date in the background, where that pays."""
+        if self.tally.points >= SMALL:
+            self.refreshing.start(self, _REFRESH_WAIT_S)
+
     def expect_deletions(self, points: int) -> None:
         """To be said, while writing, before up to so many points are deleted."""
         self._set_tally(Tally.of(max(0, self.tally.points - points), exact=False))
@@ -180,7 +199,7 @@ class SharedShard:
                 self._changed.wait()
             self._busy = True
         try:
-            self._close_shard()
+            self._close_shard(yielding=yielding)
         finally:
             with suppress(OSError):
                 self._lock.release(yielding=yielding)
@@ -255,16 +274,18 @@ class SharedShard:
         if manifest.outdated:
             try:
                 with translate_errors(self._folder):
+                    self.columns.discard()
                     upgrade(self._folder, shard, manifest)
                     self._set_tally(Tally.of(self._tally.points, exact=self._tally.exact))
             except BaseException:
                 shard.close()
                 raise
+        self.columns.attach(self._tally)
         self._loaded_at = self._used_at = time.monotonic()
         _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
 
-    def _close_shard(self) -> None:
+    def _close_shard(self, *, yielding: bool = False) -> None:
         shard, self._shard = self._shard, None
         if shard is None:
             return
@@ -273,6 +294,8 @@ class SharedShard:
                 lost = self._lock.is_lost
                 if not self.tally.exact and not lost:
                     self._settle(shard)
+                if not lost and not yielding:
+                    self.columns.save(shard, self.tally, _SAVE_POINTS)
                 shard.close()
                 if not lost:
                     stay_loadable(self._folder, self._path)
@@ -283,6 +306,7 @@ class SharedShard:
         if not self.tally.exact:
             shard.flush()
             self._unflushed = 0
+            self.columns.sync()
             self._set_tally(Tally.of(shard.count(edge.CountRequest(exact=True)), exact=True))
         return self.tally
 
@@ -292,6 +316,7 @@ class SharedShard:
             self._changed.notify_all()
 
     def _set_tally(self, tally: Tally) -> None:
+        self.columns.mark(tally.stamp)
         write_tally(self._folder, tally)
         self._tally = tally
 
@@ -337,6 +362,7 @@ def _hook_process() -> None:
 
 def _let_go_of_all() -> None:
     for shard in list(_shards.values()):
+        shard.refreshing.stop()
         shard.let_go()
 
 

@@ -160,9 +160,7 @@ def test_a_copy_that_an_earlier_version_wrote_can_be_read_and_built_upon(
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(tables, "RECORD", {name: kind for name, kind in tables.RECORD.items() if name != "framing"})
-        earlier.setattr(
-            tables, "_with_orders", lambda arrays: pa.RecordBatch.from_arrays([*arrays.values()], [*arrays])
-        )
+        earlier.setattr(tables, "_with_orders", pa.RecordBatch.from_pydict)
         _build(library, folder)
     assert _equal(library, folder)
     long = point(31, "a red car", width=4000, framing="tiles")
