@@ -125,7 +125,13 @@ class RelevanceScorer:
         if not (self._texts_alone and self._words and any(term.weight > 0 for term in self._scales)):
             return []
         strengths = {} if unmeasured else self._compute(ids)
-        return [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME and self._may_hold_all(image_id)]
+        weak = [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME]
+        scores = self._ranked.scores
+        if len(self._vectors) > 1 or "words" not in scores:
+            return weak
+        # of one text, what holds a word has a score in a list of words
+        held = set().union(*(scores[name] for name in WORD_FIELDS if name in scores))
+        return [image_id for image_id in weak if image_id in held or not self._ranked.is_scored(image_id)]
 
     def score(self, ids: Sequence[str], records: Mapping[str, ImageRecord]) -> dict[str, float]:
         """Give the strength of matches, as far as it is known.
@@ -192,13 +198,6 @@ class RelevanceScorer:
         """Give the images' cosines with the vector, (N,): from the list of images, or from their own vectors."""
         known = self._cosines
         return np.array([known[one] if one in known else float(held[one] @ vector) for one in ids], np.float64)
-
-    def _may_hold_all(self, image_id: str) -> bool:
-        """Say whether a match may hold every word: of one text, no list of words may have a score for it otherwise."""
-        scores = self._ranked.scores
-        lists = [scores[name] for name in WORD_FIELDS if name in scores]
-        alone = len(self._vectors) == 1 and "words" in scores and self._ranked.is_scored(image_id)
-        return not alone or any(image_id in one for one in lists)
 
     def _find_words(self, record: ImageRecord) -> tuple[str, ...]:
         return matched_words(record, self._words, self._ranked.scores)
