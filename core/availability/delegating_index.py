@@ -43,6 +43,10 @@ class DelegatingIndex(SearchableIndex):
         with self._calling() as index:
             return index.fetch(ids)
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        with self._calling() as index:
+            return index.passing(ids, filter)
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._calling() as index:
             return index.hashes(ids)

@@ -107,6 +107,10 @@ class SearchableIndex(Protocol):
         """Return the records of those ids that exist."""
         ...
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        """Return the records of those ids that exist and pass the filter."""
+        ...
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the content hashes of those ids that have one."""
         ...

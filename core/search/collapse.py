@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from core.domain.filtering.conditions import Match, Missing
 from core.domain.filtering.filters import Filter
-from core.domain.image import ImageRecord, to_payload
+from core.domain.image import ImageRecord
 from core.ports.scrolling import scroll_pages
 from core.ports.vector_index import SearchableIndex
 
@@ -59,7 +59,7 @@ def fold_copies(
 def fold_hashes(index: SearchableIndex, records: Sequence[ImageRecord], passing: Filter) -> list[str | None]:
     """Return the content hash of each image, and HIDDEN for a RAW whose JPEG passes. Raises LibraryError."""
     jpegs = {record.id: record.jpeg_id for record in records if record.jpeg_id is not None}
-    shown = find_passing(index, list(jpegs.values()), passing)
+    shown = index.passing(list(jpegs.values()), passing)
     return [HIDDEN if jpegs.get(record.id) in shown else record.content_hash for record in records]
 
 
@@ -76,19 +76,13 @@ def count_copies(
     return {own: CopyCount(max(1, max(1, count) + raws[own] - hidden[own]), raws[own]) for own, count in counts.items()}
 
 
-def find_passing(index: SearchableIndex, ids: Sequence[str], passing: Filter) -> dict[str, ImageRecord]:
-    """Read those of these images that pass the filter, by id. Raises LibraryError."""
-    found = index.fetch(ids) if ids else {}
-    return {other: record for other, record in found.items() if passing.matches(to_payload(record))}
-
-
 def _count_raws(
     index: SearchableIndex, hashes: Sequence[str], passing: Filter
 ) -> tuple[Counter[str | None], Counter[str | None]]:
     """Count by hash the RAWs that are hidden behind its JPEGs, and those of its own bytes that are hidden."""
     paired = passing & Filter(all=(Match("content_hash", tuple(hashes)),), none=(Missing("pair"),))
     same = [record for page in scroll_pages(index.scroll, paired) for record in page]
-    others = find_passing(index, list(_list_pairs(same)), passing)
+    others = index.passing(list(_list_pairs(same)), passing)
     raws: Counter[str | None] = Counter()
     hidden: Counter[str | None] = Counter()
     for record in same:

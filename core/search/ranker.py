@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from core.domain.filtering.conditions import Match
+from core.domain.filtering.conditions import Keyword, Match
 from core.domain.filtering.filters import WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
 from core.ports.rank_lists import LISTS, Probe, Ranking, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
-from core.search.collapse import HIDDEN, find_passing, fold_copies, fold_hashes
+from core.search.collapse import HIDDEN, fold_copies, fold_hashes
 from core.search.fusion import fuse
 from core.text.word_lists import WORD_FIELDS
 
@@ -158,7 +158,7 @@ class RankedMatches:
         raws = {image_id: self._raws.pop(image_id) for image_id in ids if image_id in self._raws}
         if raws:
             jpegs = dict.fromkeys(raws.values())
-            shown = find_passing(self._index, [one for one in jpegs if one not in self._pool], self._question.passing)
+            shown = self._index.passing([one for one in jpegs if one not in self._pool], self._question.passing)
             hidden = (image_id for image_id, jpeg in raws.items() if jpeg in self._pool or jpeg in shown)
             self._hashes |= dict.fromkeys(hidden, HIDDEN)
         return [self._hashes[image_id] for image_id in ids]
@@ -204,7 +204,12 @@ def _rank(probe: Probe, passing: Filter, limit: int) -> Callable[[SearchableInde
 
 def matched_words(record: ImageRecord, words: Sequence[Sequence[str]], lists: Iterable[ListName]) -> tuple[str, ...]:
     """Return the words of a question that a picture holds in captions or any of these lists, in the form it does."""
-    fields = {WORD_FIELDS[name] for name in lists if name in WORD_FIELDS} | {WORD_FIELDS["words"]}
-    held = {word for field in fields for word in getattr(record, field)}
+    held = {word for field in list_word_fields(lists) for word in getattr(record, field)}
     matched = (next((form for form in forms if form in held), None) for forms in words)
     return tuple(form for form in matched if form)
+
+
+def list_word_fields(lists: Iterable[ListName]) -> list[Keyword]:
+    """List the fields that hold the words of these lists, and those of captions in any case."""
+    asked = {"words", *lists}
+    return [field for name, field in WORD_FIELDS.items() if name in asked]

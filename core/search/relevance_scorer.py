@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord
 from core.domain.query import LikeTerm, Term, TextTerm
 from core.domain.vectors import Vector
 from core.ports.vector_index import SearchableIndex
 from core.search.query_encoder import EncodedQuery
-from core.search.ranker import RankedMatches, matched_words
+from core.search.ranker import RankedMatches, list_word_fields, matched_words
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
@@ -105,6 +107,14 @@ class RelevanceScorer:
             )
         return [image_id for image_id in new if image_id not in self._rows]
 
+    @property
+    def deciding(self) -> Filter:
+        """Let those of the undecided pass whose captions may decide: without vectors all, else what holds all words."""
+        if not self._vectors:
+            return EVERYTHING
+        fields = list_word_fields(self._ranked.scores)
+        return Filter(tuple(Filter(any=tuple(Match(field, forms) for field in fields)) for forms in self._words))
+
     def list_undecided(self, ids: Sequence[str], unmeasured: Sequence[str]) -> list[str]:
         """List the matches whose strength may depend on their captions.
 
@@ -115,10 +125,19 @@ class RelevanceScorer:
         if not (self._texts_alone and self._words and any(term.weight > 0 for term in self._scales)):
             return []
         strengths = {} if unmeasured else self._compute(ids)
-        return [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME and self._may_hold_all(image_id)]
+        weak = [image_id for image_id in ids if strengths.get(image_id, 0.0) < SOME]
+        scores = self._ranked.scores
+        if len(self._vectors) > 1 or "words" not in scores:
+            return weak
+        # of one text, what holds a word has a score in a list of words
+        held = set().union(*(scores[name] for name in WORD_FIELDS if name in scores))
+        return [image_id for image_id in weak if image_id in held or not self._ranked.is_scored(image_id)]
 
     def score(self, ids: Sequence[str], records: Mapping[str, ImageRecord]) -> dict[str, float]:
-        """Give the strength of matches, as far as it is known. `records` are those of all that were undecided."""
+        """Give the strength of matches, as far as it is known.
+
+        `records` are, of those that were undecided, what `deciding` lets pass.
+        """
         if not self._vectors:
             there = (image_id for image_id in ids if image_id in records)
             return {one: len(self._find_words(records[one])) / len(self._words) for one in there}
@@ -179,13 +198,6 @@ class RelevanceScorer:
         """Give the images' cosines with the vector, (N,): from the list of images, or from their own vectors."""
         known = self._cosines
         return np.array([known[one] if one in known else float(held[one] @ vector) for one in ids], np.float64)
-
-    def _may_hold_all(self, image_id: str) -> bool:
-        """Say whether a match may hold every word: of one text, no list of words may have a score for it otherwise."""
-        scores = self._ranked.scores
-        lists = [scores[name] for name in WORD_FIELDS if name in scores]
-        alone = len(self._vectors) == 1 and "words" in scores and self._ranked.is_scored(image_id)
-        return not alone or any(image_id in one for one in lists)
 
     def _find_words(self, record: ImageRecord) -> tuple[str, ...]:
         return matched_words(record, self._words, self._ranked.scores)

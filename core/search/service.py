@@ -192,22 +192,23 @@ class SearchService:
         stopwatch.start("judge")
         ids = list(dict.fromkeys([*best, *shown]))
         unmeasured = scorer.measure(ids)
-        needed = dict.fromkeys([*shown, *scorer.list_undecided(ids, unmeasured)])
+        undecided = scorer.list_undecided(ids, unmeasured)
         hashes = _list_hashes([ranked.hash(image_id) for image_id in ids] if query.folds else ())
         compared = (shown if query.min_strength else shown[:REACH]) if query.diversity else ()
         vectors = list(dict.fromkeys([*unmeasured, *compared]))
         passing = ranked.passing
         stopwatch.start("count")
-        found, _ = self._index.gather(
+        found, told, _ = self._index.gather(
             [
-                lambda index: index.details(list(needed), passing, hashes=hashes, vectors=vectors),
+                lambda index: index.details(shown, passing, hashes=hashes, vectors=vectors),
+                lambda index: index.passing(undecided, scorer.deciding) if undecided else {},
                 lambda index: ranked.match_rest(shown, index),
             ]
         )
         copies = count_copies(self._index, found.copies, passing, paired=ranked.paired)
         stopwatch.start("judge")
         scorer.measure(unmeasured, found.vectors)
-        return _Answer(found.records, scorer.score(ids, found.records), copies, found.vectors)
+        return _Answer(found.records, scorer.score(ids, told), copies, found.vectors)
 
     def _list_words(
         self, query: Query, ranked: RankedMatches, scorer: RelevanceScorer, stopwatch: _Stopwatch

@@ -31,7 +31,7 @@ from core.domain.filtering.filters import (
     oriented,
     taken_in,
 )
-from core.domain.image import ImageRef
+from core.domain.image import ImageRef, to_payload
 from core.domain.metadata import FileText
 from core.domain.query import Query, Sort, TextTerm, Weights
 from core.domain.sort_orders import in_order
@@ -622,6 +622,14 @@ def test_one_pass_answers_what_its_parts_do(library: VectorIndex) -> None:
                 assert found.raws == {one: jpeg for one, jpeg in jpegs.items() if jpeg}
                 for found_id, held in found.vectors.items():
                     assert held == pytest.approx(library.vectors([found_id])[found_id], abs=1e-6)
+
+
+def test_images_that_pass_are_read_by_their_ids(library: VectorIndex) -> None:
+    ids = [image_id(n) for n in (3, 1, 2)] + [ABSENT, "not-an-id"]
+    for passing in (EVERYTHING, INDEXED, caption_words(must=["red"]), Filter((Match("camera", ("none",)),))):
+        expected = {one: record for one, record in library.fetch(ids).items() if passing.matches(to_payload(record))}
+        assert library.passing(ids, passing) == expected, passing
+    assert library.passing([], EVERYTHING) == {}
 
 
 def test_details_are_read_at_once(library: VectorIndex) -> None:

@@ -299,6 +299,9 @@ class MemoryIndex:
         with self._lock:
             return {i: self._record(i) for i in ids if i in self._payloads}
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        return {i: found for i, found in self.fetch(ids).items() if filter.matches(self._payloads[i])}
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._lock:
             held = {i: self._payloads[i].get("content_hash") for i in ids if i in self._payloads}

@@ -11,13 +11,13 @@ import numpy as np
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword
-from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
+from core.domain.filtering.filters import EVERYTHING, INDEXED, PAIRED, Filter
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
-from core.ports.retrieval import complete_scores, read_details
+from core.ports.retrieval import complete_scores
 from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
 
 T = TypeVar("T")
@@ -45,6 +45,13 @@ class IndexBase(ABC):
     def fetch(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         with self._reading() as reader:
             return reader.records(valid_ids(ids))
+
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        there = valid_ids(ids)
+        if not there:
+            return {}
+        with self._reading() as reader:
+            return reader.passing(there, filter)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._reading() as reader:
@@ -119,7 +126,8 @@ class IndexBase(ABC):
                 return {probe.list: dict(clamp(probe, one)) for probe, one in scored}
 
             scores = complete_scores(checked, shortlists, score)
-            return Retrieval(reader.count(filter), shortlists, scores, reader.count(PAIRED) > 0, stamp=reader.stamp)
+            paired, indexed = reader.count(PAIRED) > 0, reader.count(INDEXED)
+            return Retrieval(reader.count(filter), shortlists, scores, paired, stamp=reader.stamp, indexed=indexed)
 
     def details(
         self,
@@ -130,7 +138,14 @@ class IndexBase(ABC):
         vectors: Sequence[str] = (),
         count: bool = False,
     ) -> Details:
-        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
+        with self._reading() as reader:
+            return Details(
+                reader.records(valid_ids(ids)) if ids else {},
+                reader.copies(list(dict.fromkeys(hashes)), filter) if hashes else {},
+                reader.vectors(valid_ids(vectors), "image") if vectors else {},
+                reader.count(filter) if count else None,
+                reader.count(PAIRED) > 0 if count else None,
+            )
 
     def count(self, filter: Filter = EVERYTHING) -> int:
         with self._reading() as reader:

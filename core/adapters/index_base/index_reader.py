@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import Filter
-from core.domain.image import ImageRecord
+from core.domain.image import ImageRecord, to_payload
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -26,6 +26,12 @@ class IndexReader(ABC):
     @abstractmethod
     def records(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
         """Read the records of those ids that are there."""
+
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        """Read the records of those of the ids that are there and pass. There is at least one id."""
+        return {
+            image_id: record for image_id, record in self.records(ids).items() if filter.matches(to_payload(record))
+        }
 
     @abstractmethod
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

@@ -115,6 +115,15 @@ class EdgeReader(IndexReader):
             for point in self._shard.retrieve(list(ids), list(names), False)
         }
 
+    def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
+        must: list[Any] = [edge.HasIdCondition(set(ids))]
+        if (passing := self._translate(filter)) is not None:
+            must.append(passing)
+        found, _ = self._shard.scroll(
+            edge.ScrollRequest(limit=len(ids), filter=edge.Filter(must=must), with_payload=True, with_vector=False)
+        )
+        return {image_id: self._record(image_id, point) for point in found for image_id in [str(point.id)]}
+
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         columns = self._columns(_MANY) if len(ids) > _DEEP else self._warm_columns()
         if columns is not None:
@@ -196,9 +205,7 @@ class EdgeReader(IndexReader):
         return self._query_batch(requests)
 
     def count(self, filter: Filter) -> int:
-        if (columns := self._warm_columns()) is not None:
-            return self._with_texts(columns, filter).count(filter)
-        return self._caches.counts.get(filter, self._stamp, lambda: self._count(filter))
+        return self._caches.counts.get(filter, self._stamp, lambda: self._count_anew(filter))
 
     def copies(self, hashes: Sequence[str], filter: Filter) -> dict[str, int]:
         """Read the hashes of all that passes, or count each where that are many. A facet takes 70 times as long."""
@@ -276,6 +283,10 @@ class EdgeReader(IndexReader):
                 with_vector=False,
             )
         )
+
+    def _count_anew(self, filter: Filter) -> int:
+        columns = self._warm_columns()
+        return self._count(filter) if columns is None else self._with_texts(columns, filter).count(filter)
 
     def _count(self, filter: Filter) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=self._translate(filter)))

@@ -74,6 +74,20 @@ def test_several_texts_are_measured_as_each_alone() -> None:
     np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-6)
 
 
+def test_a_profile_tells_what_the_vector_does() -> None:
+    dice = np.random.default_rng(5)
+    bank = unit(0.5 + dice.normal(size=(80, 24)))
+    yardstick = TextYardstick(bank)
+    images = unit(0.2 + dice.normal(size=(40, 24)))
+    near = unit(bank[3] + 0.01 * dice.normal(size=24))  # with twins in the bank
+    for text in (unit(dice.normal(size=24)), near, bank[7]):
+        assert yardstick.fits_profile(text)
+        found = yardstick.reach_in_profile(text, np.asarray(images @ text, np.float64), yardstick.profile(images))
+        assert found == pytest.approx(yardstick.reach(text[np.newaxis], images)[:, 0], abs=1e-5)
+    alike = unit(bank[:1] + 1e-4 * dice.normal(size=(60, 24)))
+    assert not TextYardstick(np.concatenate([alike, bank])).fits_profile(bank[0])
+
+
 def test_the_scale_of_a_models_cosines_does_not_matter() -> None:
     """A further direction that all share lifts every cosine and squeezes their differences."""
     rows = np.concatenate([BANK, ENCODER.encode_texts(["red", "blue green"]).vectors])

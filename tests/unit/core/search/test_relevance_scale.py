@@ -14,7 +14,8 @@ from core.domain.vectors import Matrix, unit
 from core.ports.rank_lists import Probe, Shortlist
 from core.ports.vector_index import IndexInfo, Point
 from core.search import relevance_scale
-from core.search.relevance_scale import Calibration, describe_calibration
+from core.search.relevance import TextYardstick
+from core.search.relevance_scale import Calibration, ProfileCache, describe_calibration
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import record
 
@@ -43,6 +44,26 @@ def _library(count: int, seed: int = 0) -> Counting:
 @pytest.fixture
 def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relevance_scale, "SAMPLE", 64)
+
+
+def test_profiles_are_kept_while_the_index_is_in_one_state() -> None:
+    yardstick = TextYardstick(BANK)
+    rows: Matrix = unit(DICE.normal(size=(5, DIMENSION))).astype(np.float32)
+    names = list("abcde")
+    kept = ProfileCache(capacity=6)
+    assert kept.find("1", names) == ([], None)
+    kept.keep("1", names, yardstick.profile(rows))
+    known, profile = kept.find("1", ["d", "x", "b"])
+    assert known == ["d", "b"] and profile is not None
+    np.testing.assert_array_equal(profile.nearest, yardstick.profile(rows[[3, 1]]).nearest)
+    assert kept.find("2", names) == ([], None) and kept.find(None, names) == ([], None)
+    kept.keep("1", ["x", "y"], yardstick.profile(rows[:2]))  # no room: it starts over
+    assert kept.find("1", [*names, "x", "y"])[0] == ["x", "y"]
+    kept.keep("2", ["a"], yardstick.profile(rows[:1]))
+    assert kept.find("1", ["x"]) == ([], None) and kept.find("2", ["x", "a"])[0] == ["a"]
+    kept.keep(None, ["z"], yardstick.profile(rows[:1]))
+    kept.keep("2", ["a"] * 7, yardstick.profile(rows[[0] * 7]))  # more than it ever holds
+    assert kept.find("2", ["a", "z"])[0] == ["a"]
 
 
 def test_a_search_makes_do_with_a_sample_and_asks_the_library_nothing_else() -> None:

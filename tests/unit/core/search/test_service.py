@@ -2,23 +2,26 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.domain.filtering.filters import caption_words
+from core.domain.filtering.filters import EVERYTHING, Filter, caption_words
 from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
 from core.errors import ImageNotIndexed, ImageUnreadable, InvalidQuery, ModelMismatch
 from core.ports.encoders import TextEncoding
+from core.ports.rank_lists import Details, Probe, Retrieval
 from core.ports.vector_index import IndexInfo, Point
 from core.search.service import SearchService
 from core.text.analysis import analyse
 from tests.support.fakes import COLOURS, ColourEncoder, InlineDecoder, MemoryIndex
-from tests.support.made_up_images import image_id, point
+from tests.support.made_up_images import image_id, point, vector
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -247,3 +250,39 @@ def test_an_index_of_another_model_is_never_asked_with_vectors_of_this_one() -> 
         service.search(Query((TextTerm("red"),)))
     assert service.search(Query((LikeTerm(image_id(1)),))).total == 1
     assert service.search(Query((TextTerm("red"),), weights=Weights(0, 0, 1))).total == 1
+
+
+class Recording(MemoryIndex):
+    """Notes the questions that it is asked, with the ids of which vectors were wanted in details."""
+
+    def __init__(self, info: IndexInfo) -> None:
+        super().__init__(info)
+        self.asked: list[str] = []
+        self.compared: list[str] = []
+
+    def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
+        self.asked.append("retrieve")
+        return replace(super().retrieve(probes, filter, limit=limit), stamp="one")
+
+    def details(self, ids: Sequence[str], filter: Filter = EVERYTHING, **wanted: Any) -> Details:
+        self.asked.append("details")
+        self.compared = list(wanted.get("vectors", ()))
+        return super().details(ids, filter, **wanted)
+
+
+def test_a_question_is_asked_once_and_what_was_compared_needs_no_vectors(index: MemoryIndex) -> None:
+    told = Recording(index.info)
+    points = [Point(_record(f"{n}.png", caption="a red car").with_words(), vector(n)) for n in range(30)]
+    told.upsert(points)
+    prompts = [f"{one} {other}" for one in COLOURS for other in COLOURS]
+    bank = ColourEncoder().encode_texts(prompts).vectors
+    service = SearchService(told, ColourEncoder, InlineDecoder, bank=lambda _: bank)
+    text, like = Query((TextTerm("a red car"),), limit=5), Query((LikeTerm(_id("3.png")),), limit=5)
+    first = service.search(text)
+    assert told.asked == ["retrieve", "details"] and len(told.compared) == 30
+    again = service.search(text)
+    assert told.compared == []  # what the prompts score is kept
+    assert (again.hits, again.matches) == (first.hits, first.matches)
+    told.asked.clear()
+    service.search(like)
+    assert told.asked == ["retrieve", "details"] and told.compared == []
