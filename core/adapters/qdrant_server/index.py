@@ -51,7 +51,7 @@ _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vect
 
 T = TypeVar("T")
 
-_QUESTION_S = 2.0  # how long after what it found the details of a question are asked for at most
+_QUESTION_S = 10.0  # how long after what it found the details of a question are asked for at most
 
 _log = logging.getLogger(__name__)
 
