@@ -20,8 +20,8 @@ from core.adapters.index_base.point_codec import (
 )
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
+from core.adapters.qdrant_server.columns import ServerColumns
 from core.adapters.qdrant_server.filters import FIELDS, is_decided
-from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import (
     BATCH,
     batches,

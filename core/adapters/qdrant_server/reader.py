@@ -13,8 +13,8 @@ from core.adapters.index_base.index import clamp
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
+from core.adapters.qdrant_server.columns import ServerColumns
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
-from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.retrieval import (
     EXACT,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
+from core.commands.status import _count_all, _count_sources
 from core.domain.filtering.conditions import Match, Named
 from core.domain.filtering.filters import Filter
 from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
@@ -102,6 +103,7 @@ LISTS: dict[str, Ask] = {
     "camera named": lambda service: service.search(Query((), Filter(all=(Named("camera", "*D5"),)))).hits,
     "deep": lambda service: service.search(Query(offset=60)).hits,
     "facets": lambda service: service.facets(Query(), FACETS),
+    "status": lambda service: service._index.gather([_count_all, _count_sources]),
     "facets of a search": lambda service: service.facets(Query(WORDS, NIKON), FACETS),
 }
 
