@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,33 @@ from core.bootstrap import Container
 from core.commands.hints import render_hint, render_message
 from core.commands.options import data_option, json_option, open_container
 from core.commands.output import finish
-from core.domain.filtering.filters import CAPTIONED, FAILED, INCOMPLETE, INDEXED, UNCAPTIONED, UNREAD, WITH_TEXT
+from core.domain.filtering.filters import (
+    CAPTIONED,
+    FAILED,
+    INCOMPLETE,
+    INDEXED,
+    UNCAPTIONED,
+    UNREAD,
+    WITH_TEXT,
+    Filter,
+)
 from core.errors import BucketLensError
 from core.errors.hints import BuildMirror
-from core.ports.vector_index import VectorIndex
+from core.ports.vector_index import SearchableIndex
 from core.search.relevance_scale import describe_calibration
 from core.settings import Settings
 from core.text.sanitize import printable
 
 _ALL_SOURCES = 1_000_000
+_COUNTED = {
+    "images": INDEXED,
+    "failed": FAILED,
+    "incomplete": INCOMPLETE,
+    "captioned": CAPTIONED,
+    "pending_captions": UNCAPTIONED,
+    "with_text": WITH_TEXT,
+    "pending_text": UNREAD,
+}
 
 
 @click.command()
@@ -35,34 +54,41 @@ def status(data: Path | None, as_json: bool) -> None:
 
 def _gather(container: Container) -> dict[str, Any]:
     index = container.index
+    counts, sources, bytes_ = index.gather([_count_all, _count_sources, lambda index: index.size_bytes()])
     last = container.files.last_run.latest()
     return {
-        "images": index.count(INDEXED),
-        "failed": index.count(FAILED),
-        "incomplete": index.count(INCOMPLETE),
-        "captioned": index.count(CAPTIONED),
-        "pending_captions": index.count(UNCAPTIONED),
-        "with_text": index.count(WITH_TEXT),
-        "pending_text": index.count(UNREAD),
-        "sources": _count_sources(index),
+        **counts,
+        "sources": sources,
         "last_complete_run": None if last is None else last.isoformat(),
         "model": index.info.model,
-        "strength": describe_calibration(index.info.model, index.count(INDEXED)),
+        "strength": describe_calibration(index.info.model, counts["images"]),
         "fingerprint": index.info.fingerprint,
         "backend": index.backend,
         "mirror": _summarize_mirror(container),
         "recall": _read_recall(container, index.info.fingerprint),
-        "bytes_on_disk": index.size_bytes() + _sum_bytes(container.files.thumbnails),
+        "bytes_on_disk": bytes_ + _sum_bytes(container.files.thumbnails),
     }
 
 
-def _count_sources(index: VectorIndex) -> list[dict[str, Any]]:
-    images = dict(index.facet("source", INDEXED, limit=_ALL_SOURCES))
-    failed = dict(index.facet("source", FAILED, limit=_ALL_SOURCES))
+def _count_all(index: SearchableIndex) -> dict[str, int]:
+    counts = index.gather([partial(_count, filter) for filter in _COUNTED.values()])
+    return dict(zip(_COUNTED, counts, strict=True))
+
+
+def _count(filter: Filter, index: SearchableIndex) -> int:
+    return index.count(filter)
+
+
+def _count_sources(index: SearchableIndex) -> list[dict[str, Any]]:
+    images, failed = index.gather([partial(_facet_sources, filter) for filter in (INDEXED, FAILED)])
     return [
         {"source": source, "images": images.get(source, 0), "failed": failed.get(source, 0)}
         for source in sorted(images.keys() | failed.keys())
     ]
+
+
+def _facet_sources(filter: Filter, index: SearchableIndex) -> dict[str, int]:
+    return dict(index.facet("source", filter, limit=_ALL_SOURCES))
 
 
 def _summarize_mirror(container: Container) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from qdrant_client import QdrantClient
@@ -85,8 +85,7 @@ def test_what_distance_costs(server: DistantServer, service: SearchService, name
         return timed
 
     service.search(query)
-    index: Any = service._index
-    index.wait_for_columns()
+    service._index._columns.wait()  # type: ignore[attr-defined]
     far, near = in_turn(ask(DISTANCE_S), ask(0.0))
     added = tuple(one - other for one, other in zip(far, near, strict=True))
     work = f"{name}, {PICTURES:,} pictures"

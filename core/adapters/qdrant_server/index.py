@@ -20,8 +20,8 @@ from core.adapters.index_base.point_codec import (
 )
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.collection import Layout, collection_name, create_collection, parse_metadata
+from core.adapters.qdrant_server.columns import ServerColumns
 from core.adapters.qdrant_server.filters import FIELDS, is_decided
-from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import (
     BATCH,
     batches,
@@ -51,7 +51,7 @@ _Change = tuple[dict[str, Any], dict[str, Any]]  # payload fields and named vect
 
 T = TypeVar("T")
 
-_QUESTION_S = 2.0  # how long after what it found the details of a question are asked for at most
+_QUESTION_S = 10.0  # how long after what it found the details of a question are asked for at most
 
 _log = logging.getLogger(__name__)
 

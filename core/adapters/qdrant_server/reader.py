@@ -13,8 +13,8 @@ from core.adapters.index_base.index import clamp
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.index_base.stable_order import at_time
 from core.adapters.qdrant_server.client import Server
+from core.adapters.qdrant_server.columns import ServerColumns
 from core.adapters.qdrant_server.filters import FilterTranslator, having_id
-from core.adapters.qdrant_server.kept_columns import ServerColumns
 from core.adapters.qdrant_server.points import named_vectors
 from core.adapters.qdrant_server.retrieval import (
     EXACT,
@@ -39,6 +39,8 @@ from core.ports.vector_index import DenseName
 from core.text.word_lists import WordListName
 
 T = TypeVar("T")
+_Words = Mapping[WordListName, Mapping[str, float]]  # of every list, with their weights
+_Counts = Mapping[WordListName, tuple[int, Mapping[str, int]]]  # see WordFrequencies.lookup
 
 PAGE = 1000  # points in one request
 _TIES = 16  # points that are read behind the last, for those among them that are equal to it
@@ -142,8 +144,11 @@ class ServerReader(IndexReader):
 
         Pictures that a request had no room for, as of several shards it may, are scored in a further one.
         """
-        passing, queries = self._server.gather([partial(self._translate, filter), partial(self._queries, probes)])
-        batch = Batch(probes, queries, limit)
+        words = {name: probe.terms or {} for probe in probes if (name := _word_list(probe))}
+        passing, counted = self._server.gather([partial(self._translate, filter), partial(self._count_words, words)])
+        queries = _dense_queries(probes) | self._weigh_words(words, counted)
+        short = () if self._word_migration.is_outdated() else _find_short(counted, limit)
+        batch = Batch(probes, queries, limit, frozenset(short))
         answers, total, indexed, paired = self._server.gather(
             [
                 partial(self._ask_batch, batch.requests(passing)),
@@ -156,7 +161,7 @@ class ServerReader(IndexReader):
         shortlists = found.shortlists(probes, limit)
         pool = list_pool(shortlists.values())
         known: dict[ListName, dict[str, float]] = {name: dict(scored) for name, scored in found.scored.items()}
-        if unscored := find_unscored(found, probes, shortlists, batch.width):
+        if unscored := find_unscored(found, batch, shortlists):
             further = self._query(probes, having_id(unscored), len(unscored), exact=True)
             for probe, scored in zip(probes, further, strict=True):
                 known[probe.list] = known.get(probe.list, {}) | dict(clamp(probe, scored))
@@ -268,15 +273,16 @@ class ServerReader(IndexReader):
 
     def _queries(self, probes: Sequence[Probe]) -> dict[ListName, Any]:
         """The queries of the lists, but of those that hold none of the words."""
-        vectors: dict[ListName, Any] = {
-            probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None
-        }
-        return vectors | self._query_words({name: probe.terms or {} for probe in probes if (name := _word_list(probe))})
+        words = {name: probe.terms or {} for probe in probes if (name := _word_list(probe))}
+        return _dense_queries(probes) | self._weigh_words(words, self._count_words(words))
 
-    def _query_words(self, asked: Mapping[WordListName, Mapping[str, float]]) -> dict[ListName, models.SparseVector]:
+    def _count_words(self, asked: _Words) -> _Counts:
+        return self._frequencies.lookup(asked) if asked else {}
+
+    def _weigh_words(self, asked: _Words, counted: _Counts) -> dict[ListName, models.SparseVector]:
         """Weigh the words of every list that holds any of them."""
         vectors: dict[ListName, models.SparseVector] = {}
-        for name, (total, holding) in self._frequencies.lookup(asked).items() if asked else ():
+        for name, (total, holding) in counted.items():
             if any(holding.values()) or self._word_migration.is_outdated():
                 terms = self._word_migration.vector(asked[name], total, holding, name)
                 vectors[name] = models.SparseVector(indices=list(terms), values=list(terms.values()))
@@ -290,6 +296,15 @@ class ServerReader(IndexReader):
                 f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error})",
                 Advice("delete the point, and ingest its source again"),
             ) from error
+
+
+def _dense_queries(probes: Sequence[Probe]) -> dict[ListName, Any]:
+    return {probe.list: probe.vector.tolist() for probe in probes if probe.vector is not None}
+
+
+def _find_short(counted: _Counts, limit: int) -> list[ListName]:
+    """The lists in which fewer images than `limit` hold any of the words."""
+    return [name for name, (_, holding) in counted.items() if sum(holding.values()) < limit]
 
 
 def _word_list(probe: Probe) -> WordListName | None:

@@ -23,16 +23,19 @@ NEAR = models.SearchParams(quantization=models.QuantizationSearchParams(rescore=
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The requests of one question. `queries` are those of the lists that are asked; others hold nothing of it."""
+    """The requests of one question. `queries` are those of the lists that are asked; others hold nothing of it.
+
+    `short` are lists of words that hold fewer images than a shortlist: what other lists find has no score there.
+    """
 
     probes: Sequence[Probe]
     queries: Mapping[ListName, Any]
     limit: int
+    short: frozenset[ListName] = frozenset()
 
-    @property
-    def width(self) -> int:
-        """How many images a request returns at most."""
-        return self.limit * max(1, len(self._seeking))
+    def width(self, probe: Probe) -> int:
+        """How many images the request of a list returns at most."""
+        return self.limit if self._stands_alone(probe) else self.limit * max(1, len(self._seeking))
 
     @property
     def _seeking(self) -> list[Probe]:
@@ -50,20 +53,23 @@ class Batch:
             )
             for probe in self._seeking
         ]
-        alone = len(self._asked) == 1
         everywhere = all(probe.list != "image" for probe in self._asked)  # else every image found is in that list
         return [
             models.QueryRequest(
-                prefetch=None if alone else prefetch,
+                prefetch=None if self._stands_alone(probe) else prefetch,
                 query=self.queries[probe.list],
                 using=_vector_name(probe),
                 filter=filter,
-                limit=self.width,
-                params=_params(probe, NEAR if alone else EXACT),
+                limit=self.width(probe),
+                params=_params(probe, NEAR if self._stands_alone(probe) else EXACT),
                 with_payload=SHOWN if everywhere or probe.list == "image" else False,
             )
             for probe in self._asked
         ]
+
+    def _stands_alone(self, probe: Probe) -> bool:
+        """Whether no other list finds what this one may score."""
+        return len(self._asked) == 1 or (probe.list in self.short and probe.seeks)
 
     def read(self, answers: Sequence[models.QueryResponse]) -> "Found":
         """Take the shortlists and the scores out of the answers to `requests`."""
@@ -105,15 +111,13 @@ def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
     return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
 
 
-def find_unscored(
-    found: Found, probes: Sequence[Probe], shortlists: Mapping[ListName, Shortlist], width: int
-) -> list[str]:
-    """Images on any shortlist that a list which was cut at `width` may have a score for."""
+def find_unscored(found: Found, batch: Batch, shortlists: Mapping[ListName, Shortlist]) -> list[str]:
+    """Images on any shortlist that a list may have a score for whose answer was full."""
     pool = list_pool(shortlists.values())
     unscored: dict[str, None] = {}
-    for probe in probes:
+    for probe in batch.probes:
         scored = found.scored.get(probe.list, ())
-        if len(scored) >= width:
+        if len(scored) >= batch.width(probe):
             known = {image_id for image_id, _ in scored}
             unscored |= dict.fromkeys(image_id for image_id in pool if image_id not in known)
     return list(unscored)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
+from core.commands.status import _count_all, _count_sources
 from core.domain.filtering.conditions import Match, Named
 from core.domain.filtering.filters import Filter
 from core.domain.query import ImageTerm, LikeTerm, Query, TextTerm, Weights
@@ -61,14 +62,15 @@ def service(client: CountingClient) -> SearchService:
     index = QdrantIndex.open(Server(client, "in memory"), "library")
     bank = np.stack([vector(5000 + n) for n in range(40)])
     service = SearchService(index, ColourEncoder, InlineDecoder, bank=lambda _: bank)  # type: ignore[arg-type]
+    index._frequencies._clock = lambda: 1.0  # words stay known, however slow the machine is
     service.search(Query(sort="name"))
     index._columns.wait()
     return service
 
 
-def trips(client: CountingClient, service: SearchService, ask: Ask, *, warm: bool) -> RoundTrips:
-    if warm:
-        ask(service)
+def trips(client: CountingClient, service: SearchService, ask: Ask) -> RoundTrips:
+    """Of a question that was asked before: calibration and word counts are known."""
+    ask(service)
     with client.counting() as counted:
         assert ask(service)
     return counted
@@ -101,17 +103,38 @@ LISTS: dict[str, Ask] = {
     "camera named": lambda service: service.search(Query((), Filter(all=(Named("camera", "*D5"),)))).hits,
     "deep": lambda service: service.search(Query(offset=60)).hits,
     "facets": lambda service: service.facets(Query(), FACETS),
+    "status": lambda service: service._index.gather([_count_all, _count_sources]),
     "facets of a search": lambda service: service.facets(Query(WORDS, NIKON), FACETS),
 }
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_takes_three_round_trips_at_most(client: CountingClient, service: SearchService, name: str) -> None:
-    asked = trips(client, service, lambda service: service.search(SEARCHES[name]).hits, warm=True)
+    asked = trips(client, service, lambda service: service.search(SEARCHES[name]).hits)
     assert asked.depth <= SEARCH, asked.describe()
+
+
+@pytest.mark.parametrize("name", ["words", "words, filtered", "words, camera named", "read as operators"])
+def test_words_that_were_not_counted_yet_take_no_fourth(
+    client: CountingClient, service: SearchService, name: str
+) -> None:
+    service._index._frequencies.clear()  # type: ignore[attr-defined]
+    with client.counting() as asked:
+        assert service.search(SEARCHES[name]).hits
+    assert asked.depth <= SEARCH, asked.describe()
+    assert asked.width <= 32
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_takes_two_round_trips_at_most(client: CountingClient, service: SearchService, name: str) -> None:
-    asked = trips(client, service, LISTS[name], warm=True)
+    asked = trips(client, service, LISTS[name])
     assert asked.depth <= LIST, asked.describe()
+
+
+def test_further_lists_of_words_take_no_further_round_trips(client: CountingClient, service: SearchService) -> None:
+    fewer = Query(WORDS, weights=Weights(1, 0.05, 0.5, 0, 0, 0))
+    asked = [
+        trips(client, service, lambda service, query=query: service.search(query).hits)
+        for query in (fewer, Query(WORDS))
+    ]  # type: ignore[misc]
+    assert asked[0].describe() == asked[1].describe()

@@ -1,8 +1,9 @@
 """The columns of a server's library, kept in this process: for orders that a server has none of, and for deep pages.
 
-They are read once, in the background, and checked before every use, in one round trip: by how many points there are,
-and by those that were written last, for every write of a point sets its version anew. What differs is read again. A
-write that arrives long after later ones may escape that. So while others write, all versions are compared now and then.
+They are read once, in the background. Before every use they are checked, in one round trip: by how many points there
+are, and by those that were written last. For every write of a point sets its version anew. What differs is read again.
+A write that arrives long after later ones may escape that. So while others write, all versions are compared now and
+then.
 """
 
 import logging

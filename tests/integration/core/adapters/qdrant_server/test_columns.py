@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.adapters.qdrant_server import kept_columns
+from core.adapters.qdrant_server import columns
 from core.adapters.qdrant_server.client import Server
 from core.adapters.qdrant_server.index import QdrantIndex
 from core.domain.filtering.conditions import KeyGlob, Match, Phrase
@@ -59,9 +59,9 @@ class Library:
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
-    monkeypatch.setattr(kept_columns, "NEWEST", 8)
-    monkeypatch.setattr(kept_columns, "_PAGE", 10)
-    monkeypatch.setattr(kept_columns, "_TABLE", 20)
+    monkeypatch.setattr(columns, "NEWEST", 8)
+    monkeypatch.setattr(columns, "_PAGE", 10)
+    monkeypatch.setattr(columns, "_TABLE", 20)
     clock = Clock()
     with closing(CountingClient()) as client:
         mine = QdrantIndex.create(Server(client, "in memory"), "library", INFO)
