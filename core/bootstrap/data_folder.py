@@ -16,6 +16,12 @@ class DataFolder:
         """The folder of the thumbnails."""
         return self.path / "thumbnails"
 
+    def estimate_thumbnails(self) -> int:
+        """Estimate the bytes of all thumbnails."""
+        from core.adapters.local.thumbnails import ThumbnailFiles
+
+        return ThumbnailFiles(self.thumbnails).estimate_bytes()
+
     @property
     def recaption_checkpoint(self) -> StateFile:
         """The file that records how far a recaptioning has got."""

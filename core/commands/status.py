@@ -66,7 +66,7 @@ def _gather(container: Container) -> dict[str, Any]:
         "backend": index.backend,
         "mirror": _summarize_mirror(container),
         "recall": _read_recall(container, index.info.fingerprint),
-        "bytes_on_disk": bytes_ + _sum_bytes(container.files.thumbnails),
+        "bytes_on_disk": bytes_ + container.files.estimate_thumbnails(),
     }
 
 
@@ -96,11 +96,10 @@ def _summarize_mirror(container: Container) -> dict[str, Any] | None:
     if not container.mirrors.exists():
         return None
     try:
-        summary = container.mirror.summary()
-        as_of, problem = container.mirror.as_of.isoformat(), container.mirror.health
+        state = container.mirrors.describe()
     except BucketLensError as error:
         return {"problem": render_message(error)}
-    return asdict(summary) | {"as_of": as_of, "problem": problem}
+    return asdict(state.summary) | {"as_of": state.as_of.isoformat(), "problem": state.problem}
 
 
 def _read_recall(container: Container, fingerprint: str) -> dict[str, Any] | None:
@@ -111,16 +110,6 @@ def _read_recall(container: Container, fingerprint: str) -> dict[str, Any] | Non
         return None
     warning = container.settings.recall.warning
     return asdict(found) | {"warning": warning, "low": found.is_low(warning)}
-
-
-def _sum_bytes(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # an ingest may be at work
-            continue
-    return total
 
 
 def _lines(found: dict[str, Any], settings: Settings, *, reads_text: bool) -> Iterator[str]:

@@ -17,6 +17,15 @@ class MirrorSummary:
     storage: str
 
 
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """The generation of a mirror that answers, when it was equal to the library, and what is wrong with a newer one."""
+
+    summary: MirrorSummary
+    as_of: datetime
+    problem: str | None
+
+
 class Mirror(SearchableIndex, Protocol):
     """The mirror of a library, which may be older than it."""
 

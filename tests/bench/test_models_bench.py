@@ -13,11 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.adapters.decoding.pool import DecodeWorkers
-from core.adapters.models.torch_runtime import choose_dtype
-from core.evaluation import speed
-from core.imaging.decode_request import DecodeRequest, PixelSpec
-from core.settings import load_settings
 from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.runtimes import openvino_session
 from core.adapters.models.runtimes.encoder import RuntimeEncoder

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.adapters.columns.table import Ids, Mask, Rows, pack_ids
+from core.adapters.columns.column_set import ColumnSet
+from core.adapters.columns.table import Columns, Ids, Mask, Rows, pack_ids
 from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
-from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
+from core.adapters.faiss_mirror.manifest import NAME_ORDER, FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, reuse_segment
-from core.adapters.faiss_mirror.segment import DENSE, ROWS, Row, Segment, open_segments
+from core.adapters.faiss_mirror.segment import COLUMNS, DENSE, ROWS, Row, Segment, open_segments
 from core.adapters.faiss_mirror.segment_rewrite import iter_live_rows, write_new_segment
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.local.free_space import check_free_space
@@ -104,6 +105,7 @@ def build(
             folder.keep_stamp(previous.manifest, stamp)
             return previous.manifest
         segments, files = made
+        files[NAME_ORDER] = _write_name_order(unfinished, segments)
         manifest = Manifest(
             name=folder.next_name(),
             info=index.info,
@@ -134,6 +136,13 @@ def _previous(folder: MirrorFolder, index: VectorIndex, storage: Storage) -> Pre
         except (BucketLensError, OSError, ValueError) as error:
             _log.warning("mirror built anew from the one before generation=%s error=%s", generation.name, error)
     return None
+
+
+def _write_name_order(unfinished: Path, entries: Sequence[SegmentEntry]) -> FileEntry:
+    """Order the rows of all segments by name, as schema.NAME_ORDER has it, once for all readers."""
+    tables = [Columns.open(unfinished / entry.name / COLUMNS) for entry in entries]
+    np.save(unfinished / NAME_ORDER, ColumnSet(tables, [None] * len(tables)).names, allow_pickle=False)
+    return digest_of(unfinished / NAME_ORDER)
 
 
 class _Build:
@@ -194,7 +203,8 @@ class _Build:
 
     def _choose_rewritten(self, lives: Sequence[Mask]) -> list[int]:
         loads = [SegmentLoad(str(n), len(live), int(np.count_nonzero(live))) for n, live in enumerate(lives)]
-        return sorted(int(name) for name in choose_rewritten(loads, self._rows))
+        unsorted = {n for n, segment in enumerate(self._segments) if not segment.columns.is_sorted}
+        return sorted({int(name) for name in choose_rewritten(loads, self._rows)} | unsorted)
 
     def _growth(self, missing: int, anew: Sequence[int], lives: Sequence[Mask]) -> int:
         """Bytes at most: what is written anew, and everything else once more."""

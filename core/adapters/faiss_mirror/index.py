@@ -13,9 +13,8 @@ import faiss
 
 from core.adapters.faiss_mirror.generation import Generation
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
-from core.adapters.faiss_mirror.segment import open_segments
+from core.adapters.faiss_mirror.segment import open_name_order, open_segments
 from core.adapters.index_base.index import IndexBase
-from core.errors import BucketLensError
 from core.ports.mirror import MirrorSummary
 from core.ports.vector_index import IndexInfo
 
@@ -50,8 +49,7 @@ class FaissMirror(IndexBase):
         return self.generation().as_of
 
     def summary(self) -> MirrorSummary:
-        manifest = self.generation().manifest
-        return MirrorSummary(manifest.name, manifest.points, len(manifest.segments), manifest.storage)
+        return self.generation().manifest.summary
 
     def generation(self) -> Generation:
         """Raises MirrorMissing, MirrorDamaged, LibraryError."""
@@ -77,19 +75,11 @@ class FaissMirror(IndexBase):
         return found.st_mtime_ns, found.st_ino
 
     def _open(self) -> Generation:
-        self.health = None
-        problem: BucketLensError | None = None
-        for folder in self._folder.candidates():
-            try:
-                manifest = self._folder.check(folder)
-                if manifest.outdated:
-                    _log.warning("mirror has words of another version until it is made anew generation=%s", folder.name)
-                return Generation(manifest, open_segments(folder, manifest), self._folder.as_of(manifest), self._pool)
-            except BucketLensError as error:
-                _log.warning("mirror passed over generation=%s error=%s", folder.name, error)
-                problem = problem or error
-                self.health = self.health or error.reason
-        raise problem or self._folder.missing()
+        folder, manifest, self.health = self._folder.find_usable()
+        if manifest.outdated:
+            _log.warning("mirror has words of another version until it is made anew generation=%s", folder.name)
+        segments, names = open_segments(folder, manifest), open_name_order(folder, manifest)
+        return Generation(manifest, segments, self._folder.as_of(manifest), self._pool, names)
 
     def size_bytes(self) -> int:
         return sum(entry.size for entry in self.generation().manifest.files.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import BucketLensError, UsageError
 from core.errors.hints import Configure
 from core.ports.local_files import ThumbnailStore
-from core.ports.mirror import Mirror
+from core.ports.mirror import Mirror, MirrorState
 from core.ports.vector_index import IndexVersions, VectorIndex
 from core.settings import Settings
 
@@ -32,6 +32,12 @@ class Mirrors:
         from core.adapters.faiss_mirror.index import FaissMirror
 
         return FaissMirror(self.folder, self._settings.mirror.threads)
+
+    def describe(self) -> MirrorState:
+        """Tell which generation answers, without opening it. Raises MirrorMissing, MirrorDamaged, LibraryError."""
+        generations = self._generations()
+        _, manifest, problem = generations.find_usable()
+        return MirrorState(manifest.summary, generations.as_of(manifest), problem)
 
     def build(self, index: VectorIndex, *, anew: bool = False, going: Callable[[], object] = lambda: None) -> None:
         """Make the mirror equal to the library. Raises LibraryError, and OSError.

@@ -11,12 +11,14 @@ from typing import Any
 
 from core.errors import LibraryError, MirrorDamaged
 from core.errors.hints import Advice
+from core.ports.mirror import MirrorSummary
 from core.ports.vector_index import IndexInfo
 from core.text.analysis import ANALYSER_VERSION
 from core.text.bm25 import SCORING_VERSION
 
 FORMAT = 2  # 2: words are weighed as the question says, and pairs of them
 MANIFEST = "manifest.json"
+NAME_ORDER = "name_order.npy"  # rows counted through all segments, as columns.schema.NAME_ORDER has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Manifest:
     def outdated(self) -> bool:
         """Whether its words are of other versions than this program's."""
         return (self.analyser, self.scoring) != (ANALYSER_VERSION, SCORING_VERSION)
+
+    @property
+    def summary(self) -> MirrorSummary:
+        return MirrorSummary(self.name, self.points, len(self.segments), self.storage)
 
     def encode(self) -> bytes:
         """Serialise the manifest as JSON, with a digest of its own."""

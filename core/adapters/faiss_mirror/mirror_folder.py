@@ -9,6 +9,7 @@ The last two generations are kept, and share no file. A segment that lives on is
 last, or copied where it is not there yet. So whatever is done to the files of one, the other is whole.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,11 +22,13 @@ from core.adapters.faiss_mirror.manifest import MANIFEST, FileEntry, Manifest, d
 from core.adapters.local.atomic_write import replace_whole, sync
 from core.adapters.local.json_file import JsonFile
 from core.adapters.local.library_lock import LibraryLock
-from core.errors import LibraryError, MirrorDamaged, MirrorMissing
+from core.errors import BucketLensError, LibraryError, MirrorDamaged, MirrorMissing
 
 KEPT = 2  # generations
 
 _PREFIX = "generation-"
+
+_log = logging.getLogger(__name__)
 
 
 class MirrorFolder:
@@ -45,6 +48,20 @@ class MirrorFolder:
         found = sorted((path for path in self.folder.glob(f"{_PREFIX}*") if _number(path.name)), reverse=True)
         current = self._current()
         return [path for path in found if not current or _number(path.name) <= current]
+
+    def find_usable(self) -> tuple[Path, Manifest, str | None]:
+        """Find the newest generation that is whole, and what is wrong with a newer one.
+
+        Raises MirrorMissing, MirrorDamaged, LibraryError.
+        """
+        problem: BucketLensError | None = None
+        for generation in self.candidates():
+            try:
+                return generation, self.check(generation), None if problem is None else problem.reason
+            except BucketLensError as error:
+                _log.warning("mirror passed over generation=%s error=%s", generation.name, error)
+                problem = problem or error
+        raise problem or self.missing()
 
     def check(self, generation: Path, *, again: bool = False) -> Manifest:
         """Read a generation's manifest once all of its files are what was written.

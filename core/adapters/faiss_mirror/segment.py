@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.adapters.columns.builder import tabulate_records
 from core.adapters.columns.table import Columns, Mask, Rows
-from core.adapters.faiss_mirror.manifest import Manifest
+from core.adapters.faiss_mirror.manifest import NAME_ORDER, Manifest
 from core.adapters.faiss_mirror.postings import Words, write_words
 from core.adapters.faiss_mirror.vectors import SegmentVectors, Storage, write_vectors
 from core.domain.image import ImageRecord
@@ -20,6 +20,7 @@ from core.ports.vector_index import DenseName
 from core.text.bm25 import SCORING_VERSION
 
 ROWS = 65_536  # at most: so many are in memory while a segment is written
+COLUMNS = "columns.arrow"
 DENSE: tuple[DenseName, ...] = get_args(DenseName)
 
 
@@ -36,7 +37,7 @@ def write_segment(folder: Path, rows: Sequence[Row], storage: Storage) -> None:
     """At most ROWS of them, in ascending order of id, into a new folder. Raises OSError."""
     folder.mkdir()
     columns = tabulate_records([row.record for row in rows], [row.version for row in rows])
-    columns.write(folder / "columns.arrow")
+    columns.write(folder / COLUMNS)
     write_words(folder, [row.record.documents for row in rows])
     for name in DENSE:
         held = [n for n, row in enumerate(rows) if name in row.vectors]
@@ -54,7 +55,7 @@ class Segment:
 
     def __init__(self, folder: Path, live: Mask | None, scoring: int = SCORING_VERSION) -> None:
         """Raises OSError, ValueError and pyarrow's errors where the files are none of a segment."""
-        self.columns = Columns.open(folder / "columns.arrow")
+        self.columns = Columns.open(folder / COLUMNS)
         self.words = Words(folder, scoring)
         self.live: Mask = np.ones(self.columns.rows, bool) if live is None else live
         if len(self.live) != self.columns.rows:
@@ -119,3 +120,14 @@ def open_segments(generation: Path, manifest: Manifest) -> list[Segment]:
         Segment(generation / entry.name, live, manifest.scoring)
         for entry, live in zip(manifest.segments, masks, strict=True)
     ]
+
+
+def open_name_order(generation: Path, manifest: Manifest) -> NDArray[np.int32] | None:
+    """Map the order of its rows by name; None where it was made without. Raises OSError and ValueError."""
+    if NAME_ORDER not in manifest.files:
+        return None
+    order: NDArray[np.int32] = np.load(generation / NAME_ORDER, mmap_mode="r", allow_pickle=False)
+    rows = sum(entry.rows for entry in manifest.segments)
+    if order.dtype != np.int32 or order.shape != (rows,) or (rows and not -rows <= order.min() <= order.max() < rows):
+        raise ValueError(f"{NAME_ORDER} of {generation} orders other rows than its own")
+    return order

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from core.adapters.columns.table import Mask
-from core.adapters.faiss_mirror.manifest import FileEntry, Manifest, SegmentEntry, digest_of
+from core.adapters.faiss_mirror.manifest import NAME_ORDER, FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.segment import ROWS, Row, Segment, open_segments, write_segment
 from core.adapters.faiss_mirror.vectors import Storage
 from core.adapters.local.free_space import check_free_space
@@ -42,6 +42,7 @@ def migrate_words(unfinished: Path, manifest: Manifest, rows: int = ROWS) -> Man
         shutil.rmtree(unfinished / old.name)
         if old.mask is not None:
             (unfinished / old.mask).unlink()
+    (unfinished / NAME_ORDER).unlink(missing_ok=True)  # of the rows of before
     return replace(manifest, segments=tuple(entries), files=files, analyser=ANALYSER_VERSION, scoring=SCORING_VERSION)
 
 

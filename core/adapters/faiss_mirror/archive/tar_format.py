@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from core.adapters.faiss_mirror.manifest import MANIFEST, FileEntry, Manifest, decode_manifest
+from core.adapters.faiss_mirror.manifest import MANIFEST, NAME_ORDER, FileEntry, Manifest, decode_manifest
 from core.domain.ids import POINT_ID
 from core.errors import ArchiveRefused, BucketLensError
 from core.errors.hints import Advice, ExportMirror
@@ -35,7 +35,7 @@ _THUMBNAILS = "thumbnails/"
 _SEAL = "seal"
 _MAX_TOLD = 64 * 2**20  # of a manifest; a million pictures have some 50 kB
 _SEGMENT = re.compile(r"segment-[0-9a-f]{12}")
-_FILE = re.compile(r"segment-[0-9a-f]{12}/[a-z_]{1,40}\.[a-z]{1,10}|live-segment-[0-9a-f]{12}\.npy")
+_FILE = re.compile(r"segment-[0-9a-f]{12}/[a-z_]{1,40}\.[a-z]{1,10}|live-segment-[0-9a-f]{12}\.npy|name_order\.npy")
 _PIECE = 2**20
 _CUT = Advice(
     "it may have been cut short or damaged on its way: carry it over again, or make it anew where it was made"
@@ -194,7 +194,7 @@ def _check_names(manifest: Manifest) -> None:
         raise ValueError(f"segments {segments}")
     masks = {entry.mask for entry in manifest.segments} - {None}
     for name, entry in manifest.files.items():
-        known = name in masks or name.split("/")[0] in segments
+        known = name == NAME_ORDER or name in masks or name.split("/")[0] in segments
         if not (known and _FILE.fullmatch(name)) or entry.size < 0 or len(entry.sha256) != 64:
             raise ValueError(name)
     if not masks <= manifest.files.keys():

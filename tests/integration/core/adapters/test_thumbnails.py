@@ -2,10 +2,13 @@
 
 import errno
 import os
+import random
+import uuid
 from pathlib import Path
 
 import pytest
 
+from core.adapters.local import thumbnails
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.errors import DiskFull, LibraryError
 
@@ -65,3 +68,17 @@ def test_a_folder_that_cannot_be_used_is_told_as_such(tmp_path: Path) -> None:
         thumbnails.put(ONE, b"x")
     with pytest.raises(LibraryError, match="check the folder and its rights"):
         thumbnails.delete([ONE])
+
+
+def test_the_bytes_of_thumbnails_are_counted_or_estimated_of_a_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ThumbnailFiles(tmp_path / "thumbnails")
+    assert store.estimate_bytes() == 0
+    draw = random.Random(1)
+    sizes = [draw.randrange(50, 150) for _ in range(600)]
+    for size in sizes:
+        store.put(str(uuid.UUID(int=draw.getrandbits(128))), b"x" * size)
+    assert store.estimate_bytes() == sum(sizes)
+    monkeypatch.setattr(thumbnails, "_SAMPLE", 200)
+    assert store.estimate_bytes() == pytest.approx(sum(sizes), rel=0.3)

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.domain.image import ImageRecord
 from core.domain.query import Sort
-from core.domain.sort_orders import in_order, name_key
+from core.domain.sort_orders import encode_name_key, in_order, name_key
 from tests.support.made_up_images import START, record
 
 HOUR = timedelta(hours=1)
@@ -47,3 +49,12 @@ def test_a_match_is_no_order_of_records() -> None:
 @pytest.mark.parametrize("key", ["", "/", "²³.jpg", "٣.jpg", "9" * 5000, "a/b/", "1a2b3", "a1", "\0"])
 def test_any_key_can_be_ordered(key: str) -> None:
     assert sorted([name_key(key), name_key("1.jpg"), name_key("a.jpg")])
+
+
+_KEYS = st.text(st.sampled_from("aAbß0129\0\x01/. é💥"), max_size=24) | st.text(max_size=12)
+
+
+@given(_KEYS, _KEYS)
+def test_bytes_compare_as_names_do(one: str, other: str) -> None:
+    assert (encode_name_key(one) < encode_name_key(other)) == (name_key(one) < name_key(other))
+    assert (encode_name_key(one) == encode_name_key(other)) == (name_key(one) == name_key(other))

@@ -259,3 +259,26 @@ def test_an_old_library_gets_columns_in_the_background(
     assert index._shard.columns.is_open and _answers(index) == _answers(oracle)
     assert (folder / "columns.json").is_file()
     index.close()
+
+
+_STATUS = """
+import sys
+from pathlib import Path
+import qdrant_edge
+from core.commands.status import status
+def refuse(*_):
+    raise AssertionError("the engine was loaded")
+qdrant_edge.EdgeShard = type("EdgeShard", (), {"load": refuse})
+status.main(["--data", sys.argv[1], "--json"], standalone_mode=False)
+print(sorted({"pyarrow", "faiss", "torch"} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def test_status_loads_neither_the_engine_nor_arrays(index: EdgeIndex, folder: Path) -> None:
+    _library(index)
+    index.close()
+    done = subprocess.run([sys.executable, "-c", _STATUS, str(folder.parent)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["images"] + told["failed"] == 24 and len(told["sources"]) == 2
+    assert done.stderr.splitlines()[-1] == "[]"
