@@ -39,7 +39,7 @@ from ingest.pipeline.points import (
     build_refreshed_point,
     has_other_metadata,
 )
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, optimize_at_times, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import time_stage
 from ingest.telemetry.report import Progress, Report
@@ -272,7 +272,8 @@ class ImagePass:
             self._write_points()
             self._write_unchanged()
             self._write_captions()
-            self._done += waiting
+            before, self._done = self._done, self._done + waiting
+            optimize_at_times(self._context, before, self._done)
         elif waiting:
             return
         self._written_at = time.monotonic()

@@ -57,7 +57,9 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
             shard = folder / read_manifest(folder).shard
             if count_unindexed(shard) < max(WORTHWHILE, min(int(tally.points * _SHARE), _MOST)):
                 return
-            needed = int(size_on_disk(shard, lambda path: not is_final(path.relative_to(shard), shard)) * _SPACE) + RESERVE
+            needed = (
+                int(size_on_disk(shard, lambda path: not is_final(path.relative_to(shard), shard)) * _SPACE) + RESERVE
+            )
         if shutil.disk_usage(folder).free < needed:
             _log.warning("library not optimized, disk space is short folder=%s needed=%d", folder, needed)
             return

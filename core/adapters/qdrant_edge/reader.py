@@ -12,6 +12,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.qdrant_edge.approximate.search_mode import EXACT, choose_mode
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
@@ -30,7 +31,6 @@ V = TypeVar("V")
 
 _PAGE = 10_000  # points of which one payload field is read
 _WORDS = 4096  # of which the frequencies are kept
-_EXACT = edge.SearchParams(exact=True)
 
 
 class StampedCache(Generic[K, V]):
@@ -123,12 +123,13 @@ class EdgeReader(IndexReader):
     def search(
         self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
     ) -> Sequence[Iterable[tuple[str, float]]]:
+        mode = EXACT if exact or all(probe.vector is None for probe in probes) else self._choose_mode(filter)
         requests = [
             edge.QueryRequest(
                 limit=limit,
                 query=query,
                 filter=self._translate(filter, all_indexed=probe.list == "image" or not self.count(FAILED)),
-                params=_EXACT if exact and probe.vector is not None else None,  # words are always scored exactly
+                params=None if probe.vector is None else mode,  # words are always scored exactly
             )
             if (query := self._query(probe)) is not None
             else None
@@ -139,9 +140,7 @@ class EdgeReader(IndexReader):
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         these = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         requests = [
-            edge.QueryRequest(
-                limit=len(ids), query=query, filter=these, params=None if probe.vector is None else _EXACT
-            )
+            edge.QueryRequest(limit=len(ids), query=query, filter=these, params=None if probe.vector is None else EXACT)
             if (query := self._query(probe)) is not None
             else None
             for probe in probes
@@ -171,6 +170,9 @@ class EdgeReader(IndexReader):
         passing = self._translate(filter)
         hits = self._shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         return [(str(hit.value), hit.count) for hit in hits]
+
+    def _choose_mode(self, filter: Filter) -> edge.SearchParams:
+        return choose_mode(self.count(filter), self.count(EVERYTHING))
 
     def _translate(self, filter: Filter, *, all_indexed: bool = False) -> edge.Filter | None:
         """Translate a filter. Where all that is asked are indexed, that is not asked: it takes time."""
