@@ -4,8 +4,8 @@ A walk through a graph that meets few images that pass loses most of the nearest
 compared, and where many do, the walk looks a step further (ACORN). How many pass is counted, and kept, for the page
 that is shown anyway.
 
-Measured on 24,000 pictures in one graph, 512 numbers each, real texts as questions: their vectors lie apart from those
-of pictures, which is hard on graphs. Recall of the best ten and CPU of a search for 200:
+Measured on 24,000 pictures in one graph, 512 numbers each, with real texts as questions. Their vectors lie apart from
+those of pictures, which is hard on graphs. Recall of the best ten, and CPU of a search for 200:
 
     candidates         200             400             800             one by one
     none left out      0.868  1.5 ms   0.952  2.8 ms   0.990  4.2 ms   3.3 ms
