@@ -12,7 +12,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from core.adapters.index_base.index_reader import IndexReader
-from core.adapters.qdrant_edge.approximate.search_mode import EXACT, choose_mode
+from core.adapters.qdrant_edge.approximate.search_mode import EXACT, FEW, choose_mode
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
@@ -172,7 +172,8 @@ class EdgeReader(IndexReader):
         return [(str(hit.value), hit.count) for hit in hits]
 
     def _choose_mode(self, filter: Filter) -> edge.SearchParams:
-        return choose_mode(self.count(filter), self.count(EVERYTHING))
+        total = self.count(EVERYTHING)
+        return choose_mode(total if total <= FEW else self.count(filter), total)
 
     def _translate(self, filter: Filter, *, all_indexed: bool = False) -> edge.Filter | None:
         """Translate a filter. Where all that is asked are indexed, that is not asked: it takes time."""

@@ -19,19 +19,19 @@ those of pictures, which is hard on graphs. Recall of the best ten, and CPU of a
 
 import qdrant_edge as edge
 
-CANDIDATES = 800  # that a walk through one graph keeps in mind
+_CANDIDATES = 512  # that a walk through one graph keeps in mind
 _FILTERED = 256  # with ACORN, which meets more of them
-_FEW = 30_000  # images that pass: comparing them costs what a walk does
+FEW = 30_000  # images that pass: comparing them costs what a walk does
 _FEW_OF = 1 / 10  # of a library, where that is more: it has several graphs
 _NEARLY_ALL = 0.9
 
 EXACT = edge.SearchParams(exact=True)
-_WALK = edge.SearchParams(hnsw_ef=CANDIDATES)
+_WALK = edge.SearchParams(hnsw_ef=_CANDIDATES)
 _ACORN = edge.SearchParams(hnsw_ef=_FILTERED, acorn=edge.AcornSearchParams(enable=True, max_selectivity=1.0))
 
 
 def choose_mode(passing: int, total: int) -> edge.SearchParams:
     """Return the engine's parameters to search `passing` of `total` images."""
-    if passing <= max(_FEW, int(total * _FEW_OF)):
+    if passing <= max(FEW, int(total * _FEW_OF)):
         return EXACT
     return _WALK if passing >= total * _NEARLY_ALL else _ACORN
