@@ -1,6 +1,6 @@
 """Takes in vectors that were computed before, without reading a picture."""
 
-import uuid
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.domain.ids import point_id
 from core.domain.image import UNREAD_ETAG, ImageRecord
-from core.domain.vectors import Vector
+from core.domain.vectors import Matrix, Vector
 from core.errors import InvalidVectors, Notice
 from core.ports.image_store import Nameable, VectorRows
 from core.ports.vector_index import Point
 from core.text.analysis import analyse, is_unicode
+from core.text.names import read_name
 from ingest.pipeline.caption_updates import text_vectors
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, optimize_at_times, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
@@ -31,7 +33,6 @@ Reader = Callable[[Path], Iterator[VectorRows]]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    where: int
     id: str
     key: str
     uri: str
@@ -65,7 +66,8 @@ class VectorImport:
                         break
                     modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
                     refused = self._write_rows(path, store, rows, modified_at, refused)
-                    self._done += len(rows.names)
+                    before, self._done = self._done, self._done + len(rows.names)
+                    optimize_at_times(self._context, before, self._done)
                     yield Progress("images", self._done, None, self._report)
             except (InvalidVectors, OSError) as error:
                 self._report.problems.append(Notice.quoting(error, after="; nothing more of it was imported"))
@@ -82,9 +84,10 @@ class VectorImport:
     def _write_rows(self, path: Path, store: Nameable, rows: VectorRows, modified_at: datetime, refused: int) -> int:
         """Write what is good and new of some rows. Return how many of the file's rows have been refused by now."""
         good: list[_Row] = []
+        vectors, norms = _normalize(rows.vectors)
         for n, name in enumerate(rows.names):
             try:
-                good.append(self._parse_row(store, rows, n))
+                good.append(self._parse_row(store, rows, n, vectors[n], float(norms[n])))
             except ValueError as error:
                 refused += 1
                 self._report.failed += 1
@@ -94,13 +97,13 @@ class VectorImport:
                     self._report.notices.append(reason)
         known = retry_while_busy(self._context.index.fetch, [row.id for row in good])
         theirs = [image_id for image_id, record in known.items() if record.etag == UNREAD_ETAG]
-        vectors = retry_while_busy(self._context.index.vectors, theirs) if theirs else {}
+        there = retry_while_busy(self._context.index.vectors, theirs) if theirs else {}
         new: list[_Row] = []
         for row in good:
             record = known.get(row.id)
             if record is None or record.status == "failed":
                 self._report.added += 1
-            elif record.etag != UNREAD_ETAG or self._is_there(row, record, vectors.get(row.id)):
+            elif record.etag != UNREAD_ETAG or self._is_there(row, record, there.get(row.id)):
                 self._report.skipped += 1
                 continue
             else:
@@ -109,33 +112,34 @@ class VectorImport:
         if new:
             said = [row.captions for row in new]
             captions = text_vectors(self._context.encoder(), said) if any(said) else [None] * len(new)
-            points = [self._build_point(store, row, text, modified_at) for row, text in zip(new, captions, strict=True)]
+            times = modified_at, datetime.now(UTC)
+            points = [self._build_point(store, row, text, *times) for row, text in zip(new, captions, strict=True)]
             retry_while_busy(self._context.index.upsert, points)
         return refused
 
-    def _parse_row(self, store: Nameable, rows: VectorRows, n: int) -> _Row:
+    def _parse_row(self, store: Nameable, rows: VectorRows, n: int, vector: Vector, norm: float) -> _Row:
         """Check a row, and name its image. Raises ValueError with the reason why it cannot be used."""
         key, uri = _resolve_name(store, rows.names[n], rows.addresses[n] if rows.addresses else "")
-        vector = np.asarray(rows.vectors[n], np.float64)
-        if not np.isfinite(vector).all():
+        if not math.isfinite(norm):
             raise ValueError("its vector holds NaN or infinite numbers, or is missing")
-        norm = float(np.linalg.norm(vector))
         if norm < _SMALLEST:
             raise ValueError("its vector is zero")
         image_id = point_id(store.source, key)
-        number = uuid.UUID(image_id).int
+        number = int(image_id.replace("-", ""), 16)
         if number in self._seen:
             raise ValueError("an earlier row has the same name; the first one counts")
         self._seen.add(number)
         captions = tuple(dict.fromkeys(text for text in rows.captions[n] if is_unicode(text)))
-        return _Row(rows.first + n, image_id, key, uri, captions, (vector / norm).astype(np.float32))
+        return _Row(image_id, key, uri, captions, vector)
 
     def _is_there(self, row: _Row, record: ImageRecord, vector: Vector | None) -> bool:
         if row.captions and record.captions != row.captions:
             return False
         return vector is not None and 1 - float(vector @ row.vector) < _SAME
 
-    def _build_point(self, store: Nameable, row: _Row, caption: Vector | None, modified_at: datetime) -> Point:
+    def _build_point(
+        self, store: Nameable, row: _Row, caption: Vector | None, modified_at: datetime, indexed_at: datetime
+    ) -> Point:
         record = ImageRecord(
             id=row.id,
             source=store.source,
@@ -144,7 +148,7 @@ class VectorImport:
             etag=UNREAD_ETAG,
             bytes=0,
             modified_at=modified_at,
-            indexed_at=datetime.now(UTC),
+            indexed_at=indexed_at,
             status="indexed",
             encoder=self._context.index.info.fingerprint,
             caption=row.captions[0] if row.captions else None,
@@ -152,8 +156,20 @@ class VectorImport:
             caption_score=None if caption is None else float(caption @ row.vector),
             captions=row.captions,
             words=analyse(*row.captions),
+            name_words=analyse(*read_name(row.key, row.uri)),
         )
         return Point(record, row.vector, caption)
+
+
+def _normalize(rows: Matrix) -> tuple[Matrix, NDArray[np.float64]]:
+    """Scale rows, (N, D) as stored, to unit vectors, float32, with the norms that they had, (N,) float64.
+
+    What is not finite, or all zeros, has such a norm; its row means nothing.
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        wide = np.asarray(rows, np.float64)
+        norms = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+        return (wide / norms[:, None]).astype(np.float32), norms
 
 
 def _resolve_name(store: Nameable, name: str, address: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from core.domain.vectors import Vector
 from core.errors import ModelMismatch
 from core.ports.scrolling import PAGE_SIZE, scroll_pages
 from core.ports.vector_index import DenseName, Point, VectorIndex
+from ingest.pipeline.run_context import OPTIMIZE_EVERY
 
 SAMPLED = 500  # pictures that are compared in the end
 
@@ -57,6 +58,8 @@ def copy(source: VectorIndex, target: VectorIndex, chance: random.Random | None 
         for number, record in enumerate(records, copied.done):
             _add_to_sample(copied.sample, record.id, number, chance)
         copied.written += len(new)
+        if copied.written // OPTIMIZE_EVERY > (copied.written - len(new)) // OPTIMIZE_EVERY:
+            target.optimize()
         copied.same += len(records) - len(new)
         yield copied
     copied.others = held - found

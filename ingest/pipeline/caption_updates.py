@@ -97,9 +97,14 @@ def text_vector(encoder: Encoder, texts: Sequence[str]) -> Vector:
 
 
 def text_vectors(encoder: Encoder, groups: Sequence[Sequence[str]]) -> list[Vector | None]:
-    """Encode each group of texts into one caption vector, (D,), or None for an empty group. All are encoded at once."""
-    rows = iter(encoder.encode_texts([text for texts in groups for text in texts]).vectors)
-    return [_mean(np.stack([next(rows) for _ in texts])) if texts else None for texts in groups]
+    """Encode each group of texts into one caption vector, (D,), or None for an empty group.
+
+    All are encoded at once, each different one once, and those of about one length together: a batch is padded.
+    """
+    distinct = sorted({text for texts in groups for text in texts}, key=lambda text: (len(text), text))
+    vectors = encoder.encode_texts(distinct).vectors
+    rows = {text: n for n, text in enumerate(distinct)}
+    return [_mean(vectors[[rows[text] for text in texts]]) if texts else None for texts in groups]
 
 
 def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | None) -> CaptionUpdate:

@@ -35,7 +35,7 @@ from ingest.pipeline.points import (
     build_imported_point,
     build_indexed_point,
 )
-from ingest.pipeline.run_context import RunContext, retry_while_busy
+from ingest.pipeline.run_context import RunContext, optimize_at_times, retry_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
 
@@ -104,7 +104,8 @@ class ImagePass:
                 self._gather()
                 self._encode(device, encoder)
                 self._collect(encoder, _ENCODINGS if self._under_way else 0)
-                self._done += self._writer.write()
+                before, self._done = self._done, self._done + self._writer.write()
+                optimize_at_times(self._context, before, self._done)
                 yield self._progress()
         finally:
             if self._context.stop.is_set():

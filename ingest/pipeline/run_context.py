@@ -21,6 +21,8 @@ from core.ports.vector_index import VectorIndex
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.observer import NULL_OBSERVER, Observer
 
+OPTIMIZE_EVERY = 200_000  # images
+
 _BUSY_SECONDS = 60.0
 _log = get_logger(__name__)
 
@@ -75,6 +77,15 @@ class RunContext:
     run_interruptible: Callable[[Callable[[], None]], None] = lambda call: call()
     text_reader: Callable[[], TextReader] | None = None
     unjudged: StateFile | None = None
+
+
+def optimize_at_times(context: RunContext, before: int, now: int) -> None:
+    """Have the approximate index grow within a long run, by so much that building it fits into memory.
+
+    To be called when a run has written `now` images in all, and `before` when it was last called.
+    """
+    if before // OPTIMIZE_EVERY < now // OPTIMIZE_EVERY:
+        context.run_interruptible(context.index.optimize)
 
 
 def scroll_while_busy(

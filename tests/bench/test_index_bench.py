@@ -1,213 +1,302 @@
-"""100,000 synthetic images in the embedded index, beside a scan with numpy and qdrant-client's local mode."""
+"""The embedded index as it grows: writing, building, memory, disk, recall and time of a search; and imports.
 
-import shutil
-import statistics
-import time
+`BENCH_INDEX_SIZES` are the numbers of pictures, by default 10,000 and 100,000; a million takes half an hour and 8 GB.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
 
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.table import Table
+import qdrant_edge as edge
 
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.domain.filtering.conditions import During, KeyGlob
-from core.domain.filtering.filters import INDEXED, Filter, caption_words, oriented
-from core.domain.query import Weights
-from core.domain.vectors import Matrix, unit
+from core.domain.filtering.filters import INDEXED, Filter, caption_words
+from core.domain.vectors import Matrix, Vector, unit
 from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point
-from core.search.ranker import Question, RankedMatches
-from core.text.analysis import query_weights
-from tests.support.index_queries import nearest, newest
-from tests.support.made_up_images import record
+from core.search.ranker import SHORTLIST
+from ingest.pipeline.run_context import OPTIMIZE_EVERY
+from tests.support.benchmark import RUNS, Row, record
+from tests.support.index_queries import nearest
+from tests.support.made_up_images import image_id
+from tests.support.made_up_images import record as image_record
 
-IMAGES = 100_000
-LOCAL_IMAGES = 5_000  # local mode writes some 800 a second
+SIZES = [int(size) for size in os.environ.get("BENCH_INDEX_SIZES", "10000,100000").split(",")]
+IMPORTED = int(os.environ.get("BENCH_IMPORTED_ROWS", "20000"))
+PLOT = Path(__file__).resolve().parents[2] / "docs" / "images" / "index-growth.png"
 DIMENSION = 512
+INFO = IndexInfo("synthetic", "synthetic", DIMENSION)
 COLOURS = ["red", "blue", "green", "white", "black", "yellow", "grey", "pink", "brown", "orange"]
 KINDS = ["car", "dog", "tree", "house", "boat", "bird", "horse", "flower", "star", "mountain"]
 PLACES = ["snow", "meadow", "night", "desert", "sea"]
-CARS = INDEXED & caption_words(must=["car"])
-LATE = INDEXED & oriented("landscape") & Filter(all=(During("modified_at", datetime(2026, 1, 1, tzinfo=UTC)),))
-RED_CARS = INDEXED & caption_words(must=["red", "car"], none_of=["night"])
+FILTERS: dict[str, Filter] = {
+    "no filter": INDEXED,
+    "one in two passes": INDEXED & caption_words(any_of=COLOURS[:5]),
+    "one in ten": INDEXED & caption_words(must=["car"]),
+    "one in 125": INDEXED & caption_words(must=["red", "car"], none_of=PLACES[:1]),
+}
+
+
+@dataclass(slots=True)
+class Growth:
+    """What an index of so many images took. CPU in seconds, sizes in bytes; `recall` and `wall_ms` by filter."""
+
+    images: int
+    write_cpu: float = 0.0
+    build_cpu: float = 0.0
+    peak_memory: int = 0
+    peak_disk: int = 0
+    disk: int = 0
+    first_search_s: float = 0.0
+    recall: dict[str, float] = field(default_factory=dict)
+    wall_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    numpy_ms: tuple[float, ...] = ()
 
 
 def _caption(n: int) -> str:
     return f"a {COLOURS[n % 10]} {KINDS[n // 10 % 10]} in the {PLACES[n // 100 % 5]}"
 
 
-def _points(images: Matrix, start: int, stop: int) -> list[Point]:
+def _make_vectors(count: int, dice: np.random.Generator, centres: Matrix) -> Matrix:
+    """Pictures crowd around their kinds, as embeddings do: noise as long as what they share."""
+    chosen = centres[dice.integers(0, len(centres), count)]
+    return unit(chosen + unit(dice.normal(size=(count, DIMENSION)).astype(np.float32)))
+
+
+def _make_points(start: int, vectors: Matrix) -> list[Point]:
     made = []
-    for n in range(start, stop):
-        held = record(n + 1, _caption(n))
-        made.append(Point(replace(held, uri=f"file:///pictures/folder/{n}.jpg"), images[n], images[n - 1]))
+    for n, vector in enumerate(vectors, start):
+        held = image_record(n + 1, _caption(n))
+        made.append(Point(replace(held, uri=f"file:///pictures/folder/{n}.jpg"), vector))
     return made
 
 
-def _median_ms(question: Callable[[int], object], times: int = 50) -> float:
-    question(0)
-    seconds = []
-    for n in range(times):
-        started = time.perf_counter()
-        question(n)
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds) * 1000
-
-
-def _once_ms(question: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    question()
-    return (time.perf_counter() - started) * 1000
-
-
 @contextmanager
-def _timed(rows: dict[str, str], name: str, show: Callable[[float], str] = "{:.2f} s".format) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    rows[name] = show(time.perf_counter() - started)
+def _watch(folder: Path, growth: Growth) -> Iterator[None]:
+    """Note the most of memory that a child of this process has for itself, and of the disk."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            for child in _find_children():
+                growth.peak_memory = max(growth.peak_memory, _own_memory(child))
+            growth.peak_disk = max(growth.peak_disk, _used(folder))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
-def _edge(folder: Path, images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
-    index = EdgeIndex.create(folder, IndexInfo("synthetic", "synthetic", DIMENSION))
-    with _timed(rows, "write", lambda s: f"{IMAGES / s:,.0f} images/s"):
-        for start in range(0, IMAGES, 500):
-            index.upsert(_points(images, start, start + 500))
-    with _timed(rows, "close"):
-        index.close()
-    rows["on disk"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
-    _questions(folder, queries, rows)
+def _find_children() -> list[str]:
+    tasks = Path("/proc/self/task").iterdir()
+    return [
+        child for task in tasks if (task / "children").exists() for child in (task / "children").read_text().split()
+    ]
 
 
-def _optimized(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
-    index = EdgeIndex.open(folder)
-    with _timed(rows, "optimize"):
+def _own_memory(process: str) -> int:
+    """RssAnon: without pages of mapped files, which the kernel takes back when others need the room."""
+    try:
+        lines = Path("/proc", process, "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+
+
+def _used(folder: Path) -> int:
+    """Bytes on disk, files that are linked counted once."""
+    found: dict[int, int] = {}
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(directory, name))
+            except FileNotFoundError:
+                continue
+            found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
+
+
+def _grow(folder: Path, growth: Growth, dice: np.random.Generator, centres: Matrix) -> Matrix:
+    """Write as an ingest does, with a look at the approximate index now and then; return the vectors."""
+    index = EdgeIndex.create(folder, INFO)
+    parts = []
+    for start in range(0, growth.images, 1000):
+        vectors = _make_vectors(min(1000, growth.images - start), dice, centres)
+        parts.append(vectors.astype(np.float16))
+        points = _make_points(start, vectors)
+        began = process_time()
+        index.upsert(points)
+        growth.write_cpu += process_time() - began
+        if (start + 1000) % OPTIMIZE_EVERY == 0 or start + 1000 >= growth.images:
+            _build(index, folder, growth)
+    index.close()
+    growth.disk = _used(folder)
+    return np.concatenate(parts)
+
+
+def _build(index: EdgeIndex, folder: Path, growth: Growth) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with _watch(folder, growth):
         index.optimize()
-    rows["on disk"] = f"{index.size_bytes() / 2**20:,.0f} MiB"
-    _recall(index, queries, rows)
-    index.close()
-    _questions(folder, queries, rows)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    growth.build_cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _recall(index: EdgeIndex, queries: Matrix, rows: dict[str, str]) -> None:
-    for name, filter in (("no words", INDEXED), ("one word", CARS)):
-        shared = 0
-        for query in queries:
-            true = {hit.record.id for hit in nearest(index, query, filter, limit=10, exact=True)}
-            shared += len(true & {hit.record.id for hit in nearest(index, query, filter, limit=10)})
-        rows[f"recall@10, {name}"] = f"{shared / (10 * len(queries)):.3f}"
-
-
-def _questions(folder: Path, queries: Matrix, rows: dict[str, str]) -> None:
+def _ask(folder: Path, growth: Growth, queries: Matrix, vectors: Matrix) -> None:
     index = EdgeIndex.open(folder)
-    with _timed(rows, "open and count"):
-        index.count()
-
-    def ask(filter: Filter, exact: bool = False) -> float:
-        return _median_ms(lambda n: nearest(index, queries[n % len(queries)], filter, limit=10, exact=exact))
-
-    rows["top 10, no words"] = f"{ask(INDEXED):.1f} ms"
-    rows["top 10, one word"] = f"{ask(CARS):.1f} ms"
-    rows["top 10, three words"] = f"{ask(RED_CARS):.1f} ms"
-    rows["top 10, no words, exact"] = f"{ask(INDEXED, exact=True):.1f} ms"
-
-    def fuse(filter: Filter, offset: int = 0) -> "Callable[[int], object]":
-        def search(n: int) -> object:
-            vector = queries[n % len(queries)]
-            spoken = Probe("words", terms=query_weights("a red car in the snow"))
-            probes = Probe("image", vector), Probe("caption", vector), spoken
-            question = Question(probes, filter, Weights(), ("red", "car", "snow"))
-            return RankedMatches(index, question).page(limit=10, offset=offset), index.count(filter)
-
-        return search
-
-    rows["fused 10 and count, no words"] = f"{_median_ms(fuse(INDEXED), 20):.1f} ms"
-    rows["fused 10 and count, one word"] = f"{_median_ms(fuse(CARS), 20):.1f} ms"
-    rows["fused, from rank 9,000 on"] = f"{_median_ms(fuse(INDEXED, 9000), 3):.1f} ms"
-    patterned = INDEXED & Filter(all=(KeyGlob("*7.jpg"),))
-    rows["count, by a pattern, at first"] = f"{_once_ms(lambda: index.count(patterned)):.1f} ms"
-    rows["count, by a pattern, again"] = f"{_median_ms(lambda _: index.count(patterned), 5):.1f} ms"
-    rows["count, landscape since 2026"] = f"{_median_ms(lambda _: index.count(LATE)):.1f} ms"
-    rows["by name, 20"] = f"{_median_ms(lambda _: index.ordered('name', INDEXED, limit=20), 2):.1f} ms"
-    rows["count, one word"] = f"{_median_ms(lambda _: index.count(CARS)):.1f} ms"
-    rows["newest 20"] = f"{_median_ms(lambda _: newest(index, INDEXED, limit=20)):.1f} ms"
-    rows["facet of words"] = f"{_median_ms(lambda _: index.facet('words', INDEXED), 5):.1f} ms"
-    rows["scroll 1,000"] = f"{_median_ms(lambda _: index.scroll(limit=1000), 5):.1f} ms"
+    began = perf_counter()
+    nearest(index, queries[0], limit=10)
+    growth.first_search_s = perf_counter() - began
+    for name, filter in FILTERS.items():
+        shared, seconds = 0, []
+        for query in queries:
+            wanted = {hit.record.id for hit in nearest(index, query, filter, limit=10, exact=True)}
+            began = perf_counter()
+            found = index.shortlists([Probe("image", query)], filter, limit=SHORTLIST)["image"]
+            seconds.append((perf_counter() - began) * 1000)
+            shared += len(wanted & {image_id for image_id, _ in found.ranking[:10]})
+        growth.recall[name] = shared / (10 * len(queries))
+        growth.wall_ms[name] = tuple(seconds)
     index.close()
+    wide = vectors.astype(np.float32)
+    growth.numpy_ms = tuple(
+        _time_ms(lambda query=query: np.argpartition(-(wide @ query), SHORTLIST)) for query in queries[:9]
+    )
 
 
-def _numpy(images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
-    cars = np.array([KINDS[n // 10 % 10] == "car" for n in range(len(images))])
-
-    def scan(n: int, passing: "np.ndarray | slice") -> object:
-        scores = images[passing] @ queries[n % len(queries)]
-        return np.argsort(-scores[np.argpartition(-scores, 10)[:10]])
-
-    rows["top 10, no words"] = f"{_median_ms(lambda n: scan(n, slice(None))):.1f} ms"
-    rows["top 10, one word"] = f"{_median_ms(lambda n: scan(n, cars)):.1f} ms"
+def _scan(vectors: Matrix, query: Vector) -> object:
+    return np.argpartition(-(vectors @ query), SHORTLIST)
 
 
-def _local_mode(folder: Path, images: Matrix, queries: Matrix, rows: dict[str, str]) -> None:
-    models = pytest.importorskip("qdrant_client.models")
-    client = pytest.importorskip("qdrant_client").QdrantClient(path=str(folder))
-    size = models.VectorParams(size=DIMENSION, distance=models.Distance.DOT)
-    client.create_collection("images", vectors_config={"image": size})
-    with _timed(rows, "write", lambda s: f"{LOCAL_IMAGES / s:,.0f} images/s"):
-        for start in range(0, LOCAL_IMAGES, 500):
-            batch = [
-                models.PointStruct(
-                    id=point.record.id, vector={"image": point.image}, payload={"words": point.record.words}
-                )
-                for point in _points(images, start, start + 500)
-            ]
-            client.upsert("images", batch)
-    cars = models.Filter(must=[models.FieldCondition(key="words", match=models.MatchValue(value="car"))])
-
-    def ask(filter: "models.Filter | None") -> float:
-        return _median_ms(
-            lambda n: client.query_points(
-                "images", query=queries[n % len(queries)], using="image", query_filter=filter, limit=10
-            ),
-            10,
-        )
-
-    rows["top 10, no words"] = f"{ask(None):.1f} ms"
-    rows["top 10, one word"] = f"{ask(cars):.1f} ms"
-    client.close()
-    with _timed(rows, "open and count"):
-        client = pytest.importorskip("qdrant_client").QdrantClient(path=str(folder))
-        client.count("images")
-    client.close()
+def _time_ms(work: Callable[[], object]) -> float:
+    began = perf_counter()
+    work()
+    return (perf_counter() - began) * 1000
 
 
 @pytest.mark.bench
-def test_embedded_index(tmp_path: Path) -> None:
-    random = np.random.default_rng(3)
-    # Pictures crowd around their kinds, as embeddings do: 200 directions and noise of the same length.
-    centres = unit(random.normal(size=(200, DIMENSION)))
-    noise = unit(random.normal(size=(IMAGES, DIMENSION)))
-    images = unit(centres[random.integers(0, 200, IMAGES)] + noise)
-    queries = unit(centres[:50] + unit(random.normal(size=(50, DIMENSION))))
-    edge: dict[str, str] = {}
-    numpy: dict[str, str] = {}
-    local: dict[str, str] = {}
-    optimized: dict[str, str] = {}
-    _edge(tmp_path / "edge", images, queries, edge)
-    _numpy(images, queries, numpy)
-    _local_mode(tmp_path / "local", images[:LOCAL_IMAGES], queries, local)
-    _show({f"edge, {IMAGES:,}": edge, f"numpy, {IMAGES:,}": numpy, f"local mode, {LOCAL_IMAGES:,}": local})
-    _optimized(tmp_path / "edge", queries, optimized)
-    _show({f"edge, optimized, {IMAGES:,}": optimized})
-    shutil.rmtree(tmp_path)
+def test_the_embedded_index_as_it_grows(tmp_path: Path) -> None:
+    dice = np.random.default_rng(3)
+    centres = unit(dice.normal(size=(200, DIMENSION)))
+    queries = unit(centres[:30] + unit(dice.normal(size=(30, DIMENSION))))
+    grown = []
+    for size in SIZES:
+        growth = Growth(size)
+        vectors = _grow(tmp_path / str(size), growth, dice, centres)
+        _ask(tmp_path / str(size), growth, queries, vectors)
+        grown.append(growth)
+        _record(growth)
+    _plot(grown)
 
 
-def _show(columns: dict[str, dict[str, str]]) -> None:
-    table = Table("", *columns, title=f"Embedded index, {DIMENSION} dimensions, medians")
-    first, *others = columns.values()
-    for row, value in first.items():
-        table.add_row(row, value, *(column.get(row, "") for column in others))
-    Console(width=120).print(table)
+def _record(growth: Growth) -> None:
+    size, raw = f"{growth.images:,} pictures", growth.images * DIMENSION * 4
+    record(Row("index", f"CPU to build the approximate index, {size}", "s", (growth.build_cpu,)))
+    record(Row("index", f"own memory to build it, {size}", "MB", (growth.peak_memory / 1e6,), limit="1,500 MB"))
+    record(
+        Row("index", f"disk at rest, {size}", "GB", (growth.disk / 1e9,), "vectors alone", (raw / 1e9,), limit="0.4 ×")
+    )
+    record(Row("index", f"disk at most while building, {size}", "GB", (growth.peak_disk / 1e9,), limit="6 GB"))
+    record(Row("index", f"first search after a start, {size}", "s", (growth.first_search_s,)))
+    for name, recall in growth.recall.items():
+        wall = growth.wall_ms[name]
+        record(Row("index", f"recall@10, {name}, {size}", "recall", (recall,), limit="0.97"))
+        peer = ("exact, by numpy", growth.numpy_ms) if name == "no filter" else ("", ())
+        record(Row("index", f"200 nearest, {name}, {size}", "ms", wall, *peer, limit="40 ms"))
+
+
+def _plot(grown: list[Growth]) -> None:
+    """Draw time, memory and disk by the number of pictures, for docs/performance.md."""
+    figure_of = pytest.importorskip("matplotlib.figure").Figure
+    figure = figure_of(figsize=(10, 3.2), layout="constrained")
+    sizes = [growth.images for growth in grown]
+    panels: list[tuple[str, dict[str, list[float]]]] = [
+        (
+            "time",
+            {
+                "building, s of CPU": [growth.build_cpu for growth in grown],
+                "200 nearest, ms": [median(growth.wall_ms["no filter"]) for growth in grown],
+            },
+        ),
+        ("memory of its own, MB", {"building": [growth.peak_memory / 1e6 for growth in grown]}),
+        (
+            "disk, GB",
+            {
+                "at rest": [growth.disk / 1e9 for growth in grown],
+                "at most, while building": [growth.peak_disk / 1e9 for growth in grown],
+                "vectors alone": [growth.images * DIMENSION * 4 / 1e9 for growth in grown],
+            },
+        ),
+    ]
+    for axes, (title, lines) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for name, values in lines.items():
+            axes.plot(sizes, [value or float("nan") for value in values], marker="o", label=name)
+        axes.set(xscale="log", xlabel="pictures", title=title)
+        if any(any(values) for values in lines.values()):  # few pictures are not built
+            axes.set_yscale("log")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PLOT, dpi=110)
+
+
+@pytest.mark.bench
+def test_import_of_vectors(tmp_path: Path) -> None:
+    """Rows a second of CPU beside points as plain as they can be, written straight into the engine."""
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    dice = np.random.default_rng(5)
+    vectors = unit(dice.normal(size=(IMPORTED, 256))).astype(np.float32)
+    np.save(folder / "batch.npy", vectors)
+    names = (json.dumps({"name": f"trips/{n // 500}/IMG_{n:06}.jpg", "caption": _caption(n)}) for n in range(IMPORTED))
+    (folder / "batch.jsonl").write_text("\n".join(names))
+    ours = tuple(_import(folder, tmp_path / f"library-{run}") for run in range(RUNS))
+    theirs = tuple(_write_plainly(tmp_path / f"plain-{run}", vectors) for run in range(RUNS))
+    record(Row("import", "vectors with a caption each, rows", "1/s", ours, "plain upserts", theirs, limit="6,000/s"))
+
+
+def _import(folder: Path, library: Path) -> float:
+    """Return rows a second of CPU, less what an import of one row takes: loading models and preparing a library."""
+    one = library.with_name(f"{library.name}-one")
+    one.mkdir()
+    np.save(one / "one.npy", np.eye(1, 256, dtype=np.float32))
+    (one / "one.jsonl").write_text(json.dumps({"name": "one.jpg", "caption": "a red car"}))
+    return IMPORTED / (_time_command(folder, library) - _time_command(one, library.with_name(f"{library.name}-first")))
+
+
+def _time_command(folder: Path, library: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "bucketlens", "import", str(folder), "--model", "demo", "--data", str(library)]
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _write_plainly(folder: Path, vectors: Matrix) -> float:
+    """Write points of two fields, made by our own code before the clock starts."""
+    folder.mkdir()
+    config = edge.EdgeConfig(vectors={"image": edge.EdgeVectorParams(size=256, distance=edge.Distance.Dot)})
+    shard = edge.EdgeShard.create(str(folder), config)
+    plain = [edge.Point(image_id(n), {"image": vector.tolist()}, {}) for n, vector in enumerate(vectors, 1)]
+    began = process_time()
+    for start in range(0, len(plain), 256):
+        shard.update(edge.UpdateOperation.upsert_points(plain[start : start + 256]))
+    shard.flush()
+    seconds = process_time() - began
+    shard.close()
+    return len(plain) / seconds

@@ -14,6 +14,7 @@ import qdrant_edge as edge
 
 from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
+from core.adapters.qdrant_edge.approximate.search_mode import EXACT, FEW, choose_mode
 from core.adapters.qdrant_edge.files import damaged
 from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
@@ -41,7 +42,6 @@ _DEEP = 500  # hits: more than that are not read for one page
 _FEW = 512  # points that are read anew sooner than the engine answers otherwise
 _MANY = 8192
 _WORDS = 4096  # of which the frequencies are kept
-_EXACT = edge.SearchParams(exact=True)
 _WRITTEN = 'ScoredPoint(id="'
 _WRITTEN_END = len(_WRITTEN) + 36
 
@@ -179,12 +179,13 @@ class EdgeReader(IndexReader):
     def search(
         self, probes: Sequence[Probe], filter: Filter, limit: int, *, exact: bool
     ) -> Sequence[Iterable[tuple[str, float]]]:
+        mode = EXACT if exact or all(probe.vector is None for probe in probes) else self._choose_mode(filter)
         requests = [
             edge.QueryRequest(
                 limit=limit,
                 query=query,
                 filter=self._translate(filter, all_indexed=probe.list == "image" or not self.count(FAILED)),
-                params=_EXACT if exact and probe.vector is not None else None,  # words are always scored exactly
+                params=None if probe.vector is None else mode,  # words are always scored exactly
             )
             if (query := self._query(probe)) is not None
             else None
@@ -195,9 +196,7 @@ class EdgeReader(IndexReader):
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         these = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         requests = [
-            edge.QueryRequest(
-                limit=len(ids), query=query, filter=these, params=None if probe.vector is None else _EXACT
-            )
+            edge.QueryRequest(limit=len(ids), query=query, filter=these, params=None if probe.vector is None else EXACT)
             if (query := self._query(probe)) is not None
             else None
             for probe in probes
@@ -255,6 +254,10 @@ class EdgeReader(IndexReader):
             points = self._shard.retrieve(list(ids[start : start + _PAGE]), list(fields), False)
             found |= {str(point.id): point.payload or {} for point in points}
         return found
+
+    def _choose_mode(self, filter: Filter) -> edge.SearchParams:
+        total = self.count(EVERYTHING)
+        return choose_mode(total if total <= FEW else self.count(filter), total)
 
     def _translate(self, filter: Filter, *, all_indexed: bool = False) -> edge.Filter | None:
         """Translate a filter. Where all that is asked are indexed, that is not asked: it takes time."""

@@ -10,6 +10,9 @@ from core.text import analysis
 if TYPE_CHECKING:
     import torch
 
+_SPECIAL_TOKENS = 8  # at most: of start, end, language and what stands before the first word
+_WORDS = 65_536  # of which it is kept whether the vocabulary has them
+
 
 class Tokenizer:
     """A tokenizer that is safe to call from several threads.
@@ -33,6 +36,7 @@ class Tokenizer:
         self.cleaning = clean
         self.padding = padding
         self._clean = CLEANERS[clean]
+        self._unknown: dict[str, bool] = {}
         vendor.model_max_length = context
 
     @property
@@ -54,10 +58,18 @@ class Tokenizer:
         """Find which texts have more tokens than the context, with those of start and end."""
         if not texts:
             return ()
-        cleaned = [self._clean(text) for text in texts]
+        long = [n for n, text in enumerate(texts) if not self._is_short(text)]
+        if not long:
+            return (False,) * len(texts)
+        cleaned = [self._clean(texts[n]) for n in long]
         with self.lock:
             rows = self.vendor(cleaned, truncation=False, padding=False, verbose=False)["input_ids"]
-        return tuple(len(row) > self.context for row in rows)
+        truncated = {n for n, row in zip(long, rows, strict=True) if len(row) > self.context}
+        return tuple(n in truncated for n in range(len(texts)))
+
+    def _is_short(self, text: str) -> bool:
+        """Tell whether a text cannot have too many tokens: none is less than a letter of ASCII."""
+        return text.isascii() and len(text) + _SPECIAL_TOKENS <= self.context
 
     def find_unknown(self, text: str) -> tuple[str, ...]:
         """Find the words that the vocabulary lacks, each once; byte-pair vocabularies lack none."""
@@ -65,8 +77,17 @@ class Tokenizer:
         if unknown_id is None:
             return ()
         with self.lock:
-            found = [word for word in analysis.split_words(text) if unknown_id in self._tokenize(word)]
-        return tuple(dict.fromkeys(found))
+            return tuple(
+                dict.fromkeys(word for word in analysis.split_words(text) if self._is_unknown(word, unknown_id))
+            )
+
+    def _is_unknown(self, word: str, unknown_id: int) -> bool:
+        """Tell it of a word, and keep that: captions hold the same few thousand words."""
+        if word not in self._unknown:
+            if len(self._unknown) >= _WORDS:
+                self._unknown.clear()
+            self._unknown[word] = unknown_id in self._tokenize(word)
+        return self._unknown[word]
 
     def _tokenize(self, word: str) -> list[int]:
         cleaned = self._clean(word)

@@ -9,7 +9,8 @@ import qdrant_edge as edge
 
 from core.adapters.qdrant_edge.points import TERMS
 
-SEGMENTS = 16  # more are put together, the smallest first: each costs a search its own walk through a graph
+SEGMENTS = 8  # more are put together, the smallest first: each costs a search its own walk through a graph
+INDEXED_KB = 10_000  # of vectors: what is smaller has no graph, and is compared one by one
 _SEGMENT_KB = 1_600_000  # of vectors at most in what is put together: some 400,000 images
 
 
@@ -19,7 +20,9 @@ def collection(dimension: int) -> edge.EdgeConfig:
     return edge.EdgeConfig(
         vectors={"image": dense, "caption": dense},
         sparse_vectors={TERMS: edge.EdgeSparseVectorParams()},
-        optimizers=edge.EdgeOptimizersConfig(default_segment_number=SEGMENTS, max_segment_size=_SEGMENT_KB),
+        optimizers=edge.EdgeOptimizersConfig(
+            default_segment_number=SEGMENTS, max_segment_size=_SEGMENT_KB, indexing_threshold=INDEXED_KB
+        ),
     )
 
 

@@ -25,13 +25,15 @@ from core.adapters.stores.imported import ImportedStore
 from core.adapters.stores.s3 import S3Store
 from core.adapters.url_list.store import ListStore
 from core.adapters.vector_files.reader import find_vector_files, read_vectors
-from core.domain.filtering.filters import INDEXED, caption_words
+from core.domain.filtering.conditions import Match
+from core.domain.filtering.filters import INDEXED, Filter, caption_words
 from core.domain.image import UNREAD_ETAG, ImageRecord
 from core.domain.vectors import unit
 from core.imaging.decode_request import ImageLimits
 from core.ports.image_store import Nameable
 from core.settings import load_settings
 from ingest.jobs.import_vectors import VectorImport
+from ingest.pipeline import run_context
 from ingest.telemetry.report import Report
 from tests.integration.ingest.pipeline.test_ingest import World
 from tests.support.fakes import ColourEncoder
@@ -485,3 +487,25 @@ def test_names_in_a_bucket() -> None:
         assert store.resolve_name(name) == ("photos/a b.jpg", "s3://bucket/photos/a%20b.jpg")
     with pytest.raises(ValueError, match="not of"):
         store.resolve_name("s3://other/a.jpg")
+
+
+def test_imported_pictures_are_found_by_the_words_of_their_names(world: ImportWorld, tmp_path: Path) -> None:
+    path = npy(tmp_path, matrix(3), "beach trips/IMG_1.jpg", "DCIM/IMG_2.jpg", "snow 2019/IMG_3.jpg")
+    assert world.bring(path).added == 3
+    told = {key: record.name_words for key, record in world.by_key().items()}
+    assert told == {
+        "beach trips/IMG_1.jpg": ("beach", "trip"),
+        "DCIM/IMG_2.jpg": (),
+        "snow 2019/IMG_3.jpg": ("snow", "2019"),
+    }
+    assert world.index.count(Filter(all=(Match("name_words", ("beach",)),))) == 1
+
+
+def test_a_long_import_lets_the_approximate_index_grow_now_and_then(
+    world: ImportWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    monkeypatch.setattr(run_context, "OPTIMIZE_EVERY", 8)
+    monkeypatch.setattr(world.index, "optimize", lambda: held.append(world.index.count()))
+    world.bring(npy(tmp_path, matrix(20), *(f"{n}.jpg" for n in range(20))))
+    assert held == [8, 16, 20]

@@ -1,19 +1,27 @@
 """Building the approximate index beside an embedded library that goes on answering."""
 
 import errno
+import hashlib
+import os
+import random
 import shutil
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
 import pytest
+import qdrant_edge as edge
 
 from core.adapters.qdrant_edge import optimizer
+from core.adapters.qdrant_edge.approximate import parameters
+from core.adapters.qdrant_edge.approximate.segment_files import count_unindexed, is_final
 from core.adapters.qdrant_edge.files import read_manifest
 from core.adapters.qdrant_edge.index import EdgeIndex
+from core.adapters.qdrant_edge.migrations import FIELDS
 from core.domain.filtering.filters import caption_words
 from core.errors import DiskFull
 from core.ports.vector_index import IndexInfo
+from tests.support.fakes import MemoryIndex
 from tests.support.index_queries import nearest, newest
 from tests.support.made_up_images import image_id, point, vector
 
@@ -137,3 +145,109 @@ def test_it_is_left_alone_when_the_disk_is_short_or_it_does_not_pay(
     monkeypatch.setattr(optimizer, "WORTHWHILE", 41)
     index.optimize()
     assert _shards(tmp_path / "index") == [shard]
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs for a few images, made in this process."""
+
+    def build(folder: Path, copy: Path, builder: int) -> bool:
+        optimizer.build(folder, copy)
+        return True
+
+    monkeypatch.setattr(parameters, "INDEXED_KB", 1)
+    monkeypatch.setattr(optimizer, "_build", build)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+
+
+def _shard(folder: Path) -> Path:
+    return folder / read_manifest(folder).shard
+
+
+def _final_files(shard: Path) -> dict[str, tuple[int, str]]:
+    """Those that never change, with inode and hash."""
+    files = {path.relative_to(shard): path for path in shard.rglob("*") if path.is_file()}
+    return {
+        str(name): (path.stat().st_ino, hashlib.sha256(path.read_bytes()).hexdigest())
+        for name, path in files.items()
+        if is_final(name, shard)
+    }
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_what_was_built_is_linked_and_stays_as_it_was(index: EdgeIndex, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    index.optimize()
+    built = _final_files(_shard(folder))
+    assert {Path(name).name for name in built} >= {"matrix.dat", "links_compressed.bin"}
+    index.delete([image_id(n) for n in range(1, 4)])
+    index.upsert([point(n, "a blue boat") for n in (5, *range(41, 61))])
+    assert _final_files(_shard(folder)) == built
+    before = _answers(index)
+    index.optimize()
+    after = _final_files(_shard(folder))
+    assert {name: after[name] for name in built} == built and len(after) == 2 * len(built)
+    assert _answers(index) == before
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_what_came_since_is_counted_alone(index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are sparse vectors, and what was deleted stays in its segment: neither hides what is new."""
+    folder = tmp_path / "index"
+    index.optimize()
+    assert count_unindexed(_shard(folder)) == 0
+    shard = _shard(folder)
+    index.upsert([point(n, "two cats on a mat") for n in range(1, 10)])
+    index.optimize()
+    assert (count_unindexed(shard), _shard(folder)) == (9, shard)
+    index.upsert([point(n, "a red car") for n in range(1, 31)])
+    index.optimize()
+    assert _shard(folder) != shard and count_unindexed(_shard(folder)) == 0
+
+
+@pytest.mark.usefixtures("small_segments")
+@pytest.mark.parametrize("rounds", [pytest.param(3, id="few"), pytest.param(40, id="many", marks=pytest.mark.soak)])
+def test_a_library_that_grows_by_segments_is_what_was_written(index: EdgeIndex, tmp_path: Path, rounds: int) -> None:
+    """More segments than are kept: the engine puts some together."""
+    dice, brute = random.Random(rounds), MemoryIndex(INFO)
+    brute.upsert([point(n, "a red car" if n % 2 else "two dogs") for n in range(1, 41)])
+    last = 40
+    for _ in range(rounds):
+        new = [point(n, "a green tree") for n in range(last + 1, last + 21)]
+        last += 20
+        again = [point(n, f"{dice.choice(['one', 'two'])} dogs") for n in dice.sample(range(1, last), 15)]
+        gone = [image_id(n) for n in dice.sample(range(1, last), 5)]
+        for each in (index, brute):
+            each.upsert(new)
+            each.upsert(again)
+            each.delete(gone)
+        index.optimize()
+    assert index.scroll() == brute.scroll()
+    assert index.facet("words", limit=50) == brute.facet("words", limit=50)
+    for seed in range(5):
+        found, wanted = (nearest(each, vector(seed), limit=10, exact=True) for each in (index, brute))
+        assert [hit.record.id for hit in found] == [hit.record.id for hit in wanted]
+    assert len(list(_shard(tmp_path / "index").glob("segments/*"))) <= parameters.SEGMENTS + 2
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_indexes_with_graphs_of_their_own_are_replaced(index: EdgeIndex, tmp_path: Path) -> None:
+    """As libraries of earlier versions have them."""
+    index.close()
+    folder = tmp_path / "index"
+    shard = edge.EdgeShard.load(str(_shard(folder)))
+    for field, (_, schema) in FIELDS.items():
+        shard.update(edge.UpdateOperation.delete_field_index(field))
+        shard.update(edge.UpdateOperation.create_field_index(field, schema))
+    shard.flush()
+    assert not any(parameters.is_lean(one) for one in shard.info().payload_schema.values())
+    shard.close()
+    again = EdgeIndex.open(folder)
+    before = _answers(again)
+    again.optimize()
+    assert _answers(again) == before
+    again.close()
+    shard = edge.EdgeShard.load(str(_shard(folder)))
+    schema = shard.info().payload_schema
+    assert schema.keys() == FIELDS.keys() and all(parameters.is_lean(one) for one in schema.values())
+    shard.close()
