@@ -280,7 +280,8 @@ class SharedShard:
             except BaseException:
                 shard.close()
                 raise
-        self.columns.attach(self._tally)
+        with suppress(OSError):  # nothing is kept then
+            self.columns.attach(self._tally)
         self._loaded_at = self._used_at = time.monotonic()
         _log.debug("library loaded folder=%s seconds=%.3f", self._folder, self._loaded_at - started)
         return shard
@@ -295,12 +296,19 @@ class SharedShard:
                 if not self.tally.exact and not lost:
                     self._settle(shard)
                 if not lost and not yielding:
-                    self.columns.save(shard, self.tally, _SAVE_POINTS)
+                    self._save_columns(shard)
                 shard.close()
                 if not lost:
                     stay_loadable(self._folder, self._path)
         except LibraryError as error:
             _log.error("library closed badly folder=%s error=%s", self._folder, error)
+
+    def _save_columns(self, shard: edge.EdgeShard) -> None:
+        """The shard is closed whatever becomes of them: they can be made again."""
+        try:
+            self.columns.save(shard, self.tally, _SAVE_POINTS)
+        except Exception as error:
+            _log.warning("columns not saved folder=%s error=%s", self._folder, error)
 
     def _settle(self, shard: edge.EdgeShard) -> Tally:
         if not self.tally.exact:
