@@ -13,7 +13,7 @@ from core.domain.model_catalog import ModelCard, Role
 from core.errors import ModelUnavailable, UsageError
 from core.evaluation.speed import BATCH, measure_speed
 from core.evaluation.speed import make_pictures as make_pictures
-from core.imaging.decoder import DecodeRequest, PixelSpec
+from core.imaging.decode_request import DecodeRequest, PixelSpec
 from core.ports.decoder import Decoder
 from core.settings import Settings
 

@@ -20,7 +20,7 @@ from core.adapters.models.runtimes.encoder import RuntimeEncoder
 from core.adapters.models.runtimes.graph_cache import find_graph
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower
 from core.domain.vectors import Matrix
-from core.imaging.decoder import PixelSpec
+from core.imaging.decode_request import PixelSpec
 from core.imaging.model_input import resize_to_input
 from demo.scenes.painting import draw
 from demo.scenes.sample_library import library_scene
