@@ -26,8 +26,8 @@ def choose_device(wanted: str) -> torch.device:
 def choose_dtype(device: torch.device) -> torch.dtype:
     """Choose what is computed in before anything was measured; the dtype of the checkpoint does not matter.
 
-    On GPUs that is bfloat16 or float16. A processor computes in bfloat16 where it has AMX. Without AMX that takes up to
-    half as long again as float32, although its flags promise bfloat16.
+    On GPUs that is bfloat16 or float16. A processor computes in bfloat16 where it has AMX. Others that promise bfloat16
+    take half the time of float32 in it, or half as long again: that is for a measurement to tell.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
