@@ -92,8 +92,9 @@ def dig_holes(shard: Path) -> None:
 def _find_zeros(descriptor: int) -> Iterator[tuple[int, int]]:
     """Yield where whole pages of the disk are zeros, from and to."""
     for offset in range(0, os.fstat(descriptor).st_size - _PAGE + 1, _PIECE):
-        piece = np.frombuffer(os.pread(descriptor, _PIECE, offset), np.uint64)
-        pages = piece[: len(piece) // _PAGE_WORDS * _PAGE_WORDS].reshape(-1, _PAGE_WORDS)
+        piece = os.pread(descriptor, _PIECE, offset)
+        words = np.frombuffer(piece, np.uint64, len(piece) // _PAGE * _PAGE_WORDS)
+        pages = words.reshape(-1, _PAGE_WORDS)
         empty = np.concatenate([[False], ~pages.any(axis=1), [False]])
         bounds = offset + _PAGE * np.flatnonzero(empty[1:] != empty[:-1]).reshape(-1, 2)
         yield from ((int(start), int(stop)) for start, stop in bounds)
