@@ -251,15 +251,3 @@ def test_indexes_with_graphs_of_their_own_are_replaced(index: EdgeIndex, tmp_pat
     schema = shard.info().payload_schema
     assert schema.keys() == FIELDS.keys() and all(parameters.is_lean(one) for one in schema.values())
     shard.close()
-
-
-@pytest.mark.usefixtures("small_segments")
-def test_pictures_without_a_caption_take_no_room_for_one(index: EdgeIndex, tmp_path: Path) -> None:
-    index.optimize()
-    index.upsert([point(n) for n in range(101, 501)])
-    before = _answers(index)
-    index.optimize()
-    assert _answers(index) == before and index.count() == 440
-    files = {path: path.stat() for path in _shard(tmp_path / "index").glob("segments/*/vector_storage-*/matrix.dat")}
-    free = {path.parent.name for path, found in files.items() if found.st_blocks * 512 < found.st_size}
-    assert free == {"vector_storage-caption"}
