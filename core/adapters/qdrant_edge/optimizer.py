@@ -24,7 +24,7 @@ import qdrant_edge as edge
 
 from core.adapters.local.free_space import RESERVE
 from core.adapters.qdrant_edge.approximate.parameters import collection
-from core.adapters.qdrant_edge.approximate.segment_files import copy_file, count_unindexed, dig_holes, is_final
+from core.adapters.qdrant_edge.approximate.segment_files import copy_file, count_unindexed, is_final
 from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
     damaged,
@@ -152,7 +152,6 @@ def build(folder: Path, copy: Path) -> None:
         shard.flush()
         fault = find_fault(shard, read_tally(folder), manifest)
         shard.close()
-        dig_holes(copy)
         sync_folder(copy, deep=True)  # the old shard is removed once the manifest is turned to this one
     if fault:
         raise damaged(copy, fault)

@@ -1,12 +1,11 @@
-"""Which files of a shard are shared by its copies, and what takes no room."""
+"""Which files of a shard are shared by its copies."""
 
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from core.adapters.qdrant_edge.approximate.segment_files import copy_file, dig_holes, is_final
+from core.adapters.qdrant_edge.approximate.segment_files import copy_file, is_final
 
 
 def make(path: Path, content: bytes = b"x") -> Path:
@@ -54,23 +53,3 @@ def test_a_disk_without_links_gets_copies(shard: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "link", refuse)
     copy_file(path, tmp_path / "copied", shard)
     assert (tmp_path / "copied").read_bytes() == b"content" and not os.path.samefile(path, tmp_path / "copied")
-
-
-def test_zeros_take_no_room_and_stay_zeros(shard: Path) -> None:
-    dice = np.random.default_rng(1)
-    pages = dice.integers(1, 255, (4096, 4096), np.uint8)  # 16 MiB: two pieces
-    pages[5:1000] = pages[2040:2060] = pages[4095] = 0
-    content = pages.tobytes() + bytes(100)
-    path = make(shard / "segments/built/vector_storage-caption/matrix.dat", content)
-    whole = path.stat().st_blocks
-    dig_holes(shard)
-    assert path.read_bytes() == content
-    assert path.stat().st_blocks * 512 == whole * 512 - (995 + 20 + 1) * 4096
-
-
-def test_a_file_that_another_shard_shares_is_left_alone(shard: Path, tmp_path: Path) -> None:
-    path = make(shard / "segments/built/vector_storage-caption/matrix.dat", bytes(8192))
-    os.link(path, tmp_path / "other")
-    before = path.stat().st_blocks
-    dig_holes(shard)
-    assert path.stat().st_blocks == before
