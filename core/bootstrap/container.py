@@ -279,9 +279,13 @@ class Container:
         The model's text tower is kept for later searches too. Raises LibraryError.
         """
         if self._encoder.is_made:
-            if isinstance(self.encoder, Tunable):
-                self.encoder.keep_text_tower()
+            self.keep_text_tower()
             self.calibration.renew(self.index, lambda: self.bank(self.encoder))
+
+    def keep_text_tower(self) -> None:
+        """Keep what the next process needs to search by words without a model library, if this one had to load that."""
+        if self._encoder.is_made and isinstance(self.encoder, Tunable):
+            self.encoder.keep_text_tower()
 
     def let_go(self) -> None:
         """Close the index until its next use; models and decoder stay loaded."""

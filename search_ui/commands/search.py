@@ -53,10 +53,11 @@ def search(
             _draw(sheet, result, container, given.title, query)
         if as_json:
             finish(result.to_dict(), (), as_json=as_json)
-            return
-        _print(result, given.options.offset, query.filter)
-        if not result.hits:
-            _explain(container, result, given, query)
+        else:
+            _print(result, given.options.offset, query.filter)
+            if not result.hits:
+                _explain(container, result, given, query)
+        container.keep_text_tower()
 
 
 def _print(result: SearchResult, offset: int, filter: Filter) -> None:

@@ -242,6 +242,7 @@ class ServedLibrary:
 
     def _calibrate(self) -> None:
         """Measure the library for strengths. Until that succeeds, searches use a sample of the library."""
+        self._container.keep_text_tower()
         try:
             self._container.calibration.renew(self.searched, lambda: self._container.bank(self._encoder()))
         except BucketLensError as error:
