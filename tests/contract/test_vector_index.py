@@ -716,6 +716,7 @@ def test_facets_count_each_image_once_and_order_ties_by_value(index: VectorIndex
     index.upsert([point(n, caption) for n, caption in enumerate(captions, 1)])
     index.upsert([point(9, words=("yak", "yak"))])
     assert index.facet("words") == [("b", 3), ("yak", 3), ("c", 1), ("zebra", 1)]
+    assert index.facet("words", limit=0) == []
     assert index.facet("words", limit=3) == [("b", 3), ("yak", 3), ("c", 1)]
     assert index.facet("words", caption_words(must=["yak"]), limit=1) == [("yak", 3)]
     assert index.facet("status") == [("indexed", 5)]

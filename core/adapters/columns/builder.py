@@ -135,6 +135,8 @@ def _with_orders(arrays: dict[str, Any]) -> Any:
 
 def _as_batch(table: Any) -> Any:
     batches = table.combine_chunks().to_batches()
+    if len(batches) > 1:
+        raise ValueError("a column of texts is too long for one table")
     return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
 

@@ -159,6 +159,8 @@ class IndexBase(ABC):
             return reader.copies(distinct, filter)
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
+        if limit < 1:
+            return []
         with self._reading() as reader:
             counts = [(value, count) for value, count in reader.value_counts(field, filter, limit) if count]
         return sorted(counts, key=lambda entry: (-entry[1], entry[0]))[:limit]

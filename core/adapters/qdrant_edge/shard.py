@@ -39,7 +39,7 @@ from core.ports.vector_index import IndexInfo
 _WATCH_S = 0.05  # how often the holder looks whether another process waits
 _HOLD_S = 0.25  # held at least so long, so that the several questions of one page do not each load it anew
 _IDLE_S = 30.0
-_REFRESH_WAIT_S = 30.0
+_REFRESH_WAIT_S = 2.0  # the end of a process may have to wait for it
 _SAVE_POINTS = 50_000  # at most so many are read for the kept columns when the library is let go: two seconds
 _FLUSH_POINTS = 4096  # how many written points the write-ahead log may hold: it is replayed when a killed one is loaded
 
@@ -172,6 +172,12 @@ class SharedShard:
                 yield self._settle(shard)
         finally:
             self._writing.release()
+
+    def save_columns(self, wait_s: float, limit: int) -> None:
+        """Have the kept columns on disk, where at most `limit` points have to be read for that. Raises LibraryError."""
+        with self.quiesce(wait_s) as tally:
+            assert self._shard is not None  # nobody closes it meanwhile
+            self.columns.save(self._shard, tally, limit)
 
     @contextmanager
     def suspend(self, wait_s: float) -> Iterator[None]:

@@ -23,12 +23,16 @@ _ID, _STAMP, _BOOT = b"i", b"s", b"b"
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What a journal holds from some place on: ids that were written, each once; stamps; the last boot; its end."""
+    """What a journal holds from some place on: ids that were written, as often; stamps; the last boot; its end."""
 
-    ids: Ids
+    written: Ids
     stamps: tuple[bytes, ...]
     boot: bytes | None
     end: int
+
+    def find_ids(self) -> Ids:
+        """Sort the ids that were written, each once: (N,), a microsecond each."""
+        return np.unique(self.written)
 
 
 class Journal:
@@ -67,7 +71,7 @@ class Journal:
         boots = values[records["kind"] == _BOOT]
         stamps = values[records["kind"] == _STAMP]
         return Tail(
-            np.unique(values[records["kind"] == _ID]),
+            values[records["kind"] == _ID],
             tuple(stamps[n : n + 1].tobytes() for n in range(len(stamps))),
             boots[-1:].tobytes() if len(boots) else None,
             start + len(records) * _SIZE,

@@ -33,6 +33,7 @@ SMALL = 1000  # points of which nothing is saved: they are read in no time
 _PAGE = 1000  # points read at once
 _REPEATED = 4  # passes of an ingest write a point so often, at most
 _RECORD = 17  # bytes of a journal
+_UNUSABLE = (ValueError, KeyError, TypeError, OverflowError)  # of damaged files and payloads; pyarrow's errors too
 
 _log = logging.getLogger(__name__)
 
@@ -139,8 +140,10 @@ class LibraryColumns:
 
     def count_pending(self) -> int:
         """Count what was written since, at most: a point that was written twice counts twice."""
-        with self._guard:
-            return 0 if self._journal is None else (self._journal.end() - self._place) // _RECORD
+        with self._guard, self._surely():
+            if self._journal is not None:
+                return (self._journal.end() - self._place) // _RECORD
+        return 0
 
     def step(self, shard: edge.EdgeShard, writes: Callable[[], int], most: int) -> bool:
         """Read some of what was written since; whether no more than as much again is left."""
@@ -151,7 +154,7 @@ class LibraryColumns:
                 self._open()
                 assert self._kept is not None
                 tail = self._journal.read(self._place, most)
-                self._read_points(shard, self._kept, tail.ids)
+                self._read_points(shard, self._kept, tail.find_ids())
                 self._place = tail.end
                 return False
         return True
@@ -168,6 +171,15 @@ class LibraryColumns:
 
         `reading` opens the shard for one page. It may raise, which ends it. Raises LibraryError and OSError.
         """
+        try:
+            return self._read_all(reading, writes)
+        except _UNUSABLE as error:
+            _log.warning("columns not made folder=%s error=%r", self._folder, error)
+            return False
+
+    def _read_all(
+        self, reading: Callable[[], AbstractContextManager[tuple[edge.EdgeShard, Tally]]], writes: Callable[[], int]
+    ) -> bool:
         from core.adapters.columns.builder import merge_tables, tabulate_payloads
         from core.adapters.columns.kept import KeptColumns
 
@@ -241,11 +253,12 @@ class LibraryColumns:
         if limit is not None and self._journal.end() - self._place > limit * _REPEATED * _RECORD:
             return False
         tail = self._journal.read(self._place)
-        if limit is not None and len(tail.ids) > limit:
+        ids = tail.find_ids()
+        if limit is not None and len(ids) > limit:
             return False
         self._open()
         assert self._kept is not None
-        self._read_points(shard, self._kept, tail.ids)
+        self._read_points(shard, self._kept, ids)
         self._place, self._behind = tail.end, False
         return True
 
@@ -294,7 +307,7 @@ class LibraryColumns:
         """Keep nothing any more where a file cannot be read or written. Raises OSError where even that fails."""
         try:
             yield
-        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+        except (OSError, *_UNUSABLE) as error:
             _log.info("columns not kept folder=%s error=%r", self._folder, error)
             self.discard()
 

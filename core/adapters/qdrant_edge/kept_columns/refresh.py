@@ -36,11 +36,10 @@ def refresh(shared: "SharedShard", wait_s: float, going: Callable[[], object] = 
             yield shard, shared.tally
 
     columns = shared.columns
-    with reading() as (shard, tally):
-        points = tally.points
-    if points < SMALL:
-        return
-    late = columns.needs_seeding or columns.count_pending() > _LATE * points
+    with reading() as (_, tally):
+        if tally.points < SMALL:
+            return
+        late = columns.needs_seeding or columns.count_pending() > _LATE * tally.points
     if late and not columns.seed(reading, shared.get_writes):
         return
     while True:
@@ -48,8 +47,7 @@ def refresh(shared: "SharedShard", wait_s: float, going: Callable[[], object] = 
             if columns.step(shard, shared.get_writes, _STEP):
                 break
     going()
-    with shared.quiesce(wait_s) as tally, shared.reading(wait_s) as shard:
-        columns.save(shard, tally, 2 * _STEP)
+    shared.save_columns(wait_s, 2 * _STEP)
 
 
 class BackgroundRefresh:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.adapters.qdrant_edge.files import read_tally
+from core.adapters.qdrant_edge.files import read_manifest, read_tally
 from core.adapters.qdrant_edge.kept_columns.files import ColumnsManifest, read_columns_manifest
 from core.domain.filtering.filters import (
     CAPTIONED,
@@ -65,9 +65,14 @@ def read_sources(folder: Path, filter: Filter) -> Mapping[str, int] | None:
 
 
 def _read(folder: Path) -> ColumnsManifest | None:
-    """What was counted of the library as it is: the tally is the same before and after, and all is on disk."""
+    """What was counted of the library as it is: the tally is the same before and after, and all is on disk.
+
+    None too where the engine has to look: the shard is gone, or of an earlier version.
+    """
     try:
-        before = read_tally(folder)
+        library, before = read_manifest(folder), read_tally(folder)
+        if library.outdated or not (folder / library.shard).is_dir():
+            return None
         found = read_columns_manifest(folder)
         known = before.exact and found is not None and found.stamp == before.stamp
         return found if known and read_tally(folder) == before else None

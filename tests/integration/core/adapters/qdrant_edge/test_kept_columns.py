@@ -3,24 +3,28 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import qdrant_edge as edge
 
 from core.adapters.qdrant_edge import reader as edge_reader
 from core.adapters.qdrant_edge import shard
-from core.adapters.qdrant_edge.files import read_tally, write_tally
+from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tally
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.kept_columns import library_columns, refresh, summary
 from core.adapters.qdrant_edge.kept_columns.journal import Journal
 from core.domain.filtering.conditions import Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
 from core.domain.query import Sort
+from core.errors import LibraryDamaged
 from core.ports.vector_index import CaptionUpdate, IndexInfo
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import START, failed_point, image_id, point, vector
@@ -258,6 +262,55 @@ def test_an_old_library_gets_columns_in_the_background(
     thread.join()
     assert index._shard.columns.is_open and _answers(index) == _answers(oracle)
     assert (folder / "columns.json").is_file()
+    index.close()
+
+
+def test_a_refresh_does_not_keep_a_library_that_another_process_wants(
+    index: EdgeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lets the library go waits for the refresh, so the refresh must not wait for that in turn."""
+    oracle = _library(index)
+    index.upsert([point(30, "a red car")])
+    oracle.upsert([point(30, "a red car")])
+    shared, settle = index._shard, index._shard._settle
+    letting_go = threading.Thread(target=shared.let_go)
+
+    def settle_and_let_go(loaded: Any) -> Any:
+        monkeypatch.undo()
+        monkeypatch.setattr(library_columns, "SMALL", 0)
+        tally = settle(loaded)
+        letting_go.start()
+        with shared._changed:
+            shared._changed.wait_for(lambda: shared._draining, 10)
+        return tally
+
+    monkeypatch.setattr(shared, "_settle", settle_and_let_go)
+    refresh.refresh(shared, 1.0)
+    letting_go.join()
+    assert summary.read_count(folder, EVERYTHING) == 25
+    assert _answers(index) == _answers(oracle)
+
+
+def test_payloads_that_are_no_columns_cost_time_alone(index: EdgeIndex, folder: Path) -> None:
+    _library(index)
+    with index._writing() as loaded:
+        loaded.update(edge.UpdateOperation.set_payload([image_id(1)], {"width": "wide", "taken_at": "one day"}))
+    index._shard.columns.discard()
+    index.optimize()
+    assert not index._shard.columns.is_open and index.facet("source")
+    index.upsert([point(1)])
+    index.optimize()
+    assert index.facet("source") and index._shard.columns.is_open
+
+
+def test_counts_are_not_told_of_a_shard_that_is_gone(index: EdgeIndex, folder: Path) -> None:
+    _library(index)
+    index.close()
+    assert EdgeIndex.open(folder).count() == 24
+    shutil.rmtree(folder / read_manifest(folder).shard)
+    index = EdgeIndex.open(folder)
+    with pytest.raises(LibraryDamaged):
+        index.count()
     index.close()
 
 
