@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import partial
 from typing import TypeVar
 
 from core.domain.filtering.conditions import Keyword
@@ -123,4 +125,10 @@ class DelegatingIndex(SearchableIndex):
 
     def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
         with self._calling() as index:
-            return index.gather([lambda _, call=call: call(self) for call in calls])  # type: ignore[misc]
+            return index.gather([partial(self._ask_over, call) for call in calls])
+
+    def _ask_over(self, call: Callable[[SearchableIndex], T], index: SearchableIndex) -> T:
+        """Ask this index over the one that gathers: what wraps a call, as a clock does, wraps all of them once."""
+        other = copy(self)
+        other._index = index
+        return call(other)

@@ -273,7 +273,13 @@ class _TimedIndex(DelegatingIndex):
 
     def gather(self, calls: Sequence[Callable[[SearchableIndex], T]]) -> list[T]:
         with self._calling() as index:  # which is asked directly: the clock runs for all of them together
-            return index.gather(calls)
+            return index.gather([partial(self._ask_in_time, call) for call in calls])
+
+    def _ask_in_time(self, call: Callable[[SearchableIndex], T], index: SearchableIndex) -> T:
+        """Ask one of several questions. Raises LibraryLate after the deadline, as `_calling` does."""
+        if self.left_s <= 0:
+            raise LibraryLate(self._deadline_s)
+        return call(index)
 
     @contextmanager
     def _calling(self) -> Iterator[SearchableIndex]:

@@ -62,10 +62,10 @@ class ProfileCache:
                 self._kept = profile.allocate(self._capacity)
             if stamp != self._stamp or len(self._rows) + len(ids) > self._capacity:
                 self._stamp, self._rows = stamp, {}
+            new = [n for n, image_id in enumerate(ids) if image_id not in self._rows]  # others may have come meanwhile
             start = len(self._rows)
-            new = {image_id: start + n for n, image_id in enumerate(ids) if image_id not in self._rows}
-            self._kept.put(slice(start, start + len(ids)), profile)
-            self._rows |= new
+            self._kept.put(slice(start, start + len(new)), profile.take(new))
+            self._rows |= {ids[n]: row for row, n in enumerate(new, start)}
 
 
 @dataclass(frozen=True)

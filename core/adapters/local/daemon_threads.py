@@ -7,6 +7,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _IDLE_S = 30.0  # after which a thread that has nothing to do ends
 
@@ -28,6 +32,21 @@ class DaemonThreads:
             calls = queue.SimpleQueue()
             threading.Thread(target=self._serve, args=(calls,), name=self._name, daemon=True).start()
         calls.put(call)
+
+    def submit(self, call: Callable[[], T]) -> "Future[T]":
+        """Begin to run `call`, and return what tells its result, or what it raised."""
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result = call()
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        self.run(run)
+        return answer
 
     def _serve(self, calls: "queue.SimpleQueue[Callable[[], None]]") -> None:
         while True:

@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import ceil
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from core.adapters.local.daemon_threads import DaemonThreads
 from core.errors import LibraryError, LibraryReadOnly, LibraryRefused, LibraryUnreachable, ServerLibraryMissing
 from core.errors.hints import Advice
 
@@ -31,7 +31,6 @@ _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 _TELLS_AFTER_S = 10.0  # shorter silences are a busy server's everyday
 _LISTENS_S = 2.0
-_AT_ONCE = 1024  # threads; so many that none waits for one that waits for it
 _SHOWN = 200  # characters of what a server says
 _AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 _AGAIN_HTTP = {408, 425, 429, 502, 503, 504}
@@ -103,7 +102,7 @@ class Server:
         self._stop = stop or threading.Event()
         self._guard = guard
         self._told = False  # that it does not answer
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "ask-server")  # starts a thread where none is idle
+        self._threads = DaemonThreads("ask-server")
 
     def gather(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         """Make calls that do not depend on one another side by side: together they take as long as the longest.
@@ -112,7 +111,7 @@ class Server:
         """
         if len(calls) < 2:
             return [call() for call in calls]
-        others = [self._pool.submit(call) for call in calls[1:]]
+        others = [self._threads.submit(call) for call in calls[1:]]
         return [calls[0](), *(other.result() for other in others)]
 
     def ask(self, call: Callable[[QdrantClient], T], *, writes: bool = False) -> T:
@@ -144,7 +143,6 @@ class Server:
                 return answer
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def _tell(self, fault: LibraryUnreachable, waited: float) -> None:

@@ -1,18 +1,20 @@
 """A Qdrant client in memory that counts its requests, and which of them waited for one another.
 
-Time is logical: a request takes one tick of its thread's clock. What a thread pool is given begins when it is handed
-over, and whoever waits for its result goes on from there. So the depth is that of an infinitely wide pool, and the
-same in every run; `width` tells how wide the pool has to be.
+Time is logical: a request takes one tick of its thread's clock. What other threads are given begins when it is handed
+over, and whoever waits for its result goes on from there. So the depth is that of as many threads as there are calls,
+and the same in every run; `width` tells how many these are.
 """
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 from qdrant_client import QdrantClient
+
+from core.adapters.local.daemon_threads import DaemonThreads
 
 _REQUESTS = (
     "collection_exists",
@@ -80,23 +82,23 @@ class CountingClient(QdrantClient):
 
     @contextmanager
     def counting(self) -> Iterator[RoundTrips]:
-        """Count the requests of the thread that calls, and of the pools that it hands work to."""
+        """Count the requests of the thread that calls, and of the threads that it hands work to."""
         trips = RoundTrips()
-        submit, result = ThreadPoolExecutor.submit, Future.result
+        submit, result = DaemonThreads.submit, Future.result
         ended: dict[Future[Any], list[int]] = {}
 
-        def hand_over(pool: ThreadPoolExecutor, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        def hand_over(threads: DaemonThreads, work: Callable[[], Any]) -> Future[Any]:
             began = trips.clock.now
             told: list[int] = []
 
             def run() -> Any:
                 trips.clock.now = began
                 try:
-                    return work(*args, **options)
+                    return work()
                 finally:
                     told.append(trips.clock.now)
 
-            future = submit(pool, run)
+            future = submit(threads, run)
             ended[future] = told
             return future
 
@@ -106,10 +108,10 @@ class CountingClient(QdrantClient):
             finally:
                 trips.clock.now = max(trips.clock.now, *ended.get(future, [0]))
 
-        ThreadPoolExecutor.submit, Future.result = hand_over, wait  # type: ignore[method-assign, assignment]
+        DaemonThreads.submit, Future.result = hand_over, wait  # type: ignore[method-assign, assignment]
         self.trips = trips
         try:
             yield trips
         finally:
             self.trips = None
-            ThreadPoolExecutor.submit, Future.result = submit, result  # type: ignore[method-assign]
+            DaemonThreads.submit, Future.result = submit, result  # type: ignore[method-assign]

@@ -3,6 +3,8 @@
 import threading
 from queue import SimpleQueue
 
+import pytest
+
 from core.adapters.local.daemon_threads import DaemonThreads
 
 
@@ -49,3 +51,10 @@ def test_no_call_is_lost_where_threads_end_all_the_time() -> None:
     threads = DaemonThreads("test", idle_s=0.0)
     for _ in range(300):
         run_and_wait(threads)
+
+
+def test_what_is_submitted_tells_its_result_or_its_error() -> None:
+    threads = DaemonThreads("test")
+    assert threads.submit(lambda: 7).result(10) == 7
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 // 0).result(10)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from core.availability import failover
-from core.availability.failover import Failover
+from core.availability.exact_rerank import RerankedIndex
+from core.availability.failover import Failover, _TimedIndex
 from core.availability.resilient_search import ResilientSearch
 from core.domain.query import Query, TextTerm
 from core.errors import ImageNotIndexed, LibraryBusy, LibraryUnreachable
@@ -129,6 +130,44 @@ def test_all_calls_of_a_question_share_its_deadline(made: Callable[..., Failover
 
     answer, degraded = made(Slow(5), Copy(3), deadline_s=0.4).ask(ask_often)
     assert answer == 12 and degraded is not None
+
+
+def test_the_time_of_questions_at_once_counts_once_where_they_are_scored_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Slow(Library):
+        def count(self, *args: Any, **kwargs: Any) -> int:
+            now[0] += 1
+            return super().count()
+
+    timed = _TimedIndex(lambda: Slow(5), 9)
+    exact = RerankedIndex(timed, Copy(3))  # type: ignore[arg-type]
+    assert exact.gather([_count, lambda index: sum(index.gather([_count, _count]))]) == [5, 10]
+    assert timed.left_s == 6
+
+
+def test_no_further_question_is_asked_after_the_deadline(made: Callable[..., Failover]) -> None:
+    library = Library(5)
+    asked: list[SearchableIndex] = []
+    library.open.clear()
+
+    def ask_at_once(index: SearchableIndex) -> int:
+        def ask(index: SearchableIndex) -> int:
+            asked.append(index)
+            return index.count()
+
+        try:
+            return sum(index.gather([ask] * 4))
+        finally:
+            ended.set()
+
+    ended = threading.Event()
+    assert made(library, Copy(3), deadline_s=0.1).ask(ask_at_once)[0] == 12
+    ended.clear()
+    there = len(asked)
+    library.open.set()
+    assert ended.wait(10) and len(asked) == there
 
 
 def test_what_the_mirror_lacks_is_told_once_the_library_was_counted(made: Callable[..., Failover]) -> None:

@@ -66,6 +66,17 @@ def test_profiles_are_kept_while_the_index_is_in_one_state() -> None:
     assert kept.find("2", ["a", "z"])[0] == ["a"]
 
 
+def test_profiles_that_two_searches_made_at_once_are_kept_once() -> None:
+    yardstick = TextYardstick(BANK)
+    rows: Matrix = unit(DICE.normal(size=(4, DIMENSION))).astype(np.float32)
+    kept = ProfileCache(capacity=6)
+    for ids in ([0], [0, 1], [0, 1, 2], [3]):
+        kept.keep("1", [str(n) for n in ids], yardstick.profile(rows[ids]))
+    known, profile = kept.find("1", list("0123"))
+    assert known == list("0123") and profile is not None
+    np.testing.assert_array_equal(profile.nearest, yardstick.profile(rows).nearest)
+
+
 def test_a_search_makes_do_with_a_sample_and_asks_the_library_nothing_else() -> None:
     index = _library(80)
     found = Calibration()

@@ -1,6 +1,7 @@
 """How many round trips to a server a question takes: requests that wait for one another."""
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -138,3 +139,8 @@ def test_further_lists_of_words_take_no_further_round_trips(client: CountingClie
         for query in (fewer, Query(WORDS))
     ]  # type: ignore[misc]
     assert asked[0].describe() == asked[1].describe()
+
+
+def test_a_request_that_hangs_does_not_hold_up_the_end_of_the_process(client: CountingClient) -> None:
+    server = Server(client, "in memory")
+    assert server.gather([lambda: 1, lambda: threading.current_thread().daemon]) == [1, True]
