@@ -9,7 +9,7 @@ from core.adapters.local.json_file import JsonFile
 from core.adapters.models.files.speed_cache import describe_machine
 
 _NAME = "bucketlens-runtimes.json"
-_PACKAGES = ("torch", "transformers", "onnxruntime", "openvino")
+_PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
