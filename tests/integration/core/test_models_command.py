@@ -160,7 +160,7 @@ def test_a_measured_speed_is_kept_for_this_machine_alone(
     assert 0 < speed["whole_per_s"] and speed["batch"] == 32 and speed["measured"]
     assert "measured here: " in run("--search", "demo encoder").stdout
     assert (tmp_path / "bucketlens-speeds.json").is_file()
-    monkeypatch.setattr("core.adapters.models.files.speed_cache._processor", lambda: "another processor")
+    monkeypatch.setattr("core.adapters.models.files.machine_file._processor", lambda: "another processor")
     assert _row(run, "demo")["speed"] is None
     monkeypatch.undo()
 

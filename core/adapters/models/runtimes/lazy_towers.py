@@ -16,6 +16,7 @@ from core.adapters.models.runtimes.choices import Choice, keep_choice, make_choi
 from core.adapters.models.runtimes.graph_cache import Graph, Kind
 from core.adapters.models.runtimes.graph_export import ModelGraphs
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower, Session
+from core.adapters.models.runtimes.trial_record import TrialRecord
 from core.adapters.models.runtimes.trials import FIRST, NEAR, Candidate, try_candidates
 from core.domain.vectors import Matrix, unit
 from core.imaging.decode_request import PixelSpec
@@ -137,7 +138,10 @@ class LazyTowers:
             on_cpu = reference[0].device.type == "cpu"
             candidates = self._list_candidates(device, on_cpu, reference)
             if self._options.runtime == "auto":
-                choice, tower = try_candidates(reference[0], candidates, pixels, on_cpu=on_cpu, stop=stop)
+                record = TrialRecord(self._fingerprint, device)
+                choice, tower = try_candidates(
+                    reference[0], candidates, pixels, on_cpu=on_cpu, record=record, stop=stop
+                )
                 self._try_keep_choice(choice)
             else:
                 choice, tower = self._load_named(reference[0], candidates)

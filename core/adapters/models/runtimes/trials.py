@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.adapters.local.process import count_cores
 from core.adapters.models.encoders.towers import ImageTower
 from core.adapters.models.runtimes.choices import Choice, make_choice
+from core.adapters.models.runtimes.trial_record import TrialRecord
 from core.domain.vectors import Matrix, unit
 
 log = logging.getLogger(__name__)
@@ -54,12 +55,13 @@ def try_candidates(
     pixels: NDArray[np.uint8],
     *,
     on_cpu: bool,
+    record: TrialRecord,
     stop: threading.Event | None = None,
 ) -> tuple[Choice, ImageTower]:
     """Try candidates on a batch of pictures, (N, S, S, 3) uint8; `reference` is torch in float32, and the first.
 
     On the CPU, what takes the least of it wins: decode workers want the same cores. Elsewhere the clock counts.
-    Raises TrialsStopped between two candidates once `stop` is set.
+    `record` is of those during which the process died. Raises TrialsStopped between two candidates once `stop` is set.
     """
     ends = time.monotonic() + _SECONDS
     rows = _count_rows(reference, pixels)
@@ -74,21 +76,25 @@ def try_candidates(
         if time.monotonic() > ends:
             refused[candidate.name] = "there was no time to try it"
             continue
-        try:
-            loaded = candidate.load()
-            began = _now()
-            got = unit(loaded.encode(batch))
-        except Exception as error:  # several vendors' exceptions, of every kind: one that fails is not chosen
-            log.info("runtime not usable runtime=%s error=%r", candidate.name, error)
-            refused[candidate.name] = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if record.is_deadly(candidate.name):
+            refused[candidate.name] = "the process died each time that it was tried"
             continue
-        cosines[candidate.name] = _compare(got, wanted)
-        if not cosines[candidate.name] >= candidate.least_cosine:
-            refused[candidate.name] = f"its answers differ: cosine {cosines[candidate.name]:.5f}"
-            continue
-        cost = _since(began, len(batch))
-        if _weigh(cost, on_cpu) < _FAR * _weigh(costs[best], on_cpu):
-            cost = _measure(loaded, batch)
+        with record.trying(candidate.name):
+            try:
+                loaded = candidate.load()
+                began = _now()
+                got = unit(loaded.encode(batch))
+            except Exception as error:  # several vendors' exceptions, of every kind: one that fails is not chosen
+                log.info("runtime not usable runtime=%s error=%r", candidate.name, error)
+                refused[candidate.name] = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+                continue
+            cosines[candidate.name] = _compare(got, wanted)
+            if not cosines[candidate.name] >= candidate.least_cosine:
+                refused[candidate.name] = f"its answers differ: cosine {cosines[candidate.name]:.5f}"
+                continue
+            cost = _since(began, len(batch))
+            if _weigh(cost, on_cpu) < _FAR * _weigh(costs[best], on_cpu):
+                cost = _measure(loaded, batch)
         costs[candidate.name] = cost
         if _wins(cost, costs[best], on_cpu):
             best, tower = candidate.name, loaded
