@@ -151,7 +151,7 @@ class Container:
         """The library's encoder, or for a new library that of the settings. Raises ModelUnavailable, ModelMismatch."""
         encoder = self._encoder.get()
         if self._writes and isinstance(encoder, Tunable):
-            encoder.allow_measuring(self.announce)
+            encoder.allow_measuring(self.announce, self._stop_waiting)
         return encoder
 
     @cached_property

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.bootstrap.models import Progress, Verification
 
 _MADE_PICTURES = 16
+_MOST_PICTURES = 256  # of a folder: they are held in memory, and taken in turn
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -114,7 +115,7 @@ def verify(targets: tuple[str, ...], record: bool, as_json: bool) -> None:
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of pictures to decode (default: made ones of 1280 × 960 pixels).",
+    help="Folder of pictures to decode, its first 256 (default: made ones of 1280 × 960 pixels).",
 )
 @json_option
 def measure(target: str, role: str | None, seconds: float, pictures: Path | None, as_json: bool) -> None:
@@ -204,7 +205,11 @@ def _choose_role(target: str) -> Role:
 def _read_pictures(folder: Path | None) -> list[bytes]:
     if folder is None:
         return model_files.make_pictures(_MADE_PICTURES)
-    found = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in _PICTURES]
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _PICTURES and path.is_file()]
+    try:
+        found = [path.read_bytes() for path in paths[:_MOST_PICTURES]]
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
     if not found:
         raise UsageError(f"{folder} holds no picture ({', '.join(sorted(_PICTURES))})")
     return found

@@ -1,5 +1,6 @@
 """The encoder of images and texts, the captioner and the answerer, as Protocols."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -46,8 +47,11 @@ class Encoder(Protocol):
 class Tunable(Protocol):
     """An encoder that can become faster on this machine by measuring, and keep what makes later starts quick."""
 
-    def allow_measuring(self, announce: Callable[[str], None]) -> None:
-        """Let this process measure the runtimes once it has encoded many pictures; `announce` is told before."""
+    def allow_measuring(self, announce: Callable[[str], None], stop: threading.Event | None = None) -> None:
+        """Let this process measure the runtimes once it has encoded many pictures; `announce` is told before.
+
+        Setting `stop` ends a measurement before its time.
+        """
         ...
 
     def measure(self, pixels: NDArray[np.uint8]) -> object:

@@ -24,7 +24,8 @@ def load_settings(**given: Any) -> Settings:
         return Settings.model_validate(merge(placed, nest(Settings, given, _warn_renamed_keyword)))
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidSetting(_name_as_written(first["loc"], given), first.get("input"), first["msg"]) from error
+        takes = first["msg"].removeprefix("Input should be ")
+        raise InvalidSetting(_name_as_written(first["loc"], given), first.get("input"), takes) from error
     except (TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting("file bucketlens.toml", str(error), "TOML: one `name = value` a line, in UTF-8") from error
     except OSError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -184,6 +185,11 @@ class ObstoreClient:
             self.rest()
 
     def _make_stores(self, address: BucketAddress) -> None:
+        try:
+            import_module("obstore")
+        except ImportError as error:  # also of a library that it is built on
+            _log.warning("obstore cannot be imported, so boto3 reads, at several times its CPU: %s", error)
+            return
         try:
             self._get_quickly = self._make_store(address, timedelta(seconds=_QUICK_S)).get
             self._get = self._make_store(address, _NO_TIMEOUT).get

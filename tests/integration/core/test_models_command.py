@@ -13,6 +13,7 @@ from bucketlens.cli import commands
 from core.commands.hints import render_message
 from core.domain.model_catalog import find
 from core.errors import BucketLensError
+from core.evaluation.speed import make_pictures
 from tests.support.model_folders import make_tiny_blip_vqa, make_tiny_captioner, make_tiny_clip
 from tests.support.servers.hub_stub import COMMIT, HubStub, serving_hub
 
@@ -160,9 +161,18 @@ def test_a_measured_speed_is_kept_for_this_machine_alone(
     assert 0 < speed["whole_per_s"] and speed["batch"] == 32 and speed["measured"]
     assert "measured here: " in run("--search", "demo encoder").stdout
     assert (tmp_path / "bucketlens-speeds.json").is_file()
-    monkeypatch.setattr("core.adapters.models.files.speed_cache._processor", lambda: "another processor")
+    monkeypatch.setattr("core.adapters.models.files.machine_file._processor", lambda: "another processor")
     assert _row(run, "demo")["speed"] is None
     monkeypatch.undo()
+
+
+def test_a_folder_of_pictures_is_measured_by_its_files_alone(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    (folder / "album.jpg").mkdir(parents=True)
+    arguments = ("measure", "demo", "--role", "encoder", "--seconds", "0.1", "--pictures", str(folder))
+    assert "holds no picture" in str(run(*arguments, code=2).exception)
+    (folder / "album.jpg" / "a.jpg").write_bytes(make_pictures(1)[0])
+    assert "pictures/s" in run(*arguments).stdout
 
 
 def test_a_folder_is_measured_as_what_its_files_are(run: Run, tmp_path: Path) -> None:

@@ -13,15 +13,13 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch.nn import functional
 
-from core.adapters.local.json_file import JsonFile
 from core.adapters.models.captioners.linear_layers import Layers, get_dtype, make_linear
-from core.adapters.models.files.speed_cache import describe_machine
+from core.adapters.models.files.machine_file import CHOICES, MachineFile
 
 log = logging.getLogger(__name__)
 
 Precision = Literal["full", "int8"]
 
-_NAME = "bucketlens-caption-layers.json"
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 _SMALLEST = 256  # a narrower model is quick with any layers
 _ROWS = (256, 32)  # rows at once: patches of some pictures, and a word of each of a batch
@@ -44,7 +42,7 @@ def choose_layers(folder: Path, fingerprint: str, precision: Precision) -> Layer
     width = _read_width(folder)
     if width < _SMALLEST:
         return "packed-float32" if is_available("packed-float32") else "float32"
-    key = f"{fingerprint} torch {torch.__version__} threads {torch.get_num_threads()}"
+    key = f"layers {fingerprint} torch {torch.__version__} threads {torch.get_num_threads()}"
     if kept := _read(key):
         return kept
     seconds = measure_layers(width)
@@ -131,25 +129,13 @@ def _read_width(folder: Path) -> int:
     return max((part[name] for part in parts for name in _WIDTHS if isinstance(part.get(name), int)), default=0)
 
 
-def _file() -> JsonFile:
-    from huggingface_hub import constants
-
-    return JsonFile(Path(constants.HF_HOME) / _NAME, indent=1)
-
-
 def _read(key: str) -> Layers | None:
-    machine = (_file().read() or {}).get(describe_machine())
-    kept = machine.get(key) if isinstance(machine, dict) else None
+    kept = MachineFile(CHOICES).read(key)
     return cast(Layers, kept) if kept in get_args(Layers) else None
 
 
 def _keep(key: str, chosen: Layers) -> None:
-    file = _file()
-    machines = file.read() or {}
-    own = machines.get(describe_machine())
-    machines[describe_machine()] = (own if isinstance(own, dict) else {}) | {key: chosen}
     try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        file.write(machines)
+        MachineFile(CHOICES).keep(key, chosen)
     except OSError as error:
         log.info("what was measured of captions could not be kept: %s", error)

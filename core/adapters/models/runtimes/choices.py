@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from core.adapters.local.json_file import JsonFile
-from core.adapters.models.files.speed_cache import describe_machine
+from core.adapters.models.files.machine_file import CHOICES, MachineFile
 
-_NAME = "bucketlens-runtimes.json"
-_PACKAGES = ("torch", "transformers", "onnxruntime", "openvino")
+_PACKAGES = ("torch", "transformers", "onnx", "onnxruntime", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +38,11 @@ def make_choice(
 
 def read_choice(fingerprint: str, device: str, precision: str) -> Choice | None:
     """Read what was chosen for a model on this machine; None where nothing was measured."""
-    file = JsonFile(_path())
-    machines = file.read() or {}
+    file = MachineFile(CHOICES)
+    kept = file.read(_key(fingerprint, device, precision))
+    if kept is None:
+        return None
     try:
-        kept = machines[describe_machine()][_key(fingerprint, device, precision)]
         return Choice(
             str(kept["runtime"]),
             {str(name): float(value) for name, value in kept["milliseconds"].items()},
@@ -53,18 +51,13 @@ def read_choice(fingerprint: str, device: str, precision: str) -> Choice | None:
             str(kept["versions"]),
             str(kept["measured"]),
         )
-    except KeyError:
-        return None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         file.log_damage(error)
         return None
 
 
 def keep_choice(fingerprint: str, device: str, precision: str, choice: Choice) -> None:
     """Keep what was chosen for a model on this machine. Raises OSError."""
-    file = JsonFile(_path(), indent=1)
-    machines = file.read() or {}
-    own = machines.get(describe_machine())
     kept = {
         "runtime": choice.runtime,
         "milliseconds": {name: round(value, 2) for name, value in choice.milliseconds.items()},
@@ -73,9 +66,7 @@ def keep_choice(fingerprint: str, device: str, precision: str, choice: Choice) -
         "versions": choice.versions,
         "measured": choice.measured,
     }
-    machines[describe_machine()] = (own if isinstance(own, dict) else {}) | {_key(fingerprint, device, precision): kept}
-    file.path.parent.mkdir(parents=True, exist_ok=True)
-    file.write(machines)
+    MachineFile(CHOICES).keep(_key(fingerprint, device, precision), kept)
 
 
 def read_versions() -> str:
@@ -92,9 +83,3 @@ def _read_version(package: str) -> str | None:
 
 def _key(fingerprint: str, device: str, precision: str) -> str:
     return f"{fingerprint} {device} {precision}"
-
-
-def _path() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HOME) / _NAME

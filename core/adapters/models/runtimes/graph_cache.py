@@ -9,12 +9,15 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from core.adapters.local.atomic_write import sync
+from core.adapters.models.runtimes.choices import read_versions
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,8 @@ MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
 Kind = Literal["profile", "text-float32", "image-float32", "image-int8"]
 
 _MANIFEST = "manifest.json"
+_REFUSED, _VERSIONS = "refused", "versions"
+_ABANDONED = 3600.0  # seconds; an export takes a minute at most
 _WHOLE = 4 * 2**20  # files up to this size are hashed whole at every use
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 
@@ -35,12 +40,20 @@ class Graph:
     facts: dict[str, Any]
 
     @property
+    def refused(self) -> str | None:
+        """Why there is no graph; None where there is one."""
+        return str(self.facts[_REFUSED]) if _REFUSED in self.facts else None
+
+    @property
     def model(self) -> Path:
         return self.folder / MODEL
 
 
 def find_graph(fingerprint: str, kind: Kind) -> Graph | None:
-    """Find a kept graph of the model with this fingerprint; None where there is none, or it is damaged."""
+    """Find a kept graph of the model with this fingerprint; None where there is none, or it is damaged.
+
+    A refusal by other versions of the packages counts for nothing.
+    """
     folder = _place(fingerprint, kind)
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -54,7 +67,14 @@ def find_graph(fingerprint: str, kind: Kind) -> Graph | None:
     if changed:
         log.warning("a kept graph is damaged, and is made anew later: folder=%s files=%s", folder, ", ".join(changed))
         return None
+    if _REFUSED in facts and facts.get(_VERSIONS) != read_versions():
+        return None
     return Graph(folder, facts)
+
+
+def make_refusal(reason: str) -> dict[str, Any]:
+    """Make the facts of a graph that today's packages cannot make, for a reason."""
+    return {_REFUSED: reason, _VERSIONS: read_versions()}
 
 
 def keep_graph(fingerprint: str, kind: Kind, make: Callable[[Path], dict[str, Any]]) -> Graph:
@@ -64,6 +84,7 @@ def keep_graph(fingerprint: str, kind: Kind, make: Callable[[Path], dict[str, An
     """
     final = _place(fingerprint, kind)
     final.parent.mkdir(parents=True, exist_ok=True)
+    _delete_abandoned(final.parent)
     made = Path(tempfile.mkdtemp(prefix=f".{kind}-", dir=final.parent))
     try:
         made.chmod(0o755)
@@ -108,6 +129,14 @@ def _delete_earlier(final: Path, kind: Kind) -> None:
     for other in final.parent.glob(f"{kind}-*"):
         if other != final:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _delete_abandoned(folder: Path) -> None:
+    """Delete what processes that were killed have left half made."""
+    for left in folder.glob(".*-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -4,8 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,11 @@ from core.adapters.models.encoders.towers import ImageTower, TextTower
 from core.adapters.models.onnx.session import Tower
 from core.adapters.models.runtimes import openvino_session
 from core.adapters.models.runtimes.choices import Choice, keep_choice, make_choice, read_choice
-from core.adapters.models.runtimes.graph_cache import Graph, Kind, find_graph, keep_graph
+from core.adapters.models.runtimes.graph_cache import Graph, Kind
+from core.adapters.models.runtimes.graph_export import ModelGraphs
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower, Session
-from core.adapters.models.runtimes.trials import NEAR, Candidate, try_candidates
+from core.adapters.models.runtimes.trial_record import TrialRecord
+from core.adapters.models.runtimes.trials import FIRST, NEAR, Candidate, try_candidates
 from core.domain.vectors import Matrix, unit
 from core.imaging.decode_request import PixelSpec
 
@@ -57,6 +58,7 @@ class LazyTowers:
         self, fingerprint: str, load: Callable[[str, str | None], TorchTowers], options: RuntimeOptions
     ) -> None:
         self._fingerprint, self._load, self._options = fingerprint, load, options
+        self._graphs = ModelGraphs(fingerprint)
         self._lock = threading.RLock()
         self._torch: TorchTowers | None = None
         self._image: ImageTower | None = None
@@ -68,14 +70,17 @@ class LazyTowers:
             from core.adapters.models.torch_runtime import choose_device
 
             choose_device(self._options.device)
-        kept = find_graph(self._fingerprint, "profile")
+        kept = self._graphs.find("profile")
         if kept is not None:
-            given = kept.facts["pixels"]
-            return Profile(int(kept.facts["dimension"]), PixelSpec(**{**given, "fill": tuple(given["fill"])}))
+            try:
+                given = kept.facts["pixels"]
+                return Profile(int(kept.facts["dimension"]), PixelSpec(**{**given, "fill": tuple(given["fill"])}))
+            except (LookupError, TypeError, ValueError) as error:
+                log.warning("the kept profile of a model is not understood, so torch loads it: error=%r", error)
         image, text = self._load_torch()
         profile = Profile(int(unit(text.encode(["a"])).shape[1]), image.spec)  # `unit` refuses what is no number
         facts = {"dimension": profile.dimension, "pixels": asdict(profile.spec)}
-        self._try_keep("profile", lambda _: facts)
+        self._graphs.try_keep("profile", facts)
         return profile
 
     @property
@@ -85,12 +90,21 @@ class LazyTowers:
 
     @property
     def is_measured(self) -> bool:
-        """Whether nothing is left to be measured, or to be exported for the runtime that the user names."""
-        if self._options.runtime != "auto":
-            kind = _kind_of(self._options.runtime)
-            return kind is None or self._find(kind) is not None
+        """Whether nothing is left to be measured, or to be exported for the runtime that is chosen, or named."""
+        runtime = self._options.runtime
+        if runtime != "auto":
+            kind = _kind_of(runtime) if _is_installed(runtime) else None
+            return kind is None or self._graphs.find(kind) is not None
         choice = self.choice
-        return choice is not None and choice.is_current
+        if choice is None or not choice.is_current:
+            return False
+        kind = _kind_of(choice.runtime)
+        return kind is None or self._graphs.find_usable(kind) is not None
+
+    @property
+    def runtime(self) -> str:
+        """What the user wants: a runtime, or "auto"."""
+        return self._options.runtime
 
     def get_image(self) -> ImageTower:
         """Return the tower of pictures, loaded in its runtime."""
@@ -109,55 +123,76 @@ class LazyTowers:
     def keep_text(self) -> None:
         """Export the tower of texts where that was not done yet, so that the next process needs no torch for it."""
         with self._lock:
-            if find_graph(self._fingerprint, "text-float32") is None:
-                self._export_text(self._load_reference("cpu")[1])
+            if self._graphs.find("text-float32") is None:
+                self._graphs.make_text(self._load_reference("cpu")[1])
 
-    def measure(self, pixels: NDArray[np.uint8]) -> Choice:
-        """Try the runtimes on a batch of pictures, (N, S, S, 3) uint8, keep what won, and use it from now on."""
+    def measure(self, pixels: NDArray[np.uint8], stop: threading.Event | None = None) -> Choice:
+        """Try the runtimes on a batch of pictures, (N, S, S, 3) uint8, keep what won, and use it from now on.
+
+        Where the user names one, that is used without a trial. Raises TrialsStopped once `stop` is set, and what
+        loading raises.
+        """
         with self._lock:
             device = self._options.device
             reference = self._load_reference(device)
             on_cpu = reference[0].device.type == "cpu"
             candidates = self._list_candidates(device, on_cpu, reference)
             if self._options.runtime == "auto":
-                choice, tower = try_candidates(reference[0], candidates, pixels, on_cpu=on_cpu)
+                record = TrialRecord(self._fingerprint, device)
+                choice, tower = try_candidates(
+                    reference[0], candidates, pixels, on_cpu=on_cpu, record=record, stop=stop
+                )
                 self._try_keep_choice(choice)
             else:
-                named = next((one for one in candidates if one.name == self._options.runtime), None)
-                tower = reference[0] if named is None else named.load()
-                choice = make_choice(self._options.runtime, {}, {}, {})
-            if on_cpu and find_graph(self._fingerprint, "text-float32") is None:
-                self._export_text(reference[1])
+                choice, tower = self._load_named(reference[0], candidates)
+            if on_cpu and self._graphs.find("text-float32") is None:
+                self._graphs.make_text(reference[1])
             self._image = tower
-            if isinstance(tower, GraphImageTower):
-                self._torch = None
+            if on_cpu and self._torch is not None and tower is not self._torch[0]:
+                self._torch = None  # its weights are no longer needed
             log.info("runtime chosen runtime=%s milliseconds=%s", choice.runtime, choice.milliseconds)
             return choice
+
+    def _load_named(self, reference: "TorchImageTower", candidates: Iterator[Candidate]) -> tuple[Choice, ImageTower]:
+        """Load the runtime that the user names, or torch in float32 where that cannot be."""
+        name = self._options.runtime
+        if name == FIRST:
+            return make_choice(name, {}, {}, {}), reference
+        reason = "it is not installed, or not for this device"
+        for candidate in candidates:
+            if candidate.name == name:
+                try:
+                    return make_choice(name, {}, {}, {}), candidate.load()
+                except Exception as error:  # several vendors' exceptions, of every kind: torch is there
+                    reason = str(error)
+        log.warning("runtime not usable, so torch computes: runtime=%s error=%s", name, reason)
+        return make_choice(FIRST, {}, {}, {name: reason}), reference
 
     def _list_candidates(self, device: str, on_cpu: bool, reference: TorchTowers) -> Iterator[Candidate]:
         image = reference[0]
         yield Candidate("torch-bfloat16", lambda: self._load(device, "bfloat16")[0])
         if on_cpu:
-            yield Candidate("onnxruntime-float32", lambda: _open_graph(self._make_image(image), image.spec))
-            if self._options.precision == "int8":
-                yield Candidate("onnxruntime-int8", lambda: _open_graph(self._make_int8(image), image.spec), NEAR)
+            yield Candidate("onnxruntime-float32", lambda: _open_graph(self._graphs.make_image(image), image.spec))
+            if "int8" in (self._options.precision, self._options.runtime.rpartition("-")[2]):
+                yield Candidate(
+                    "onnxruntime-int8", lambda: _open_graph(self._graphs.make_int8(image), image.spec), NEAR
+                )
             if openvino_session.is_installed():
                 for dtype in ("float32", "bfloat16"):
                     yield self._make_openvino(image, dtype)
-                yield Candidate(
-                    "openvino-bfloat16", lambda: _open_graph(self._make_image(image), image.spec, "bfloat16")
-                )
         yield Candidate("torch-float16", lambda: self._load(device, "float16")[0])
 
     def _make_openvino(self, image: "TorchImageTower", dtype: str) -> Candidate:
-        return Candidate(f"openvino-{dtype}", lambda: _open_graph(self._make_image(image), image.spec, dtype))
+        return Candidate(f"openvino-{dtype}", lambda: _open_graph(self._graphs.make_image(image), image.spec, dtype))
 
     def _open_image(self) -> ImageTower:
         runtime = self._options.runtime
         if runtime == "auto":
             runtime = choice.runtime if (choice := self.choice) else ""
         kind = _kind_of(runtime)
-        if kind is not None and (graph := self._find(kind)) is not None:
+        if not _is_installed(runtime):
+            log.warning("runtime not installed, so torch computes: runtime=%s", runtime)
+        elif kind is not None and (graph := self._graphs.find_usable(kind)) is not None:
             spec = self.read_profile().spec
             vendor, _, dtype = runtime.partition("-")
             try:
@@ -168,7 +203,7 @@ class LazyTowers:
 
     def _open_text(self) -> TextTower:
         computes_elsewhere = self._torch is not None and self._torch[0].device.type != "cpu"
-        graph = self._find("text-float32") if self._options.device in _TEXT_DEVICES else None
+        graph = self._graphs.find_usable("text-float32") if self._options.device in _TEXT_DEVICES else None
         if graph is not None and not computes_elsewhere:
             try:
                 return GraphTextTower(Tower(graph.model, device="cpu"), graph)
@@ -189,57 +224,6 @@ class LazyTowers:
             if self._torch[0].dtype is torch.float32:
                 return self._torch
         return self._load(device, "float32")
-
-    def _find(self, kind: Kind) -> Graph | None:
-        """Find a kept graph that was not refused."""
-        graph = find_graph(self._fingerprint, kind)
-        return None if graph is None or "refused" in graph.facts else graph
-
-    def _make_image(self, tower: "TorchImageTower") -> Graph:
-        """Find the graph of the image tower, or export it. Raises ValueError where that is refused, and OSError."""
-        from core.adapters.models.runtimes.export import export_image_tower
-
-        found = find_graph(self._fingerprint, "image-float32")
-        found = found or self._export("image-float32", lambda folder: export_image_tower(tower, folder))
-        if "refused" in found.facts:
-            raise ValueError(str(found.facts["refused"]))
-        return found
-
-    def _make_int8(self, tower: "TorchImageTower") -> Graph:
-        from core.adapters.models.runtimes.quantization import quantize_graph
-
-        found = find_graph(self._fingerprint, "image-int8")
-        if found is None:
-            whole = self._make_image(tower)
-            found = self._export("image-int8", lambda folder: quantize_graph(whole, folder))
-        if "refused" in found.facts:
-            raise ValueError(str(found.facts["refused"]))
-        return found
-
-    def _export_text(self, tower: "TorchTextTower") -> None:
-        from core.adapters.models.runtimes.export import export_text_tower
-
-        try:
-            self._export("text-float32", lambda folder: export_text_tower(tower, folder))
-        except OSError as error:
-            log.warning("the text tower cannot be kept, so the next search loads torch again: %s", error)
-
-    def _export(self, kind: Kind, make: Callable[[Path], dict[str, Any]]) -> Graph:
-        """Keep a graph, or why there is none. Raises OSError."""
-        try:
-            return keep_graph(self._fingerprint, kind, make)
-        except OSError:
-            raise
-        except Exception as error:  # the exporter's, of every kind: what cannot be exported runs in torch
-            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-            log.warning("a tower cannot be exported, so torch computes: tower=%s error=%s", kind, reason)
-            return keep_graph(self._fingerprint, kind, lambda _: {"refused": reason})
-
-    def _try_keep(self, kind: Kind, make: Callable[[Path], dict[str, Any]]) -> None:
-        try:
-            keep_graph(self._fingerprint, kind, make)
-        except OSError as error:
-            log.info("nothing can be kept of this model, so each process loads torch: %s", error)
 
     def _try_keep_choice(self, choice: Choice) -> None:
         try:
@@ -280,6 +264,11 @@ def _kind_of(runtime: str) -> Kind | None:
     if not runtime.startswith(("onnxruntime-", "openvino-")):
         return None
     return "image-int8" if runtime.endswith("int8") else "image-float32"
+
+
+def _is_installed(runtime: str) -> bool:
+    """Whether the package of a runtime is here; that of OpenVINO alone is an extra."""
+    return not runtime.startswith(f"{openvino_session.PACKAGE}-") or openvino_session.is_installed()
 
 
 def _open_graph(graph: Graph, spec: PixelSpec, openvino: str | None = None) -> GraphImageTower:

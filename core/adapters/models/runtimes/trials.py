@@ -1,6 +1,7 @@
 """Trials: which runtime computes a tower of pictures the fastest on this machine, with the same answers."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from core.adapters.local.process import count_cores
 from core.adapters.models.encoders.towers import ImageTower
 from core.adapters.models.runtimes.choices import Choice, make_choice
+from core.adapters.models.runtimes.trial_record import TrialRecord
 from core.domain.vectors import Matrix, unit
 
 log = logging.getLogger(__name__)
 
 SAME = 0.9995  # the least cosine to torch's float32 of what counts as the same answers
+FIRST = "torch-float32"  # what the others are compared with
 NEAR = 0.95  # and of int8, which the user has to ask for
 _SECONDS = 20.0  # by the clock, for all together; what is then left is not tried
 _ROWS = 32
@@ -42,40 +45,56 @@ class _Cost:
     clock: float
 
 
+class TrialsStopped(Exception):
+    """The process was asked to stop before all candidates were tried."""
+
+
 def try_candidates(
-    reference: ImageTower, candidates: Iterator[Candidate], pixels: NDArray[np.uint8], *, on_cpu: bool
+    reference: ImageTower,
+    candidates: Iterator[Candidate],
+    pixels: NDArray[np.uint8],
+    *,
+    on_cpu: bool,
+    record: TrialRecord,
+    stop: threading.Event | None = None,
 ) -> tuple[Choice, ImageTower]:
     """Try candidates on a batch of pictures, (N, S, S, 3) uint8; `reference` is torch in float32, and the first.
 
     On the CPU, what takes the least of it wins: decode workers want the same cores. Elsewhere the clock counts.
+    `record` is of those during which the process died. Raises TrialsStopped between two candidates once `stop` is set.
     """
     ends = time.monotonic() + _SECONDS
     rows = _count_rows(reference, pixels)
     batch = pixels[:rows]
     wanted = unit(reference.encode(batch))
-    first = "torch-float32"
-    costs = {first: _measure(reference, batch)}
-    cosines, refused = {first: 1.0}, {}
-    best, tower = first, reference
+    costs = {FIRST: _measure(reference, batch)}
+    cosines, refused = {FIRST: 1.0}, {}
+    best, tower = FIRST, reference
     for candidate in candidates:
+        if stop is not None and stop.is_set():
+            raise TrialsStopped
         if time.monotonic() > ends:
             refused[candidate.name] = "there was no time to try it"
             continue
-        try:
-            loaded = candidate.load()
-            began = _now()
-            got = unit(loaded.encode(batch))
-        except Exception as error:  # several vendors' exceptions, of every kind: one that fails is not chosen
-            log.info("runtime not usable runtime=%s error=%r", candidate.name, error)
-            refused[candidate.name] = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if record.is_deadly(candidate.name):
+            refused[candidate.name] = "the process died each time that it was tried"
             continue
-        cosines[candidate.name] = _compare(got, wanted)
-        if not cosines[candidate.name] >= candidate.least_cosine:
-            refused[candidate.name] = f"its answers differ: cosine {cosines[candidate.name]:.5f}"
-            continue
-        cost = _since(began, len(batch))
-        if _weigh(cost, on_cpu) < _FAR * _weigh(costs[best], on_cpu):
-            cost = _measure(loaded, batch)
+        with record.trying(candidate.name):
+            try:
+                loaded = candidate.load()
+                began = _now()
+                got = unit(loaded.encode(batch))
+            except Exception as error:  # several vendors' exceptions, of every kind: one that fails is not chosen
+                log.info("runtime not usable runtime=%s error=%r", candidate.name, error)
+                refused[candidate.name] = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+                continue
+            cosines[candidate.name] = _compare(got, wanted)
+            if not cosines[candidate.name] >= candidate.least_cosine:
+                refused[candidate.name] = f"its answers differ: cosine {cosines[candidate.name]:.5f}"
+                continue
+            cost = _since(began, len(batch))
+            if _weigh(cost, on_cpu) < _FAR * _weigh(costs[best], on_cpu):
+                cost = _measure(loaded, batch)
         costs[candidate.name] = cost
         if _wins(cost, costs[best], on_cpu):
             best, tower = candidate.name, loaded

@@ -287,6 +287,17 @@ def test_an_odd_object_among_others_costs_itself_a_request() -> None:
     assert read == [("a.jpg", True), ("odd.jpg", True), ("odd.jpg", False), ("z.jpg", True)]
 
 
+def test_where_obstore_cannot_be_imported_boto3_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "obstore"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    bucket = Bucket({f"{n}.jpg": b"picture" for n in range(3)})
+    with s3_stub(bucket) as endpoint:
+        store = open_store(endpoint)
+        assert [store.read(ref) for ref in store.list()] == [b"picture"] * 3
+    assert not any(is_of_obstore(asked) for asked in reads(bucket))
+
+
 def test_after_its_rest_obstore_reads_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Bucket({"a.jpg": b"a"})
     broken = [True]

@@ -66,6 +66,12 @@ def test_a_bad_value_is_named(name: str, value: str, monkeypatch: pytest.MonkeyP
     assert caught.value.name == f"BUCKETLENS_{name.upper()}"
 
 
+def test_what_a_choice_takes_is_told_in_one_clause() -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings(precision="half")
+    assert str(caught.value) == "setting precision: got 'half', takes 'full' or 'int8'"
+
+
 def test_a_setting_is_named_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bucketlens.toml").write_text("[qdrant]\ntimeout = 0\n")
     with pytest.raises(InvalidSetting) as caught:

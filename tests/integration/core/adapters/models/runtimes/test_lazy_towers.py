@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from core.adapters.models.encoders.loader import find_fingerprint, load_encoder
 from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 from core.adapters.models.files.model_files import locate
 from core.adapters.models.runtimes import encoder as encoder_module
-from core.adapters.models.runtimes.choices import make_choice, read_choice
+from core.adapters.models.runtimes import export, graph_cache, openvino_session
+from core.adapters.models.runtimes.choices import keep_choice, make_choice, read_choice
 from core.adapters.models.runtimes.encoder import RuntimeEncoder
-from core.adapters.models.runtimes.graph_cache import find_graph
+from core.adapters.models.runtimes.graph_cache import find_graph, keep_graph, make_refusal
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower
 from core.domain.vectors import Matrix
 from core.imaging.decode_request import PixelSpec
@@ -149,6 +152,116 @@ def test_where_nothing_can_be_kept_torch_goes_on(cache: Path, monkeypatch: pytes
     assert "onnxruntime-float32" in choice.refused and choice.runtime.startswith("torch-")
     assert len(encoder.encode_images(pixels)) == 8
     assert isinstance(encoder.towers.get_image(), TorchImageTower)
+
+
+def test_a_measurement_that_cannot_be_kept_is_made_once_a_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_module, "MANY", 8)
+    (cache / "bucketlens-graphs").write_text("a file in the place of the folder")
+    (cache / "bucketlens-runtimes.json").mkdir()
+    told: list[str] = []
+    encoder = load()
+    pixels = draw_pixels(encoder.pixels, 9)
+    for _ in range(3):
+        encoder.allow_measuring(told.append)
+        encoder.encode_images(pixels)
+    assert len(told) == 1 and not encoder.towers.is_measured
+
+
+def test_a_measurement_that_fails_or_is_stopped_ends_no_ingest(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_module, "MANY", 8)
+    failing, stopped = load(), load()
+    pixels = draw_pixels(failing.pixels, 9)
+    wanted = failing.encode_images(pixels)
+    monkeypatch.setattr(failing.towers, "measure", lambda *_: (_ for _ in ()).throw(MemoryError))
+    failing.allow_measuring(str)
+    assert np.array_equal(failing.encode_images(pixels), wanted)
+    stop = threading.Event()
+    stop.set()
+    stopped.allow_measuring(str, stop)
+    assert np.array_equal(stopped.encode_images(pixels), wanted)
+    assert stopped.towers.choice is None
+
+
+def test_graphs_that_were_deleted_are_exported_again(cache: Path) -> None:
+    encoder = load()
+    keep_choice(encoder.fingerprint, "cpu", "full", make_choice("onnxruntime-float32", {}, {}, {}))
+    assert not load().towers.is_measured
+    encoder.towers.measure(draw_pixels(encoder.pixels, 4))
+    keep_choice(encoder.fingerprint, "cpu", "full", make_choice("onnxruntime-float32", {}, {}, {}))
+    assert load().towers.is_measured
+    shutil.rmtree(cache / "bucketlens-graphs")
+    assert not load().towers.is_measured
+
+
+@pytest.mark.parametrize("runtime", ["openvino-float32", "onnxruntime-float32"])
+def test_a_named_runtime_that_cannot_be_used_leaves_it_to_torch(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    monkeypatch.setattr(openvino_session, "is_installed", lambda: False)
+    encoder = load(runtime=runtime)
+    keep_graph(encoder.fingerprint, "image-float32", lambda _: make_refusal("it has an odd layer"))
+    choice = encoder.measure(draw_pixels(encoder.pixels, 4))
+    assert choice.runtime == "torch-float32" and list(choice.refused) == [runtime]
+    assert isinstance(encoder.towers.get_image(), TorchImageTower)
+    assert load(runtime=runtime).towers.is_measured  # there is nothing more to be done
+
+
+def test_int8_can_be_named_alone(cache: Path) -> None:
+    encoder = load(runtime="onnxruntime-int8")
+    assert encoder.measure(draw_pixels(encoder.pixels, 4)).runtime == "onnxruntime-int8"
+    assert isinstance(encoder.towers.get_image(), GraphImageTower)
+
+
+def test_each_runtime_is_tried_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_session, "is_installed", lambda: True)
+    tried: list[str] = []
+    monkeypatch.setattr(openvino_session, "OpenVinoTower", lambda _, dtype: tried.append(dtype))
+    encoder = load()
+    encoder.measure(draw_pixels(encoder.pixels, 4))
+    assert tried == ["float32", "bfloat16"]
+
+
+def test_a_refusal_by_other_versions_counts_for_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load()
+    with monkeypatch.context() as context:
+        context.setattr(graph_cache, "read_versions", lambda: "torch 0.1")
+        keep_graph(encoder.fingerprint, "text-float32", lambda _: make_refusal("it has an odd layer"))
+        kept = find_graph(encoder.fingerprint, "text-float32")
+        assert kept is not None and kept.refused == "it has an odd layer"
+    encoder.keep_text_tower()
+    assert isinstance(load().towers.get_text(), GraphTextTower)
+
+
+def test_a_lack_of_memory_is_no_refusal(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] can't allocate memory")
+
+    encoder = load()
+    with monkeypatch.context() as context:
+        context.setattr(export, "export_text_tower", fail)
+        encoder.keep_text_tower()
+    assert find_graph(encoder.fingerprint, "text-float32") is None
+
+
+def test_a_profile_that_is_not_understood_is_made_anew(cache: Path) -> None:
+    wanted = load()
+    graph = find_graph(wanted.fingerprint, "profile")
+    assert graph is not None
+    path = graph.folder / "manifest.json"
+    path.write_text(path.read_text().replace('"size"', '"side"'))
+    again = load()
+    assert (again.dimension, again.pixels) == (wanted.dimension, wanted.pixels)
+
+
+def test_what_a_killed_export_left_is_deleted(cache: Path) -> None:
+    folder = cache / "bucketlens-graphs" / "f" / ".image-float32-abcd"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx.data").write_bytes(b"half")
+    young = folder.with_name(".image-float32-efgh")
+    young.mkdir()
+    os.utime(folder, (0, 0))
+    keep_graph("f", "text-float32", lambda _: {})
+    assert not folder.exists() and young.exists()
 
 
 def test_the_fingerprint_needs_no_model_library() -> None:

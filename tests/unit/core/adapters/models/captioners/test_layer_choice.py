@@ -9,6 +9,7 @@ import torch
 from core.adapters.models.captioners import layer_choice
 from core.adapters.models.captioners.layer_choice import choose_layers, measure_layers, pick
 from core.adapters.models.captioners.linear_layers import Layers
+from core.adapters.models.files import machine_file
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_what_other_machines_measured_does_not_count(
     home: Path, model: Path, measured: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose_layers(model, "one", "full")
-    monkeypatch.setattr(layer_choice, "describe_machine", lambda: "another")
+    monkeypatch.setattr(machine_file, "describe_machine", lambda: "another")
     choose_layers(model, "one", "full")
     assert len(measured) == 2
 
