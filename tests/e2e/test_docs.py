@@ -43,6 +43,7 @@ NOT_RUN = {
     "git clone <this repository> bucketlens && cd bucketlens": "the repository is here",
     "source .venv/bin/activate": "a shell's own; the tests run in that environment",
     "cp .env.example .env": "tests/infra makes such a file and starts from it",
+    "python -m tests.bench.measure_gpu --json gpu.json": "tests/infra runs it small",
 }
 
 

@@ -20,13 +20,13 @@ from tests.support.processes import keep_run
 from tests.support.processes.commands import BUCKETLENS, environment
 
 
-def search_until(ingest: "subprocess.Popen[str]", folder: Path) -> list[float]:
+def search_until(ingest: "subprocess.Popen[str]", folder: Path, wait_s: float) -> list[float]:
     """How long each of the searches took that were asked as long as the ingest went on. Raises LibraryBusy."""
     (red,) = ColourEncoder().encode_texts(["red"]).vectors
     took = []
     while ingest.poll() is None:
         started = time.monotonic()
-        index = EdgeIndex.open(folder)  # waits as long as the page does
+        index = EdgeIndex.open(folder, wait_s=wait_s)
         try:
             if index.count(INDEXED):
                 assert nearest(index, red, INDEXED, limit=5)
@@ -37,7 +37,7 @@ def search_until(ingest: "subprocess.Popen[str]", folder: Path) -> list[float]:
     return took
 
 
-def two_at_once(folder: Path, count: int) -> list[float]:
+def two_at_once(folder: Path, count: int, wait_s: float) -> list[float]:
     pictures, data = folder / "pictures", folder / "data"
     pictures.mkdir()
     for number in range(count):
@@ -55,7 +55,7 @@ def two_at_once(folder: Path, count: int) -> list[float]:
             second = [*BUCKETLENS, "ingest", str(pictures), "--model", "nowhere"]
             run = subprocess.run(second, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
             assert first.poll() is None, "the first one ended too early to tell"
-            took = search_until(first, data / "index")
+            took = search_until(first, data / "index", wait_s)
             said, _ = first.communicate(timeout=60)
         finally:
             first.kill()
@@ -68,10 +68,10 @@ def two_at_once(folder: Path, count: int) -> list[float]:
 
 
 def test_the_second_ends_and_every_search_is_answered(tmp_path: Path) -> None:
-    two_at_once(tmp_path, 300)
+    two_at_once(tmp_path, 300, wait_s=30.0)  # a busy machine is no fault
 
 
 @pytest.mark.soak
 def test_over_many_pictures_every_search_is_answered_within_two_seconds(tmp_path: Path) -> None:
-    took = two_at_once(tmp_path, 3000)
+    took = two_at_once(tmp_path, 3000, wait_s=2.0)  # as long as the page waits
     assert len(took) > 100 and max(took) < 2.0

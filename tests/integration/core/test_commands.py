@@ -70,8 +70,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ]
     )
     index.close()
-    (folder / "thumbnails").mkdir()
-    (folder / "thumbnails" / "x.jpg").write_bytes(bytes(5_000_000))
+    (folder / "thumbnails" / "a0" / "00").mkdir(parents=True)
+    (folder / "thumbnails" / "a0" / "00" / "x.jpg").write_bytes(bytes(5_000_000))
     return folder
 
 

@@ -22,7 +22,7 @@ from core.domain.vectors import Matrix
 from core.errors import BucketLensError, ModelUnavailable, UsageError
 from core.ports.encoders import Encoder, TextEncoding
 from core.settings import load_settings
-from ingest.pipeline import image_pass
+from ingest.pipeline import point_writer
 from search_ui.library import live_library
 from search_ui.library.live_library import LiveLibrary
 from tests.support.fakes import COLOURS, ColourEncoder
@@ -143,7 +143,7 @@ def test_making_it_anew_goes_on_where_it_was_cut_off(place: Path, monkeypatch: p
 
     monkeypatch.setenv("BUCKETLENS_BATCH_SIZE", "4")
     monkeypatch.setitem(ENCODERS, "turned", Dying)
-    monkeypatch.setattr(image_pass, "_WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(point_writer, "WRITE_SECONDS", 0.0)
     died = CliRunner().invoke(bucketlens.cli.commands, ["reindex", "--model", "turned"])
     assert isinstance(died.exception, ZeroDivisionError)
     monkeypatch.setitem(ENCODERS, "turned", TurnedEncoder)
