@@ -206,6 +206,17 @@ def test_a_named_runtime_that_cannot_be_used_leaves_it_to_torch(
     assert load(runtime=runtime).towers.is_measured  # there is nothing more to be done
 
 
+def test_what_is_kept_can_lie_apart_from_models_that_cannot_be_written(
+    cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("kept") / "new"
+    monkeypatch.setenv("BUCKETLENS_CACHE", str(folder))
+    encoder = load()
+    encoder.measure(draw_pixels(encoder.pixels, 4))
+    assert {path.name for path in folder.iterdir()} == {"bucketlens-graphs", "bucketlens-runtimes.json"}
+    assert list(cache.iterdir()) == []
+
+
 def test_int8_can_be_named_alone(cache: Path) -> None:
     encoder = load(runtime="onnxruntime-int8")
     assert encoder.measure(draw_pixels(encoder.pixels, 4)).runtime == "onnxruntime-int8"
