@@ -47,7 +47,7 @@ class MachineFile:
 def find_cache_folder() -> Path:
     """Return where is kept what can be made anew: the folder of BUCKETLENS_CACHE, else that of the hub's cache."""
     if given := os.environ.get("BUCKETLENS_CACHE"):
-        return Path(given)
+        return Path(given).expanduser()
     from huggingface_hub import constants
 
     return Path(constants.HF_HOME)
