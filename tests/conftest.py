@@ -17,6 +17,7 @@ from tests.support.servers.s3_server import s3_server
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # one cache of exported models for a run, and none of earlier runs
     os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="bucketlens-tests-")
+    os.environ.pop("BUCKETLENS_CACHE", None)
     atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 set_environment()  # before any test imports torch: tests run on as many processes as there are cores

@@ -125,7 +125,7 @@ def _plan_source(
     if (
         index is not None
         and found.problem is None
-        and may_lack(index, store.source, known, held=count_indexed(index, store.source))
+        and may_lack(index, store.source, listed, known=known, held=count_indexed(index, store.source))
     ):
 
         def delete(record: ImageRecord) -> None:

@@ -183,7 +183,7 @@ def _sync_source(context: RunContext, store: ImageStore, report: Report) -> Iter
             report.notices.append(store.explain_rereading(images.reread, planner.known, images.reread_example))
     if problem is not None:
         report.problems.append(Notice.quoting(problem, after="; nothing was deleted"))
-    elif may_lack(context.index, store.source, planner.known - planner.forgotten, held=held):
+    elif may_lack(context.index, store.source, planner.listed, known=planner.known - planner.forgotten, held=held):
         sync_deletions(context, store.source, planner.listed, report, excluded=excluded)
 
 

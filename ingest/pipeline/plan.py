@@ -171,9 +171,18 @@ class IdSet:
     def find_absent(self, image_ids: Iterable[str]) -> list[str]:
         """Return those ids that were not added, or were removed, in their order."""
         wanted = list(image_ids)
+        there = self._sort()
+        raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
+        before = np.searchsorted(there, raw, "left")
+        found = zip(wanted, before < np.searchsorted(there, raw, "right"), strict=True)
+        return [image_id for image_id, is_there in found if not is_there or image_id in self._removed]
+
+    def count_repeated(self) -> int:
+        """Count how many times an id was added that had been added before."""
+        there = self._sort()
+        return int(np.count_nonzero(there[1:] == there[:-1]))
+
+    def _sort(self) -> "np.ndarray[tuple[int], np.dtype[np.bytes_]]":
         if self._sorted is None:
             self._sorted = np.sort(np.frombuffer(bytes(self._bytes), "S16"))
-        raw = np.frombuffer(bytes.fromhex("".join(wanted).replace("-", "")), "S16")
-        before = np.searchsorted(self._sorted, raw, "left")
-        found = zip(wanted, before < np.searchsorted(self._sorted, raw, "right"), strict=True)
-        return [image_id for image_id, there in found if not there or image_id in self._removed]
+        return self._sorted

@@ -55,9 +55,16 @@ def count_indexed(index: VectorIndex, source: str) -> int:
     return retry_while_busy(index.count, Filter(all=(Match("source", (source,)),)))
 
 
-def may_lack(index: VectorIndex, source: str, known: int, *, held: int) -> bool:
-    """Whether a complete listing of `source` may lack any of the `held` images, of which it has the `known`."""
-    return known < held or any(is_inside(name, source) for name in indexed_sources(index))
+def may_lack(index: VectorIndex, source: str, listed: IdSet, *, known: int, held: int) -> bool:
+    """Whether a complete listing of `source` may lack any of the `held` images.
+
+    `known` counts what it has of them, page by page, so an image that was listed twice may be counted twice.
+    """
+    return (
+        known < held
+        or known - listed.count_repeated() < held
+        or any(is_inside(name, source) for name in indexed_sources(index))
+    )
 
 
 def count_excluded(store: ImageStore) -> int:

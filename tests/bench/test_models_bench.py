@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.adapters.models.encoders.loader import load_encoder
 from core.adapters.models.runtimes import openvino_session
 from core.adapters.models.runtimes.encoder import RuntimeEncoder
+from core.adapters.models.runtimes.graph_towers import GraphImageTower
 from tests.support.benchmark import RUNS, Row, in_turn, record, time_cpu
 from tests.support.model_folders import make_vit_b_32
 
@@ -72,6 +73,8 @@ def _load(folder: Path, runtime: str, pixels: NDArray[np.uint8]) -> RuntimeEncod
     assert isinstance(encoder, RuntimeEncoder)
     if not encoder.towers.is_measured:
         encoder.measure(pixels)
+    is_graph = isinstance(encoder.towers.get_image(), GraphImageTower)
+    assert is_graph == runtime.startswith(("onnxruntime", "openvino")), f"{runtime} cannot be used here"
     return encoder
 
 

@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _ODD_KEY = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=[^,]*/(?P<region>[^/,]+)/s3/aws4_request,")
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_BEFORE_ANSWER = re.compile(r"(?:.{0,1000}?status code: \d{3})|.{0,300}")
 _CREDENTIALS_LAST = timedelta(minutes=10)  # obstore asks again 5 minutes before they end
 _LONGEST_REST = 300.0  # seconds
 _QUICK_S = 0.75  # seconds in which a quick read has to end
@@ -156,7 +157,7 @@ class ObstoreClient:
             if quickly:
                 self._in_vain.add(key)
                 finish(error)
-            _log.info("%s, by obstore: %s", key, str(error).partition("\n")[0])
+            _log.info("%s, by obstore: %s", key, _describe(error))
             return None
         start, end = result.range
         headers = _read_headers(result, start, end, partial=byte_range is not None)
@@ -194,7 +195,7 @@ class ObstoreClient:
             self._get_quickly = self._make_store(address, timedelta(seconds=_QUICK_S)).get
             self._get = self._make_store(address, _NO_TIMEOUT).get
         except _obstore_errors() as error:  # such as for AWS_… variables that it alone reads
-            _log.info("obstore cannot be used: %s", str(error).partition("\n")[0])
+            _log.info("obstore cannot be used: %s", _describe(error))
 
     def _make_store(self, address: BucketAddress, timeout: timedelta) -> "S3Store":
         from obstore.store import S3Store
@@ -284,6 +285,12 @@ def _read_headers(result: "GetResult", start: int, end: int, *, partial: bool) -
         "content-range": f"bytes {start}-{end - 1}/{meta['size']}" if partial else None,
     }
     return {name: value for name, value in headers.items() if value is not None}
+
+
+def _describe(error: Exception) -> str:
+    """Describe an error without what a store answered: it may quote the session token of the request."""
+    found = _BEFORE_ANSWER.match(str(error))
+    return found[0] if found else ""
 
 
 def _obstore_errors() -> tuple[type[Exception], ...]:

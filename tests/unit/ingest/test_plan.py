@@ -108,6 +108,7 @@ def test_an_id_set_tells_what_is_absent(added: list[uuid.UUID], asked: list[uuid
     wanted = [str(each) for each in (*asked, *added[:5])]
     assert ids.find_absent(wanted) == [each for each in wanted if each not in {str(one) for one in added}]
     assert len(ids) == len(added)
+    assert ids.count_repeated() == len(added) - len(set(added))
 
 
 def test_ids_that_end_in_zeros_are_not_confused() -> None:

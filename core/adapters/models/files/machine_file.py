@@ -1,4 +1,4 @@
-"""What was found out about models on a machine, kept beside the cache of the hub, which machines may share."""
+"""What was found out about models on a machine, kept in a folder that machines may share."""
 
 import hashlib
 import os
@@ -20,9 +20,7 @@ class MachineFile:
     """
 
     def __init__(self, name: str) -> None:
-        from huggingface_hub import constants
-
-        self._file = JsonFile(Path(constants.HF_HOME) / name, indent=1)
+        self._file = JsonFile(find_cache_folder() / name, indent=1)
 
     def read(self, key: str) -> Any:
         """Read the value of a key; None where this machine has none."""
@@ -46,12 +44,24 @@ class MachineFile:
         return own if isinstance(own, dict) else {}
 
 
+def find_cache_folder() -> Path:
+    """Return where is kept what can be made anew: the folder of BUCKETLENS_CACHE, else that of the hub's cache."""
+    if given := os.environ.get("BUCKETLENS_CACHE"):
+        return Path(given).expanduser()
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HOME)
+
+
 def describe_machine() -> str:
-    """Tell this machine from others that share the folder: by its own number or name, its processor and cores."""
+    """Tell this machine from others that share the folder: by its own number, its processor and cores.
+
+    Its name does not count: that of a container is another one at every start.
+    """
     number = ""
     with suppress(OSError):
         number = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    about = (number or platform.node(), _processor(), str(len(_cores())))
+    about = (number, _processor(), str(len(_cores())))
     return hashlib.sha256("\n".join(about).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""How fast models ran on this machine, kept beside the cache of the hub. Figures of other machines are never told."""
+"""How fast models ran on this machine, kept in the cache folder. Figures of other machines are never told."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

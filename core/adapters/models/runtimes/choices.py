@@ -1,4 +1,4 @@
-"""Which runtime was the fastest for a model on this machine, kept beside the cache of the hub."""
+"""Which runtime was the fastest for a model on this machine, kept in the cache folder."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

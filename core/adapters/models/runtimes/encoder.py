@@ -45,9 +45,9 @@ class RuntimeEncoder(ClipEncoder):
 
         Setting `stop` ends a measurement between two runtimes.
         """
+        self._stop = stop
         if not self._is_decided:
             self._is_decided = True
-            self._stop = stop
             self._announce = None if self.towers.is_measured else announce
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> Matrix:

@@ -1,4 +1,4 @@
-"""Graphs that were exported from models of torch, kept beside the cache of the hub.
+"""Graphs that were exported from models of torch, kept in the cache folder.
 
 Each is a folder of its own that appears whole or not at all, so several processes can make and read them.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.adapters.local.atomic_write import sync
+from core.adapters.models.files.machine_file import find_cache_folder
 from core.adapters.models.runtimes.choices import read_versions
 
 log = logging.getLogger(__name__)
@@ -120,9 +121,7 @@ def _put_in_place(fingerprint: str, kind: Kind, made: Path, final: Path) -> None
 
 
 def _place(fingerprint: str, kind: Kind) -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HOME) / "bucketlens-graphs" / fingerprint / f"{kind}-{EXPORTER}"
+    return find_cache_folder() / "bucketlens-graphs" / fingerprint / f"{kind}-{EXPORTER}"
 
 
 def _delete_earlier(final: Path, kind: Kind) -> None:

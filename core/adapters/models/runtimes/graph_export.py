@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.adapters.models.runtimes.graph_cache import Graph, Kind, find_graph, keep_graph, make_refusal
+from core.adapters.models.runtimes.trial_record import TrialRecord
 
 if TYPE_CHECKING:
     from core.adapters.models.encoders.torch_towers import TorchImageTower, TorchTextTower
 
 log = logging.getLogger(__name__)
+
+_TEXT: Kind = "text-float32"
 
 
 class ModelGraphs:
@@ -54,8 +57,13 @@ class ModelGraphs:
         """Keep the graph of the text tower, where that can be."""
         from core.adapters.models.runtimes.export import export_text_tower
 
+        record = TrialRecord(self._fingerprint, "cpu")
         try:
-            self._export("text-float32", lambda folder: export_text_tower(tower, folder))
+            if record.is_deadly(_TEXT):
+                keep_graph(self._fingerprint, _TEXT, lambda _: make_refusal("the process died each time"))
+                return
+            with record.trying(_TEXT):
+                self._export(_TEXT, lambda folder: export_text_tower(tower, folder))
         except (OSError, MemoryError, ImportError) as error:
             log.warning("the text tower cannot be kept, so the next search loads torch again: %s", error)
 

@@ -121,9 +121,12 @@ class LazyTowers:
         return self._text
 
     def keep_text(self) -> None:
-        """Export the tower of texts where that was not done yet, so that the next process needs no torch for it."""
+        """Export the tower of texts where that was not done yet, so that the next process needs no torch for it.
+
+        Of a device other than the CPU nothing is kept: texts are encoded there.
+        """
         with self._lock:
-            if self._graphs.find("text-float32") is None:
+            if self._options.device in _TEXT_DEVICES and self._graphs.find("text-float32") is None:
                 self._graphs.make_text(self._load_reference("cpu")[1])
 
     def measure(self, pixels: NDArray[np.uint8], stop: threading.Event | None = None) -> Choice:

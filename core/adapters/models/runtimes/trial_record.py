@@ -1,4 +1,4 @@
-"""On record before each trial, so that a runtime which crashes the process is not tried again and again."""
+"""On record before each trial, so that what crashes the process, or takes all memory, is not tried for ever."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _DEADLY = 2  # trials in a row that did not end; one may be the work of somebody
 
 
 class TrialRecord:
-    """How many trials of each runtime, with one model on this machine, began and have not ended."""
+    """How many trials of each runtime, or exports, with one model on this machine, began and have not ended."""
 
     def __init__(self, fingerprint: str, device: str) -> None:
         self._prefix = f"trials {fingerprint} {device} {read_versions()}"

@@ -287,6 +287,23 @@ def test_an_odd_object_among_others_costs_itself_a_request() -> None:
     assert read == [("a.jpg", True), ("odd.jpg", True), ("odd.jpg", False), ("z.jpg", True)]
 
 
+def test_what_a_store_quotes_of_a_request_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token-of-the-session")
+    bucket = Bucket({"a.jpg": b"a"})
+
+    def answer(asked: Asked) -> Answer:
+        quoted = f"GET x-amz-security-token:{asked.headers['x-amz-security-token']}"
+        return refusal(403, "SignatureDoesNotMatch", CanonicalRequest=quoted) if asked.path else bucket(asked)
+
+    with s3_stub(answer) as endpoint, caplog.at_level("DEBUG", "core"), pytest.raises(StoreError):
+        store = open_store(endpoint)
+        store.read(next(store.list()))
+    assert "a.jpg, by obstore: " in caplog.text and "403" in caplog.text
+    assert "token-of-the-session" not in caplog.text
+
+
 def test_where_obstore_cannot_be_imported_boto3_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "obstore"]:
         monkeypatch.delitem(sys.modules, name)

@@ -20,7 +20,9 @@ from core.imaging.decode_request import ImageLimits
 from core.ports.encoders import Captioner, Encoder
 from core.ports.image_store import ImageStore
 from core.ports.vector_index import CaptionUpdate, IndexInfo
+from ingest.jobs import dry_run as dry_run_module
 from ingest.jobs.full_sync import run_ingest
+from ingest.pipeline import planner
 from ingest.pipeline.run_context import Options, RunContext
 from ingest.telemetry.report import Progress, Report
 from tests.support.fakes import ColourCaptioner, ColourEncoder, MemoryIndex, MemoryThumbnails
@@ -296,6 +298,29 @@ def test_an_incomplete_listing_deletes_nothing_and_keeps_what_it_listed(world: W
     world.ingest()
     report = world.ingest(BrokenStore(world.store(str(world.folder)), after=5))
     assert (report.deleted, len(world.keys())) == (0, 8)
+
+
+class RepeatingStore(BrokenStore):
+    """Lists its images twice, one after the other."""
+
+    def __init__(self, store: ImageStore) -> None:
+        super().__init__(store, after=-1)
+
+    def list(self) -> Iterator[ImageRef]:
+        yield from self._store.list()
+        yield from self._store.list()
+
+
+def test_an_image_that_is_listed_twice_stands_for_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "PAGE_SIZE", 2)
+    monkeypatch.setattr(dry_run_module, "PAGE_SIZE", 2)
+    fill(world, 4)
+    world.ingest()
+    (world.folder / "03.png").unlink()
+    store = RepeatingStore(world.store(str(world.folder)))
+    (plan,) = dry_run_module.dry_run([store], world.index).plans
+    assert plan.first["delete"] == ["03.png"]
+    assert world.ingest(store).deleted == 1 and world.keys() == ["00.png", "01.png", "02.png"]
 
 
 def test_an_unreadable_file_is_listed_and_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from core.adapters.models.runtimes.choices import keep_choice, make_choice, read
 from core.adapters.models.runtimes.encoder import RuntimeEncoder
 from core.adapters.models.runtimes.graph_cache import find_graph, keep_graph, make_refusal
 from core.adapters.models.runtimes.graph_towers import GraphImageTower, GraphTextTower
+from core.adapters.models.runtimes.lazy_towers import LazyTowers, RuntimeOptions, TorchTowers
 from core.domain.vectors import Matrix
 from core.imaging.decode_request import PixelSpec
 from core.imaging.model_input import resize_to_input
@@ -204,6 +205,25 @@ def test_a_named_runtime_that_cannot_be_used_leaves_it_to_torch(
     assert choice.runtime == "torch-float32" and list(choice.refused) == [runtime]
     assert isinstance(encoder.towers.get_image(), TorchImageTower)
     assert load(runtime=runtime).towers.is_measured  # there is nothing more to be done
+
+
+def test_what_is_kept_can_lie_apart_from_models_that_cannot_be_written(
+    cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("kept") / "new"
+    monkeypatch.setenv("BUCKETLENS_CACHE", str(folder))
+    encoder = load()
+    encoder.measure(draw_pixels(encoder.pixels, 4))
+    assert {path.name for path in folder.iterdir()} == {"bucketlens-graphs", "bucketlens-runtimes.json"}
+    assert list(cache.iterdir()) == []
+
+
+def test_no_text_tower_is_kept_for_a_device_that_encodes_texts_itself(cache: Path) -> None:
+    def fail(device: str, dtype: str | None) -> TorchTowers:
+        raise AssertionError("nothing is to be loaded")
+
+    LazyTowers("f", fail, RuntimeOptions(device="cuda")).keep_text()
+    assert list(cache.iterdir()) == []
 
 
 def test_int8_can_be_named_alone(cache: Path) -> None:

@@ -25,15 +25,31 @@ print(choice.runtime, list(choice.refused))
 """
 
 
+_EXPORT = """
+import os
+from core.adapters.models.encoders.loader import load_encoder
+from core.adapters.models.runtimes import export
+export.export_text_tower = lambda tower, folder: os._exit(9)
+encoder = load_encoder("demo", device="cpu")
+encoder.keep_text_tower()
+print(encoder.encode_texts(["a red car"]).vectors.shape)
+"""
+
+
+def test_an_export_that_ends_the_process_is_given_up_after_the_second_time(tmp_path: Path) -> None:
+    assert [run(_EXPORT, tmp_path).returncode for _ in range(4)] == [9, 9, 0, 0]
+
+
+def run(script: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"HF_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
 def test_a_runtime_that_crashes_the_process_is_given_up_after_the_second_time(tmp_path: Path) -> None:
-    ran = [
-        subprocess.run(
-            [sys.executable, "-c", _SCRIPT],
-            env=os.environ | {"HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    ran = [run(_SCRIPT, tmp_path) for _ in range(4)]
     assert [each.returncode for each in ran] == [9, 9, 0, 9]
     assert ran[2].stdout.split("\n")[0] == "torch-float32 ['crash']"
