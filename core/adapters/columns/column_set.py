@@ -1,7 +1,7 @@
 """Several tables as one: which of their rows live, and what is asked of all of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -119,12 +119,6 @@ class ColumnSet:
             least = np.partition(counts[held], len(held) - limit)[len(held) - limit]
             held = held[counts[held] >= least]
         return list(zip(values.take(pa.array(held)).to_pylist(), counts[held].tolist(), strict=True))
-
-    def values(self, filter: Filter, field: str) -> Iterator[tuple[str, Any]]:
-        """Read every id with the value of a field."""
-        for table, mask in zip(self.tables, self.masks(filter), strict=True):
-            rows = np.flatnonzero(mask)
-            yield from zip(table.names(rows), table[field].take(pa.array(rows)).to_pylist(), strict=True)
 
     def locate(self, ids: Sequence[str]) -> list[tuple[Columns, Rows]]:
         """Find the live rows of these ids, ascending, in the tables that have any."""

@@ -7,7 +7,6 @@ import numpy as np
 
 from core.adapters.columns.builder import merge_tables, tabulate_payloads
 from core.adapters.columns.column_set import ColumnSet
-from core.adapters.columns.filters import ReadFields
 from core.adapters.columns.table import Columns, Mask, pack_ids
 
 _SHARE = 1 / 16  # of the long table: a longer one of changes is merged with it
@@ -25,13 +24,7 @@ class KeptColumns:
         self.base = base
         self.changes = changes
         self.live = live
-        self._read: ReadFields | None = None
         self.columns = self._snapshot()
-
-    def read_with(self, read: ReadFields) -> None:
-        """Give where texts are read that are no columns, for filters that ask for them."""
-        self._read = read
-        self.columns = self.columns.with_reader(read)
 
     def apply(self, changed: Mapping[str, Mapping[str, Any]], deleted: Iterable[str] = ()) -> None:
         """Take in images whose points were written, as payloads by id, and forget those that were deleted."""
@@ -68,4 +61,4 @@ class KeptColumns:
     def _snapshot(self) -> ColumnSet:
         tables: Sequence[tuple[Columns | None, Mask | None]] = ((self.base, self.live), (self.changes, None))
         held = [(table, live) for table, live in tables if table is not None and table.rows]
-        return ColumnSet([table for table, _ in held], [live for _, live in held], self._read)
+        return ColumnSet([table for table, _ in held], [live for _, live in held])

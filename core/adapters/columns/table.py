@@ -63,10 +63,6 @@ class Columns:
         """Whether it holds its orders. A table of an earlier version does not, and they are made when asked."""
         return NAME_ORDER in self._names
 
-    def has(self, name: str) -> bool:
-        """Tell whether the field is a column here, or one without values."""
-        return name in self._names or name in RECORD
-
     def holds_field(self, name: str) -> bool:
         return name in self._names
 

@@ -14,7 +14,7 @@ _STRIDE = 32
 
 
 def _list_files(folder: str) -> Iterator[os.DirEntry[str]]:
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # an ingest may be at work
+    with suppress(OSError), os.scandir(folder) as entries:  # an ingest may be at work
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _list_files(entry.path)
@@ -25,7 +25,7 @@ def _list_files(folder: str) -> Iterator[os.DirEntry[str]]:
 def _size(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat(follow_symlinks=False).st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
@@ -76,7 +76,7 @@ class ThumbnailFiles:
         try:
             with os.scandir(self._folder) as entries:
                 folders = sorted(entry.path for entry in entries if entry.is_dir())
-        except FileNotFoundError:
+        except OSError:
             return 0
         total = files = measured = 0
         for path in (path for start in range(_STRIDE) for path in folders[start::_STRIDE]):

@@ -17,11 +17,11 @@ from core.adapters.faiss_mirror.archive import tar_format
 from core.adapters.faiss_mirror.archive.tar_format import ArchiveSummary, ArchiveWriter
 from core.adapters.faiss_mirror.manifest import Manifest
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
-from core.adapters.faiss_mirror.segment import Segment, open_segments
+from core.adapters.faiss_mirror.segment import Segment, open_name_order, open_segments
 from core.adapters.faiss_mirror.segment_rewrite import migrate_words
 from core.adapters.local.atomic_write import replacing
 from core.adapters.local.free_space import check_free_space
-from core.errors import ArchiveRefused, BucketLensError, DiskFull, MirrorDamaged
+from core.errors import ArchiveRefused, DiskFull, MirrorDamaged
 from core.errors.hints import Advice, TryAgain
 from core.ports.local_files import ThumbnailStore
 
@@ -38,7 +38,7 @@ def export(folder: MirrorFolder, path: Path, thumbnails: ThumbnailStore | None) 
     What is at `path` is replaced once the new file is whole. Raises MirrorMissing, MirrorDamaged, DiskFull,
     ArchiveRefused.
     """
-    generation, manifest = _in_use(folder)
+    generation, manifest, _ = folder.find_usable()
     as_of = folder.as_of(manifest)
     with _writing(path):
         check_free_space(path.parent, sum(entry.size for entry in manifest.files.values()))
@@ -73,17 +73,6 @@ def import_file(path: Path, folder: MirrorFolder, thumbnails: ThumbnailStore, wa
         folder.publish(unfinished, manifest, packed.as_of)
     _log.info("mirror imported generation=%s images=%d", manifest.name, manifest.points)
     return replace(packed, manifest=manifest)
-
-
-def _in_use(folder: MirrorFolder) -> tuple[Path, Manifest]:
-    """The generation that answers: a damaged one is passed over for the one before it."""
-    problem: BucketLensError | None = None
-    for generation in folder.candidates():
-        try:
-            return generation, folder.check(generation)
-        except BucketLensError as error:
-            problem = problem or error
-    raise problem or folder.missing()
 
 
 def _pack(packing: ArchiveWriter, generation: Path, name: str, entry: object) -> None:
@@ -133,6 +122,7 @@ class _Unpacker:
         tar_format.unpack(self.path, self._file, lambda *_: None)
         try:
             segments = open_segments(self.into, self.manifest)
+            open_name_order(self.into, self.manifest)
             loads = [(segment.columns.rows, int(np.count_nonzero(segment.live))) for segment in segments]
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ArchiveRefused(self.path, f"holds a mirror that cannot be opened ({error!r})") from error

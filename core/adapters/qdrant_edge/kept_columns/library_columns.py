@@ -138,11 +138,11 @@ class LibraryColumns:
         """Whether they are in use here: then they answer at once."""
         return self._kept is not None
 
-    def count_pending(self) -> int:
-        """Count what was written since, at most: a point that was written twice counts twice."""
+    def count_changed(self) -> int:
+        """Count the points that were written since, each once. It takes a microsecond a write."""
         with self._guard, self._surely():
             if self._journal is not None:
-                return (self._journal.end() - self._place) // _RECORD
+                return len(self._journal.read(self._place).find_ids())
         return 0
 
     def step(self, shard: edge.EdgeShard, writes: Callable[[], int], most: int) -> bool:
@@ -150,7 +150,7 @@ class LibraryColumns:
         with self._guard, self._surely():
             if self._journal is None or not self._seeded or writes() % 2:
                 return True
-            if self.count_pending() > most:
+            if self._journal.end() - self._place > most * _RECORD:
                 self._open()
                 assert self._kept is not None
                 tail = self._journal.read(self._place, most)

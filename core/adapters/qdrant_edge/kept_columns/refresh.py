@@ -39,7 +39,7 @@ def refresh(shared: "SharedShard", wait_s: float, going: Callable[[], object] = 
     with reading() as (_, tally):
         if tally.points < SMALL:
             return
-        late = columns.needs_seeding or columns.count_pending() > _LATE * tally.points
+        late = columns.needs_seeding or columns.count_changed() > _LATE * tally.points
     if late and not columns.seed(reading, shared.get_writes):
         return
     while True:

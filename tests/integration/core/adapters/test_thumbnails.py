@@ -75,6 +75,9 @@ def test_the_bytes_of_thumbnails_are_counted_or_estimated_of_a_sample(
 ) -> None:
     store = ThumbnailFiles(tmp_path / "thumbnails")
     assert store.estimate_bytes() == 0
+    (tmp_path / "thumbnails").write_bytes(b"a file where a folder belongs")
+    assert store.estimate_bytes() == 0
+    (tmp_path / "thumbnails").unlink()
     draw = random.Random(1)
     sizes = [draw.randrange(50, 150) for _ in range(600)]
     for size in sizes:

@@ -1,5 +1,6 @@
 """A copy that travels in one file: packed, checked, taken in whole or not at all."""
 
+import hashlib
 import io
 import json
 import random
@@ -7,12 +8,14 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.adapters.faiss_mirror.archive import tar_format, transfer
 from core.adapters.faiss_mirror.archive.transfer import export, import_file
 from core.adapters.faiss_mirror.builder import build
 from core.adapters.faiss_mirror.index import FaissMirror
+from core.adapters.faiss_mirror.manifest import NAME_ORDER
 from core.adapters.faiss_mirror.mirror_folder import MirrorFolder
 from core.errors import ArchiveRefused, DiskFull, LibraryError, MirrorDamaged, MirrorMissing
 from core.ports.vector_index import IndexInfo
@@ -264,6 +267,19 @@ def test_a_file_that_is_not_what_the_manifest_tells_is_refused(packed: Path, els
     _refused(packed, members, elsewhere, "not what was written")
     members[n] = (members[n][0], members[n][1] + b"?")
     _refused(packed, members, elsewhere, "another size")
+
+
+def test_an_order_of_other_names_is_refused(packed: Path, elsewhere: MirrorFolder) -> None:
+    members = _members(packed)
+    n = next(n for n, (info, _) in enumerate(members) if info.name.endswith(NAME_ORDER))
+    order = io.BytesIO()
+    np.save(order, np.full(30, 99, np.int32))
+    told = json.loads(members[1][1])
+    del told["sha256"]
+    told["files"][NAME_ORDER] = {"size": order.tell(), "sha256": hashlib.sha256(order.getvalue()).hexdigest()}
+    members[1] = (members[1][0], json.dumps(told | {"sha256": _digest(told)}).encode())
+    members[n] = (members[n][0], order.getvalue())
+    _refused(packed, members, elsewhere, "cannot be opened")
 
 
 def test_one_of_a_later_version_is_refused_with_what_to_do(packed: Path, elsewhere: MirrorFolder) -> None:

@@ -291,6 +291,18 @@ def test_a_refresh_does_not_keep_a_library_that_another_process_wants(
     assert _answers(index) == _answers(oracle)
 
 
+def test_few_pictures_that_were_written_often_are_read_alone(
+    index: EdgeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = _library(index)
+    for caption in ("a red car", "two dogs", "a tree", "a boat"):
+        for one in (index, oracle):
+            one.upsert([point(n, caption) for n in range(1, 6)])
+    monkeypatch.setattr(library_columns.LibraryColumns, "seed", lambda *_: pytest.fail("all points are read"))
+    refresh.refresh(index._shard, 10.0)
+    assert index._shard.columns.is_open and _answers(index) == _answers(oracle)
+
+
 def test_payloads_that_are_no_columns_cost_time_alone(index: EdgeIndex, folder: Path) -> None:
     _library(index)
     with index._writing() as loaded:
