@@ -1,11 +1,11 @@
-"""A question in one pass, and the details of its page, for indexes that answer them by their other answers."""
+"""A question in one pass, for indexes that answer it by their other answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
 from core.domain.image import ListName
-from core.ports.rank_lists import Details, Probe, Retrieval, Shortlist
+from core.ports.rank_lists import Probe, Retrieval, Shortlist, list_pool
 from core.ports.vector_index import SearchableIndex
 
 Unscored = tuple[Probe, Sequence[str]]  # a list, and the images whose score in it is not known
@@ -32,7 +32,7 @@ def complete_scores(
 ) -> dict[ListName, dict[str, float]]:
     """Score the pool of some shortlists in the list of every probe. `ask` is told only what they leave open."""
     known = {name: dict(shortlist.ranking) for name, shortlist in shortlists.items()}
-    pool = dict.fromkeys(image_id for scores in known.values() for image_id in scores)
+    pool = list_pool(shortlists.values())
     scores: dict[ListName, dict[str, float]] = {probe.list: known.get(probe.list, {}) for probe in probes}
     open: list[Unscored] = []
     for probe in probes:
@@ -48,22 +48,3 @@ def complete_scores(
 def _score(unscored: Unscored, index: SearchableIndex) -> Mapping[str, float]:
     probe, ids = unscored
     return index.scores([probe], ids)[probe.list]
-
-
-def read_details(
-    index: SearchableIndex,
-    ids: Sequence[str],
-    filter: Filter = EVERYTHING,
-    *,
-    hashes: Sequence[str] = (),
-    vectors: Sequence[str] = (),
-    count: bool = False,
-) -> Details:
-    """Answer SearchableIndex.details by one question after the other."""
-    return Details(
-        index.fetch(ids) if ids else {},
-        index.copies(hashes, filter) if hashes else {},
-        index.vectors(vectors) if vectors else {},
-        index.count(filter) if count else None,
-        index.count(PAIRED) > 0 if count else None,
-    )
