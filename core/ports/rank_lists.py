@@ -62,11 +62,6 @@ def by_score(scores: Mapping[str, float]) -> Ranking:
     return sorted(sorted(scores.items()), key=itemgetter(1), reverse=True)  # equals stay in the order of their ids
 
 
-def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
-    """List the images that are on any shortlist, each once."""
-    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
-
-
 @dataclass(frozen=True, slots=True)
 class Retrieval:
     """What an index found for one question, with all that it takes to rank it.

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
 from core.domain.image import ListName
-from core.ports.rank_lists import Probe, Retrieval, Shortlist, list_pool
+from core.ports.rank_lists import Probe, Retrieval, Shortlist
 from core.ports.vector_index import SearchableIndex
 
 Unscored = tuple[Probe, Sequence[str]]  # a list, and the images whose score in it is not known
@@ -32,7 +33,7 @@ def complete_scores(
 ) -> dict[ListName, dict[str, float]]:
     """Score the pool of some shortlists in the list of every probe. `ask` is told only what they leave open."""
     known = {name: dict(shortlist.ranking) for name, shortlist in shortlists.items()}
-    pool = list_pool(shortlists.values())
+    pool = dict.fromkeys(chain.from_iterable(known.values()))
     scores: dict[ListName, dict[str, float]] = {probe.list: known.get(probe.list, {}) for probe in probes}
     open: list[Unscored] = []
     for probe in probes:

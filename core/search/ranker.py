@@ -14,7 +14,7 @@ from core.domain.filtering.filters import WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
-from core.ports.rank_lists import LISTS, Probe, Ranking, Shortlist, by_score, list_pool
+from core.ports.rank_lists import LISTS, Probe, Ranking, Shortlist, by_score
 from core.ports.vector_index import SearchableIndex
 from core.search.collapse import HIDDEN, fold_copies, fold_hashes
 from core.search.fusion import fuse
@@ -79,7 +79,7 @@ class RankedMatches:
         found, *rankings = index.gather(
             [
                 lambda index: index.retrieve(question.probes, question.passing, limit=shortlist),
-                *(_rank(probe, question.passing, self._deep) for probe in question.ordering if self._deep),
+                *(_rank(probe, question.passing, self._deep) for probe in (question.ordering if self._deep else ())),
             ]
         )
         self._rankings: list[Ranking] = rankings
@@ -93,8 +93,7 @@ class RankedMatches:
         self._hashes: dict[str, str | None] = dict(found.hashes)
         self._raws = dict(found.raws)
         self._matches = fuse(self._shortlists, self.scores, question.weights)
-        pool = list_pool(self._shortlists.values())
-        self._pool = {image_id: self._matches.get(image_id, 0.0) for image_id in pool}
+        self._pool = dict(self._matches)
         self._least = min(self._matches.values(), default=1.0)
         self._ranked = [image_id for image_id, _ in by_score(self._pool)]
 

@@ -21,6 +21,7 @@ from core.adapters.qdrant_server.retrieval import (
     NEAR,
     Batch,
     find_unscored,
+    list_pool,
     read_hashes,
     read_raws,
 )
@@ -33,7 +34,7 @@ from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
 from core.errors.hints import Advice
-from core.ports.rank_lists import Probe, Retrieval, list_pool
+from core.ports.rank_lists import Probe, Retrieval
 from core.ports.vector_index import DenseName
 from core.text.word_lists import WordListName
 

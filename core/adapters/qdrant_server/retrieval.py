@@ -5,7 +5,7 @@ its best are its shortlist, and the rest are those of the other lists. The serve
 prefetches. Several shards come to more candidates than a request returns; what is cut off can be scored afterwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from qdrant_client import models
 
 from core.adapters.index_base.index import clamp
 from core.domain.image import ListName, find_jpeg_id
-from core.ports.rank_lists import Probe, Ranking, Shortlist, list_pool
+from core.ports.rank_lists import Probe, Ranking, Shortlist
 
 SHOWN = ["content_hash", "source", "key", "pair"]  # payload fields that folding asks for
 
@@ -104,6 +104,11 @@ def read_raws(payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return those images that are RAWs and have a JPEG, each with its id."""
     found = {i: find_jpeg_id(held["source"], held["key"], held.get("pair")) for i, held in payloads.items()}
     return {image_id: jpeg for image_id, jpeg in found.items() if jpeg is not None}
+
+
+def list_pool(shortlists: Iterable[Shortlist]) -> list[str]:
+    """The images that are on any shortlist, each once."""
+    return list(dict.fromkeys(image_id for shortlist in shortlists for image_id, _ in shortlist.ranking))
 
 
 def find_unscored(found: Found, batch: Batch, shortlists: Mapping[ListName, Shortlist]) -> list[str]:
