@@ -67,8 +67,7 @@ class RankedMatches:
     """All that a question finds, in its order. The index is asked for the whole question once, when this is made.
 
     `total` is how many images it can find: those that are `passing`. `is_dense`: by more than words. `scores` are those
-    known so far, by list. `vectors` came along, as did `indexed`, and `stamp` names the state of the index that
-    answered; see Retrieval.
+    known so far, by list. `indexed` came along, and `stamp` names the state of the index that answered; see Retrieval.
     """
 
     def __init__(
@@ -86,8 +85,7 @@ class RankedMatches:
         self._index = index
         self._question = question
         self.passing, self.is_dense = question.passing, question.main.vector is not None
-        self.total, self.vectors, self.stamp, self.paired = found.total, found.vectors, found.stamp, found.paired
-        self.indexed = found.indexed
+        self.total, self.indexed, self.stamp, self.paired = found.total, found.indexed, found.stamp, found.paired
         self.scores = {probe.list: dict(found.scores[probe.list]) for probe in question.probes}
         self._shortlists = {probe.list: found.shortlists.get(probe.list, Shortlist([])) for probe in question.probes}
         self._hashes: dict[str, str | None] = dict(found.hashes)

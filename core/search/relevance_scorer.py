@@ -88,19 +88,18 @@ class RelevanceScorer:
         new = [image_id for image_id in ids if image_id not in self._rows] if self._scales else []
         if not new:
             return []
-        held = {**self._ranked.vectors, **vectors}
         term, scale = next(iter(self._scales.items()))
         vector = self._vectors[term]
-        known = [image_id for image_id in new if image_id in self._cosines or image_id in held]
+        known = [image_id for image_id in new if image_id in self._cosines or image_id in vectors]
         measured: dict[Term, NDArray[np.float64]] = {}
         if self._cosines and isinstance(scale, PictureScale):
-            measured[term] = scale.measure_cosines(vector, self._find_cosines(known, vector, held))
+            measured[term] = scale.measure_cosines(vector, self._find_cosines(known, vector, vectors))
         elif self._cosines and isinstance(scale, TextScale) and scale.yardstick.fits_profile(vector):
-            known, profile = scale.find_profiles(self._ranked.stamp, known, held)
-            cosines = self._find_cosines(known, vector, held)
+            known, profile = scale.find_profiles(self._ranked.stamp, known, vectors)
+            cosines = self._find_cosines(known, vector, vectors)
             measured[term] = scale.yardstick.reach_in_profile(vector, cosines, profile)
-        elif known := [image_id for image_id in new if image_id in held]:
-            images = np.stack([held[image_id] for image_id in known])
+        elif known := [image_id for image_id in new if image_id in vectors]:
+            images = np.stack([vectors[image_id] for image_id in known])
             measured |= {
                 one: scale.measure(self._vectors[one][np.newaxis], images) for one, scale in self._scales.items()
             }
