@@ -70,9 +70,8 @@ class Retrieval:
     of them. `scores` are those of the pool in the list of every probe, without images that a list lacks.
     `paired` says whether the library has any RAW beside its JPEG.
 
-    `hashes` and `vectors` are of the pool as far as they came along; the others can be asked for. `hashes` are content
-    hashes, None for an image without one. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.
-    `vectors` are image vectors, each (D,) float32, unit length.
+    `hashes` are content hashes of the pool as far as they came along, None for an image without one; the others can be
+    asked for. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.
 
     `stamp` names the state of the index: while it is the same, so is every vector. None where nobody knows.
     `indexed` is how many images the library holds in all, where that came along.
@@ -84,7 +83,6 @@ class Retrieval:
     paired: bool
     hashes: Mapping[str, str | None] = field(default_factory=dict)
     raws: Mapping[str, str] = field(default_factory=dict)
-    vectors: Mapping[str, Vector] = field(default_factory=dict)
     stamp: str | None = None
     indexed: int | None = None
 

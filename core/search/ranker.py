@@ -67,8 +67,7 @@ class RankedMatches:
     """All that a question finds, in its order. The index is asked for the whole question once, when this is made.
 
     `total` is how many images it can find: those that are `passing`. `is_dense`: by more than words. `scores` are those
-    known so far, by list. `vectors` came along, as did `indexed`, and `stamp` names the state of the index that
-    answered; see Retrieval.
+    known so far, by list. `indexed` came along, and `stamp` names the state of the index that answered; see Retrieval.
     """
 
     def __init__(
@@ -79,22 +78,20 @@ class RankedMatches:
         found, *rankings = index.gather(
             [
                 lambda index: index.retrieve(question.probes, question.passing, limit=shortlist),
-                *(_rank(probe, question.passing, self._deep) for probe in question.ordering if self._deep),
+                *(_rank(probe, question.passing, self._deep) for probe in (question.ordering if self._deep else ())),
             ]
         )
         self._rankings: list[Ranking] = rankings
         self._index = index
         self._question = question
         self.passing, self.is_dense = question.passing, question.main.vector is not None
-        self.total, self.vectors, self.stamp, self.paired = found.total, found.vectors, found.stamp, found.paired
-        self.indexed = found.indexed
+        self.total, self.indexed, self.stamp, self.paired = found.total, found.indexed, found.stamp, found.paired
         self.scores = {probe.list: dict(found.scores[probe.list]) for probe in question.probes}
         self._shortlists = {probe.list: found.shortlists.get(probe.list, Shortlist([])) for probe in question.probes}
         self._hashes: dict[str, str | None] = dict(found.hashes)
         self._raws = dict(found.raws)
         self._matches = fuse(self._shortlists, self.scores, question.weights)
-        pool = dict.fromkeys(image_id for one in self._shortlists.values() for image_id, _ in one.ranking)
-        self._pool = {image_id: self._matches.get(image_id, 0.0) for image_id in pool}
+        self._pool = dict(self._matches)
         self._least = min(self._matches.values(), default=1.0)
         self._ranked = [image_id for image_id, _ in by_score(self._pool)]
 

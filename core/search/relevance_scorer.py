@@ -88,23 +88,24 @@ class RelevanceScorer:
         new = [image_id for image_id in ids if image_id not in self._rows] if self._scales else []
         if not new:
             return []
-        held = {**self._ranked.vectors, **vectors}
         term, scale = next(iter(self._scales.items()))
         vector = self._vectors[term]
-        compared = [image_id for image_id in new if image_id in self._cosines or image_id in held]
+        known = [image_id for image_id in new if image_id in self._cosines or image_id in vectors]
+        measured: dict[Term, NDArray[np.float64]] = {}
         if self._cosines and isinstance(scale, PictureScale):
-            cosines = self._find_cosines(compared, vector, held)
-            self._add(compared, {term: scale.measure_cosines(vector, cosines)})
+            measured[term] = scale.measure_cosines(vector, self._find_cosines(known, vector, vectors))
         elif self._cosines and isinstance(scale, TextScale) and scale.yardstick.fits_profile(vector):
-            known, profile = scale.find_profiles(self._ranked.stamp, compared, held)
-            cosines = self._find_cosines(known, vector, held)
-            self._add(known, {term: scale.yardstick.reach_in_profile(vector, cosines, profile)})
-        elif known := [image_id for image_id in new if image_id in held]:
-            images = np.stack([held[image_id] for image_id in known])
-            self._add(
-                known,
-                {one: scale.measure(self._vectors[one][np.newaxis], images) for one, scale in self._scales.items()},
-            )
+            known, profile = scale.find_profiles(self._ranked.stamp, known, vectors)
+            cosines = self._find_cosines(known, vector, vectors)
+            measured[term] = scale.yardstick.reach_in_profile(vector, cosines, profile)
+        elif known := [image_id for image_id in new if image_id in vectors]:
+            images = np.stack([vectors[image_id] for image_id in known])
+            measured |= {
+                one: scale.measure(self._vectors[one][np.newaxis], images) for one, scale in self._scales.items()
+            }
+        self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(known)}
+        for one, values in measured.items():
+            self._measured[one] = np.append(self._measured[one], values)
         return [image_id for image_id in new if image_id not in self._rows]
 
     @property
@@ -165,11 +166,6 @@ class RelevanceScorer:
         good = [strengths.get(image_id, 0.0) >= SOME for image_id in best[:SCORED_DEPTH]]
         matches = sum(count for count, is_good in zip(copies, good, strict=False) if is_good)
         return Judgement(find_verdict(known), matches, len(good) == SCORED_DEPTH and any(good[-_TAIL:]))
-
-    def _add(self, ids: Sequence[str], measured: Mapping[Term, NDArray[np.float64]]) -> None:
-        self._rows |= {image_id: len(self._rows) + n for n, image_id in enumerate(ids)}
-        for term, values in measured.items():
-            self._measured[term] = np.append(self._measured[term], values)
 
     def _compute(self, best: Sequence[str]) -> dict[str, float]:
         """Compute the strengths of all that was measured, captions aside.

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from core.adapters.index_base.point_codec import place_payload, text_payload
 from core.domain.filtering.conditions import Keyword
-from core.domain.filtering.filters import EVERYTHING, Filter
+from core.domain.filtering.filters import EVERYTHING, PAIRED, Filter
 from core.domain.image import (
     ImageRecord,
     ImageRef,
@@ -35,7 +35,7 @@ from core.imaging.decode_request import Decoded, DecodeRequest, PixelSpec
 from core.imaging.tiling import tile_boxes
 from core.ports.encoders import Answer, TextEncoding
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist, by_score
-from core.ports.retrieval import read_details, retrieve_in_parts
+from core.ports.retrieval import retrieve_in_parts
 from core.ports.text_reader import TextReading
 from core.ports.vector_index import CaptionUpdate, DenseName, IndexInfo, PlaceUpdate, Point, SearchableIndex, TextUpdate
 from core.text import analysis
@@ -354,7 +354,13 @@ class MemoryIndex:
         vectors: Sequence[str] = (),
         count: bool = False,
     ) -> Details:
-        return read_details(self, ids, filter, hashes=hashes, vectors=vectors, count=count)
+        return Details(
+            self.fetch(ids),
+            self.copies(hashes, filter),
+            self.vectors(vectors),
+            self.count(filter) if count else None,
+            self.count(PAIRED) > 0 if count else None,
+        )
 
     def _scores(self, probe: Probe, ids: Sequence[str]) -> dict[str, float]:
         if probe.list == "image" or probe.list == "caption":

@@ -17,7 +17,7 @@ from core.domain.image import ImageRecord, ListName
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
-from core.ports.retrieval import complete_scores
+from core.ports.retrieval import Unscored, complete_scores
 from core.ports.vector_index import DenseName, IndexInfo, SearchableIndex
 
 T = TypeVar("T")
@@ -121,9 +121,8 @@ class IndexBase(ABC):
             found = zip(seeking, reader.search(seeking, filter, limit, exact=False), strict=True)
             shortlists = {probe.list: Shortlist.cut(clamp(probe, scored), limit) for probe, scored in found}
 
-            def score(open: Sequence[Probe], ids: Sequence[str]) -> dict[ListName, dict[str, float]]:
-                scored = zip(open, reader.scores(open, ids), strict=True)
-                return {probe.list: dict(clamp(probe, one)) for probe, one in scored}
+            def score(open: Sequence[Unscored]) -> list[dict[str, float]]:
+                return [dict(clamp(probe, *reader.scores([probe], ids))) for probe, ids in open]
 
             scores = complete_scores(checked, shortlists, score)
             paired, indexed = reader.count(PAIRED) > 0, reader.count(INDEXED)

@@ -155,6 +155,11 @@ class QdrantIndex(IndexBase):
         )
         return [*dated, *rest][offset:end]
 
+    def ordered_ids(
+        self, by: Sort, filter: Filter = EVERYTHING, *, limit: int, offset: int = 0, reverse: bool = False
+    ) -> list[str]:
+        return self._reader(filter).ordered_ids(by, filter, limit, offset, reverse=reverse) if limit > 0 else []
+
     def retrieve(self, probes: Sequence[Probe], filter: Filter = EVERYTHING, *, limit: int) -> Retrieval:
         return self._reader(filter).retrieve_best([self._check(probe) for probe in probes], filter, limit)
 

@@ -93,6 +93,13 @@ def test_what_another_process_writes_is_seen_by_the_next_question(library: Libra
     assert library.mine._columns.current() is not None
 
 
+def test_the_details_of_a_far_page_are_of_the_library_that_it_was_read_from(library: Library) -> None:
+    total = len(library.mine.ordered("name", INDEXED, limit=100))
+    library.other.upsert([point(60)])
+    ids = library.mine.ordered_ids("name", INDEXED, limit=100)
+    assert len(ids) == library.mine.details((), INDEXED, count=True).total == total + 1
+
+
 def test_what_another_process_deletes_is_seen_by_the_next_question(library: Library) -> None:
     for index in library.both:
         index.delete([image_id(n) for n in range(5)])
