@@ -37,10 +37,11 @@ LARGE_PICTURES = int(os.environ.get("BENCH_LARGE_PICTURES", "60"))
 FILES = int(os.environ.get("BENCH_FILES", "100000"))
 FEW = 8  # pictures of the folder that stands for the start of a command
 BY_CPU = os.environ.get("BENCH_CPU") == "1"
-PRECISIONS = ("full", "int8")
-LIMITS = {  # by size of the pictures: precision, and what is wanted beside `encode` and beside rclip
-    "1280 × 960": (("full", "1.5 ×", "2 ×"), ("int8", "2.5 ×", "3 ×")),
-    "12 MP": (("full", "", "3 ×"),),
+GROUP = "ingest, CPU of all cores" if BY_CPU else "ingest"
+LIMITS = {  # what is wanted beside `encode`, and beside rclip
+    "1280 × 960, full": ("1.5 ×", "2 ×"),
+    "1280 × 960, int8": ("2.5 ×", "3 ×"),
+    "12 MP, full": ("", "3 ×"),
 }
 SIZES = {"1280 × 960": (1280, 960), "12 MP": (4000, 3000)}
 PEERS = ROOT / "build" / "peers"
@@ -79,41 +80,63 @@ class Taken:
         return self.cpu / count_cores() if BY_CPU else self.wall
 
 
-def test_ingest(tmp_path: Path) -> None:
-    model = make_vit_b_32(tmp_path / "model")
-    for precision in PRECISIONS:  # the choice of the fastest runtime is made once a machine
-        run_command("bucketlens", "models", "measure", model, environment={"BUCKETLENS_PRECISION": precision})
-    rclip = prepare_rclip(tmp_path / "rclip")
-    for name, count in (("1280 × 960", PICTURES), ("12 MP", LARGE_PICTURES)):
-        many, few = tmp_path / f"many {name}", tmp_path / f"few {name}"
-        make_pictures(many, SIZES[name], count)
-        make_pictures(few, SIZES[name], FEW)
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Folders of many and of a few pictures of one size, to be ingested at one precision."""
 
-        def rate(run: Callable[[Path], Taken], many: Path = many, few: Path = few, count: int = count) -> float:
-            return (count - FEW) / max(1e-9, run(many).seconds - run(few).seconds)
+    name: str
+    precision: str
+    many: Path
+    few: Path
+    count: int
+    data: Path
+    model: Path
 
-        group = "ingest, CPU of all cores" if BY_CPU else "ingest"
-        for precision, faster, beside_rclip in LIMITS[name]:
+    def rate(self, run: Callable[[Path], Taken]) -> float:
+        """Pictures a second, without the start of the command."""
+        return (self.count - FEW) / max(1e-9, run(self.many).seconds - run(self.few).seconds)
 
-            def ours_rate(precision: str = precision, rate: Callable[..., float] = rate) -> float:
-                return rate(lambda folder: ingest(folder, tmp_path / "data", model, precision))
+    def ours(self) -> float:
+        return self.rate(lambda folder: ingest(folder, self.data, self.model, self.precision))
 
-            ours, encoded = in_turn(
-                ours_rate,
-                lambda: max(
-                    rate(lambda folder, kind=kind: encode(folder, model, kind)) for kind in ("float32", "bfloat16")
-                ),
-            )
-            work = f"{name}, {precision}"
-            record(Row(group, work, "1/s", ours, "SentenceTransformer.encode, batch 32", encoded, faster))
-            if rclip is not None:
-                ours, theirs = in_turn(
-                    lambda precision=precision: rate(
-                        lambda folder: ingest(folder, tmp_path / "data", model, precision)
-                    ),
-                    lambda: rate(lambda folder: index_with_rclip(folder, *rclip)),
-                )
-                record(Row(group, f"{work}, beside rclip", "1/s", ours, RCLIP, theirs, beside_rclip))
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_vit_b_32(tmp_path_factory.mktemp("model") / "vit-b-32")
+
+
+@pytest.fixture(scope="module")
+def rclip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    prepared = prepare_rclip(tmp_path_factory.mktemp("rclip"))
+    if prepared is None:
+        pytest.skip("rclip 4 takes Python 3.12 or 3.13, and there is none")
+    return prepared
+
+
+@pytest.fixture(params=["1280 × 960, full", "1280 × 960, int8", "12 MP, full"])
+def case(request: pytest.FixtureRequest, tmp_path: Path, model: Path) -> Case:
+    size, precision = request.param.split(", ")
+    count = PICTURES if size == "1280 × 960" else LARGE_PICTURES
+    made = Case(request.param, precision, tmp_path / "many", tmp_path / "few", count, tmp_path / "data", model)
+    make_pictures(made.many, SIZES[size], count)
+    make_pictures(made.few, SIZES[size], FEW)
+    # the choice of the fastest runtime is made once a machine
+    run_command("bucketlens", "models", "measure", model, environment={"BUCKETLENS_PRECISION": precision})
+    return made
+
+
+def test_ingest_beside_sentence_transformers(case: Case) -> None:
+    def theirs() -> float:
+        kinds = ("float32", "bfloat16")
+        return max(case.rate(lambda folder, kind=kind: encode(folder, case.model, kind)) for kind in kinds)
+
+    ours, encoded = in_turn(case.ours, theirs)
+    record(Row(GROUP, case.name, "1/s", ours, "SentenceTransformer.encode, batch 32", encoded, LIMITS[case.name][0]))
+
+
+def test_ingest_beside_rclip(case: Case, rclip: tuple[Path, Path]) -> None:
+    ours, theirs = in_turn(case.ours, lambda: case.rate(lambda folder: index_with_rclip(folder, *rclip)))
+    record(Row(GROUP, f"{case.name}, beside rclip", "1/s", ours, RCLIP, theirs, LIMITS[case.name][1]))
 
 
 def test_second_run(tmp_path: Path) -> None:
