@@ -23,7 +23,7 @@ from core.errors import DiskFull
 from core.ports.vector_index import IndexInfo
 from tests.support.fakes import MemoryIndex
 from tests.support.index_queries import nearest, newest
-from tests.support.made_up_images import image_id, point, vector
+from tests.support.made_up_images import failed_point, image_id, point, vector
 
 INFO = IndexInfo("colours", "colours-1", 16)
 
@@ -203,6 +203,17 @@ def test_what_came_since_is_counted_alone(index: EdgeIndex, tmp_path: Path, monk
     index.upsert([point(n, "a red car") for n in range(1, 31)])
     index.optimize()
     assert _shard(folder) != shard and count_unindexed(_shard(folder)) == 0
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_files_that_failed_are_no_reason_to_build(index: EdgeIndex, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    index.optimize()
+    shard = _shard(folder)
+    index.upsert([failed_point(n) for n in range(100, 160)])
+    index.upsert([point(n) for n in (41, 42, 100)])
+    index.optimize()
+    assert (count_unindexed(shard), _shard(folder)) == (3, shard)
 
 
 @pytest.mark.usefixtures("small_segments")
