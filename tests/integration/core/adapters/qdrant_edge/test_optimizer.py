@@ -147,6 +147,15 @@ def test_it_is_left_alone_when_the_disk_is_short_or_it_does_not_pay(
     assert _shards(tmp_path / "index") == [shard]
 
 
+def test_room_is_looked_for_to_put_segments_together(
+    index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = _shard(tmp_path / "index")
+    alone = optimizer._estimate_room(shard)
+    monkeypatch.setattr(parameters, "SEGMENTS", 1)
+    assert optimizer._estimate_room(shard) > alone > 0
+
+
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs for a few images, made in this process."""
