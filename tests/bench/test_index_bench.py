@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import qdrant_edge as edge
 
+from core.adapters.qdrant_edge.files import size_on_disk
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED, Filter, caption_words
 from core.domain.vectors import Matrix, Vector, unit
@@ -92,7 +93,7 @@ def _watch(folder: Path, growth: Growth) -> Iterator[None]:
         while not ended.wait(0.2):
             for child in _find_children():
                 growth.peak_memory = max(growth.peak_memory, _own_memory(child))
-            growth.peak_disk = max(growth.peak_disk, _used(folder))
+            growth.peak_disk = max(growth.peak_disk, size_on_disk(folder))
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -119,19 +120,6 @@ def _own_memory(process: str) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
 
 
-def _used(folder: Path) -> int:
-    """Bytes on disk, files that are linked counted once."""
-    found: dict[int, int] = {}
-    for directory, _, names in os.walk(folder):
-        for name in names:
-            try:
-                status = os.lstat(os.path.join(directory, name))
-            except FileNotFoundError:
-                continue
-            found[status.st_ino] = status.st_blocks * 512
-    return sum(found.values())
-
-
 def _grow(folder: Path, growth: Growth, dice: np.random.Generator, centres: Matrix) -> Matrix:
     """Write as an ingest does, with a look at the approximate index now and then; return the vectors."""
     index = EdgeIndex.create(folder, INFO)
@@ -146,7 +134,7 @@ def _grow(folder: Path, growth: Growth, dice: np.random.Generator, centres: Matr
         if (start + 1000) % OPTIMIZE_EVERY == 0 or start + 1000 >= growth.images:
             _build(index, folder, growth)
     index.close()
-    growth.disk = _used(folder)
+    growth.disk = size_on_disk(folder)
     return np.concatenate(parts)
 
 

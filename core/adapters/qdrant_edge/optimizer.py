@@ -23,6 +23,7 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from core.adapters.local.free_space import RESERVE
+from core.adapters.qdrant_edge.approximate import parameters
 from core.adapters.qdrant_edge.approximate.parameters import collection
 from core.adapters.qdrant_edge.approximate.segment_files import copy_file, count_unindexed, is_final
 from core.adapters.qdrant_edge.engine_errors import translate_errors
@@ -42,7 +43,7 @@ _SHARE = 1 / 8  # of a library, where that is more, up to
 _MOST = 200_000
 
 _ROOT = Path(__file__).resolve().parent.parent.parent.parent
-_SPACE = 2.5  # of what is not linked: the copy, the index in it and the segments it is merged from
+_SPACE = 2.5  # of what is written: the copy, the index in it and the segments it is merged from
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +58,7 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
             shard = folder / read_manifest(folder).shard
             if count_unindexed(shard) < max(WORTHWHILE, min(int(tally.points * _SHARE), _MOST)):
                 return
-            needed = (
-                int(size_on_disk(shard, lambda path: not is_final(path.relative_to(shard), shard)) * _SPACE) + RESERVE
-            )
+            needed = _estimate_room(shard) + RESERVE
         if shutil.disk_usage(folder).free < needed:
             _log.warning("library not optimized, disk space is short folder=%s needed=%d", folder, needed)
             return
@@ -76,6 +75,15 @@ def optimize(folder: Path, shared: SharedShard, wait_s: float) -> None:
             if read_manifest(folder).shard != copy.name:
                 shutil.rmtree(copy, ignore_errors=True)
         _log.info("library optimized folder=%s kept=%s seconds=%.1f", folder, kept, time.monotonic() - started)
+
+
+def _estimate_room(shard: Path) -> int:
+    """Estimate the bytes that building takes: what is not linked, and what the engine puts together."""
+    growing = size_on_disk(shard, lambda path: not is_final(path.relative_to(shard), shard))
+    segments = sorted(map(size_on_disk, (shard / "segments").iterdir()))
+    surplus = len(segments) + 1 - parameters.SEGMENTS  # one is added
+    merged = sum(segments[: surplus + 1]) if surplus > 0 else 0
+    return int((growing + merged) * _SPACE)
 
 
 def _copy(folder: Path, copy: Path, shared: SharedShard, wait_s: float) -> str | None:

@@ -11,16 +11,23 @@ from pathlib import Path
 _VERSION_BYTES = 8  # of a point, in the file that lists them for a segment that grows
 _GROWING = "mutable_id_tracker.versions"
 _INDEXED = "id_tracker.mappings"
+_MISSING = "vector_storage-image/deleted/flags_*.dat"  # a bit for each point without a vector
 _PIECE = 8 * 2**20
 
 
 def count_unindexed(shard: Path) -> int:
-    """Count the points that were written to segments that still grow. What is deleted there counts until it is built.
+    """Count the images with a vector in segments that still grow. What is deleted there counts until it is built.
 
     The engine's own count of indexed vectors has the sparse ones in it, and those that were deleted since. What was not
     flushed yet is not counted.
     """
-    return sum(_size(path) // _VERSION_BYTES for path in shard.glob(f"segments/*/{_GROWING}"))
+    return sum(_count_vectors(path.parent) for path in shard.glob(f"segments/*/{_GROWING}"))
+
+
+def _count_vectors(segment: Path) -> int:
+    """Count the points of a segment that grows, less those without a vector: the engine builds nothing of these."""
+    missing = (int.from_bytes(path.read_bytes(), "little").bit_count() for path in segment.glob(_MISSING))
+    return max(0, _size(segment / _GROWING) // _VERSION_BYTES - max(missing, default=0))
 
 
 def copy_file(source: Path, target: Path, shard: Path) -> None:

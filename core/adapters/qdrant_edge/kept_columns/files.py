@@ -5,6 +5,7 @@ as it did when it was written is read whole and compared with its checksum. What
 """
 
 import io
+import json
 import os
 import uuid
 import zlib
@@ -55,7 +56,7 @@ class ColumnsManifest:
 def read_columns_manifest(folder: Path) -> ColumnsManifest | None:
     """None where there is none that can be used."""
     raw = JsonFile(folder / _MANIFEST).read()
-    if raw is None or raw.pop("format", None) != FORMAT:
+    if raw is None or raw.pop("crc", None) != _digest(raw) or raw.pop("format", None) != FORMAT:
         return None
     try:
         for name in ("base", "changes", "live"):
@@ -68,7 +69,8 @@ def read_columns_manifest(folder: Path) -> ColumnsManifest | None:
 
 def write_columns_manifest(folder: Path, manifest: ColumnsManifest) -> None:
     """Replace it, and remove what it does not name. Raises OSError."""
-    JsonFile(folder / _MANIFEST).write(asdict(manifest) | {"format": FORMAT})
+    content = asdict(manifest) | {"format": FORMAT}
+    JsonFile(folder / _MANIFEST).write(content | {"crc": _digest(content)})
     named = {manifest.journal, *(one.name for one in (manifest.base, manifest.changes, manifest.live) if one)}
     for path in folder.glob(f"{_PREFIX}*"):
         if path.name not in named:
@@ -130,6 +132,10 @@ def store(folder: Path, suffix: str, data: "io.BytesIO | Any") -> StoredFile:
         with suppress(OSError):
             path.unlink(missing_ok=True)
         raise
+
+
+def _digest(content: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def _read_state(path: Path) -> tuple[int, ...]:

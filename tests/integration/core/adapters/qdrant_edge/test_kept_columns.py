@@ -19,7 +19,7 @@ from core.adapters.qdrant_edge import reader as edge_reader
 from core.adapters.qdrant_edge import shard
 from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tally
 from core.adapters.qdrant_edge.index import EdgeIndex
-from core.adapters.qdrant_edge.kept_columns import library_columns, refresh, summary
+from core.adapters.qdrant_edge.kept_columns import files, library_columns, refresh, summary
 from core.adapters.qdrant_edge.kept_columns.journal import Journal
 from core.domain.filtering.conditions import Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
@@ -148,7 +148,9 @@ def _columns_files(folder: Path, suffix: str) -> list[Path]:
     return sorted(folder.glob(f"columns-*{suffix}"))
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "no journal", "cut journal", "manifest", "old format"])
+@pytest.mark.parametrize(
+    "damage", ["flip", "cut", "gone", "no journal", "cut journal", "manifest", "counts", "old format"]
+)
 def test_damaged_columns_are_never_trusted_and_made_anew(index: EdgeIndex, folder: Path, damage: str) -> None:
     oracle = _library(index)
     index.upsert([point(30, "a red car")])
@@ -170,9 +172,16 @@ def test_damaged_columns_are_never_trusted_and_made_anew(index: EdgeIndex, folde
             os.truncate(journal, 5)
         case "manifest":
             (folder / "columns.json").write_text("{")
-        case "old format":
+        case "counts":
             told = json.loads((folder / "columns.json").read_text())
-            (folder / "columns.json").write_text(json.dumps(told | {"format": 99}))
+            told["counts"] = {name: count + 1 for name, count in told["counts"].items()}
+            (folder / "columns.json").write_text(json.dumps(told))
+        case "old format":
+            found = files.read_columns_manifest(folder)
+            assert found is not None
+            with pytest.MonkeyPatch.context() as earlier:
+                earlier.setattr(files, "FORMAT", 99)
+                files.write_columns_manifest(folder, found)
     index = EdgeIndex.open(folder)
     assert _answers(index) == _answers(oracle)
     index.optimize()

@@ -23,7 +23,7 @@ from core.errors import DiskFull
 from core.ports.vector_index import IndexInfo
 from tests.support.fakes import MemoryIndex
 from tests.support.index_queries import nearest, newest
-from tests.support.made_up_images import image_id, point, vector
+from tests.support.made_up_images import failed_point, image_id, point, vector
 
 INFO = IndexInfo("colours", "colours-1", 16)
 
@@ -147,6 +147,15 @@ def test_it_is_left_alone_when_the_disk_is_short_or_it_does_not_pay(
     assert _shards(tmp_path / "index") == [shard]
 
 
+def test_room_is_looked_for_to_put_segments_together(
+    index: EdgeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = _shard(tmp_path / "index")
+    alone = optimizer._estimate_room(shard)
+    monkeypatch.setattr(parameters, "SEGMENTS", 1)
+    assert optimizer._estimate_room(shard) > alone > 0
+
+
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs for a few images, made in this process."""
@@ -203,6 +212,17 @@ def test_what_came_since_is_counted_alone(index: EdgeIndex, tmp_path: Path, monk
     index.upsert([point(n, "a red car") for n in range(1, 31)])
     index.optimize()
     assert _shard(folder) != shard and count_unindexed(_shard(folder)) == 0
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_files_that_failed_are_no_reason_to_build(index: EdgeIndex, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    index.optimize()
+    shard = _shard(folder)
+    index.upsert([failed_point(n) for n in range(100, 160)])
+    index.upsert([point(n) for n in (41, 42, 100)])
+    index.optimize()
+    assert (count_unindexed(shard), _shard(folder)) == (3, shard)
 
 
 @pytest.mark.usefixtures("small_segments")
