@@ -189,7 +189,7 @@ class SharedShard:
                 self._wait(lambda: not self._busy and self._users == 0, deadline, wait_s, undrain=True)
                 self._busy = True
             try:
-                self._close_shard()
+                self._close_shard(yielding=True)
                 if not self._lock.held:
                     self._lock.acquire(max(0.0, deadline - time.monotonic()))
                 yield
@@ -293,6 +293,7 @@ class SharedShard:
         return shard
 
     def _close_shard(self, *, yielding: bool = False) -> None:
+        """`yielding`: others wait meanwhile, so that its columns are not saved now."""
         shard, self._shard = self._shard, None
         if shard is None:
             return

@@ -300,6 +300,19 @@ def test_a_refresh_does_not_keep_a_library_that_another_process_wants(
     assert _answers(index) == _answers(oracle)
 
 
+def test_nobody_waits_for_columns_while_the_shard_is_switched(
+    index: EdgeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = _library(index)
+    index.upsert([point(30, "a red car")])
+    oracle.upsert([point(30, "a red car")])
+    with monkeypatch.context() as patch:
+        patch.setattr(library_columns.LibraryColumns, "save", lambda *_: pytest.fail("columns are saved"))
+        with index._shard.suspend(10.0):
+            pass
+    assert _answers(index) == _answers(oracle)
+
+
 def test_few_pictures_that_were_written_often_are_read_alone(
     index: EdgeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
