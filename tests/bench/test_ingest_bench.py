@@ -27,7 +27,7 @@ from core.domain.ids import point_id
 from core.domain.image import ImageRecord
 from core.ports.vector_index import Point
 from core.settings import load_settings
-from tests.support.benchmark import ROOT, Row, in_turn, record
+from tests.support.benchmark import ROOT, RUNS, Row, in_turn, record
 from tests.support.model_folders import make_vit_b_32
 
 pytestmark = pytest.mark.bench
@@ -150,6 +150,21 @@ def test_second_run(tmp_path: Path) -> None:
 
         measure()  # the first notes which state of the library its mirror has
         record(Row("second run", name, "µs", tuple(measure() for _ in range(3)), limit="15 µs"))
+
+
+def test_start_of_commands(model: Path, tmp_path: Path) -> None:
+    """What a command costs that does little: `search` has a text tower of the real size, which an ingest kept."""
+    pictures, data = tmp_path / "pictures", tmp_path / "data"
+    make_pictures(pictures, (640, 480), FEW)
+    run_command("bucketlens", "ingest", pictures, "--data", data, "--model", model, "--no-captions")
+    for work, limit, arguments in (
+        ("--help", "0.3 s", ["--help"]),
+        ("status of a small library", "0.6 s", ["status", "--data", data]),
+        ("search TEXT with ViT-B/32", "1.6 s", ["search", "a red car", "--data", data]),
+    ):
+        run_command("bucketlens", *arguments)
+        taken = tuple(run_command("bucketlens", *arguments).cpu for _ in range(max(3, RUNS)))
+        record(Row("start, CPU of the process", work, "s", taken, limit=limit))
 
 
 def ingest(folder: Path, data: Path, model: Path, precision: str) -> Taken:
