@@ -6,7 +6,6 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 4  # links to headings, checked
 nitpicky = True  # as are all others
 
-exclude_patterns = ["performance/*"]  # included by performance.md
 html_theme = "furo"  # with no font or script from elsewhere
 html_copy_source = False
 html_show_sphinx = False

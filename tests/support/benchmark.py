@@ -18,7 +18,7 @@ from core.adapters.local.process import count_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = ROOT / "docs" / "performance" / "measured.json"
-TABLE = ROOT / "docs" / "performance" / "table.md"
+TABLE = ROOT / "docs" / "performance" / "table.inc"
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))  # at least three for a table that is kept
 _PACKAGES = ("torch", "onnxruntime", "sentence-transformers", "transformers", "qdrant-edge-py", "faiss-cpu", "obstore")
 

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import bucketlens.cli
 from core.adapters.models.encoders import loader
@@ -12,10 +13,10 @@ from core.ports.encoders import Encoder
 def main() -> None:
     load, go_ahead = loader.load_encoder, Path(os.environ.pop("BUCKETLENS_GO_AHEAD"))
 
-    def load_then(name_or_path: str, *, device: str) -> Encoder:
+    def load_then(name_or_path: str, **options: Any) -> Encoder:
         while not go_ahead.exists():
             time.sleep(0.02)
-        return load(name_or_path, device=device)
+        return load(name_or_path, **options)
 
     loader.load_encoder = load_then
     bucketlens.cli.main()

@@ -15,8 +15,8 @@ from core.ports.vector_index import IndexInfo, Point
 from core.text import analysis
 from ingest.pipeline.caption_updates import CaptionTexts, caption_updates
 from ingest.pipeline.fetch_and_decode import Failed
-from ingest.pipeline.image_pass import _merge_captions
 from ingest.pipeline.plan import Step
+from ingest.pipeline.point_writer import _merge_captions
 from ingest.pipeline.points import Donors, build_failed_point, build_indexed_point, build_refreshed_point
 from tests.support.fakes import ColourEncoder, MemoryIndex
 from tests.support.made_up_images import START, image_id, vector
