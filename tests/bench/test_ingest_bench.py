@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -194,6 +195,7 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> Tak
     """Run a command to its end, and count it with all of its children."""
     began = time.perf_counter()
     whole = {**os.environ, **(environment or {})}
+    whole.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as on a user's machine
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=whole, stdout=subprocess.DEVNULL, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
@@ -275,15 +277,17 @@ def prepare_rclip(data: Path) -> tuple[Path, Path] | None:
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return vision(pixel_values=pixels).image_embeds
 
-    torch.onnx.export(
-        Tower(),
-        (torch.zeros(2, 3, 256, 256),),
-        towers / "visual.onnx",
-        input_names=["pixels"],
-        output_names=["embedding"],
-        dynamic_axes={"pixels": {0: "batch"}},
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's, of itself and of what it traces
+        torch.onnx.export(
+            Tower(),
+            (torch.zeros(2, 3, 256, 256),),
+            towers / "visual.onnx",
+            input_names=["pixels"],
+            output_names=["embedding"],
+            dynamic_axes={"pixels": {0: "batch"}},
+            dynamo=False,
+        )
     (data / "tokenizer").mkdir()
     for name in ("LICENSE", "OPENAI-CLIP-MIT.txt", "README.md", "THIRD_PARTY_NOTICES.md"):
         (data / name).touch()
