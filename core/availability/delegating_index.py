@@ -9,6 +9,7 @@ from typing import TypeVar
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import ImageRecord, ListName
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
@@ -48,6 +49,10 @@ class DelegatingIndex(SearchableIndex):
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         with self._calling() as index:
             return index.passing(ids, filter)
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        with self._calling() as index:
+            return index.texts(ids)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._calling() as index:

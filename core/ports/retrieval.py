@@ -31,14 +31,18 @@ def complete_scores(
     shortlists: Mapping[ListName, Shortlist],
     ask: Callable[[Sequence[Unscored]], Sequence[Mapping[str, float]]],
 ) -> dict[ListName, dict[str, float]]:
-    """Score the pool of some shortlists in the list of every probe. `ask` is told only what they leave open."""
+    """Score the pool of some shortlists in the list of every probe, as far as a match depends on it; see Retrieval.
+
+    `ask` is told only what the shortlists leave open.
+    """
     known = {name: dict(shortlist.ranking) for name, shortlist in shortlists.items()}
     pool = dict.fromkeys(chain.from_iterable(known.values()))
     scores: dict[ListName, dict[str, float]] = {probe.list: known.get(probe.list, {}) for probe in probes}
     open: list[Unscored] = []
     for probe in probes:
-        if probe.vector is None and probe.list in known and shortlists[probe.list].whole:
-            continue  # nothing else holds a word of it
+        shortlist = shortlists.get(probe.list)
+        if shortlist is not None and (shortlist.whole if probe.vector is None else not shortlist.is_even):
+            continue  # nothing else holds a word of it, or nothing else is as near
         if ids := [image_id for image_id in pool if image_id not in scores[probe.list]]:
             open.append((probe, ids))
     for (probe, _), found in zip(open, ask(open) if open else (), strict=True):

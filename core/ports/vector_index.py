@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.image import CaptionFlaw, CaptionOrigin, ImageRecord, ImageRef, ListName
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Sort
 from core.domain.text_lines import TextLine
 from core.domain.vectors import Vector
@@ -109,6 +110,10 @@ class SearchableIndex(Protocol):
 
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         """Return the records of those ids that exist and pass the filter."""
+        ...
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        """Return what is said of those ids that exist, in far less time than their whole records."""
         ...
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 
 from core.domain.image import ListName
 from core.domain.query import Weights
-from core.ports.rank_lists import DIGITS, Shortlist
+from core.ports.rank_lists import DIGITS, EVEN, Shortlist
 from core.text.bm25 import FULL
 from core.text.word_lists import WORD_FIELDS
 
-_EVEN = 1e-6  # scores of a list that lie closer together than this tell nothing apart
 _FAINT = 1e-3  # where the best BM25 score is no higher, no wanted word outweighs the unwanted ones
 
 
@@ -54,9 +53,9 @@ def fuse(
             best = max(best, FULL) if name != "words" else best if best > _FAINT else 1.0
         else:
             lowest = 0.0
-        even, width = best - last < _EVEN, best - last
+        even, width = best - last < EVEN, best - last
         for image_id, score in scores[name].items():
-            scaled = float(score > last - _EVEN) if even else (score - last) / width
+            scaled = float(score > last - EVEN) if even else (score - last) / width
             scaled = 1.0 if scaled > 1.0 else lowest if scaled < lowest else scaled
             matches[image_id] = matches.get(image_id, 0.0) + share * scaled
     return {image_id: round(match, DIGITS) for image_id, match in matches.items()}

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from core.domain.filtering.conditions import Keyword, Match
+from core.domain.filtering.conditions import Match
 from core.domain.filtering.filters import WORDED, Condition, Filter
 from core.domain.image import ImageRecord, ListName
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Weights
 from core.domain.result import Hit, Standing
 from core.ports.rank_lists import LISTS, Probe, Ranking, Shortlist, by_score
@@ -92,6 +93,7 @@ class RankedMatches:
         self._raws = dict(found.raws)
         self._matches = fuse(self._shortlists, self.scores, question.weights)
         self._pool = dict(self._matches)
+        self._complete: set[str] = set()
         self._least = min(self._matches.values(), default=1.0)
         self._ranked = [image_id for image_id, _ in by_score(self._pool)]
 
@@ -111,7 +113,7 @@ class RankedMatches:
         return self._matches.get(image_id, 0.0)
 
     def is_scored(self, image_id: str) -> bool:
-        """Say whether `scores` hold all that the lists know of an image."""
+        """Say whether `scores` hold what the lists of words know of an image."""
         return image_id in self._pool
 
     def hash(self, image_id: str) -> str | None:
@@ -121,7 +123,7 @@ class RankedMatches:
     def hits(self, records: Iterable[ImageRecord]) -> list[Hit]:
         """Say of images of its pages how they match. Raises LibraryError."""
         found = list(records)
-        self.match_rest([record.id for record in found], self._index)
+        self.complete([record.id for record in found], self._index)
         return self._make_hits(found, self._matches)
 
     def compare(self, records: Sequence[ImageRecord]) -> list[Hit]:
@@ -160,19 +162,26 @@ class RankedMatches:
             self._hashes |= dict.fromkeys(hidden, HIDDEN)
         return [self._hashes[image_id] for image_id in ids]
 
-    def match_rest(self, ids: Sequence[str], index: SearchableIndex) -> None:
-        """Match what is on no shortlist by the main list alone, no better than the last that is on any."""
-        rest = [image_id for image_id in ids if image_id not in self._pool and image_id not in self._matches]
-        if not rest:
+    def complete(self, ids: Sequence[str], index: SearchableIndex) -> None:
+        """Score images that are shown in every list.
+
+        What is on no shortlist is matched by the main list alone, no better than the last that is on any.
+        """
+        new = [image_id for image_id in ids if image_id not in self._complete]
+        rest = [image_id for image_id in new if image_id not in self._pool]
+        dense = [probe for probe in self._question.probes if probe.vector is not None]
+        left_out = [one for one in new if one in self._pool and any(one not in self.scores[p.list] for p in dense)]
+        self._complete.update(new)
+        if not rest and not left_out:
             return
-        found = index.scores(self._question.probes, rest)
-        main = self._question.main.list
-        later = fuse(
-            self._shortlists, {name: found[name] if name == main else {} for name in found}, self._question.weights
-        )
-        self._matches |= {image_id: min(later.get(image_id, 0.0), self._least) for image_id in rest}
+        found = index.scores(self._question.probes if rest else dense, [*rest, *left_out])
         for name, scores in found.items():
             self.scores[name] |= scores
+        if rest:
+            main = self._question.main.list
+            alone = {probe.list: found[main] if probe.list == main else {} for probe in self._question.probes}
+            later = fuse(self._shortlists, alone, self._question.weights)
+            self._matches |= {image_id: min(later.get(image_id, 0.0), self._least) for image_id in rest}
 
     def _make_hits(self, records: Sequence[ImageRecord], matches: Mapping[str, float]) -> list[Hit]:
         """Say of every picture how it stands in the lists that have a score for it, and which words it holds."""
@@ -199,14 +208,11 @@ def _rank(probe: Probe, passing: Filter, limit: int) -> Callable[[SearchableInde
     return lambda index: index.ranking(probe, passing, limit=limit)
 
 
-def matched_words(record: ImageRecord, words: Sequence[Sequence[str]], lists: Iterable[ListName]) -> tuple[str, ...]:
+def matched_words(
+    record: ImageRecord | PictureTexts, words: Sequence[Sequence[str]], lists: Iterable[ListName]
+) -> tuple[str, ...]:
     """Return the words of a question that a picture holds in captions or any of these lists, in the form it does."""
-    held = {word for field in list_word_fields(lists) for word in getattr(record, field)}
+    asked = {"words", *lists}  # those of captions in any case
+    held = {word for name, field in WORD_FIELDS.items() if name in asked for word in getattr(record, field)}
     matched = (next((form for form in forms if form in held), None) for forms in words)
     return tuple(form for form in matched if form)
-
-
-def list_word_fields(lists: Iterable[ListName]) -> list[Keyword]:
-    """List the fields that hold the words of these lists, and those of captions in any case."""
-    asked = {"words", *lists}
-    return [field for name, field in WORD_FIELDS.items() if name in asked]

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.filtering.conditions import Match
-from core.domain.filtering.filters import EVERYTHING, Filter
-from core.domain.image import ImageRecord
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import LikeTerm, Term, TextTerm
 from core.domain.vectors import Vector
 from core.ports.vector_index import SearchableIndex
 from core.search.query_encoder import EncodedQuery
-from core.search.ranker import RankedMatches, list_word_fields, matched_words
+from core.search.ranker import RankedMatches, matched_words
 from core.search.relevance import SOME, Verdict, find_verdict
 from core.search.relevance_scale import Calibration, PictureScale, TextScale
 from core.text import analysis
@@ -108,14 +106,6 @@ class RelevanceScorer:
             self._measured[one] = np.append(self._measured[one], values)
         return [image_id for image_id in new if image_id not in self._rows]
 
-    @property
-    def deciding(self) -> Filter:
-        """Let those of the undecided pass whose captions may decide: without vectors all, else what holds all words."""
-        if not self._vectors:
-            return EVERYTHING
-        fields = list_word_fields(self._ranked.scores)
-        return Filter(tuple(Filter(any=tuple(Match(field, forms) for field in fields)) for forms in self._words))
-
     def list_undecided(self, ids: Sequence[str], unmeasured: Sequence[str]) -> list[str]:
         """List the matches whose strength may depend on their captions.
 
@@ -134,21 +124,19 @@ class RelevanceScorer:
         held = set().union(*(scores[name] for name in WORD_FIELDS if name in scores))
         return [image_id for image_id in weak if image_id in held or not self._ranked.is_scored(image_id)]
 
-    def score(self, ids: Sequence[str], records: Mapping[str, ImageRecord]) -> dict[str, float]:
-        """Give the strength of matches, as far as it is known.
-
-        `records` are, of those that were undecided, what `deciding` lets pass.
-        """
+    def score(self, ids: Sequence[str], texts: Mapping[str, PictureTexts]) -> dict[str, float]:
+        """Give the strength of matches, as far as it is known. `texts` are those of what was undecided."""
         if not self._vectors:
-            there = (image_id for image_id in ids if image_id in records)
-            return {one: len(self._find_words(records[one])) / len(self._words) for one in there}
+            there = (image_id for image_id in ids if image_id in texts)
+            lists = self._ranked.scores
+            return {one: len(matched_words(texts[one], self._words, lists)) / len(self._words) for one in there}
         if not any(term.weight > 0 for term in self._scales):
             return {}
         computed = self._compute(ids)
         strengths = {image_id: computed[image_id] for image_id in ids if image_id in computed}
         if self._texts_alone and self._words:
             for image_id, strength in strengths.items():
-                if strength < SOME and image_id in records and self._is_told(image_id, records[image_id]):
+                if strength < SOME and image_id in texts and self._is_told(image_id, texts[image_id]):
                     strengths[image_id] = SOME
         return strengths
 
@@ -195,26 +183,23 @@ class RelevanceScorer:
         known = self._cosines
         return np.array([known[one] if one in known else float(held[one] @ vector) for one in ids], np.float64)
 
-    def _find_words(self, record: ImageRecord) -> tuple[str, ...]:
-        return matched_words(record, self._words, self._ranked.scores)
-
-    def _is_told(self, image_id: str, record: ImageRecord) -> bool:
+    def _is_told(self, image_id: str, texts: PictureTexts) -> bool:
         """Say whether a caption that can be relied on holds all words."""
-        if len(self._find_words(record)) < len(self._words):
+        if len(matched_words(texts, self._words, self._ranked.scores)) < len(self._words):
             return False
         row = self._rows[image_id]
         usual = all(self._measured[term][row] >= 0 for term in self._scales if term.weight > 0)  # as most pictures are
-        return _has_telling_caption(record, self._words, usual)
+        return _has_telling_caption(texts, self._words, usual)
 
 
-def _has_telling_caption(record: ImageRecord, words: Sequence[Sequence[str]], usual: bool) -> bool:
+def _has_telling_caption(texts: PictureTexts, words: Sequence[Sequence[str]], usual: bool) -> bool:
     """Say whether a caption of the image that can be relied on holds all of these words.
 
     What is written in it, and where it was taken, adds to every caption, and counts alone.
     """
-    by_people = record.captions or (record.caption or "",) if record.caption_origin == "human" else ()
-    of_file = (*(text.text for text in record.file_texts), ", ".join(record.keywords), ", ".join(record.people))
-    captions = [*by_people, *of_file, *(text for text in record.texts if usual)]
-    seen = {*record.text_words, *record.place_words}
+    by_people = texts.captions or (texts.caption or "",) if texts.caption_origin == "human" else ()
+    of_file = (*texts.file_texts, ", ".join(texts.keywords), ", ".join(texts.people))
+    captions = [*by_people, *of_file, *(texts.sentences if usual else ())]
+    seen = {*texts.text_words, *texts.place_words}
     held = [seen, *(seen.union(analysis.analyse(caption)) for caption in captions)]
     return any(all(one.intersection(forms) for forms in words) for one in held)

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from core.domain.filtering.filters import INDEXED, Filter
 from core.domain.image import ImageRecord
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import AS_TYPED, Query, Weights
 from core.domain.result import Hit, SearchResult
 from core.domain.vectors import Matrix, Vector
@@ -201,8 +202,8 @@ class SearchService:
         found, told, _ = self._index.gather(
             [
                 lambda index: index.details(shown, passing, hashes=hashes, vectors=vectors),
-                lambda index: index.passing(undecided, scorer.deciding) if undecided else {},
-                lambda index: ranked.match_rest(shown, index),
+                lambda index: index.texts(undecided) if undecided else {},
+                lambda index: ranked.complete(shown, index),
             ]
         )
         copies = count_copies(self._index, found.copies, passing, paired=ranked.paired)
@@ -222,7 +223,8 @@ class SearchService:
         counted = self._index.details((), ranked.passing, hashes=hashes).copies
         copies = count_copies(self._index, counted, ranked.passing, paired=ranked.paired)
         known = {record.id: record for record in records}
-        return _Answer(known, scorer.score(list(known), known), copies).complete(hits)
+        texts = {record.id: PictureTexts.of(record) for record in records}
+        return _Answer(known, scorer.score(list(known), texts), copies).complete(hits)
 
 
 @dataclass(frozen=True, slots=True)

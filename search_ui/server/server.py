@@ -35,6 +35,7 @@ def run(
         port = listening.getsockname()[1]
         configure(container.settings, host, port)
         import uvicorn
+        from threadpoolctl import threadpool_limits
 
         from search_ui.server.app import make_app
 
@@ -50,7 +51,8 @@ def run(
             timeout_graceful_shutdown=3,
         )
         server = uvicorn.Server(config)
-        with _stop_on_signals(server), closing(library):
+        # searches run side by side: threads that share one product would only spin beside them
+        with _stop_on_signals(server), closing(library), threadpool_limits(1, "blas"):
             announce(f"http://{_browser_host(host)}:{port}")
             server.run(sockets=[listening])
 

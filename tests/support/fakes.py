@@ -26,6 +26,7 @@ from core.domain.image import (
     payload_words,
     to_payload,
 )
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Sort
 from core.domain.sort_orders import in_order
 from core.domain.text_lines import TextLine
@@ -301,6 +302,9 @@ class MemoryIndex:
 
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         return {i: found for i, found in self.fetch(ids).items() if filter.matches(self._payloads[i])}
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        return {i: PictureTexts.of(found) for i, found in self.fetch(ids).items()}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._lock:

@@ -18,6 +18,7 @@ from core.adapters.index_base.index_reader import IndexReader
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import WORDED, Filter
 from core.domain.image import ImageRecord
+from core.domain.picture_texts import PICTURE_TEXTS, PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -59,6 +60,13 @@ class Generation(IndexReader):
         found: dict[str, ImageRecord] = {}
         for segment, rows in self._locate(ids):
             found |= {record.id: record for record in segment.columns.records(rows)}
+        return found
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        found: dict[str, PictureTexts] = {}
+        for segment, rows in self._locate(ids):
+            payloads = segment.columns.payloads(rows, PICTURE_TEXTS)
+            found |= dict(zip(segment.columns.names(rows), map(PictureTexts.read, payloads), strict=True))
         return found
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

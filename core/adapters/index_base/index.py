@@ -14,6 +14,7 @@ from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, INDEXED, PAIRED, Filter
 from core.domain.ids import POINT_ID
 from core.domain.image import ImageRecord, ListName
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Details, Probe, Ranking, Retrieval, Shortlist
@@ -52,6 +53,13 @@ class IndexBase(ABC):
             return {}
         with self._reading() as reader:
             return reader.passing(there, filter)
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        there = valid_ids(ids)
+        if not there:
+            return {}
+        with self._reading() as reader:
+            return reader.texts(there)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._reading() as reader:

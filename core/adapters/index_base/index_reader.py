@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import Filter
 from core.domain.image import ImageRecord, to_payload
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -32,6 +33,10 @@ class IndexReader(ABC):
         return {
             image_id: record for image_id, record in self.records(ids).items() if filter.matches(to_payload(record))
         }
+
+    @abstractmethod
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        """Read what is said of those ids that are there. There is at least one id."""
 
     @abstractmethod
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from core.adapters.qdrant_edge.shard import SharedShard
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
 from core.domain.image import ImageRecord, from_payload
+from core.domain.picture_texts import PICTURE_TEXTS, PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.ports.rank_lists import Probe
@@ -123,6 +124,13 @@ class EdgeReader(IndexReader):
             edge.ScrollRequest(limit=len(ids), filter=edge.Filter(must=must), with_payload=True, with_vector=False)
         )
         return {image_id: self._record(image_id, point) for point in found for image_id in [str(point.id)]}
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        found = _name_points(ids, self._shard.retrieve(list(ids), list(PICTURE_TEXTS), False))
+        try:
+            return {image_id: PictureTexts.read(point.payload or {}) for image_id, point in found}
+        except (TypeError, KeyError) as error:
+            raise damaged(self._folder, f"what is said of some image is incomplete ({error!r})") from error
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         columns = self._columns(_MANY) if len(ids) > _DEEP else self._warm_columns()

@@ -30,6 +30,7 @@ from core.adapters.qdrant_server.word_migration import WordMigration
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import INDEXED, PAIRED, Filter
 from core.domain.image import ImageRecord, ListName, from_payload
+from core.domain.picture_texts import PICTURE_TEXTS, PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
 from core.errors import LibraryDamaged
@@ -73,6 +74,13 @@ class ServerReader(IndexReader):
         """Read some fields of payloads, None for one that is absent."""
         found = self.retrieve(ids, payload=list(names))
         return {str(point.id): tuple(map((point.payload or {}).get, names)) for point in found}
+
+    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+        found = self.retrieve(ids, payload=list(PICTURE_TEXTS))
+        try:
+            return {str(point.id): PictureTexts.read(point.payload or {}) for point in found}
+        except (TypeError, KeyError) as error:
+            raise self._incomplete("what is said of some image", error) from error
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         found = self.retrieve(ids, payload=["content_hash"])
@@ -292,10 +300,13 @@ class ServerReader(IndexReader):
         try:
             return from_payload(str(point.id), point.payload or {})
         except (TypeError, ValueError) as error:
-            raise LibraryDamaged(
-                f"what the Qdrant server {self._server.address} knows of image {point.id} is incomplete ({error})",
-                Advice("delete the point, and ingest its source again"),
-            ) from error
+            raise self._incomplete(f"what it knows of image {point.id}", error) from error
+
+    def _incomplete(self, what: str, error: Exception) -> LibraryDamaged:
+        return LibraryDamaged(
+            f"the Qdrant server {self._server.address} does not have all of {what} ({error})",
+            Advice("delete the point, and ingest its source again"),
+        )
 
 
 def _dense_queries(probes: Sequence[Probe]) -> dict[ListName, Any]:

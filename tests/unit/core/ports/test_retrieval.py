@@ -14,15 +14,17 @@ def shortlist(whole: bool = False, **scores: float) -> Shortlist:
     return Shortlist(sorted(scores.items(), key=lambda one: -one[1]), 1.0, 0.0, whole)
 
 
-def test_every_list_is_asked_for_what_others_alone_have_found() -> None:
+def test_lists_are_asked_for_what_others_alone_have_found() -> None:
     probes = [
         Probe("image", IMAGE),
+        Probe("caption", IMAGE),
         Probe("words", terms={"dog": 1.0}),
         Probe("text", terms={"dog": 1.0}),
         Probe("name", terms={"cat": -1.0}),  # seeks nothing, and scores what others find
     ]
     shortlists = {
-        "image": shortlist(a=0.9, b=0.8),
+        "image": shortlist(a=0.9, b=0.8),  # the others are no better than the last, which counts as nothing
+        "caption": Shortlist([("a", 0.9)], best=0.9, last=0.9 - 1e-7),  # as near: all count as the best
         "words": shortlist(b=2.0, c=1.0),
         "text": shortlist(whole=True, d=3.0),
     }
@@ -33,9 +35,10 @@ def test_every_list_is_asked_for_what_others_alone_have_found() -> None:
         return [dict.fromkeys(ids, 0.1) for _, ids in open]
 
     scores = complete_scores(probes, shortlists, ask)  # type: ignore[arg-type]
-    assert asked == {"image": ["c", "d"], "words": ["a", "d"], "name": ["a", "b", "c", "d"]}
+    assert asked == {"caption": ["b", "c", "d"], "words": ["a", "d"], "name": ["a", "b", "c", "d"]}
     assert scores == {
-        "image": {"a": 0.9, "b": 0.8, "c": 0.1, "d": 0.1},
+        "image": {"a": 0.9, "b": 0.8},
+        "caption": {"a": 0.9, "b": 0.1, "c": 0.1, "d": 0.1},
         "words": {"b": 2.0, "c": 1.0, "a": 0.1, "d": 0.1},
         "text": {"d": 3.0},
         "name": dict.fromkeys("abcd", 0.1),
