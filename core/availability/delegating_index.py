@@ -50,9 +50,9 @@ class DelegatingIndex(SearchableIndex):
         with self._calling() as index:
             return index.passing(ids, filter)
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]] = ()) -> dict[str, PictureTexts]:
         with self._calling() as index:
-            return index.texts(ids)
+            return index.texts(ids, words)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._calling() as index:

@@ -112,8 +112,11 @@ class SearchableIndex(Protocol):
         """Return the records of those ids that exist and pass the filter."""
         ...
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
-        """Return what is said of those ids that exist, in far less time than their whole records."""
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]] = ()) -> dict[str, PictureTexts]:
+        """Return what is said of those ids that exist, in far less time than their whole records.
+
+        Of `words`, each in any of its forms, an image has to hold all: others may be left out.
+        """
         ...
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

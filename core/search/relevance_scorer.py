@@ -47,6 +47,8 @@ class RelevanceScorer:
     people and places are nothing that a model sees. One that a model wrote does so where the picture is no less like
     the words than most are. Where words alone are asked, the strength is the share of them that the picture
     holds in its captions or any list that is asked.
+
+    `deciding` are the words that a picture has to hold for its captions to decide: none where each counts by itself.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class RelevanceScorer:
         self._ranked = ranked
         self._vectors = encoded.vectors
         self._words = encoded.question.words
+        self.deciding = self._words if self._vectors else ()
         self._texts_alone = all(isinstance(term, TextTerm) for term in terms)
         self._itself = {term.id for term in terms if isinstance(term, LikeTerm)}
         self._scales: dict[Term, TextScale | PictureScale] = {}  # empty where any term has none

@@ -202,7 +202,7 @@ class SearchService:
         found, told, _ = self._index.gather(
             [
                 lambda index: index.details(shown, passing, hashes=hashes, vectors=vectors),
-                lambda index: index.texts(undecided) if undecided else {},
+                lambda index: index.texts(undecided, scorer.deciding) if undecided else {},
                 lambda index: ranked.complete(shown, index),
             ]
         )

@@ -33,6 +33,7 @@ from core.domain.filtering.filters import (
 )
 from core.domain.image import ImageRef, to_payload
 from core.domain.metadata import FileText
+from core.domain.picture_texts import PictureTexts
 from core.domain.query import Query, Sort, TextTerm, Weights
 from core.domain.sort_orders import in_order
 from core.domain.text_lines import TextLine
@@ -632,6 +633,23 @@ def test_images_that_pass_are_read_by_their_ids(library: VectorIndex) -> None:
         expected = {one: record for one, record in library.fetch(ids).items() if passing.matches(to_payload(record))}
         assert library.passing(ids, passing) == expected, passing
     assert library.passing([], EVERYTHING) == {}
+
+
+def test_what_is_said_of_images_is_read_without_the_rest(library: VectorIndex) -> None:
+    library.upsert([point(9, "a red car in the snow", key="blue.jpg")])
+    ids = [image_id(n) for n in (9, 3, 1, 2)] + [ABSENT, "not-an-id"]
+    expected = {one: PictureTexts.of(record) for one, record in library.fetch(ids).items()}
+    assert library.texts(ids) == expected and len(expected) == 4
+    assert library.texts([]) == {}
+    for words in ([("red", "reddish")], [("red",), ("snow", "snows")], [("blue",), ("red",)], [("\ud800",)]):
+        found = library.texts(ids, words)
+        assert found.items() <= expected.items()
+        holding = {
+            one
+            for one, texts in expected.items()
+            if all({*texts.words, *texts.text_words, *texts.place_words, *texts.name_words} & {*w} for w in words)
+        }
+        assert holding <= found.keys(), words
 
 
 def test_details_are_read_at_once(library: VectorIndex) -> None:

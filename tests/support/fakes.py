@@ -303,7 +303,7 @@ class MemoryIndex:
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         return {i: found for i, found in self.fetch(ids).items() if filter.matches(self._payloads[i])}
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]] = ()) -> dict[str, PictureTexts]:
         return {i: PictureTexts.of(found) for i, found in self.fetch(ids).items()}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

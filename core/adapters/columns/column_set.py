@@ -1,7 +1,7 @@
 """Several tables as one: which of their rows live, and what is asked of all of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
 from core.adapters.columns.orders import decode_order, find_equal, find_smallest, order_names, reverse_order, take_ids
-from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, unpack_ids
+from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, unpack_ids
 from core.domain.filtering.conditions import Keyword, Missing, Time
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.query import Sort
+from core.text.analysis import is_unicode
+from core.text.word_lists import WORD_FIELDS
 
 
 class ColumnSet:
@@ -90,20 +92,24 @@ class ColumnSet:
             if not table.rows:
                 continue
             values, order = table.hash_keys
-            rows = [order[begin:end] for begin, end in zip(*find_equal(values, order, keys), strict=True)]
-            fit = np.unique(np.concatenate(rows)).astype(np.int64)
-            fit = fit[mask[fit]]
+            rows = order[_expand(*find_equal(values, order, keys))]
+            fit = np.unique(rows[mask[rows]]).astype(np.int64)
             counts.update(table["content_hash"].take(pa.array(fit)).to_pylist())
         return {one: counts[one] for one in hashes if counts[one]}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Read the content hashes of those ids that have one."""
         found: dict[str, str] = {}
-        for table, rows in self.locate(ids):
-            values = table["content_hash"].take(pa.array(rows)).to_pylist()
-            pairs = zip(table.names(rows), values, strict=True)
-            found |= {image_id: content_hash for image_id, content_hash in pairs if content_hash is not None}
+        for table, places, rows in self._find(ids):
+            hashes = table["content_hash"].take(pa.array(rows)).to_pylist()
+            held = zip(places.tolist(), hashes, strict=True)
+            found |= {ids[place]: content_hash for place, content_hash in held if content_hash is not None}
         return found
+
+    def find_holding(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]:
+        """Keep the ids of images that hold all of the words, each in any of its forms, in any field of words."""
+        held = [place for found in self._find(ids) for place in found[1][_hold_words(found[0], found[2], words)]]
+        return [ids[place] for place in sorted(held)]
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> list[tuple[str, int]]:
         """Count the values of a field over what passes: the `limit` most frequent, and those as frequent as the last.
@@ -119,6 +125,17 @@ class ColumnSet:
             least = np.partition(counts[held], len(held) - limit)[len(held) - limit]
             held = held[counts[held] >= least]
         return list(zip(values.take(pa.array(held)).to_pylist(), counts[held].tolist(), strict=True))
+
+    def _find(self, ids: Sequence[str]) -> Iterator[tuple[Columns, Rows, Rows]]:
+        """Find live images: a table that has some of them, their places in `ids`, and their rows, in this order."""
+        packed = pack_ids(ids)
+        for table, live in zip(self.tables, self.lives, strict=True):
+            if table.rows and len(packed):
+                rows = np.minimum(np.searchsorted(table.ids, packed), table.rows - 1)
+                there = table.ids[rows] == packed
+                places = np.flatnonzero(there if live is None else there & live[rows])
+                if len(places):
+                    yield table, places, rows[places]
 
     def locate(self, ids: Sequence[str]) -> list[tuple[Columns, Rows]]:
         """Find the live rows of these ids, ascending, in the tables that have any."""
@@ -227,12 +244,30 @@ def _count(column: Any, mask: Mask | None) -> NDArray[np.int64]:
     return counts
 
 
-def _expand(begins: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.int64]:
+def _expand(begins: NDArray[np.integer], ends: NDArray[np.integer]) -> NDArray[np.int64]:
     """All numbers of these ranges, one behind the other."""
     sizes = (ends - begins).astype(np.int64)
     starts = np.cumsum(sizes) - sizes
     numbers: NDArray[np.int64] = np.arange(int(sizes.sum())) + np.repeat(begins - starts, sizes)
     return numbers
+
+
+def _hold_words(table: Columns, rows: Rows, words: Sequence[Sequence[str]]) -> Mask:
+    """Find which of these rows hold all of the words, each in any of its forms, in any field of words."""
+    holds = np.zeros((len(words), len(rows)), bool)
+    for field in WORD_FIELDS.values():
+        column = table[field]
+        if not pa.types.is_list(column.type):
+            continue  # of an earlier version
+        offsets = column.offsets.to_numpy()
+        begins, ends = offsets[rows], offsets[rows + 1]
+        codes = column.values.indices.to_numpy()[_expand(begins, ends)]
+        held = column.values.dictionary.take(pa.array(codes))
+        owners = np.repeat(np.arange(len(rows)), ends - begins)
+        for word, forms in zip(holds, words, strict=True):
+            meant = pa.array(filter(is_unicode, forms), pa.string())
+            word[owners[pc.is_in(held, meant).to_numpy(zero_copy_only=False)]] = True
+    return np.asarray(holds.all(axis=0))
 
 
 def _is_coded(type_: Any) -> bool:

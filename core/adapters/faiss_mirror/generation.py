@@ -62,9 +62,9 @@ class Generation(IndexReader):
             found |= {record.id: record for record in segment.columns.records(rows)}
         return found
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> dict[str, PictureTexts]:
         found: dict[str, PictureTexts] = {}
-        for segment, rows in self._locate(ids):
+        for segment, rows in self._locate(self._columns.find_holding(ids, words)):
             payloads = segment.columns.payloads(rows, PICTURE_TEXTS)
             found |= dict(zip(segment.columns.names(rows), map(PictureTexts.read, payloads), strict=True))
         return found

@@ -54,12 +54,12 @@ class IndexBase(ABC):
         with self._reading() as reader:
             return reader.passing(there, filter)
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]] = ()) -> dict[str, PictureTexts]:
         there = valid_ids(ids)
         if not there:
             return {}
         with self._reading() as reader:
-            return reader.texts(there)
+            return reader.texts(there, words)
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         with self._reading() as reader:

@@ -35,8 +35,11 @@ class IndexReader(ABC):
         }
 
     @abstractmethod
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
-        """Read what is said of those ids that are there. There is at least one id."""
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> dict[str, PictureTexts]:
+        """Read what is said of those ids that are there. There is at least one id.
+
+        What does not hold all of the words, each in any of its forms, may be left out.
+        """
 
     @abstractmethod
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:

@@ -125,8 +125,10 @@ class EdgeReader(IndexReader):
         )
         return {image_id: self._record(image_id, point) for point in found for image_id in [str(point.id)]}
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
-        found = _name_points(ids, self._shard.retrieve(list(ids), list(PICTURE_TEXTS), False))
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> dict[str, PictureTexts]:
+        columns = self._warm_columns() if words else None
+        asked: list[Any] = list(ids) if columns is None else columns.find_holding(ids, words)
+        found = _name_points(asked, self._shard.retrieve(asked, list(PICTURE_TEXTS), False))
         try:
             return {image_id: PictureTexts.read(point.payload or {}) for image_id, point in found}
         except (TypeError, KeyError) as error:

@@ -75,7 +75,7 @@ class ServerReader(IndexReader):
         found = self.retrieve(ids, payload=list(names))
         return {str(point.id): tuple(map((point.payload or {}).get, names)) for point in found}
 
-    def texts(self, ids: Sequence[str]) -> dict[str, PictureTexts]:
+    def texts(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> dict[str, PictureTexts]:
         found = self.retrieve(ids, payload=list(PICTURE_TEXTS))
         try:
             return {str(point.id): PictureTexts.read(point.payload or {}) for point in found}

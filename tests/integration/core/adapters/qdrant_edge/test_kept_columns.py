@@ -63,7 +63,11 @@ def _answers(index: Any, filters: Sequence[Filter] = FILTERS) -> list[Any]:
             for offset, reverse in ((0, False), (3, True)):
                 page = index.ordered(by, filter, limit=7, offset=offset, reverse=reverse)
                 found.append([record.id for record in page])
-    found.append(index.hashes([image_id(n) for n in range(40)]))
+    every = [image_id(n) for n in range(40)]
+    found.append(index.hashes(every))
+    for words in ([("car", "cars")], [("red", "blue"), ("car",), ("beach",)]):
+        told = index.texts(every, words).items()
+        found.append({one: texts for one, texts in told if all({*texts.words}.intersection(forms) for forms in words)})
     return found
 
 
