@@ -93,7 +93,6 @@ class RankedMatches:
         self._raws = dict(found.raws)
         self._matches = fuse(self._shortlists, self.scores, question.weights)
         self._pool = dict(self._matches)
-        self._complete: set[str] = set()
         self._least = min(self._matches.values(), default=1.0)
         self._ranked = [image_id for image_id, _ in by_score(self._pool)]
 
@@ -121,10 +120,8 @@ class RankedMatches:
         return self._hashes.get(image_id)
 
     def hits(self, records: Iterable[ImageRecord]) -> list[Hit]:
-        """Say of images of its pages how they match. Raises LibraryError."""
-        found = list(records)
-        self.complete([record.id for record in found], self._index)
-        return self._make_hits(found, self._matches)
+        """Say how images of its pages match that were completed."""
+        return self._make_hits(list(records), self._matches)
 
     def compare(self, records: Sequence[ImageRecord]) -> list[Hit]:
         """Say of any images, in their order, how they match by all lists. Raises LibraryError."""
@@ -162,24 +159,23 @@ class RankedMatches:
             self._hashes |= dict.fromkeys(hidden, HIDDEN)
         return [self._hashes[image_id] for image_id in ids]
 
-    def complete(self, ids: Sequence[str], index: SearchableIndex) -> None:
-        """Score images that are shown in every list.
+    def complete(self, ids: Sequence[str], index: SearchableIndex, *, main: bool = False) -> None:
+        """Score images in every list, or those of the pool in the `main` one alone.
 
         What is on no shortlist is matched by the main list alone, no better than the last that is on any.
         """
-        new = [image_id for image_id in ids if image_id not in self._complete]
-        rest = [image_id for image_id in new if image_id not in self._pool]
-        dense = [probe for probe in self._question.probes if probe.vector is not None]
-        left_out = [one for one in new if one in self._pool and any(one not in self.scores[p.list] for p in dense)]
-        self._complete.update(new)
+        probes = [self._question.main] if main else self._question.probes
+        rest = [] if main else [image_id for image_id in ids if image_id not in self._matches]
+        dense = [probe for probe in probes if probe.vector is not None]
+        left_out = [one for one in ids if one in self._pool and any(one not in self.scores[p.list] for p in dense)]
         if not rest and not left_out:
             return
-        found = index.scores(self._question.probes if rest else dense, [*rest, *left_out])
+        found = index.scores(probes if rest else dense, [*rest, *left_out])
         for name, scores in found.items():
             self.scores[name] |= scores
         if rest:
-            main = self._question.main.list
-            alone = {probe.list: found[main] if probe.list == main else {} for probe in self._question.probes}
+            ordering = self._question.main.list
+            alone = {probe.list: found[ordering] if probe.list == ordering else {} for probe in probes}
             later = fuse(self._shortlists, alone, self._question.weights)
             self._matches |= {image_id: min(later.get(image_id, 0.0), self._least) for image_id in rest}
 

@@ -60,6 +60,7 @@ class RelevanceScorer:
         calibration: Calibration,
     ) -> None:
         self._ranked = ranked
+        self._index = index
         self._vectors = encoded.vectors
         self._words = encoded.question.words
         self.deciding = self._words if self._vectors else ()
@@ -89,6 +90,8 @@ class RelevanceScorer:
         new = [image_id for image_id in ids if image_id not in self._rows] if self._scales else []
         if not new:
             return []
+        if self._cosines and not vectors:
+            self._ranked.complete(new, self._index, main=True)  # sooner read than vectors
         term, scale = next(iter(self._scales.items()))
         vector = self._vectors[term]
         known = [image_id for image_id in new if image_id in self._cosines or image_id in vectors]
