@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
-from core.adapters.columns.orders import decode_order, find_equal, find_smallest, order_names, reverse_order, take_ids
+from core.adapters.columns.orders import decode_order, find_smallest, order_names, reverse_order, take_ids
 from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, unpack_ids
 from core.domain.filtering.conditions import Keyword, Missing, Time
 from core.domain.filtering.filters import EVERYTHING, Filter
@@ -92,7 +92,8 @@ class ColumnSet:
             if not table.rows:
                 continue
             values, order = table.hash_keys
-            rows = order[_expand(*find_equal(values, order, keys))]
+            begins, ends = (np.searchsorted(values, keys, side) for side in ("left", "right"))
+            rows = order[_expand(begins, ends)]
             fit = np.unique(rows[mask[rows]]).astype(np.int64)
             counts.update(table["content_hash"].take(pa.array(fit)).to_pylist())
         return {one: counts[one] for one in hashes if counts[one]}

@@ -76,22 +76,6 @@ def reverse_order(order: NDArray[np.int32]) -> NDArray[np.int32]:
     return rows[np.argsort(group[-1] - group, kind="stable")]
 
 
-def find_equal(
-    values: NDArray[np.int64], order: NDArray[np.int32], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find where in an order of values each of those wanted begins and ends, without reading all values."""
-    found = []
-    for side in (np.less, np.less_equal):
-        low, high = np.zeros(len(wanted), np.int64), np.full(len(wanted), len(order), np.int64)
-        while (open_ := low < high).any():
-            middle = np.minimum((low + high) // 2, len(order) - 1)
-            before = side(values[order[middle]], wanted)
-            low = np.where(open_ & before, middle + 1, low)
-            high = np.where(open_ & ~before, middle, high)
-        found.append(low)
-    return found[0], found[1]
-
-
 def _bisect(keys: Any, order: NDArray[np.int32], key: bytes, low: int) -> int:
     """Find the place behind everything in the order that is not greater."""
     high = len(order)

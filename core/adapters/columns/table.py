@@ -119,7 +119,7 @@ class Columns:
 
     @cached_property
     def hash_keys(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """See schema.HASH_KEY and HASH_ORDER; of the order, only the rows that have a hash."""
+        """Keys of content hashes in ascending order, and their rows. See schema.HASH_KEY and HASH_ORDER."""
         from core.adapters.columns.builder import encode_hashes, order_by_hash
 
         if self.is_sorted:
@@ -128,7 +128,8 @@ class Columns:
             hashes = self["content_hash"]
             keys = encode_hashes(hashes.to_pylist())
             order = order_by_hash(keys, hashes)
-        return keys, order[: self.rows - self["content_hash"].null_count]
+        held = order[: self.rows - self["content_hash"].null_count]
+        return keys[held], held
 
     def names(self, rows: Rows | Sequence[int]) -> list[str]:
         """The ids of these rows as the rest of the program knows them."""
