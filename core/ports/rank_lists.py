@@ -74,8 +74,8 @@ class Retrieval:
 
     `total` is how many images pass the filter. `shortlists` are of the probes that seek. The pool are the images on any
     of them. `scores` are those of the pool in the list of every probe, without images that a list lacks. In a list of
-    vectors, what its shortlist left out may lack a score too: it is no better than the shortlist's last, which counts
-    as nothing. `paired` says whether the library has any RAW beside its JPEG.
+    vectors, what its shortlist left out may lack a score too, unless `complete`: it is no better than the shortlist's
+    last, which counts as nothing. `paired` says whether the library has any RAW beside its JPEG.
 
     `hashes` are content hashes of the pool as far as they came along, None for an image without one; the others can be
     asked for. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.
@@ -92,6 +92,7 @@ class Retrieval:
     raws: Mapping[str, str] = field(default_factory=dict)
     stamp: str | None = None
     indexed: int | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

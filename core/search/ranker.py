@@ -91,6 +91,7 @@ class RankedMatches:
         self._shortlists = {probe.list: found.shortlists.get(probe.list, Shortlist([])) for probe in question.probes}
         self._hashes: dict[str, str | None] = dict(found.hashes)
         self._raws = dict(found.raws)
+        self._is_complete = found.complete
         self._matches = fuse(self._shortlists, self.scores, question.weights)
         self._pool = dict(self._matches)
         self._least = min(self._matches.values(), default=1.0)
@@ -166,7 +167,7 @@ class RankedMatches:
         """
         probes = [self._question.main] if main else self._question.probes
         rest = [] if main else [image_id for image_id in ids if image_id not in self._matches]
-        dense = [probe for probe in probes if probe.vector is not None]
+        dense = [probe for probe in probes if probe.vector is not None and not self._is_complete]
         left_out = [one for one in ids if one in self._pool and any(one not in self.scores[p.list] for p in dense)]
         if not rest and not left_out:
             return

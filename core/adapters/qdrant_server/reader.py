@@ -178,7 +178,8 @@ class ServerReader(IndexReader):
         }
         payloads = {image_id: found.payloads[image_id] for image_id in pool if image_id in found.payloads}
         raws = read_raws(payloads) if paired else {}
-        return Retrieval(total, shortlists, scores, paired, read_hashes(payloads), raws, indexed=indexed)
+        hashes = read_hashes(payloads)
+        return Retrieval(total, shortlists, scores, paired, hashes, raws, indexed=indexed, complete=True)
 
     def count(self, filter: Filter) -> int:
         return self._count(self._translate(filter)) if self._snapshot is None else self._snapshot.count(filter)
