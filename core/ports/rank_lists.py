@@ -57,11 +57,6 @@ class Shortlist:
             return cls(ranked, best, last, whole=True)
         return cls([entry for entry in ranked if entry[1] > last], best, last)
 
-    @property
-    def is_even(self) -> bool:
-        """Whether its scores tell nothing apart."""
-        return (self.best or 0.0) - (self.last or 0.0) < EVEN
-
 
 def by_score(scores: Mapping[str, float]) -> Ranking:
     """Sort ids by score, best first, equal scores by id."""
@@ -74,8 +69,10 @@ class Retrieval:
 
     `total` is how many images pass the filter. `shortlists` are of the probes that seek. The pool are the images on any
     of them. `scores` are those of the pool in the list of every probe, without images that a list lacks. In a list of
-    vectors, what its shortlist left out may lack a score too, unless `complete`: it is no better than the shortlist's
-    last, which counts as nothing. `paired` says whether the library has any RAW beside its JPEG.
+    vectors that was searched exactly, what its shortlist left out may lack a score too, unless `complete`: it is no
+    better than the shortlist's last, which counts as nothing.
+
+    `paired` says whether the library has any RAW beside its JPEG.
 
     `hashes` are content hashes of the pool as far as they came along, None for an image without one; the others can be
     asked for. Of the images in it that are RAWs with a JPEG, `raws` tells the JPEG's id.

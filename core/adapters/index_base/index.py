@@ -132,7 +132,7 @@ class IndexBase(ABC):
             def score(open: Sequence[Unscored]) -> list[dict[str, float]]:
                 return [dict(clamp(probe, *reader.scores([probe], ids))) for probe, ids in open]
 
-            scores = complete_scores(checked, shortlists, score)
+            scores = complete_scores(checked, shortlists, score, exact=reader.compares_all(filter))
             paired, indexed = reader.count(PAIRED) > 0, reader.count(INDEXED)
             return Retrieval(reader.count(filter), shortlists, scores, paired, stamp=reader.stamp, indexed=indexed)
 

@@ -70,6 +70,10 @@ class IndexReader(ABC):
         Unless `exact`, the approximate index may serve.
         """
 
+    def compares_all(self, filter: Filter) -> bool:
+        """Whether `search` compares all vectors that pass, so that even an approximate answer misses none."""
+        return False
+
     @abstractmethod
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         """Score these images exactly for every probe, without those that its list does not know."""

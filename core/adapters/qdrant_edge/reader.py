@@ -203,6 +203,9 @@ class EdgeReader(IndexReader):
         ]
         return self._query_batch(requests)
 
+    def compares_all(self, filter: Filter) -> bool:
+        return self._choose_mode(filter) is EXACT
+
     def scores(self, probes: Sequence[Probe], ids: Sequence[str]) -> Sequence[Iterable[tuple[str, float]]]:
         these = edge.Filter(must=[edge.HasIdCondition(set(ids))])
         requests = [

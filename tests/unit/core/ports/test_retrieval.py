@@ -34,7 +34,7 @@ def test_lists_are_asked_for_what_others_alone_have_found() -> None:
         asked.update((probe.list, ids) for probe, ids in open)
         return [dict.fromkeys(ids, 0.1) for _, ids in open]
 
-    scores = complete_scores(probes, shortlists, ask)  # type: ignore[arg-type]
+    scores = complete_scores(probes, shortlists, ask, exact=True)  # type: ignore[arg-type]
     assert asked == {"caption": ["b", "c", "d"], "words": ["a", "d"], "name": ["a", "b", "c", "d"]}
     assert scores == {
         "image": {"a": 0.9, "b": 0.8},
@@ -45,11 +45,24 @@ def test_lists_are_asked_for_what_others_alone_have_found() -> None:
     }
 
 
+def test_an_approximate_list_is_asked_for_all_that_others_found() -> None:
+    shortlists = {"image": shortlist(a=0.9), "words": shortlist(whole=True, b=2.0)}
+    probes = [Probe("image", IMAGE), Probe("words", terms={"dog": 1.0})]
+
+    def ask(open: Sequence[Unscored]) -> list[Mapping[str, float]]:
+        assert [(probe.list, list(ids)) for probe, ids in open] == [("image", ["b"])]
+        return [{"b": 0.95}]
+
+    scores = complete_scores(probes, shortlists, ask)  # type: ignore[arg-type]
+    assert scores == {"image": {"a": 0.9, "b": 0.95}, "words": {"b": 2.0}}
+
+
 def test_nothing_is_asked_where_all_is_known() -> None:
     def ask(open: Sequence[Unscored]) -> list[Mapping[str, float]]:
         raise AssertionError(open)
 
     probes = [Probe("image", IMAGE), Probe("words", terms={"dog": 1.0})]
     shortlists = {"image": shortlist(a=0.9), "words": shortlist(whole=True, a=2.0)}
-    assert complete_scores(probes, shortlists, ask) == {"image": {"a": 0.9}, "words": {"a": 2.0}}  # type: ignore[arg-type]
+    found = complete_scores(probes, shortlists, ask, exact=True)  # type: ignore[arg-type]
+    assert found == {"image": {"a": 0.9}, "words": {"a": 2.0}}
     assert complete_scores(probes, {}, ask) == {"image": {}, "words": {}}
