@@ -28,6 +28,11 @@ settings.register_profile(
 settings.load_profile("bucketlens")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as tests wait now and then; at most four, as each takes a gigabyte."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of a running S3 server; use buckets of your own."""
