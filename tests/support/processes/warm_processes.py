@@ -237,6 +237,7 @@ def _be(asked: Mapping[str, Any], stdout: int, stderr: int, of_others: Sequence[
 
 def _serve(control: int) -> None:
     import faiss  # noqa: F401
+    import onnxruntime  # noqa: F401
     import pyarrow.compute  # noqa: F401
     import sentence_transformers  # noqa: F401
     import streamlit.web.bootstrap  # noqa: F401
@@ -244,8 +245,19 @@ def _serve(control: int) -> None:
     from transformers import AutoTokenizer, CLIPModel, VisionEncoderDecoderModel  # noqa: F401
 
     import bucketlens  # noqa: F401
+    import core.adapters.decoding.pool  # noqa: F401
+    import core.adapters.faiss_mirror.builder  # noqa: F401
+    import core.adapters.models.captioners.vision_captioner  # noqa: F401
+    import core.adapters.models.encoders.loader  # noqa: F401
+    import core.adapters.models.runtimes.graph_towers  # noqa: F401
+    import core.adapters.qdrant_edge.library  # noqa: F401
+    import ingest.commands.ingest  # noqa: F401
+    import ingest.jobs.full_sync  # noqa: F401
+    import search_ui.commands.search  # noqa: F401
     import search_ui.server.app  # noqa: F401
+    from core.text.inflections import lemmas
 
+    lemmas("warm")  # its dictionary is read when it is first asked
     gc.freeze()
     with socket.socket(fileno=control) as asked:
         _Server(asked).serve()
