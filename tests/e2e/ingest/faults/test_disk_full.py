@@ -16,7 +16,7 @@ from tests.support.processes.commands import bucketlens, started
 from tests.support.processes.small_disk import SmallDisk, small_disk
 from tests.support.processes.warm_processes import WarmProcess
 
-COUNT = 300
+COUNT = 120
 SLOW = {"BUCKETLENS_BATCH_SIZE": "4"}
 
 
