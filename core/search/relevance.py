@@ -297,8 +297,7 @@ def _directions(rows: NDArray[np.floating]) -> Matrix:
 
 def _shuffle(offsets: NDArray[np.floating], count: int) -> Matrix:
     """(M, D) about 0 -> (count, D): rows with the same principal components, each drawn from another row."""
-    offsets = np.asarray(offsets, np.float64)
-    axes = _principal_axes(offsets)
+    axes = _principal_axes(np.asarray(offsets, np.float64))
     weights = offsets @ axes.T  # (M, K)
     dice = np.random.default_rng(0)
     rows = np.arange(max(count, len(weights))) % len(weights)
