@@ -19,13 +19,21 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # one cache of exported models for 
     os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="bucketlens-tests-")
     os.environ.pop("BUCKETLENS_CACHE", None)
     atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+else:  # beside others, threads of one process that wait for one another cost up to 50 times the work that they share
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-set_environment()  # before any test imports torch: tests run on as many processes as there are cores
+set_environment()  # before any test imports numpy or torch: tests run on as many processes as there are cores
 
 settings.register_profile(
     "bucketlens", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("bucketlens")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as tests wait now and then; at most four, as each takes a gigabyte."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session")

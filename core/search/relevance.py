@@ -304,12 +304,19 @@ def _directions(rows: NDArray[np.floating]) -> Matrix:
 
 def _shuffle(offsets: NDArray[np.floating], count: int) -> Matrix:
     """(M, D) about 0 -> (count, D): rows with the same principal components, each drawn from another row."""
-    left, sizes, axes = np.linalg.svd(np.asarray(offsets, np.float64), full_matrices=False)
-    weights = left * sizes  # (M, K)
+    axes = _principal_axes(np.asarray(offsets, np.float64))
+    weights = offsets @ axes.T  # (M, K)
     dice = np.random.default_rng(0)
     rows = np.arange(max(count, len(weights))) % len(weights)
     drawn = np.stack([column[dice.permutation(rows)[:count]] for column in weights.T], axis=1)
     return np.asarray(drawn @ axes, np.float32)
+
+
+def _principal_axes(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, D) about 0 -> (K, D): unit rows, the widest first, where K is the smaller of M and D."""
+    if len(offsets) < offsets.shape[1]:
+        return np.asarray(np.linalg.svd(offsets, full_matrices=False)[2])
+    return np.asarray(np.linalg.eigh(offsets.T @ offsets)[1].T[::-1])  # a third of the time of the singular values
 
 
 def _mean_best(scores: Scores) -> Scores:

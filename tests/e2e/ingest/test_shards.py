@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.ingest.faults.test_kill import contents
-from tests.support.processes import kill_at
-from tests.support.processes.commands import bucketlens, environment
+from tests.support.processes.commands import ROOT, bucketlens, run_main
 
 MOMENTS = [("shard indexed", "before"), ("shard indexed", "after"), ("shard read", "after"), ("thumbnail", "before")]
 MOMENTS += [("upsert", "before"), ("upsert", "after"), ("written", "after"), ("end", "before"), ("record", "before")]
@@ -39,8 +36,8 @@ def write_img2dataset_shard(folder: Path, number: int, count: int) -> None:
 
 
 def run(arguments: list[str], point: str = "end", moment: str = "before", passage: int = 1_000_000) -> int:
-    command = [sys.executable, kill_at.__file__, point, moment, str(passage), "colours", *arguments]
-    return subprocess.run(command, env=environment(), capture_output=True, timeout=600).returncode
+    told = [point, moment, str(passage), "colours", *arguments]
+    return run_main("tests.support.processes.kill_at:main", *told, cwd=ROOT, timeout=600).returncode
 
 
 def kill_and_finish(folder: Path, moments: list[tuple[str, str]]) -> Path:

@@ -33,7 +33,7 @@ def search_until(ingest: "subprocess.Popen[str]", folder: Path, wait_s: float) -
         finally:
             index.close()
         took.append(time.monotonic() - started)
-        time.sleep(0.05)
+        time.sleep(0.2)
     return took
 
 

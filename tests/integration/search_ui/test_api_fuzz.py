@@ -14,6 +14,9 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from tests.support.api_client import DOCUMENT, Served, ready, served
 from tests.support.small_library import build
 
+# Said where a thread of this process draws a random number while Hypothesis draws an example.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 OPERATIONS = ["search", "facets", "image", "thumbnail"]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

@@ -4,7 +4,9 @@ import atexit
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.processes.warm_processes import WarmProcess, WarmProcesses
@@ -25,6 +27,14 @@ atexit.register(_warm.close)
 
 def bucketlens(*arguments: str | Path, cwd: Path, timeout: float = 600) -> "subprocess.CompletedProcess[str]":
     return _warm.run([str(argument) for argument in arguments], cwd=cwd, env=environment(), timeout=timeout)
+
+
+def run_main(
+    main: str, *arguments: str | Path, cwd: Path, timeout: float, env: Mapping[str, str] = MappingProxyType({})
+) -> "subprocess.CompletedProcess[str]":
+    """Run the function "module:name" as the main one of a process; `env` changes the environment."""
+    told = [str(argument) for argument in arguments]
+    return _warm.run(told, cwd=cwd, env=environment() | env, timeout=timeout, main=main)
 
 
 def started(*arguments: str | Path, cwd: Path, **more: Any) -> WarmProcess:

@@ -1,4 +1,4 @@
-"""`bucketlens` that kills itself at a named point: `python kill_at.py POINT before|after COUNT MODELS ARGUMENTS…`.
+"""`bucketlens` that kills itself at a named point: `main`, told POINT before|after COUNT MODELS ARGUMENTS….
 
 COUNT is which passage of the point kills; MODELS is "real", or "colours" for those that take no time.
 """
@@ -7,10 +7,7 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.adapters.decoding.pool import DecodeWorkers
 from core.adapters.local.run_log import LastRunFile
@@ -80,7 +77,7 @@ def plant(owner: Any, method: str, moment: str, count: int) -> None:
     setattr(owner, method, deadly)
 
 
-if __name__ == "__main__":
+def main() -> None:
     point, moment, count, models, *sys.argv[1:] = sys.argv[1:]
     if models == "colours":
         from core.bootstrap import Container

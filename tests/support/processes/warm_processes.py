@@ -128,11 +128,9 @@ class WarmProcesses:
         assert pid, "the warm process ended"
         return WarmProcess(arguments, int(pid), open(out), errors, words)
 
-    def run(
-        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
-    ) -> "subprocess.CompletedProcess[str]":
-        """Raises TimeoutExpired, as subprocess.run does."""
-        with self.start(arguments, cwd=cwd, env=env) as process:
+    def run(self, arguments: Sequence[str], *, timeout: float, **more: Any) -> "subprocess.CompletedProcess[str]":
+        """As `start`, to the end. Raises TimeoutExpired, as subprocess.run does."""
+        with self.start(arguments, **more) as process:
             stdout, stderr = process.communicate(timeout)
         return subprocess.CompletedProcess(["bucketlens", *arguments], process.wait(), stdout, stderr)
 
@@ -237,6 +235,7 @@ def _be(asked: Mapping[str, Any], stdout: int, stderr: int, of_others: Sequence[
 
 def _serve(control: int) -> None:
     import faiss  # noqa: F401
+    import onnxruntime  # noqa: F401
     import pyarrow.compute  # noqa: F401
     import sentence_transformers  # noqa: F401
     import streamlit.web.bootstrap  # noqa: F401
@@ -244,8 +243,19 @@ def _serve(control: int) -> None:
     from transformers import AutoTokenizer, CLIPModel, VisionEncoderDecoderModel  # noqa: F401
 
     import bucketlens  # noqa: F401
+    import core.adapters.decoding.pool
+    import core.adapters.faiss_mirror.builder
+    import core.adapters.models.captioners.vision_captioner
+    import core.adapters.models.encoders.loader
+    import core.adapters.models.runtimes.graph_towers
+    import core.adapters.qdrant_edge.library  # noqa: F401
+    import ingest.commands.ingest
+    import ingest.jobs.full_sync  # noqa: F401
+    import search_ui.commands.search
     import search_ui.server.app  # noqa: F401
+    from core.text.inflections import lemmas
 
+    lemmas("warm")  # its dictionary is read when it is first asked
     gc.freeze()
     with socket.socket(fileno=control) as asked:
         _Server(asked).serve()

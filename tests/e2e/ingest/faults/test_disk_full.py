@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +12,11 @@ from PIL import Image
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED
 from tests.e2e.ingest.faults.test_kill import contents
-from tests.support.processes import keep_run
-from tests.support.processes.commands import bucketlens, environment
+from tests.support.processes.commands import bucketlens, started
 from tests.support.processes.small_disk import SmallDisk, small_disk
+from tests.support.processes.warm_processes import WarmProcess
 
-COUNT = 300
+COUNT = 120
 SLOW = {"BUCKETLENS_BATCH_SIZE": "4"}
 
 
@@ -27,8 +25,9 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     yield from small_disk(tmp_path / "disk", 700 * 2**20)
 
 
-def command(folder: Path, data: Path) -> list[str]:
-    return [sys.executable, keep_run.__file__, str(folder), "--data", str(data), "--json"]
+def start(folder: Path, data: Path) -> WarmProcess:
+    main = "tests.support.processes.keep_run:main"
+    return started(folder, "--data", data, "--json", cwd=folder.parent, env=SLOW, main=main)
 
 
 def indexed(data: Path) -> set[str]:
@@ -46,8 +45,7 @@ def test_it_stops_before_damage_and_goes_on_when_there_is_room(tmp_path: Path, d
     folder.mkdir()
     for number in range(COUNT):
         Image.new("RGB", (40 + number, 30), (number % 256, 90, 9)).save(folder / f"{number:03d}.png")
-    options = {"env": environment() | SLOW, "text": True}
-    with subprocess.Popen(command(folder, data), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as ingest:
+    with start(folder, data) as ingest:
         while ingest.poll() is None and not (acknowledged := indexed(data)):
             time.sleep(0.05)
         disk.leave(100 * 2**20)
@@ -60,13 +58,15 @@ def test_it_stops_before_damage_and_goes_on_when_there_is_room(tmp_path: Path, d
     assert acknowledged <= kept and len(kept) < COUNT
     status = bucketlens("status", "--data", data, "--json", cwd=tmp_path)
     assert json.loads(status.stdout)["images"] == len(kept), status.stderr
-    again = subprocess.run(command(folder, data), capture_output=True, timeout=60, check=False, **options)
-    assert again.returncode == 1 and "nothing was damaged" in again.stderr and indexed(data) == kept
+    with start(folder, data) as again:
+        _, said = again.communicate(timeout=60)
+    assert again.returncode == 1 and "nothing was damaged" in said and indexed(data) == kept
 
     disk.clear()
-    run = subprocess.run(command(folder, data), capture_output=True, timeout=120, check=False, **options)
-    assert run.returncode == 0, run.stderr
-    report = json.loads(run.stdout)
+    with start(folder, data) as last:
+        printed, said = last.communicate(timeout=120)
+    assert last.returncode == 0, said
+    report = json.loads(printed)
     assert (report["added"] + len(kept), report["skipped"], report["failed"]) == (COUNT, len(kept), 0)
     records, _ = contents(data)
     assert set(records) == {path.name for path in folder.iterdir()}

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tests.e2e.ingest.faults.test_kill import contents, kill_during, workers_ali
 from tests.e2e.ingest.test_ingest_s3 import etags
 from tests.integration.ingest.pipeline.test_ingest_s3 import picture
 from tests.support.processes import kill_at
-from tests.support.processes.commands import BUCKETLENS, environment
+from tests.support.processes.commands import BUCKETLENS, run_main
 from tests.support.servers.fault_proxy import FaultProxy
 from tests.support.servers.s3_server import ENVIRONMENT, s3_client
 
@@ -75,18 +74,20 @@ class Killing:
 
     def at(self, point: str, moment: str, passage: int) -> bool:
         """Was it killed there? Otherwise it came to its end without passing there so often."""
-        command = [sys.executable, kill_at.__file__, point, moment, str(passage), self._models, *self._arguments]
-        run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600)
+        run = self._run(point, moment, passage, timeout=600)
         assert run.returncode in (0, 3, -9), run.stderr
         return run.returncode == -9
+
+    def _run(self, point: str, moment: str, passage: int, timeout: float) -> "subprocess.CompletedProcess[str]":
+        told = [point, moment, str(passage), self._models, *self._arguments]
+        return run_main("tests.support.processes.kill_at:main", *told, cwd=self._data.parent, timeout=timeout)
 
     def within(self, slowest: float) -> bool:
         """Was it killed so many seconds after its beginning, or sooner?"""
         return kill_during([*BUCKETLENS, *self._arguments], self._data, self._chance.uniform(0.1, slowest))
 
     def finish(self) -> None:
-        command = [sys.executable, kill_at.__file__, "end", "before", "1000000", self._models, *self._arguments]
-        run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=1200)
+        run = self._run("end", "before", 1_000_000, timeout=1200)
         assert run.returncode in (0, 3), run.stderr
         report = json.loads(run.stdout)
         assert (report["problems"], report["kept"], report["pending_captions"]) == ([], 0, 0)

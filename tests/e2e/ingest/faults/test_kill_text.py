@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import INDEXED, UNREAD
 from tests.e2e.ingest.faults.test_kill import pages, workers_alive
-from tests.support.processes import kill_at
-from tests.support.processes.commands import environment
+from tests.support.processes.commands import run_main
 
 COUNT = 11  # a batch of eight, and three more
 
@@ -27,9 +25,8 @@ def write_page(path: Path, width: int) -> None:
 
 
 def run(folder: Path, point: str, moment: str, passage: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, kill_at.__file__, point, moment, str(passage), "colours", *arguments]
-    data = ["--data", str(folder / "data"), "--json"]
-    return subprocess.run([*command, *data], env=environment(), capture_output=True, text=True, timeout=300)
+    told = [point, moment, str(passage), "colours", *arguments, "--data", str(folder / "data"), "--json"]
+    return run_main("tests.support.processes.kill_at:main", *told, cwd=folder, timeout=300)
 
 
 @pytest.mark.parametrize(

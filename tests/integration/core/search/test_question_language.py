@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import core.adapters.models.encoders.loader as encoders
 from bucketlens import Library
+from core.adapters.qdrant_edge.index import EdgeIndex
 from core.bootstrap import Container
 from core.ports.vector_index import Point
 from core.settings import load_settings
@@ -63,9 +64,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 
 @pytest.fixture(scope="module")
 def one_model() -> Iterator[None]:
-    """The terminal loads its model once for all the cases."""
+    """The terminal loads its model and the library once for all the cases; who waits for the library still gets it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(encoders, "load_encoder", lru_cache(encoders.load_encoder))
+        patched.setattr(EdgeIndex, "close", lambda _: None)
         yield
 
 

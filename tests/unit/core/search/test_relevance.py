@@ -122,6 +122,15 @@ def test_random_queries_are_like_the_rest_and_the_same_every_time() -> None:
     assert abs(np.median(drawn @ centre) - usual) < 0.1
 
 
+@pytest.mark.parametrize("rows", [3, 8, 40])
+def test_principal_axes_are_those_of_the_singular_values(rows: int) -> None:
+    offsets = np.random.default_rng(2).normal(size=(rows, 8)) * 0.5 ** np.arange(8)
+    expected = np.linalg.svd(offsets, full_matrices=False)[2]
+    found = relevance._principal_axes(offsets)
+    np.testing.assert_allclose(np.abs(np.sum(found * expected, axis=1)), 1, atol=1e-9)  # either sign
+    assert found.shape == expected.shape
+
+
 def test_the_same_picture_is_close_however_alike_all_are() -> None:
     base = ENCODER.encode_texts(["red"]).vectors[0]
     dice = np.random.default_rng(0)

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
 
 from core.domain.query import LikeTerm, Query, TextTerm
+from core.domain.vectors import Matrix
 from core.ports.encoders import TextEncoding
 from core.ports.vector_index import IndexInfo, Point
 from core.search import relevance_scale
@@ -30,12 +31,25 @@ PRESENT = list(dict.fromkeys(_SHOWN[: SIZES[0], 0].tolist()))[:ASKED]
 ABSENT = _DICE.permutation(HIDDEN * THINGS)[:ASKED].tolist()
 
 
+@cache
+def make_pictures(geometry: Geometry) -> tuple[Tower, Matrix, TextYardstick, Matrix]:
+    """Its tower, all the pictures, what texts are measured by, and texts of no meaning."""
+    tower = Tower(geometry)
+    yardstick = TextYardstick(tower.texts(WORLD.prompts))
+    return tower, tower.images(_MEANT, 3), yardstick, yardstick.random_texts()
+
+
+@cache
+def find_chance(geometry: Geometry, sample: int) -> NullMaximum:
+    _, images, yardstick, random = make_pictures(geometry)
+    return NullMaximum.of(yardstick.reach(random, images[:sample]))
+
+
 def best_strengths(geometry: Geometry, size: int, asked: list[int]) -> Scores:
     """The best strength for every thing that is asked of so many pictures."""
-    tower = Tower(geometry)
-    images = tower.images(_MEANT, 3)[:size]
-    yardstick = TextYardstick(tower.texts(WORLD.prompts))
-    chance = NullMaximum.of(yardstick.reach(yardstick.random_texts(), images[:SAMPLE])).at(size)
+    tower, images, yardstick, _ = make_pictures(geometry)
+    images = images[:size]
+    chance = find_chance(geometry, min(size, SAMPLE)).at(size)
     texts = tower.texts(WORLD.things[asked])
     best = []
     for text in texts:
