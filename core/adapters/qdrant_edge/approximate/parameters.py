@@ -14,7 +14,7 @@ from core.adapters.qdrant_edge.points import TERMS
 
 SEGMENTS = 8  # more are put together, the smallest first: each costs a search its own walk through a graph
 INDEXED_KB = 10_000  # of vectors: what is smaller has no graph, and is compared one by one
-_SEGMENT_KB = 1_600_000  # of vectors at most in what is put together: some 400,000 images
+_SEGMENT_IMAGES = 400_000  # at most in what is put together: building takes a gigabyte for these
 _WIDE = 128  # numbers of a vector, from which on two bytes each are as good as four
 
 _ON_DISK = edge.Memory.Cold  # nothing is read when a library is loaded; what is asked stays in the system's cache
@@ -41,19 +41,22 @@ def _short(dimension: int) -> edge.EdgeConfig:
     """
     kind = edge.VectorStorageDatatype.Turbo16
     dense = edge.EdgeVectorParams(dimension, edge.Distance.Dot, datatype=kind, memory=_ON_DISK)
-    return _config(dense, edge.EdgeSparseVectorParams(memory=_ON_DISK))
+    return _config(dense, edge.EdgeSparseVectorParams(memory=_ON_DISK), 2)
 
 
 def _float(dimension: int) -> edge.EdgeConfig:
-    return _config(edge.EdgeVectorParams(dimension, edge.Distance.Dot), edge.EdgeSparseVectorParams())
+    return _config(edge.EdgeVectorParams(dimension, edge.Distance.Dot), edge.EdgeSparseVectorParams(), 4)
 
 
-def _config(dense: edge.EdgeVectorParams, sparse: edge.EdgeSparseVectorParams) -> edge.EdgeConfig:
+def _config(dense: edge.EdgeVectorParams, sparse: edge.EdgeSparseVectorParams, width: int) -> edge.EdgeConfig:
+    """`width`: bytes of a number. The engine measures segments by one vector of each image."""
     return edge.EdgeConfig(
         vectors={"image": dense, "caption": dense},
         sparse_vectors={TERMS: sparse},
         optimizers=edge.EdgeOptimizersConfig(
-            default_segment_number=SEGMENTS, max_segment_size=_SEGMENT_KB, indexing_threshold=INDEXED_KB
+            default_segment_number=SEGMENTS,
+            max_segment_size=_SEGMENT_IMAGES * dense.size * width // 1024,
+            indexing_threshold=INDEXED_KB,
         ),
     )
 
