@@ -58,10 +58,11 @@ class HeldPages:
     def _fill_one(self, descriptor: int, mapped: mmap.mmap) -> bool:
         """Whether there is more to do."""
         address = np.frombuffer(mapped, np.uint8).ctypes.data
-        for start in range(0, len(mapped), _PIECE):
+        written = min(len(mapped), _allocated(os.fstat(descriptor)))  # holes behind it would take memory
+        for start in range(0, written, _PIECE):
             if self._released.is_set():
                 return False
-            size = min(_PIECE, len(mapped) - start)
+            size = min(_PIECE, written - start)
             os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_WILLNEED)
             if _madvise(address + start, size, _POPULATE_READ) != 0:
                 return False
@@ -84,6 +85,10 @@ def _free_memory() -> int:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return _allocated(path.stat())
     except OSError:
         return 0
+
+
+def _allocated(status: os.stat_result) -> int:
+    return status.st_blocks * 512

@@ -14,7 +14,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel
 
 
 def make(path: Path) -> Path:
+    """With a hole behind it, as the engine's files have that still grow."""
     path.write_bytes(os.urandom(PAGES * 4096))
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())  # its room is set aside only then
+        file.truncate(PAGES * 4096 * 100)
     return path
 
 
