@@ -24,7 +24,7 @@ import qdrant_edge as edge
 
 from core.adapters.local.free_space import RESERVE
 from core.adapters.qdrant_edge.approximate import parameters
-from core.adapters.qdrant_edge.approximate.parameters import collection
+from core.adapters.qdrant_edge.approximate.parameters import building
 from core.adapters.qdrant_edge.approximate.segment_files import copy_file, count_unindexed, is_final
 from core.adapters.qdrant_edge.engine_errors import translate_errors
 from core.adapters.qdrant_edge.files import (
@@ -154,7 +154,7 @@ def build(folder: Path, copy: Path) -> None:
     os.nice(10)
     with translate_errors(folder):
         manifest = read_manifest(folder)
-        shard = edge.EdgeShard.load(str(copy), collection(manifest.info.dimension))
+        shard = edge.EdgeShard.load(str(copy), building(copy, manifest.info.dimension))
         replace_heavy_indexes(shard)
         shard.optimize()
         shard.flush()

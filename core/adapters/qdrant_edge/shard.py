@@ -18,6 +18,8 @@ import qdrant_edge as edge
 
 from core.adapters.local.free_space import check_free_space
 from core.adapters.local.library_lock import LibraryLock
+from core.adapters.local.page_cache import HeldPages
+from core.adapters.qdrant_edge.approximate.segment_files import searched_files
 from core.adapters.qdrant_edge.disk_space import make_loadable, stay_loadable
 from core.adapters.qdrant_edge.engine_errors import as_library_error, translate_errors
 from core.adapters.qdrant_edge.files import (
@@ -64,6 +66,7 @@ class SharedShard:
         self._writing = threading.RLock()
         self._shard: edge.EdgeShard | None = None
         self._path = folder  # of the loaded shard
+        self._pages: HeldPages | None = None
         self._users = 0
         self._busy = False  # being loaded or closed
         self._draining = False  # no further users until it is closed
@@ -273,9 +276,10 @@ class SharedShard:
             shard = edge.EdgeShard.load(str(path))
             stay_loadable(self._folder, path)
             self._path = path
+            self._pages = HeldPages(searched_files(path))
             fault = find_fault(shard, self._tally, manifest)
         if fault:
-            shard.close()
+            self._close_engine(shard)
             raise damaged(self._folder, fault)
         if manifest.outdated:
             try:
@@ -284,7 +288,7 @@ class SharedShard:
                     upgrade(self._folder, shard, manifest)
                     self._set_tally(Tally.of(self._tally.points, exact=self._tally.exact))
             except BaseException:
-                shard.close()
+                self._close_engine(shard)
                 raise
         with suppress(OSError):  # nothing is kept then
             self.columns.attach(self._tally)
@@ -304,11 +308,20 @@ class SharedShard:
                     self._settle(shard)
                 if not lost and not yielding:
                     self._save_columns(shard)
-                shard.close()
+                self._close_engine(shard)
                 if not lost:
                     stay_loadable(self._folder, self._path)
         except LibraryError as error:
             _log.error("library closed badly folder=%s error=%s", self._folder, error)
+
+    def _close_engine(self, shard: edge.EdgeShard) -> None:
+        """It has the system forget its files: what is still held then, the next load finds in memory."""
+        try:
+            shard.close()
+        finally:
+            if self._pages is not None:
+                self._pages.release()
+                self._pages = None
 
     def _save_columns(self, shard: edge.EdgeShard) -> None:
         """The shard is closed whatever becomes of them: they can be made again."""

@@ -12,6 +12,7 @@ _VERSION_BYTES = 8  # of a point, in the file that lists them for a segment that
 _GROWING = "mutable_id_tracker.versions"
 _INDEXED = "id_tracker.mappings"
 _MISSING = "vector_storage-image/deleted/flags_*.dat"  # a bit for each point without a vector
+VECTOR_FILES = ("matrix.dat", "tq_vectors.dat")  # of four bytes a number, and of two
 _PIECE = 8 * 2**20
 
 
@@ -28,6 +29,14 @@ def _count_vectors(segment: Path) -> int:
     """Count the points of a segment that grows, less those without a vector: the engine builds nothing of these."""
     missing = (int.from_bytes(path.read_bytes(), "little").bit_count() for path in segment.glob(_MISSING))
     return max(0, _size(segment / _GROWING) // _VERSION_BYTES - max(missing, default=0))
+
+
+def searched_files(shard: Path) -> list[Path]:
+    """Name the files that a search reads all over: graphs, and the vectors that they are of; those that grow, too."""
+    graphs = list(shard.glob("segments/*/vector_index-*/links*.bin"))
+    vectors = {graph.parents[1] / graph.parent.name.replace("index", "storage", 1) for graph in graphs}
+    built = [folder / name for folder in sorted(vectors) for name in VECTOR_FILES if (folder / name).is_file()]
+    return [*graphs, *built, *sorted(shard.glob("segments/*/vector_storage-image/*vectors/chunk_*"))]
 
 
 def copy_file(source: Path, target: Path, shard: Path) -> None:
@@ -52,7 +61,7 @@ def _is_final_part(folder: str, rest: list[str]) -> bool:
     if not rest:
         return False
     if folder.startswith("vector_storage-"):
-        return rest == ["matrix.dat"]
+        return len(rest) == 1 and rest[0] in VECTOR_FILES
     if folder.startswith("vector_index-"):
         return rest[-1] in ("links_compressed.bin", "links.bin", "inverted_index.dat")
     return folder == "payload_storage" and rest[-1].startswith("page_")

@@ -9,21 +9,23 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import qdrant_edge as edge
 
 from core.adapters.qdrant_edge import optimizer
 from core.adapters.qdrant_edge.approximate import parameters
-from core.adapters.qdrant_edge.approximate.segment_files import count_unindexed, is_final
+from core.adapters.qdrant_edge.approximate.segment_files import VECTOR_FILES, count_unindexed, is_final
 from core.adapters.qdrant_edge.files import read_manifest
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.migrations import FIELDS
 from core.domain.filtering.filters import caption_words
+from core.domain.vectors import unit
 from core.errors import DiskFull
-from core.ports.vector_index import IndexInfo
+from core.ports.vector_index import IndexInfo, Point
 from tests.support.fakes import MemoryIndex
 from tests.support.index_queries import nearest, newest
-from tests.support.made_up_images import failed_point, image_id, point, vector
+from tests.support.made_up_images import failed_point, image_id, point, record, vector
 
 INFO = IndexInfo("colours", "colours-1", 16)
 
@@ -271,3 +273,43 @@ def test_indexes_with_graphs_of_their_own_are_replaced(index: EdgeIndex, tmp_pat
     schema = shard.info().payload_schema
     assert schema.keys() == FIELDS.keys() and all(parameters.is_lean(one) for one in schema.values())
     shard.close()
+
+
+WIDE = IndexInfo("wide", "wide-1", 192)
+
+
+def _wide_points(first: int, last: int) -> list[Point]:
+    dice = np.random.default_rng(first)
+    vectors = unit(dice.normal(size=(last + 1 - first, WIDE.dimension)))
+    return [Point(record(n, "a red car"), one) for n, one in enumerate(vectors, first)]
+
+
+@pytest.mark.usefixtures("small_segments")
+@pytest.mark.parametrize("size", [pytest.param(2, id="new"), pytest.param(4, id="of an earlier version")])
+def test_wide_vectors_take_two_bytes_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Libraries that were made when each took four go on with these."""
+    monkeypatch.setattr(optimizer, "WORTHWHILE", 10)
+    folder, brute = tmp_path / "index", MemoryIndex(WIDE)
+    with monkeypatch.context() as patch:
+        patch.setattr(parameters, "_WIDE", WIDE.dimension if size == 2 else 10_000)
+        index = EdgeIndex.create(folder, WIDE)
+    built: dict[str, Any] = {}
+    for batch in (_wide_points(1, 40), _wide_points(41, 90)):
+        for each in (index, brute):
+            each.upsert(batch)
+        index.optimize()
+        now = _final_files(_shard(folder))
+        assert {name: now[name] for name in built} == built and len(now) > len(built)
+        built = now
+    stored = [path for path in _shard(folder).glob("segments/*/vector_storage-image/*") if path.name in VECTOR_FILES]
+    assert sum(path.stat().st_size for path in stored) == pytest.approx(90 * WIDE.dimension * size, rel=0.05)
+    tolerance = 2e-5 if size == 2 else 1e-6
+    query = unit(np.random.default_rng(5).normal(size=WIDE.dimension))
+    for exact in (True, False):
+        found, wanted = (nearest(each, query, limit=20, exact=exact) for each in (index, brute))
+        assert [hit.record.id for hit in found] == [hit.record.id for hit in wanted]
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=tolerance)
+    ids = [hit.record.id for hit in wanted]
+    read, written = (np.stack([each.vectors(ids)[one] for one in ids]) for each in (index, brute))
+    assert np.abs(read - written).max() <= tolerance
+    index.close()
