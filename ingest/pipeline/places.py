@@ -48,6 +48,8 @@ class PlaceNamer:
 
 def name_places(context: RunContext, report: Report) -> Iterator[Progress]:
     """Name the places of pictures that were indexed without names. Cut off, the next run goes on with the rest."""
+    if not retry_while_busy(context.index.count, UNNAMED):
+        return
     namer, named = PlaceNamer(context, report), 0
     for page in scroll_while_busy(context.index, UNNAMED):
         updates = [update for record in page if (update := _make_update(record, namer)) is not None]

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.adapters.columns.schema import (
-    ASKED,
     ASPECT,
     CODED,
     HASH_KEY,
     HASH_ORDER,
     ID,
+    KEPT,
     LISTED,
     NAME_KEY,
     NAME_ORDER,
@@ -40,20 +40,20 @@ def tabulate_records(records: Sequence[ImageRecord], versions: Sequence[int]) ->
 
 
 def tabulate_payloads(points: Mapping[str, Payload]) -> Columns:
-    """Make a table of what filters, facets and orders ask for, from payloads by id.
+    """Make a table of what filters, facets, orders and plans ask for, from payloads by id.
 
     A payload may lack fields, and may have others.
     """
     ids = sorted(points)
     payloads = [points[image_id] for image_id in ids]
-    columns: dict[str, list[Any]] = {name: [payload.get(name) for payload in payloads] for name in (*ASKED, ASPECT)}
+    columns: dict[str, list[Any]] = {name: [payload.get(name) for payload in payloads] for name in (*KEPT, ASPECT)}
     for name in TIMES:
         if name in columns:
             columns[name] = [None if t is None else microseconds(datetime.fromisoformat(t)) for t in columns[name]]
     for name in LISTS:
-        if name in columns:
+        if KEPT.get(name) == LISTED:
             columns[name] = [_once(values or ()) for values in columns[name]]
-    return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, ASKED)
+    return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, KEPT)
 
 
 def merge_tables(parts: Sequence[tuple[Columns, Mask | None]]) -> Columns:

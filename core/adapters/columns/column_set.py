@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
 from core.adapters.columns.orders import decode_order, find_equal, find_smallest, order_names, reverse_order, take_ids
-from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, unpack_ids
+from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, unpack_ids
 from core.domain.filtering.conditions import Keyword, Missing, Time
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.query import Sort
@@ -103,6 +103,16 @@ class ColumnSet:
             values = table["content_hash"].take(pa.array(rows)).to_pylist()
             pairs = zip(table.names(rows), values, strict=True)
             found |= {image_id: content_hash for image_id, content_hash in pairs if content_hash is not None}
+        return found
+
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """Read these fields of those ids that are here: of schema.COMPARED, as a payload has them."""
+        found: dict[str, tuple[Any, ...]] = {}
+        wanted = pack_ids(ids)
+        for table, live in zip(self.tables, self.lives, strict=True):
+            places, rows = table.look_up(wanted, live)
+            here = ids if len(places) == len(ids) else [ids[n] for n in places.tolist()]
+            found.update(zip(here, zip(*(table.values(name, rows) for name in names), strict=True), strict=True))
         return found
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> list[tuple[str, int]]:

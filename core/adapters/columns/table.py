@@ -130,6 +130,16 @@ class Columns:
             order = order_by_hash(keys, hashes)
         return keys, order[: self.rows - self["content_hash"].null_count]
 
+    def values(self, name: str, rows: Rows) -> list[Any]:
+        """The values of a field in these rows, None where there is none: texts, numbers and lists of texts."""
+        column = self[name]
+        if column.null_count == self.rows:
+            return [None] * len(rows)
+        picked = column.take(pa.array(rows, pa.int64()))
+        plain = picked.dictionary_decode() if pa.types.is_dictionary(picked.type) else picked
+        values: list[Any] = plain.to_pylist()
+        return values
+
     def names(self, rows: Rows | Sequence[int]) -> list[str]:
         """The ids of these rows as the rest of the program knows them."""
         return unpack_ids(self.ids[np.asarray(rows, np.int64)])
@@ -145,6 +155,15 @@ class Columns:
         rows: Rows = np.minimum(np.searchsorted(self.ids, wanted), self.rows - 1).astype(np.int64)
         there: Rows = rows[self.ids[rows] == wanted]
         return there
+
+    def look_up(self, wanted: Ids, live: Mask | None) -> tuple[Rows, Rows]:
+        """Which of these ids, in any order, are here and `live`, and their rows."""
+        if not self.rows:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        rows: Rows = np.minimum(np.searchsorted(self.ids, wanted), self.rows - 1).astype(np.int64)
+        there = self.ids[rows] == wanted
+        places = np.flatnonzero(there if live is None else there & live[rows])
+        return places, rows[places]
 
     def first_row(self, image_id: str) -> int:
         """Find the first row whose id is this one or a greater one."""

@@ -110,10 +110,9 @@ class EdgeReader(IndexReader):
 
     def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         """Read some fields of payloads, None for one that is absent."""
-        return {
-            str(point.id): tuple(map((point.payload or {}).get, names))
-            for point in self._shard.retrieve(list(ids), list(names), False)
-        }
+        told, rest = self._shared.columns.fields(ids, names)
+        points = self._shard.retrieve(list(rest), list(names), False) if rest else []
+        return told | {str(point.id): tuple(map((point.payload or {}).get, names)) for point in points}
 
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         must: list[Any] = [edge.HasIdCondition(set(ids))]

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 import qdrant_edge as edge
 
+from core.adapters.columns.schema import COMPARED
 from core.adapters.qdrant_edge import reader as edge_reader
 from core.adapters.qdrant_edge import shard
 from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tally
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.kept_columns import files, library_columns, refresh, summary
 from core.adapters.qdrant_edge.kept_columns.journal import Journal
-from core.domain.filtering.conditions import Missing, Phrase
+from core.domain.filtering.conditions import Match, Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
 from core.domain.query import Sort
 from core.errors import LibraryDamaged
@@ -41,6 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(library_columns, "SMALL", 0)
     monkeypatch.setattr(refresh, "SMALL", 0)
     monkeypatch.setattr(shard, "SMALL", 0)
+    monkeypatch.setattr(library_columns, "_FEW", 0)
     monkeypatch.setattr(edge_reader, "_OFTEN", 0)
     return tmp_path / "index"
 
@@ -55,7 +57,7 @@ def index(folder: Path) -> Iterator[EdgeIndex]:
 def _answers(index: Any, filters: Sequence[Filter] = FILTERS) -> list[Any]:
     """Everything that columns may answer."""
     hashes = [f"{n:064x}" for n in range(1, 30)]
-    found: list[Any] = []
+    found: list[Any] = [index.fields([image_id(n) for n in range(40)], COMPARED)]
     for filter in filters:
         found += [index.count(filter), index.copies(hashes, filter)]
         found += [index.facet(field, filter) for field in ("words", "source", "camera", "keywords", "content_hash")]
@@ -130,6 +132,13 @@ def test_columns_answer_as_all_records_do_after_any_writes(
     }
     index = EdgeIndex.open(folder)
     assert dict(index.facet("source", INDEXED)) == dict(oracle.facet("source", INDEXED))
+    assert dict(index.facet("source")) == dict(oracle.facet("source"))
+    for source in ("file:///pictures", "s3://bucket", "file:///else"):
+        assert index.count(of := Filter(all=(Match("source", (source,)),))) == oracle.count(of)
+    ids = [image_id(n) for n in range(40)]
+    assert index.fields(ids, COMPARED) == oracle.fields(ids, COMPARED)
+    assert index.count(holding_word("car")) == oracle.count(holding_word("car"))
+    assert index.stamp() == read_tally(folder).stamp
     assert not index._shard.is_loaded  # told without the engine
     assert _answers(index) == _answers(oracle)
     index.close()
