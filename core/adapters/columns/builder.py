@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,14 @@ from core.domain.sort_orders import encode_name_key
 
 Payload = Mapping[str, Any]
 
+_get_fields = attrgetter(*RECORD)
+
 
 def tabulate_records(records: Sequence[ImageRecord], versions: Sequence[int]) -> Columns:
     """Make a table of whole records, which come in ascending order of id."""
-    columns = {name: [_read_field(record, name) for record in records] for name in RECORD}
+    rows = zip(*map(_get_fields, records), strict=True)
+    told = zip(RECORD, rows, strict=True) if records else ((name, ()) for name in RECORD)
+    columns = {name: _read_column(name, values) for name, values in told}
     columns[ASPECT] = [_measure_aspect(record) for record in records]
     return _tabulate([record.id for record in records], versions, columns, RECORD)
 
@@ -145,15 +150,17 @@ def _once(values: Sequence[str]) -> Sequence[str]:
     return values if len(values) < 2 else list(dict.fromkeys(values))
 
 
-def _read_field(record: ImageRecord, name: str) -> Any:
-    value = getattr(record, name)
+def _read_column(name: str, values: Sequence[Any]) -> list[Any]:
+    """A column of what records hold in this field."""
     if name in LISTS:
-        return list(dict.fromkeys(value))
+        return list(map(_once, values))
     if name == "file_texts":
-        return [asdict(text) for text in value]
+        return [[asdict(text) for text in texts] for texts in values]
     if name == "text_lines":
-        return [line.to_json() for line in value]
-    return microseconds(value) if name in TIMES and value is not None else value
+        return [[line.to_json() for line in lines] for lines in values]
+    if name in TIMES:
+        return [None if time is None else microseconds(time) for time in values]
+    return list(values)
 
 
 def _measure_aspect(record: ImageRecord) -> float | None:
