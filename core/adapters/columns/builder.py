@@ -51,13 +51,19 @@ def tabulate_payloads(points: Mapping[str, Payload]) -> Columns:
     """
     ids = sorted(points)
     payloads = [points[image_id] for image_id in ids]
-    columns: dict[str, list[Any]] = {name: [payload.get(name) for payload in payloads] for name in (*KEPT, ASPECT)}
+    held = set().union(*payloads)  # most pictures lack most fields
+    nothing = [None] * len(ids)
+    columns: dict[str, list[Any]] = {
+        name: [payload.get(name) for payload in payloads] if name in held else nothing for name in (*KEPT, ASPECT)
+    }
     for name in TIMES:
-        if name in columns:
+        if name in columns and name in held:
             columns[name] = [None if t is None else microseconds(datetime.fromisoformat(t)) for t in columns[name]]
     for name in LISTS:
         if KEPT.get(name) == LISTED:
             columns[name] = [_once(values or ()) for values in columns[name]]
+        elif name in KEPT:
+            columns[name] = [values or () for values in columns[name]]
     return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, KEPT)
 
 
@@ -120,7 +126,9 @@ def _tabulate(
 
 
 def _make_array(values: list[Any], type_: Any) -> Any:
-    """As `pyarrow.array`, several times as fast where values have codes."""
+    """As `pyarrow.array`, several times as fast where values have codes or there are none."""
+    if type_ != LISTED and values.count(None) == len(values):
+        return pa.nulls(len(values), type_)
     if type_ == CODED:
         return pa.array(values, pa.string()).dictionary_encode()
     if type_ == LISTED:

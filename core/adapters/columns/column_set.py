@@ -1,7 +1,7 @@
 """Several tables as one: which of their rows live, and what is asked of all of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
 from core.adapters.columns.orders import decode_order, find_equal, find_smallest, order_names, reverse_order, take_ids
-from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, unpack_ids
+from core.adapters.columns.schema import VERSION
+from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, to_arrow, unpack_ids
 from core.domain.filtering.conditions import Keyword, Missing, Time
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.query import Sort
+
+_PAGE = 10_000
 
 
 class ColumnSet:
@@ -93,14 +96,14 @@ class ColumnSet:
             rows = [order[begin:end] for begin, end in zip(*find_equal(values, order, keys), strict=True)]
             fit = np.unique(np.concatenate(rows)).astype(np.int64)
             fit = fit[mask[fit]]
-            counts.update(table["content_hash"].take(pa.array(fit)).to_pylist())
+            counts.update(table["content_hash"].take(to_arrow(fit)).to_pylist())
         return {one: counts[one] for one in hashes if counts[one]}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Read the content hashes of those ids that have one."""
         found: dict[str, str] = {}
         for table, rows in self.locate(ids):
-            values = table["content_hash"].take(pa.array(rows)).to_pylist()
+            values = table["content_hash"].take(to_arrow(rows)).to_pylist()
             pairs = zip(table.names(rows), values, strict=True)
             found |= {image_id: content_hash for image_id, content_hash in pairs if content_hash is not None}
         return found
@@ -115,6 +118,14 @@ class ColumnSet:
             found.update(zip(here, zip(*(table.values(name, rows) for name in names), strict=True), strict=True))
         return found
 
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """Yield every id with the version of its point."""
+        for table, live in zip(self.tables, self.lives, strict=True):
+            every = np.arange(table.rows) if live is None else np.flatnonzero(live)
+            for start in range(0, len(every), _PAGE):
+                rows = every[start : start + _PAGE]
+                yield from zip(table.names(rows), table.numbers(VERSION)[rows].tolist(), strict=True)
+
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> list[tuple[str, int]]:
         """Count the values of a field over what passes: the `limit` most frequent, and those as frequent as the last.
 
@@ -128,7 +139,7 @@ class ColumnSet:
         if len(held) > limit:
             least = np.partition(counts[held], len(held) - limit)[len(held) - limit]
             held = held[counts[held] >= least]
-        return list(zip(values.take(pa.array(held)).to_pylist(), counts[held].tolist(), strict=True))
+        return list(zip(values.take(to_arrow(held)).to_pylist(), counts[held].tolist(), strict=True))
 
     def locate(self, ids: Sequence[str]) -> list[tuple[Columns, Rows]]:
         """Find the live rows of these ids, ascending, in the tables that have any."""

@@ -135,7 +135,7 @@ class Columns:
         column = self[name]
         if column.null_count == self.rows:
             return [None] * len(rows)
-        picked = column.take(pa.array(rows, pa.int64()))
+        picked = column.take(to_arrow(rows))
         plain = picked.dictionary_decode() if pa.types.is_dictionary(picked.type) else picked
         values: list[Any] = plain.to_pylist()
         return values
@@ -171,7 +171,7 @@ class Columns:
 
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
         """In the order of the rows, of a table of whole records. An earlier version's may lack a field."""
-        picked = self.batch.take(pa.array(rows, pa.int64()))
+        picked = self.batch.take(to_arrow(rows))
         told: dict[str, list[Any]] = {
             name: picked[name].to_pylist() if name in self._names else [None] * len(rows) for name in RECORD
         }
@@ -191,9 +191,22 @@ class Columns:
         there = [name for name in names if name in self._names]
         if not there:
             return [{} for _ in rows]
-        picked = self.batch.select(there).take(pa.array(rows, pa.int64()))
+        picked = self.batch.select(there).take(to_arrow(rows))
         payloads: list[Mapping[str, Any]] = picked.to_pylist()
         return payloads
+
+
+def to_arrow(numbers: NDArray[Any] | Sequence[int]) -> Any:
+    """A pyarrow array over the same memory. `pyarrow.array` looks for pandas first, whose import takes long."""
+    held = np.ascontiguousarray(numbers, None if isinstance(numbers, np.ndarray) else np.int64)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(held.dtype), len(held), [None, pa.py_buffer(held)])
+
+
+def to_arrow_texts(texts: Sequence[str]) -> Any:
+    """A pyarrow array of texts, as `to_arrow`."""
+    held = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, held)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(held), pa.py_buffer(offsets), pa.py_buffer(b"".join(held)))
 
 
 def pack_ids(image_ids: Sequence[str]) -> Ids:

@@ -161,6 +161,11 @@ class EdgeIndex(IndexBase):
 
     def versions(self) -> Iterator[tuple[str, int]]:
         """Yield every id with its version. What is written meanwhile may be in it: the lock is free between pages."""
+        with self._reading() as reader:
+            columns = reader.current_columns()
+        if columns is not None:
+            yield from columns.versions()
+            return
         offset: Any = None
         while True:
             with self._reading() as reader:

@@ -1,4 +1,4 @@
-"""What `status` asks of a library, counted when its columns are saved: read without the engine, or any array."""
+"""What `status` and a run without news ask of a library, counted when its columns are saved: no engine, no array."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from core.domain.filtering.filters import (
     INDEXED,
     PAIRED,
     UNCAPTIONED,
+    UNNAMED,
     UNREAD,
     WITH_TEXT,
     Filter,
@@ -35,6 +36,7 @@ _COUNTED: dict[str, Filter] = {
     "with_text": WITH_TEXT,
     "unread": UNREAD,
     "paired": PAIRED,
+    "unnamed": UNNAMED,
 }
 _BY_SOURCE = ("indexed", "failed")
 _NAMES = {filter: name for name, filter in _COUNTED.items()}
