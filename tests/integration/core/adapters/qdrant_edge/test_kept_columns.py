@@ -22,11 +22,14 @@ from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tal
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.kept_columns import files, library_columns, refresh, summary
 from core.adapters.qdrant_edge.kept_columns.journal import Journal
+from core.adapters.stores.folder import FolderStore
 from core.domain.filtering.conditions import Match, Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
+from core.domain.ids import point_id
+from core.domain.image import ImageRecord
 from core.domain.query import Sort
 from core.errors import LibraryDamaged
-from core.ports.vector_index import CaptionUpdate, IndexInfo
+from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import START, failed_point, image_id, point, vector
 
@@ -377,4 +380,41 @@ def test_status_loads_neither_the_engine_nor_arrays(index: EdgeIndex, folder: Pa
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["images"] + told["failed"] == 24 and len(told["sources"]) == 2
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+_INGEST = """
+import sys
+import qdrant_edge
+from ingest.commands.ingest import ingest
+def refuse(*_):
+    raise AssertionError("the engine was loaded")
+qdrant_edge.EdgeShard = type("EdgeShard", (), {"load": refuse})
+for options in ([], ["--dry-run"]):
+    ingest.main([sys.argv[1], "--data", sys.argv[2], "--no-captions", "--json", *options], standalone_mode=False)
+print(sorted({"pandas", "faiss", "torch"} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def test_an_ingest_that_finds_nothing_new_does_not_load_the_engine(
+    index: EdgeIndex, folder: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    (pictures / "below").mkdir(parents=True)
+    for name in ("a.jpg", "below/b.PNG", "below/c d.jpg"):
+        (pictures / name).write_bytes(name.encode())
+    for ref in FolderStore(pictures, max_bytes=100).list():
+        listed = (ref.source, ref.key, ref.uri, ref.etag, ref.bytes, ref.modified_at)
+        index.upsert([Point(ImageRecord(point_id(ref.source, ref.key), *listed, START, "failed", "colours-1"), None)])
+    index.close()
+    done = subprocess.run(
+        [sys.executable, "-c", _INGEST, str(pictures), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "BUCKETLENS_MIRROR_ENABLED": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    run, dry = (json.loads(each) for each in done.stdout.splitlines())
+    assert run["skipped"] == dry["sources"][0]["skip"] == 3
+    assert not any(run[kind] for kind in ("added", "updated", "deleted", "failed"))
     assert done.stderr.splitlines()[-1] == "[]"
