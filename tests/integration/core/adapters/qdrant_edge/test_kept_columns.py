@@ -26,7 +26,7 @@ from core.adapters.stores.folder import FolderStore
 from core.domain.filtering.conditions import Match, Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
 from core.domain.ids import point_id
-from core.domain.image import ImageRecord
+from core.domain.image import ImageRecord, ImageRef
 from core.domain.query import Sort
 from core.errors import LibraryDamaged
 from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
@@ -83,6 +83,9 @@ def _made(n: int, draw: random.Random) -> Any:
         taken_at=draw.choice((None, START)),
         camera=draw.choice((None, "Canon", "Nikon")),
         keywords=draw.choice(((), ("beach",), ("beach", "sea"))),
+        etag=draw.choice(("one", "another")),
+        pair=draw.choice((None, "IMG.dng")),
+        framing=draw.choice((None, "tiles")),
         content_hash=f"{draw.randrange(1, 20):064x}",
     )
 
@@ -90,7 +93,11 @@ def _made(n: int, draw: random.Random) -> Any:
 def _write(index: Any, oracle: MemoryIndex, draw: random.Random) -> None:
     """One of what writers do."""
     ids = [image_id(draw.randrange(1, 25)) for _ in range(4)]
-    match draw.randrange(4):
+    match draw.randrange(5):
+        case 4:
+            ref = ImageRef("file:///pictures", "a.jpg", "file:///pictures/a.jpg", draw.choice(("one", "new")), 5, START)
+            for one in (index, oracle):
+                one.set_refs([(image_id, ref) for image_id in dict.fromkeys(ids)])
         case 0:
             for one in (index, oracle):
                 one.delete(ids)
