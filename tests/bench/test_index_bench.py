@@ -1,13 +1,10 @@
-"""The embedded index as it grows: writing, building, memory, disk, recall and time of a search; and imports.
+"""The embedded index as it grows: writing, building, memory, disk, recall and time of a search.
 
 `BENCH_INDEX_SIZES` are the numbers of pictures, by default 10,000 and 100,000; a million takes half an hour and 8 GB.
 """
 
-import json
 import os
 import resource
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +16,6 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pytest
-import qdrant_edge as edge
 
 from core.adapters.qdrant_edge.files import size_on_disk
 from core.adapters.qdrant_edge.index import EdgeIndex
@@ -29,13 +25,11 @@ from core.ports.rank_lists import Probe
 from core.ports.vector_index import IndexInfo, Point
 from core.search.ranker import SHORTLIST
 from ingest.pipeline.run_context import OPTIMIZE_EVERY
-from tests.support.benchmark import RUNS, Row, record
+from tests.support.benchmark import Row, record
 from tests.support.index_queries import nearest
-from tests.support.made_up_images import image_id
 from tests.support.made_up_images import record as image_record
 
 SIZES = [int(size) for size in os.environ.get("BENCH_INDEX_SIZES", "10000,100000").split(",")]
-IMPORTED = int(os.environ.get("BENCH_IMPORTED_ROWS", "20000"))
 PLOT = Path(__file__).resolve().parents[2] / "docs" / "images" / "index-growth.png"
 DIMENSION = 512
 INFO = IndexInfo("synthetic", "synthetic", DIMENSION)
@@ -240,50 +234,3 @@ def _plot(grown: list[Growth]) -> None:
         axes.legend(fontsize=8)
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PLOT, dpi=110)
-
-
-@pytest.mark.bench
-def test_import_of_vectors(tmp_path: Path) -> None:
-    """Rows a second of CPU beside points as plain as they can be, written straight into the engine."""
-    folder = tmp_path / "vectors"
-    folder.mkdir()
-    dice = np.random.default_rng(5)
-    vectors = unit(dice.normal(size=(IMPORTED, 256))).astype(np.float32)
-    np.save(folder / "batch.npy", vectors)
-    names = (json.dumps({"name": f"trips/{n // 500}/IMG_{n:06}.jpg", "caption": _caption(n)}) for n in range(IMPORTED))
-    (folder / "batch.jsonl").write_text("\n".join(names))
-    ours = tuple(_import(folder, tmp_path / f"library-{run}") for run in range(RUNS))
-    theirs = tuple(_write_plainly(tmp_path / f"plain-{run}", vectors) for run in range(RUNS))
-    record(Row("import", "vectors with a caption each, rows", "1/s", ours, "plain upserts", theirs, limit="6,000/s"))
-
-
-def _import(folder: Path, library: Path) -> float:
-    """Return rows a second of CPU, less what an import of one row takes: loading models and preparing a library."""
-    one = library.with_name(f"{library.name}-one")
-    one.mkdir()
-    np.save(one / "one.npy", np.eye(1, 256, dtype=np.float32))
-    (one / "one.jsonl").write_text(json.dumps({"name": "one.jpg", "caption": "a red car"}))
-    return IMPORTED / (_time_command(folder, library) - _time_command(one, library.with_name(f"{library.name}-first")))
-
-
-def _time_command(folder: Path, library: Path) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "bucketlens", "import", str(folder), "--model", "demo", "--data", str(library)]
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _write_plainly(folder: Path, vectors: Matrix) -> float:
-    """Write points of two fields, made by our own code before the clock starts."""
-    folder.mkdir()
-    config = edge.EdgeConfig(vectors={"image": edge.EdgeVectorParams(size=256, distance=edge.Distance.Dot)})
-    shard = edge.EdgeShard.create(str(folder), config)
-    plain = [edge.Point(image_id(n), {"image": vector.tolist()}, {}) for n, vector in enumerate(vectors, 1)]
-    began = process_time()
-    for start in range(0, len(plain), 256):
-        shard.update(edge.UpdateOperation.upsert_points(plain[start : start + 256]))
-    shard.flush()
-    seconds = process_time() - began
-    shard.close()
-    return len(plain) / seconds
