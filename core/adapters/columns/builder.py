@@ -32,12 +32,10 @@ from core.domain.sort_orders import encode_name_key
 
 Payload = Mapping[str, Any]
 
-_get_fields = attrgetter(*RECORD)
-
 
 def tabulate_records(records: Sequence[ImageRecord], versions: Sequence[int]) -> Columns:
     """Make a table of whole records, which come in ascending order of id."""
-    rows = zip(*map(_get_fields, records), strict=True)
+    rows = zip(*map(attrgetter(*RECORD), records), strict=True)
     told = zip(RECORD, rows, strict=True) if records else ((name, ()) for name in RECORD)
     columns = {name: _read_column(name, values) for name, values in told}
     columns[ASPECT] = [_measure_aspect(record) for record in records]
