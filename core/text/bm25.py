@@ -32,6 +32,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from core.text.analysis import analyse_text, term_id
@@ -117,14 +118,23 @@ def record_weights(documents: Mapping[WordListName, Sequence[str]]) -> dict[int,
     """
     vector: dict[int, float] = {}
     for name, texts in documents.items():
-        if texts:
-            weights = (page_weights if name == "text" else document_weights)(*texts)
-            vector |= (
-                weights
-                if name == "words"
-                else {list_dimension(dimension, name): weight for dimension, weight in weights.items()}
-            )
+        if name == "text" and texts:
+            vector |= _move_to_list(page_weights(*texts), name)
+        elif texts:
+            vector |= _weigh(tuple(texts), name)
     return vector
+
+
+@lru_cache(maxsize=4096)
+def _weigh(texts: tuple[str, ...], name: WordListName) -> Mapping[int, float]:
+    """Weigh what many pictures may be called: the names of their folder, their place, a caption that is repeated."""
+    return _move_to_list(document_weights(*texts), name)
+
+
+def _move_to_list(weights: Mapping[int, float], name: WordListName) -> Mapping[int, float]:
+    if name == "words":
+        return weights
+    return {list_dimension(dimension, name): weight for dimension, weight in weights.items()}
 
 
 def list_dimension(dimension: int, name: WordListName) -> int:

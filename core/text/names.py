@@ -40,9 +40,22 @@ def read_name(key: str, uri: str = "") -> tuple[str, ...]:
     web = _WEB_PATH.match(uri)
     path = _compose(_decode_percent((web[1] if web else key)[-_LONGEST:]))
     bare = _UUID.sub(" ", _EXTENSION.sub("", path))
-    parts = (part for part in _APART.split(bare) if part.casefold() not in _DEVICE and not _is_hash(part))
-    words = [word for part in parts for word in _DIGITS.sub(" ", _CAMEL.sub(" ", part)).split() if _tells(word)]
+    words = [word for part in _APART.split(bare) for word in _read_part(part)]
     return (" ".join(words[-_MOST:]),) if words else ()
+
+
+def _read_part(part: str) -> tuple[str, ...]:
+    """Return the words in a part of a name. What is more than digits recurs: folders, and what cameras write."""
+    if part.isascii() and part.isdecimal():
+        return (part,) if _YEAR.fullmatch(part) else ()
+    return _read_lettered(part)
+
+
+@lru_cache(maxsize=4096)
+def _read_lettered(part: str) -> tuple[str, ...]:
+    if part.casefold() in _DEVICE or _is_hash(part):
+        return ()
+    return tuple(word for word in _DIGITS.sub(" ", _CAMEL.sub(" ", part)).split() if _tells(word))
 
 
 def _decode_percent(path: str) -> str:

@@ -26,6 +26,7 @@ from ingest.telemetry.report import Progress, Report
 _REPORTED_ROWS = 20  # rows of a file that are reported one by one
 _SAME = 1e-5  # cosine distance under which a vector is the one that is there
 _SMALLEST = 1e-6  # norm
+_ENCODED = 16_384  # captions of which the vectors are kept: 32 MB
 _log = get_logger(__name__)
 
 Reader = Callable[[Path], Iterator[VectorRows]]
@@ -53,6 +54,7 @@ class VectorImport:
         self._read = read
         self._report = report
         self._seen: set[int] = set()
+        self._encoded: dict[str, Vector] = {}
         self._done = 0
 
     def run(self, files: Sequence[Path]) -> Iterator[Progress]:
@@ -111,11 +113,17 @@ class VectorImport:
             new.append(row)
         if new:
             said = [row.captions for row in new]
-            captions = text_vectors(self._context.encoder(), said) if any(said) else [None] * len(new)
+            captions = self._encode(said) if any(said) else [None] * len(new)
             times = modified_at, datetime.now(UTC)
             points = [self._build_point(store, row, text, *times) for row, text in zip(new, captions, strict=True)]
             retry_while_busy(self._context.index.upsert, points)
         return refused
+
+    def _encode(self, captions: Sequence[Sequence[str]]) -> list[Vector | None]:
+        """Encode the captions of some rows. Many files say the same of many pictures: that is encoded once."""
+        if len(self._encoded) > _ENCODED:
+            self._encoded.clear()
+        return text_vectors(self._context.encoder(), captions, self._encoded)
 
     def _parse_row(self, store: Nameable, rows: VectorRows, n: int, vector: Vector, norm: float) -> _Row:
         """Check a row, and name its image. Raises ValueError with the reason why it cannot be used."""

@@ -1,6 +1,6 @@
 """Captions of images -> updates of the index: their words, their vector and its score."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,15 +96,20 @@ def text_vector(encoder: Encoder, texts: Sequence[str]) -> Vector:
     return _mean(encoder.encode_texts(texts).vectors)
 
 
-def text_vectors(encoder: Encoder, groups: Sequence[Sequence[str]]) -> list[Vector | None]:
+def text_vectors(
+    encoder: Encoder, groups: Sequence[Sequence[str]], known: MutableMapping[str, Vector] | None = None
+) -> list[Vector | None]:
     """Encode each group of texts into one caption vector, (D,), or None for an empty group.
 
     All are encoded at once, each different one once, and those of about one length together: a batch is padded.
+    `known` has the vectors of texts that are not encoded again, and takes in those of the others.
     """
-    distinct = sorted({text for texts in groups for text in texts}, key=lambda text: (len(text), text))
-    vectors = encoder.encode_texts(distinct).vectors
-    rows = {text: n for n, text in enumerate(distinct)}
-    return [_mean(vectors[[rows[text] for text in texts]]) if texts else None for texts in groups]
+    vectors: MutableMapping[str, Vector] = {} if known is None else known
+    new = {text for texts in groups for text in texts if text not in vectors}
+    if new:
+        ordered = sorted(new, key=lambda text: (len(text), text))
+        vectors.update(zip(ordered, encoder.encode_texts(ordered).vectors, strict=True))
+    return [_mean(np.stack([vectors[text] for text in texts])) if texts else None for texts in groups]
 
 
 def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | None) -> CaptionUpdate:
@@ -124,14 +129,9 @@ def _make_update(captions: CaptionTexts, vector: Vector | None, image: Vector | 
     )
 
 
-def _encode_means(encoder: Callable[[], Encoder], caption_texts: Sequence[CaptionTexts]) -> Iterator[Vector | None]:
-    texts = [text for captions in caption_texts for text in captions.texts]
-    rows = encoder().encode_texts(texts).vectors if texts else None  # (sum of texts, D)
-    start = 0
-    for captions in caption_texts:
-        count = len(captions.texts)
-        yield _mean(rows[start : start + count]) if rows is not None and count else None
-        start += count
+def _encode_means(encoder: Callable[[], Encoder], caption_texts: Sequence[CaptionTexts]) -> list[Vector | None]:
+    groups = [captions.texts for captions in caption_texts]
+    return text_vectors(encoder(), groups) if any(groups) else [None] * len(groups)
 
 
 def _mean(rows: Matrix) -> Vector:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 
-from core.domain.filtering.conditions import Missing
-from core.domain.filtering.filters import INDEXED, Filter
+from core.domain.filtering.filters import UNNAMED
 from core.domain.image import ImageRecord
 from core.domain.metadata import PictureMetadata, TakenTime
 from core.domain.places import NOWHERE, Place, locate
@@ -14,9 +13,6 @@ from core.ports.vector_index import PlaceUpdate
 from ingest.pipeline.run_context import RunContext, retry_while_busy, scroll_while_busy
 from ingest.telemetry.log_events import get_logger
 from ingest.telemetry.report import Progress, Report
-
-# With a position, but without names: indexed before BucketLens knew any.
-UNNAMED = INDEXED & Filter(all=(Missing("places"),), none=(Missing("latitude"),))
 
 _log = get_logger(__name__)
 
@@ -48,6 +44,8 @@ class PlaceNamer:
 
 def name_places(context: RunContext, report: Report) -> Iterator[Progress]:
     """Name the places of pictures that were indexed without names. Cut off, the next run goes on with the rest."""
+    if not retry_while_busy(context.index.count, UNNAMED):
+        return
     namer, named = PlaceNamer(context, report), 0
     for page in scroll_while_busy(context.index, UNNAMED):
         updates = [update for record in page if (update := _make_update(record, namer)) is not None]

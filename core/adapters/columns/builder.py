@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.adapters.columns.schema import (
-    ASKED,
     ASPECT,
     CODED,
     HASH_KEY,
     HASH_ORDER,
     ID,
+    KEPT,
     LISTED,
     NAME_KEY,
     NAME_ORDER,
@@ -34,26 +35,34 @@ Payload = Mapping[str, Any]
 
 def tabulate_records(records: Sequence[ImageRecord], versions: Sequence[int]) -> Columns:
     """Make a table of whole records, which come in ascending order of id."""
-    columns = {name: [_read_field(record, name) for record in records] for name in RECORD}
+    rows = zip(*map(attrgetter(*RECORD), records), strict=True)
+    told = zip(RECORD, rows, strict=True) if records else ((name, ()) for name in RECORD)
+    columns = {name: _read_column(name, values) for name, values in told}
     columns[ASPECT] = [_measure_aspect(record) for record in records]
     return _tabulate([record.id for record in records], versions, columns, RECORD)
 
 
 def tabulate_payloads(points: Mapping[str, Payload]) -> Columns:
-    """Make a table of what filters, facets and orders ask for, from payloads by id.
+    """Make a table of what filters, facets, orders and plans ask for, from payloads by id.
 
     A payload may lack fields, and may have others.
     """
     ids = sorted(points)
     payloads = [points[image_id] for image_id in ids]
-    columns: dict[str, list[Any]] = {name: [payload.get(name) for payload in payloads] for name in (*ASKED, ASPECT)}
+    held = set().union(*payloads)  # most pictures lack most fields
+    nothing = [None] * len(ids)
+    columns: dict[str, list[Any]] = {
+        name: [payload.get(name) for payload in payloads] if name in held else nothing for name in (*KEPT, ASPECT)
+    }
     for name in TIMES:
-        if name in columns:
+        if name in columns and name in held:
             columns[name] = [None if t is None else microseconds(datetime.fromisoformat(t)) for t in columns[name]]
     for name in LISTS:
-        if name in columns:
+        if KEPT.get(name) == LISTED:
             columns[name] = [_once(values or ()) for values in columns[name]]
-    return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, ASKED)
+        elif name in KEPT:
+            columns[name] = [values or () for values in columns[name]]
+    return _tabulate(ids, [payload.get(VERSION) or 0 for payload in payloads], columns, KEPT)
 
 
 def merge_tables(parts: Sequence[tuple[Columns, Mask | None]]) -> Columns:
@@ -115,7 +124,9 @@ def _tabulate(
 
 
 def _make_array(values: list[Any], type_: Any) -> Any:
-    """As `pyarrow.array`, several times as fast where values have codes."""
+    """As `pyarrow.array`, several times as fast where values have codes or there are none."""
+    if type_ != LISTED and values.count(None) == len(values):
+        return pa.nulls(len(values), type_)
     if type_ == CODED:
         return pa.array(values, pa.string()).dictionary_encode()
     if type_ == LISTED:
@@ -145,15 +156,17 @@ def _once(values: Sequence[str]) -> Sequence[str]:
     return values if len(values) < 2 else list(dict.fromkeys(values))
 
 
-def _read_field(record: ImageRecord, name: str) -> Any:
-    value = getattr(record, name)
+def _read_column(name: str, values: Sequence[Any]) -> list[Any]:
+    """A column of what records hold in this field."""
     if name in LISTS:
-        return list(dict.fromkeys(value))
+        return list(map(_once, values))
     if name == "file_texts":
-        return [asdict(text) for text in value]
+        return [[asdict(text) for text in texts] for texts in values]
     if name == "text_lines":
-        return [line.to_json() for line in value]
-    return microseconds(value) if name in TIMES and value is not None else value
+        return [[line.to_json() for line in lines] for lines in values]
+    if name in TIMES:
+        return [None if time is None else microseconds(time) for time in values]
+    return list(values)
 
 
 def _measure_aspect(record: ImageRecord) -> float | None:

@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
 from core.adapters.columns.orders import decode_order, find_smallest, order_names, reverse_order, take_ids
-from core.adapters.columns.table import NO_TIME, Columns, Ids, Mask, Rows, pack_ids, unpack_ids
+from core.adapters.columns.schema import VERSION
+from core.adapters.columns.table import (
+    NO_TIME,
+    Columns,
+    Ids,
+    Mask,
+    Rows,
+    pack_ids,
+    to_arrow,
+    to_arrow_texts,
+    unpack_ids,
+)
 from core.domain.filtering.conditions import Keyword, Missing, Time
 from core.domain.filtering.filters import EVERYTHING, Filter
 from core.domain.query import Sort
 from core.text.analysis import is_unicode
 from core.text.word_lists import WORD_FIELDS
+
+_PAGE = 10_000
 
 
 class ColumnSet:
@@ -95,14 +108,14 @@ class ColumnSet:
             begins, ends = (np.searchsorted(values, keys, side) for side in ("left", "right"))
             rows = order[_expand(begins, ends)]
             fit = np.unique(rows[mask[rows]]).astype(np.int64)
-            counts.update(table["content_hash"].take(pa.array(fit)).to_pylist())
+            counts.update(table["content_hash"].take(to_arrow(fit)).to_pylist())
         return {one: counts[one] for one in hashes if counts[one]}
 
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Read the content hashes of those ids that have one."""
         found: dict[str, str] = {}
         for table, places, rows in self._find(ids):
-            hashes = table["content_hash"].take(pa.array(rows)).to_pylist()
+            hashes = table["content_hash"].take(to_arrow(rows)).to_pylist()
             held = zip(places.tolist(), hashes, strict=True)
             found |= {ids[place]: content_hash for place, content_hash in held if content_hash is not None}
         return found
@@ -111,6 +124,22 @@ class ColumnSet:
         """Keep the ids of images that hold all of the words, each in any of its forms, in any field of words."""
         held = [place for found in self._find(ids) for place in found[1][_hold_words(found[0], found[2], words)]]
         return [ids[place] for place in sorted(held)]
+
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """Read these fields of those ids that are here: of schema.COMPARED, as a payload has them."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for table, places, rows in self._find(ids):
+            here = ids if len(places) == len(ids) else [ids[n] for n in places.tolist()]
+            found.update(zip(here, zip(*(table.values(name, rows) for name in names), strict=True), strict=True))
+        return found
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """Yield every id with the version of its point."""
+        for table, live in zip(self.tables, self.lives, strict=True):
+            every = np.arange(table.rows) if live is None else np.flatnonzero(live)
+            for start in range(0, len(every), _PAGE):
+                rows = every[start : start + _PAGE]
+                yield from zip(table.names(rows), table.numbers(VERSION)[rows].tolist(), strict=True)
 
     def value_counts(self, field: Keyword, filter: Filter, limit: int) -> list[tuple[str, int]]:
         """Count the values of a field over what passes: the `limit` most frequent, and those as frequent as the last.
@@ -125,18 +154,15 @@ class ColumnSet:
         if len(held) > limit:
             least = np.partition(counts[held], len(held) - limit)[len(held) - limit]
             held = held[counts[held] >= least]
-        return list(zip(values.take(pa.array(held)).to_pylist(), counts[held].tolist(), strict=True))
+        return list(zip(values.take(to_arrow(held)).to_pylist(), counts[held].tolist(), strict=True))
 
     def _find(self, ids: Sequence[str]) -> Iterator[tuple[Columns, Rows, Rows]]:
         """Find live images: a table that has some of them, their places in `ids`, and their rows, in this order."""
         packed = pack_ids(ids)
         for table, live in zip(self.tables, self.lives, strict=True):
-            if table.rows and len(packed):
-                rows = np.minimum(np.searchsorted(table.ids, packed), table.rows - 1)
-                there = table.ids[rows] == packed
-                places = np.flatnonzero(there if live is None else there & live[rows])
-                if len(places):
-                    yield table, places, rows[places]
+            places, rows = table.look_up(packed, live)
+            if len(places):
+                yield table, places, rows
 
     def locate(self, ids: Sequence[str]) -> list[tuple[Columns, Rows]]:
         """Find the live rows of these ids, ascending, in the tables that have any."""
@@ -263,10 +289,10 @@ def _hold_words(table: Columns, rows: Rows, words: Sequence[Sequence[str]]) -> M
         offsets = column.offsets.to_numpy()
         begins, ends = offsets[rows], offsets[rows + 1]
         codes = column.values.indices.to_numpy()[_expand(begins, ends)]
-        held = column.values.dictionary.take(pa.array(codes))
+        held = column.values.dictionary.take(to_arrow(codes))
         owners = np.repeat(np.arange(len(rows)), ends - begins)
         for word, forms in zip(holds, words, strict=True):
-            meant = pa.array(filter(is_unicode, forms), pa.string())
+            meant = to_arrow_texts([form for form in forms if is_unicode(form)])
             word[owners[pc.is_in(held, meant).to_numpy(zero_copy_only=False)]] = True
     return np.asarray(holds.all(axis=0))
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.adapters.columns.table import NO_TIME, Columns, Mask, microseconds
+from core.adapters.columns.table import NO_TIME, Columns, Mask, microseconds, to_arrow_texts
 from core.domain.filtering.conditions import (
     TOLD,
     Between,
@@ -124,7 +124,7 @@ def _holds(condition: Simple, columns: Columns, read: ReadFields | None) -> Mask
 def _one_of(column: pa.Array, values: Iterable[str]) -> Mask:
     storable = [value for value in values if is_unicode(value)]
     if not isinstance(column, pa.DictionaryArray):
-        return _mask(pc.is_in(column, pa.array(storable, pa.string())))
+        return _mask(pc.is_in(column, to_arrow_texts(storable)))
     meant = _mark_codes(column.dictionary, storable)
     mask = meant[column.indices.fill_null(0).to_numpy()] if len(meant) else np.zeros(len(column), bool)
     return mask & _mask(column.is_valid()) if column.null_count else mask
@@ -141,7 +141,7 @@ def _any_of_list(held: pa.Array, values: Iterable[str]) -> Mask:
 
 def _mark_codes(dictionary: pa.Array, values: list[str]) -> NDArray[np.bool_]:
     """Which values of a dictionary are among these: (K,), by code."""
-    return _mask(pc.is_in(dictionary, pa.array(values, pa.string())))
+    return _mask(pc.is_in(dictionary, to_arrow_texts(values)))
 
 
 def _missing(columns: Columns, field: str) -> Mask:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.adapters.columns.table import Columns, Ids, Rows
+from core.adapters.columns.table import Columns, Ids, Rows, to_arrow
 
 _LOOK_UP = 16  # times as long a table has to be for the others to be looked up in it
 
@@ -32,7 +32,7 @@ def order_names(tables: Sequence[Columns], offsets: NDArray[np.int64]) -> NDArra
         return _merge_names(tables, offsets, longest)
     keys = pa.chunked_array([table.name_keys for table in tables], pa.binary())
     order = pc.sort_indices(keys).to_numpy().astype(np.int64)
-    ordered = keys.take(pa.array(order)).combine_chunks()
+    ordered = keys.take(to_arrow(order)).combine_chunks()
     tied = np.zeros(len(order), bool)
     if len(order) > 1:
         tied[1:] = pc.equal(ordered[1:], ordered[:-1]).to_numpy(zero_copy_only=False)

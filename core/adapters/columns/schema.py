@@ -66,6 +66,12 @@ UNASKED: dict[str, Any] = {
 
 RECORD = ASKED | UNASKED
 
+# What an ingest compares with a listing.
+COMPARED = ("etag", "pair", "status", "framing", "width", "height", "caption_origin", "captions")
+
+# What is kept beside an engine that has the whole records.
+KEPT = ASKED | {name: RECORD[name] for name in COMPARED}
+
 # What is derived from the others, for orders and look-ups.
 ID = "id"
 VERSION = "version"

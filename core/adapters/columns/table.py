@@ -131,6 +131,16 @@ class Columns:
         held = order[: self.rows - self["content_hash"].null_count]
         return keys[held], held
 
+    def values(self, name: str, rows: Rows) -> list[Any]:
+        """The values of a field in these rows, None where there is none: texts, numbers and lists of texts."""
+        column = self[name]
+        if column.null_count == self.rows:
+            return [None] * len(rows)
+        picked = column.take(to_arrow(rows))
+        plain = picked.dictionary_decode() if pa.types.is_dictionary(picked.type) else picked
+        values: list[Any] = plain.to_pylist()
+        return values
+
     def names(self, rows: Rows | Sequence[int]) -> list[str]:
         """The ids of these rows as the rest of the program knows them."""
         return unpack_ids(self.ids[np.asarray(rows, np.int64)])
@@ -147,13 +157,22 @@ class Columns:
         there: Rows = rows[self.ids[rows] == wanted]
         return there
 
+    def look_up(self, wanted: Ids, live: Mask | None) -> tuple[Rows, Rows]:
+        """Which of these ids, in any order, are here and `live`, and their rows."""
+        if not self.rows:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        rows: Rows = np.minimum(np.searchsorted(self.ids, wanted), self.rows - 1).astype(np.int64)
+        there = self.ids[rows] == wanted
+        places = np.flatnonzero(there if live is None else there & live[rows])
+        return places, rows[places]
+
     def first_row(self, image_id: str) -> int:
         """Find the first row whose id is this one or a greater one."""
         return int(np.searchsorted(self.ids, pack_ids([image_id])[0]))
 
     def records(self, rows: Rows | Sequence[int]) -> list[ImageRecord]:
         """In the order of the rows, of a table of whole records. An earlier version's may lack a field."""
-        picked = self.batch.take(pa.array(rows, pa.int64()))
+        picked = self.batch.take(to_arrow(rows))
         told: dict[str, list[Any]] = {
             name: picked[name].to_pylist() if name in self._names else [None] * len(rows) for name in RECORD
         }
@@ -173,9 +192,22 @@ class Columns:
         there = [name for name in names if name in self._names]
         if not there:
             return [{} for _ in rows]
-        picked = self.batch.select(there).take(pa.array(rows, pa.int64()))
+        picked = self.batch.select(there).take(to_arrow(rows))
         payloads: list[Mapping[str, Any]] = picked.to_pylist()
         return payloads
+
+
+def to_arrow(numbers: NDArray[Any] | Sequence[int]) -> Any:
+    """A pyarrow array over the same memory. `pyarrow.array` looks for pandas first, whose import takes long."""
+    held = np.ascontiguousarray(numbers, None if isinstance(numbers, np.ndarray) else np.int64)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(held.dtype), len(held), [None, pa.py_buffer(held)])
+
+
+def to_arrow_texts(texts: Sequence[str]) -> Any:
+    """A pyarrow array of texts, as `to_arrow`."""
+    held = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, held)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(held), pa.py_buffer(offsets), pa.py_buffer(b"".join(held)))
 
 
 def pack_ids(image_ids: Sequence[str]) -> Ids:

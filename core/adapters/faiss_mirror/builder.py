@@ -3,7 +3,6 @@
 import heapq
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.adapters.columns.column_set import ColumnSet
-from core.adapters.columns.table import Columns, Ids, Mask, Rows, pack_ids
+from core.adapters.columns.table import Columns, Ids, Mask, Rows, pack_ids, unpack_ids
 from core.adapters.faiss_mirror.compaction import SegmentLoad, choose_rewritten
 from core.adapters.faiss_mirror.manifest import NAME_ORDER, FileEntry, Manifest, SegmentEntry, digest_of
 from core.adapters.faiss_mirror.mirror_folder import KEPT, MirrorFolder, reuse_segment
@@ -235,7 +234,7 @@ class _Build:
         for start in range(0, len(places), _PAGE):
             self._going()
             part = places[start : start + _PAGE]
-            ids = [str(uuid.UUID(bytes=self._known.ids[place : place + 1].tobytes())) for place in part]
+            ids = unpack_ids(self._known.ids[part])
             records = self._index.fetch(ids)
             dense = {name: self._index.vectors(ids, name) for name in DENSE}
             for image_id, version in zip(ids, self._known.versions[part], strict=True):

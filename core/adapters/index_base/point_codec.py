@@ -91,19 +91,16 @@ def ref_payload(image_id: str, ref: ImageRef) -> dict[str, Any]:
 
 
 def _check_text(image_id: str, payload: dict[str, Any]) -> None:
+    texts: list[str] = []
     for value in payload.values():
         if isinstance(value, str):
-            _check_unicode(image_id, value)
-        elif isinstance(value, list):
+            texts.append(value)
+        elif value and isinstance(value, list):
             for held in value:
-                for text in held.values() if isinstance(held, dict) else (held,):
-                    if isinstance(text, str):
-                        _check_unicode(image_id, text)
-
-
-def _check_unicode(image_id: str, text: str) -> None:
-    if not analysis.is_unicode(text):
-        raise ValueError(f"{text!r} of image {image_id} cannot be written as UTF-8")
+                texts += [text for text in (held.values() if isinstance(held, dict) else (held,)) if type(text) is str]
+    if not analysis.is_unicode("".join(texts)):
+        wrong = next((text for text in texts if not analysis.is_unicode(text)), "")
+        raise ValueError(f"{wrong!r} of image {image_id} cannot be written as UTF-8")
 
 
 def new_version() -> int:

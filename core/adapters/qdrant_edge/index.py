@@ -34,6 +34,7 @@ from core.adapters.qdrant_edge.files import (
 )
 from core.adapters.qdrant_edge.kept_columns import summary
 from core.adapters.qdrant_edge.kept_columns.library_columns import LibraryColumns
+from core.adapters.qdrant_edge.kept_columns.snapshot import Snapshot
 from core.adapters.qdrant_edge.migrations import create_indexes
 from core.adapters.qdrant_edge.points import TERMS, build_point, named_vectors, sparse_vector, to_edge_point
 from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
@@ -65,6 +66,7 @@ class EdgeIndex(IndexBase):
         self._folder = folder
         self._shard: SharedShard = shared_shard(folder)
         self._caches = ReadCaches()
+        self._snapshot = Snapshot(folder)
         self._wait_s = wait_s
         self._write_wait_s = max(wait_s, write_wait_s)
         self._closed = False
@@ -145,8 +147,12 @@ class EdgeIndex(IndexBase):
                 self._shard.count_written(shard, len(batch))
 
     def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        wanted = valid_ids(ids)
+        told = self._snapshot.fields(wanted, names) if self._is_unloaded() else None
+        if told is not None:
+            return told
         with self._reading() as reader:
-            return reader.fields(valid_ids(ids), names)
+            return reader.fields(wanted, names)
 
     def ids(self, filter: Filter = EVERYTHING, *, after: str | None = None, limit: int = 1000) -> list[str]:
         with self._reading() as reader:
@@ -155,6 +161,11 @@ class EdgeIndex(IndexBase):
 
     def versions(self) -> Iterator[tuple[str, int]]:
         """Yield every id with its version. What is written meanwhile may be in it: the lock is free between pages."""
+        with self._reading() as reader:
+            columns = reader.current_columns()
+        if columns is not None:
+            yield from columns.versions()
+            return
         offset: Any = None
         while True:
             with self._reading() as reader:
@@ -165,6 +176,8 @@ class EdgeIndex(IndexBase):
 
     def stamp(self) -> str | None:
         """Flushes first: it is the stamp that the next process finds."""
+        if self._is_unloaded() and (stamp := summary.read_stamp(self._folder)) is not None:
+            return stamp
         with self._open(), self._shard.quiesce(self._write_wait_s) as tally:
             return tally.stamp
 
@@ -177,11 +190,13 @@ class EdgeIndex(IndexBase):
             refresh(self._shard, self._write_wait_s)
 
     def count(self, filter: Filter = EVERYTHING) -> int:
-        told = None if self._closed or self._shard.is_loaded else summary.read_count(self._folder, filter)
+        told = None
+        if self._is_unloaded() and (told := summary.read_count(self._folder, filter)) is None:
+            told = self._snapshot.count(filter)
         return super().count(filter) if told is None else told
 
     def facet(self, field: Keyword, filter: Filter = EVERYTHING, *, limit: int = 20) -> list[tuple[str, int]]:
-        if field == "source" and not self._closed and not self._shard.is_loaded:
+        if field == "source" and self._is_unloaded():
             if (told := summary.read_sources(self._folder, filter)) is not None:
                 return sorted(told.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
         return super().facet(field, filter, limit=limit)
@@ -192,8 +207,13 @@ class EdgeIndex(IndexBase):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._snapshot.close()
             self._shard.refreshing.stop()
             self._shard.let_go()
+
+    def _is_unloaded(self) -> bool:
+        """Whether the engine would have to be loaded for an answer: what lies beside it may know too."""
+        return not self._closed and not self._shard.is_loaded
 
     @contextmanager
     def _open(self) -> Iterator[None]:

@@ -21,7 +21,10 @@ def to_edge_point(point: Point, dimension: int) -> edge.Point:
 
 
 def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any]) -> edge.Point:
-    """Without what is None. Lists of floats are what the engine reads fastest: an array costs twice as much."""
+    """Without what is None, and without empty lists: each takes the engine longer to read than a text.
+
+    Lists of floats are what it reads fastest: an array costs twice as much.
+    """
     return edge.Point(
         image_id,
         {
@@ -29,7 +32,7 @@ def build_point(image_id: str, payload: dict[str, Any], vectors: dict[str, Any])
             for name, vector in vectors.items()
             if vector is not None
         },
-        {name: value for name, value in payload.items() if value is not None},
+        {name: value for name, value in payload.items() if value is not None and value != []},
     )
 
 

@@ -21,7 +21,7 @@ from core.adapters.qdrant_edge.points import TERMS
 from core.adapters.qdrant_edge.shard import SharedShard
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
-from core.domain.image import ImageRecord, from_payload
+from core.domain.image import LISTS, ImageRecord, from_payload
 from core.domain.picture_texts import PICTURE_TEXTS, PictureTexts
 from core.domain.query import Sort
 from core.domain.vectors import Vector
@@ -37,6 +37,7 @@ _WordQuery = tuple[WordListName, tuple[tuple[str, float], ...]]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+_LISTS = frozenset((*LISTS, "file_texts", "text_lines"))
 _PAGE = 10_000  # points of which one payload field is read
 _OFTEN = 20  # questions that one command does not ask
 _DEEP = 500  # hits: more than that are not read for one page
@@ -110,11 +111,14 @@ class EdgeReader(IndexReader):
         return {image_id: self._record(image_id, point) for image_id, point in found}
 
     def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-        """Read some fields of payloads, None for one that is absent."""
-        return {
-            str(point.id): tuple(map((point.payload or {}).get, names))
-            for point in self._shard.retrieve(list(ids), list(names), False)
-        }
+        """Read some fields of payloads, None for one that is absent; lists that are empty are not in points."""
+        told, rest = self._shared.columns.fields(ids, names)
+        points = self._shard.retrieve(list(rest), list(names), False) if rest else []
+        lists = {name for name in names if name in _LISTS}
+        for point in points:
+            held = point.payload or {}
+            told[str(point.id)] = tuple(held.get(name, [] if name in lists else None) for name in names)
+        return told
 
     def passing(self, ids: Sequence[str], filter: Filter) -> dict[str, ImageRecord]:
         must: list[Any] = [edge.HasIdCondition(set(ids))]
@@ -243,6 +247,10 @@ class EdgeReader(IndexReader):
         passing = self._translate(filter)
         hits = self._shard.facet(edge.FacetRequest(field, limit=limit, exact=True, filter=passing)).hits
         return [(str(hit.value), hit.count) for hit in hits]
+
+    def current_columns(self) -> "ColumnSet | None":
+        """Columns for a question about all images; None where the engine has to answer it."""
+        return self._columns(_MANY)
 
     def _columns(self, most: int) -> "ColumnSet | None":
         """Columns equal to the shard, where that takes at most so many points to be read."""

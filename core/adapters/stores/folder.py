@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -32,6 +33,13 @@ from core.errors import ImageGone, SourceNotFound, StoreError
 from core.ports.image_store import EXCLUDED
 
 _is_plain = re.compile(rb"[\w.~-]*", re.ASCII).fullmatch  # what `quote` leaves as it is, in a third of its time
+# What `no_picture` and `quote` need not look at: most names in a folder of photographs.
+_is_plain_picture = re.compile(
+    rb"[\w-][\w.-]*\.(?:jpe?g|png|heic|heif|webp|gif|tiff?|avif|dng|cr[23]|nef|arw|raf|orf|rw2)",
+    re.ASCII | re.IGNORECASE,
+).fullmatch
+_get_name = attrgetter("name")
+_HIDDEN = ord(".")
 
 _log = logging.getLogger(__name__)
 
@@ -143,13 +151,13 @@ class FolderStore:
             below = folders.pop()
             try:
                 with os.scandir(os.path.join(self._root, below)) as entries:
-                    ordered = sorted(entries, key=lambda entry: entry.name)
+                    ordered = sorted(entries, key=_get_name)
             except OSError as error:
                 failures.append(f"{to_key(below) or '.'}: {error.strerror}")
                 continue
-            ordered = [entry for entry in ordered if not is_hidden(entry.name)]
+            ordered = [entry for entry in ordered if entry.name[0] != _HIDDEN]
             counted = [entry.name for entry in ordered if not self._selects or self._counts(below, entry.name)]
-            names = FolderNames(map(os.fsdecode, counted))
+            names = FolderNames(os.fsdecode(b"\0".join(counted)).split("\0") if counted else ())
             uri = self._make_uri(below)
             deeper = []
             for entry in ordered:
@@ -224,7 +232,8 @@ class FolderStore:
     def _to_ref(
         self, entry: "os.DirEntry[bytes] | LocalFile", path: bytes, names: FolderNames, folder_uri: str
     ) -> ImageRef | None:
-        reason = no_picture(entry.name)
+        plain = _is_plain_picture(entry.name)
+        reason = None if plain else no_picture(entry.name)
         if reason is None and self._selects and self._exclusion.excludes(os.fsdecode(path)):
             self.ignored[EXCLUDED] += 1
             return None
@@ -243,14 +252,9 @@ class FolderStore:
                 self.ignored[reason] += 1
                 _log.info("ignored %s: %s", to_key(path), reason)
             return None
-        ref = ImageRef(
-            source=self.source,
-            key=to_key(path),
-            uri=folder_uri + (entry.name.decode() if _is_plain(entry.name) else quote(entry.name)),
-            etag=make_etag(found),
-            bytes=found.st_size,
-            modified_at=to_utc(found.st_mtime_ns),
-        )
+        uri = folder_uri + (entry.name.decode() if plain or _is_plain(entry.name) else quote(entry.name))
+        # without the names of fields, which take a third longer
+        ref = ImageRef(self.source, to_key(path), uri, make_etag(found), found.st_size, to_utc(found.st_mtime_ns))
         if names.all_alone:
             return ref
         companions = names.companions(os.fsdecode(entry.name))

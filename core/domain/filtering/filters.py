@@ -79,6 +79,10 @@ INCOMPLETE = INDEXED & Filter(none=(Missing("incomplete"),))
 UNREAD = SEEN & Filter(all=(Missing("text_reader"),))  # for text, by anybody
 
 
+# With a position, but without the names of its place: indexed before BucketLens knew any.
+UNNAMED = INDEXED & Filter(all=(Missing("places"),), none=(Missing("latitude"),))
+
+
 WITH_TEXT = INDEXED & Filter(none=(Missing("text_words"),))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from tokenizers import Encoding, Tokenizer
 
 from core.adapters.models.text_cleaning import CLEANERS
 from core.text import analysis
+
+_WORDS = 16_384  # of which it is known whether the vocabulary has them
 
 Ids = NDArray[np.int64]
 
@@ -58,6 +61,7 @@ class KeptTokenizer:
         )
         self._inner, self._settings = inner, settings
         self._clean = CLEANERS[settings.cleaning]
+        self._is_unknown = lru_cache(_WORDS)(self._lacks)
 
     def encode(self, texts: Sequence[str]) -> dict[str, Ids]:
         """Turn N texts, at least one, into the arrays that their tower takes, each (N, L)."""
@@ -78,7 +82,10 @@ class KeptTokenizer:
         if self._settings.unknown_id is None:
             return ()
         words = dict.fromkeys(analysis.split_words(text))
-        return tuple(word for word in words if self._settings.unknown_id in self._tokenize_word(word))
+        return tuple(word for word in words if self._is_unknown(word))
+
+    def _lacks(self, word: str) -> bool:
+        return self._settings.unknown_id in self._tokenize_word(word)
 
     def _tokenize(self, texts: Sequence[str]) -> list[Encoding]:
         return self._inner.encode_batch([self._clean(text) for text in texts])

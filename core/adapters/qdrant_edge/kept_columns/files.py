@@ -20,7 +20,7 @@ from core.adapters.local.json_file import JsonFile
 if TYPE_CHECKING:
     from core.adapters.columns.kept import KeptColumns
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "columns.json"
 _PREFIX = "columns-"
 _PIECE = 8 * 2**20

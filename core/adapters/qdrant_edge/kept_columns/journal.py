@@ -10,6 +10,8 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +37,22 @@ class Tail:
         return np.unique(self.written)
 
 
+@dataclass(slots=True)
+class _Followed:
+    """The ids that a journal tells between two places, without the zeros that one may end in."""
+
+    start: int
+    end: int
+    ids: set[bytes]
+
+
 class Journal:
     """The journal in one file. Written under the library's lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._booted = False  # this boot is told
+        self._followed = _Followed(0, 0, set())
 
     def note(self, image_ids: Sequence[str]) -> None:
         """Tell that these points are about to be written. Raises OSError."""
@@ -76,6 +88,19 @@ class Journal:
             boots[-1:].tobytes() if len(boots) else None,
             start + len(records) * _SIZE,
         )
+
+    def split(self, image_ids: Sequence[str], start: int) -> tuple[list[str], list[str]]:
+        """Part ids in those that were not written from a place on, and those that were. Raises OSError.
+
+        What it tells from one place on is read once.
+        """
+        if self._followed.start != start:
+            self._followed = _Followed(start, start, set())
+        tail = self.read(self._followed.end)
+        self._followed.ids.update(tail.written.tolist())
+        self._followed.end = tail.end
+        written = [one in self._followed.ids for one in pack_ids(image_ids).tolist()]
+        return list(compress(image_ids, map(not_, written))), list(compress(image_ids, written))
 
     def end(self) -> int:
         """The place behind its last record. Raises OSError."""

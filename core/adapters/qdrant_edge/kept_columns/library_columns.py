@@ -33,6 +33,8 @@ SMALL = 1000  # points of which nothing is saved: they are read in no time
 _PAGE = 1000  # points read at once
 _REPEATED = 4  # passes of an ingest write a point so often, at most
 _RECORD = 17  # bytes of a journal
+_FEW = 100  # ids: the shard is asked for these sooner than a table is opened
+_FOLLOWED = 250_000  # writes of which the ids are held in memory
 _UNUSABLE = (ValueError, KeyError, TypeError, OverflowError)  # of damaged files and payloads; pyarrow's errors too
 
 _log = logging.getLogger(__name__)
@@ -132,6 +134,25 @@ class LibraryColumns:
                     assert self._kept is not None
                     return self._kept.columns
         return None
+
+    def fields(self, ids: Sequence[str], names: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], Sequence[str]]:
+        """Read fields of what was not written since, however far behind; return the ids that the shard knows better."""
+        with self._guard, self._surely():
+            if self._journal is None or not self._holds(names) or (self._kept is None and len(ids) < _FEW):
+                return {}, ids
+            if self._journal.end() - self._place <= _FOLLOWED * _RECORD:
+                self._open()
+                assert self._kept is not None
+                told, written = self._journal.split(ids, self._place)
+                return self._kept.columns.fields(told, names), written
+        return {}, ids
+
+    def _holds(self, names: Sequence[str]) -> bool:
+        """Whether there is a table with these fields."""
+        from core.adapters.columns.schema import COMPARED
+
+        saved = self._manifest is not None and self._manifest.counts
+        return bool(self._seeded and (saved or self._kept is not None) and set(names) <= set(COMPARED))
 
     @property
     def is_open(self) -> bool:
@@ -313,9 +334,9 @@ class LibraryColumns:
 
 
 def _fields() -> list[str]:
-    from core.adapters.columns.schema import ASKED, ASPECT, VERSION
+    from core.adapters.columns.schema import ASPECT, KEPT, VERSION
 
-    return [*ASKED, ASPECT, VERSION]
+    return [*KEPT, ASPECT, VERSION]
 
 
 def _save_array(array: Any) -> io.BytesIO:

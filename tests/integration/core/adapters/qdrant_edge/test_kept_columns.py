@@ -15,17 +15,21 @@ from typing import Any
 import pytest
 import qdrant_edge as edge
 
+from core.adapters.columns.schema import COMPARED
 from core.adapters.qdrant_edge import reader as edge_reader
 from core.adapters.qdrant_edge import shard
 from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tally
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.kept_columns import files, library_columns, refresh, summary
 from core.adapters.qdrant_edge.kept_columns.journal import Journal
-from core.domain.filtering.conditions import Missing, Phrase
+from core.adapters.stores.folder import FolderStore
+from core.domain.filtering.conditions import Match, Missing, Phrase
 from core.domain.filtering.filters import CAPTIONED, EVERYTHING, FAILED, INDEXED, Filter, holding_word
+from core.domain.ids import point_id
+from core.domain.image import ImageRecord, ImageRef
 from core.domain.query import Sort
 from core.errors import LibraryDamaged
-from core.ports.vector_index import CaptionUpdate, IndexInfo
+from core.ports.vector_index import CaptionUpdate, IndexInfo, Point
 from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import START, failed_point, image_id, point, vector
 
@@ -41,6 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(library_columns, "SMALL", 0)
     monkeypatch.setattr(refresh, "SMALL", 0)
     monkeypatch.setattr(shard, "SMALL", 0)
+    monkeypatch.setattr(library_columns, "_FEW", 0)
     monkeypatch.setattr(edge_reader, "_OFTEN", 0)
     return tmp_path / "index"
 
@@ -55,7 +60,7 @@ def index(folder: Path) -> Iterator[EdgeIndex]:
 def _answers(index: Any, filters: Sequence[Filter] = FILTERS) -> list[Any]:
     """Everything that columns may answer."""
     hashes = [f"{n:064x}" for n in range(1, 30)]
-    found: list[Any] = []
+    found: list[Any] = [index.fields([image_id(n) for n in range(40)], COMPARED)]
     for filter in filters:
         found += [index.count(filter), index.copies(hashes, filter)]
         found += [index.facet(field, filter) for field in ("words", "source", "camera", "keywords", "content_hash")]
@@ -82,6 +87,9 @@ def _made(n: int, draw: random.Random) -> Any:
         taken_at=draw.choice((None, START)),
         camera=draw.choice((None, "Canon", "Nikon")),
         keywords=draw.choice(((), ("beach",), ("beach", "sea"))),
+        etag=draw.choice(("one", "another")),
+        pair=draw.choice((None, "IMG.dng")),
+        framing=draw.choice((None, "tiles")),
         content_hash=f"{draw.randrange(1, 20):064x}",
     )
 
@@ -89,7 +97,11 @@ def _made(n: int, draw: random.Random) -> Any:
 def _write(index: Any, oracle: MemoryIndex, draw: random.Random) -> None:
     """One of what writers do."""
     ids = [image_id(draw.randrange(1, 25)) for _ in range(4)]
-    match draw.randrange(4):
+    match draw.randrange(5):
+        case 4:
+            ref = ImageRef("file:///pictures", "a.jpg", "file:///pictures/a.jpg", draw.choice(("one", "new")), 5, START)
+            for one in (index, oracle):
+                one.set_refs([(image_id, ref) for image_id in dict.fromkeys(ids)])
         case 0:
             for one in (index, oracle):
                 one.delete(ids)
@@ -134,6 +146,13 @@ def test_columns_answer_as_all_records_do_after_any_writes(
     }
     index = EdgeIndex.open(folder)
     assert dict(index.facet("source", INDEXED)) == dict(oracle.facet("source", INDEXED))
+    assert dict(index.facet("source")) == dict(oracle.facet("source"))
+    for source in ("file:///pictures", "s3://bucket", "file:///else"):
+        assert index.count(of := Filter(all=(Match("source", (source,)),))) == oracle.count(of)
+    ids = [image_id(n) for n in range(40)]
+    assert index.fields(ids, COMPARED) == oracle.fields(ids, COMPARED)
+    assert index.count(holding_word("car")) == oracle.count(holding_word("car"))
+    assert index.stamp() == read_tally(folder).stamp
     assert not index._shard.is_loaded  # told without the engine
     assert _answers(index) == _answers(oracle)
     index.close()
@@ -372,4 +391,41 @@ def test_status_loads_neither_the_engine_nor_arrays(index: EdgeIndex, folder: Pa
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["images"] + told["failed"] == 24 and len(told["sources"]) == 2
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+_INGEST = """
+import sys
+import qdrant_edge
+from ingest.commands.ingest import ingest
+def refuse(*_):
+    raise AssertionError("the engine was loaded")
+qdrant_edge.EdgeShard = type("EdgeShard", (), {"load": refuse})
+for options in ([], ["--dry-run"]):
+    ingest.main([sys.argv[1], "--data", sys.argv[2], "--no-captions", "--json", *options], standalone_mode=False)
+print(sorted({"pandas", "faiss", "torch"} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+def test_an_ingest_that_finds_nothing_new_does_not_load_the_engine(
+    index: EdgeIndex, folder: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    (pictures / "below").mkdir(parents=True)
+    for name in ("a.jpg", "below/b.PNG", "below/c d.jpg"):
+        (pictures / name).write_bytes(name.encode())
+    for ref in FolderStore(pictures, max_bytes=100).list():
+        listed = (ref.source, ref.key, ref.uri, ref.etag, ref.bytes, ref.modified_at)
+        index.upsert([Point(ImageRecord(point_id(ref.source, ref.key), *listed, START, "failed", "colours-1"), None)])
+    index.close()
+    done = subprocess.run(
+        [sys.executable, "-c", _INGEST, str(pictures), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "BUCKETLENS_MIRROR_ENABLED": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    run, dry = (json.loads(each) for each in done.stdout.splitlines())
+    assert run["skipped"] == dry["sources"][0]["skip"] == 3
+    assert not any(run[kind] for kind in ("added", "updated", "deleted", "failed"))
     assert done.stderr.splitlines()[-1] == "[]"
