@@ -136,14 +136,14 @@ def test_what_was_acknowledged_outlives_twenty_killed_writers(folder: Path) -> N
 
 
 def test_threads_and_indexes_of_one_process_share_the_library(folder: Path) -> None:
-    indexes = [EdgeIndex.open(folder, wait_s=PATIENCE_S, write_wait_s=PATIENCE_S) for _ in range(2)]
+    indexes = [EdgeIndex.open(folder, wait_s=PATIENCE_S, write_wait_s=PATIENCE_S) for _ in range(3)]
 
     def work(n: int) -> int:
-        index = indexes[n % 2]
+        index = indexes[2 if n == 4 else n % 2]
         index.upsert([point(10 * n + k) for k in range(10)])
-        if n == 4:
-            indexes[0].close()
-            indexes[0] = EdgeIndex.open(folder, wait_s=PATIENCE_S, write_wait_s=PATIENCE_S)
+        if n == 4:  # nobody else uses this one
+            index.close()
+            indexes[2] = EdgeIndex.open(folder, wait_s=PATIENCE_S, write_wait_s=PATIENCE_S)
         return len(nearest(indexes[1], vector(n), limit=3)) + indexes[1].count()
 
     with ThreadPoolExecutor(8) as pool:
