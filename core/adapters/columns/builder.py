@@ -1,6 +1,5 @@
 """Making tables of records, and the orders that they hold."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -26,7 +25,7 @@ from core.adapters.columns.schema import (
     RECORD,
     VERSION,
 )
-from core.adapters.columns.table import Columns, Mask, microseconds, pack_ids
+from core.adapters.columns.table import Columns, Mask, encode_hash, microseconds, pack_ids
 from core.domain.image import LISTS, TIMES, ImageRecord
 from core.domain.sort_orders import encode_name_key
 
@@ -94,11 +93,6 @@ def order_by_name(keys: Any) -> NDArray[np.int32]:
 def encode_hashes(hashes: Sequence[str | None]) -> NDArray[np.int64]:
     """Eight bytes of a digest of each, 0 where there is none."""
     return np.array([0 if one is None else encode_hash(one) for one in hashes], np.int64)
-
-
-def encode_hash(content_hash: str) -> int:
-    digest = hashlib.blake2b(content_hash.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
 
 
 def order_by_hash(keys: NDArray[np.int64], hashes: Any) -> NDArray[np.int32]:

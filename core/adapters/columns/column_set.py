@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from core.adapters.columns.builder import encode_hash
 from core.adapters.columns.filters import ReadFields, passing
 from core.adapters.columns.orders import decode_order, find_smallest, order_names, reverse_order, take_ids
 from core.adapters.columns.schema import VERSION
@@ -20,6 +19,7 @@ from core.adapters.columns.table import (
     Ids,
     Mask,
     Rows,
+    encode_hash,
     pack_ids,
     to_arrow,
     to_arrow_texts,
@@ -114,7 +114,7 @@ class ColumnSet:
     def hashes(self, ids: Sequence[str]) -> dict[str, str]:
         """Read the content hashes of those ids that have one."""
         found: dict[str, str] = {}
-        for table, places, rows in self._find(ids):
+        for table, places, rows in self.locate(ids):
             hashes = table["content_hash"].take(to_arrow(rows)).to_pylist()
             held = zip(places.tolist(), hashes, strict=True)
             found |= {ids[place]: content_hash for place, content_hash in held if content_hash is not None}
@@ -122,13 +122,13 @@ class ColumnSet:
 
     def find_holding(self, ids: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]:
         """Keep the ids of images that hold all of the words, each in any of its forms, in any field of words."""
-        held = [place for found in self._find(ids) for place in found[1][_hold_words(found[0], found[2], words)]]
+        held = [place for found in self.locate(ids) for place in found[1][_hold_words(found[0], found[2], words)]]
         return [ids[place] for place in sorted(held)]
 
     def fields(self, ids: Sequence[str], names: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         """Read these fields of those ids that are here: of schema.COMPARED, as a payload has them."""
         found: dict[str, tuple[Any, ...]] = {}
-        for table, places, rows in self._find(ids):
+        for table, places, rows in self.locate(ids):
             here = ids if len(places) == len(ids) else [ids[n] for n in places.tolist()]
             found.update(zip(here, zip(*(table.values(name, rows) for name in names), strict=True), strict=True))
         return found
@@ -156,23 +156,13 @@ class ColumnSet:
             held = held[counts[held] >= least]
         return list(zip(values.take(to_arrow(held)).to_pylist(), counts[held].tolist(), strict=True))
 
-    def _find(self, ids: Sequence[str]) -> Iterator[tuple[Columns, Rows, Rows]]:
+    def locate(self, ids: Sequence[str]) -> Iterator[tuple[Columns, Rows, Rows]]:
         """Find live images: a table that has some of them, their places in `ids`, and their rows, in this order."""
         packed = pack_ids(ids)
         for table, live in zip(self.tables, self.lives, strict=True):
             places, rows = table.look_up(packed, live)
             if len(places):
                 yield table, places, rows
-
-    def locate(self, ids: Sequence[str]) -> list[tuple[Columns, Rows]]:
-        """Find the live rows of these ids, ascending, in the tables that have any."""
-        found = []
-        for table, live in zip(self.tables, self.lives, strict=True):
-            rows = table.rows_of(ids)
-            rows = rows if live is None else rows[live[rows]]
-            if len(rows):
-                found.append((table, rows))
-        return found
 
     @cached_property
     def names(self) -> NDArray[np.int32]:

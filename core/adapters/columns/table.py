@@ -1,5 +1,6 @@
 """A table of records: a column for each field, rows in ascending order of id, never changed once made."""
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -222,6 +223,12 @@ def unpack_ids(ids: Ids) -> list[str]:
         f"{one[:8]}-{one[8:12]}-{one[12:16]}-{one[16:20]}-{one[20:]}"
         for one in (text[n : n + 32] for n in range(0, len(text), 32))
     ]
+
+
+def encode_hash(content_hash: str) -> int:
+    """Eight bytes of a digest, as schema.HASH_KEY has them."""
+    digest = hashlib.blake2b(content_hash.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def microseconds(time: datetime) -> int:

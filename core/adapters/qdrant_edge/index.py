@@ -37,7 +37,8 @@ from core.adapters.qdrant_edge.kept_columns.library_columns import LibraryColumn
 from core.adapters.qdrant_edge.kept_columns.snapshot import Snapshot
 from core.adapters.qdrant_edge.migrations import create_indexes
 from core.adapters.qdrant_edge.points import TERMS, build_point, named_vectors, sparse_vector, to_edge_point
-from core.adapters.qdrant_edge.reader import EdgeReader, ReadCaches
+from core.adapters.qdrant_edge.read_cache import ReadCaches
+from core.adapters.qdrant_edge.reader import EdgeReader
 from core.adapters.qdrant_edge.shard import SharedShard, shared_shard
 from core.domain.filtering.conditions import Keyword
 from core.domain.filtering.filters import EVERYTHING, Filter

@@ -1,13 +1,12 @@
 """The questions that an embedded library answers, put to its loaded shard."""
 
 import struct
-import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qdrant_edge as edge
@@ -16,8 +15,8 @@ from core.adapters.index_base import stable_order
 from core.adapters.index_base.index_reader import IndexReader
 from core.adapters.qdrant_edge.approximate.search_mode import EXACT, FEW, choose_mode
 from core.adapters.qdrant_edge.files import damaged
-from core.adapters.qdrant_edge.filters import FilterTranslator
 from core.adapters.qdrant_edge.points import TERMS
+from core.adapters.qdrant_edge.read_cache import ReadCaches
 from core.adapters.qdrant_edge.shard import SharedShard
 from core.domain.filtering.conditions import Keyword, Match, Time
 from core.domain.filtering.filters import EVERYTHING, FAILED, WORDED, Filter, holding_word, of_indexed
@@ -33,63 +32,14 @@ from core.text.word_lists import WordListName
 if TYPE_CHECKING:
     from core.adapters.columns.column_set import ColumnSet
 
-_WordQuery = tuple[WordListName, tuple[tuple[str, float], ...]]
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 _LISTS = frozenset((*LISTS, "file_texts", "text_lines"))
 _PAGE = 10_000  # points of which one payload field is read
-_OFTEN = 20  # questions that one command does not ask
 _DEEP = 500  # hits: more than that are not read for one page
 _FEW = 512  # points that are read anew sooner than the engine answers otherwise
 _MANY = 8192
-_WORDS = 4096  # of which the frequencies are kept
 _WRITTEN = 'ScoredPoint(id="'
 _WRITTEN_END = len(_WRITTEN) + 36
-
-
-class StampedCache(Generic[K, V]):
-    """At most `capacity` values by their keys, kept while nothing is written. Safe to use from several threads."""
-
-    def __init__(self, capacity: int = 64) -> None:
-        self._capacity = capacity
-        self._stamp: str | None = None
-        self._values: dict[K, V] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: K, stamp: str | None, make: Callable[[], V]) -> V:
-        """Return the kept value, or make it. `stamp` is another after every write, and None while one goes on."""
-        if stamp is None:
-            return make()
-        with self._lock:
-            if stamp != self._stamp:
-                self._stamp, self._values = stamp, {}
-            if key in self._values:
-                return self._values[key]
-        value = make()
-        with self._lock:
-            if stamp == self._stamp:
-                if len(self._values) >= self._capacity:
-                    self._values.clear()
-                self._values[key] = value
-        return value
-
-
-class ReadCaches:
-    """What one question found out and the next may use, until something is written."""
-
-    def __init__(self) -> None:
-        self.translate = FilterTranslator()
-        self._asked = 0
-        self.filters: StampedCache[tuple[Filter, bool], edge.Filter | None] = StampedCache()
-        self.counts: StampedCache[Filter, int] = StampedCache()
-        self.word_counts: StampedCache[Filter, int] = StampedCache(_WORDS)
-        self.word_queries: StampedCache[_WordQuery, edge.SparseVector | None] = StampedCache()
-
-    def is_much_asked(self) -> bool:
-        """Count a question; whether there were many."""
-        self._asked += 1
-        return self._asked > _OFTEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class ServerColumns:
         kept = self._kept
         if kept is None or self._stop.is_set():
             return
-        known = dict(_all_versions(kept.columns))
+        known = dict(kept.columns.versions())
         changed = [image_id for image_id, version in now.items() if known.get(image_id) != version]
         payloads = dict(self._payloads(changed))
         with self._guard:
@@ -189,12 +189,6 @@ def _join(parts: Sequence[Columns]) -> Columns:
 
 def _find_versions(columns: ColumnSet, ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for table, rows in columns.locate(ids):
+    for table, _, rows in columns.locate(ids):
         found |= zip(table.names(rows), table.numbers(VERSION)[rows].tolist(), strict=True)
     return found
-
-
-def _all_versions(columns: ColumnSet) -> Iterator[tuple[str, int]]:
-    for table, live in zip(columns.tables, columns.lives, strict=True):
-        rows = np.arange(table.rows) if live is None else np.flatnonzero(live)
-        yield from zip(table.names(rows), table.numbers(VERSION)[rows].tolist(), strict=True)

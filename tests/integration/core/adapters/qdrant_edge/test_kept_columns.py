@@ -16,8 +16,7 @@ import pytest
 import qdrant_edge as edge
 
 from core.adapters.columns.schema import COMPARED
-from core.adapters.qdrant_edge import reader as edge_reader
-from core.adapters.qdrant_edge import shard
+from core.adapters.qdrant_edge import read_cache, shard
 from core.adapters.qdrant_edge.files import read_manifest, read_tally, write_tally
 from core.adapters.qdrant_edge.index import EdgeIndex
 from core.adapters.qdrant_edge.kept_columns import files, library_columns, refresh, summary
@@ -46,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(refresh, "SMALL", 0)
     monkeypatch.setattr(shard, "SMALL", 0)
     monkeypatch.setattr(library_columns, "_FEW", 0)
-    monkeypatch.setattr(edge_reader, "_OFTEN", 0)
+    monkeypatch.setattr(read_cache, "_OFTEN", 0)
     return tmp_path / "index"
 
 
